@@ -1,0 +1,1 @@
+"""What is asked: items, benchmarks and the files they come from."""

@@ -1,0 +1,157 @@
+"""KICE: the Korean CSAT 국어 exam, 45 five-choice problems over passages, 2 or 3 points each, 100 in all.
+
+In comes an exam file in the format of https://github.com/NomaDamas/KICE_slayer_AI_Korean; out come items.
+A split is a year (its file is put beside this module by `python -m data fetch kice-<year>`), or "sample",
+which ships; a path names any other exam in that format, or a folder of them.
+
+Problems are numbered in order over the whole exam. The ids of the paragraphs do not number them: a
+problem without a passage is filed under the paragraph before it (2019's "8-10" holds questions 8 to 11).
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from data.check import read_exam
+from data.errors import MissingResourceError
+from data.retrieval_set import Query, RetrievalSet
+from data.types import Benchmark, Item, Passage
+
+DATA_DIR = Path(__file__).parent
+YEARS = tuple(str(year) for year in range(2015, 2025))
+
+BENCHMARK = Benchmark(
+    name="kice",
+    title="KICE: the Korean CSAT 국어 exam, five choices, points of 100",
+    language="ko",
+    labels=None,
+    splits=(*YEARS, "sample"),
+    default_split="2023",
+    sample_split="sample",
+    source="https://github.com/NomaDamas/KICE_slayer_AI_Korean, each year at a pinned commit (data/download.py)",
+    licence="exam text belongs to KICE (한국교육과정평가원) and is not part of this project; the sample is MIT",
+    citation="Korea Institute for Curriculum and Evaluation; NomaDamas, KICE_slayer_AI_Korean, 2023",
+)
+
+# As KICE_slayer's own main.py reads `type`. On a single problem, 3 marks a question of grammar or
+# vocabulary under a passage of another section.
+SECTIONS = {0: "독서", 1: "문학", 2: "화법과 작문·언어와 매체", 3: "문법"}
+GRAMMAR = 3
+
+# The verb that closes the question decides: "… 적절하지 않은 것은?", "… 답을 찾을 수 없는 질문은?", "… 거리가 먼 것은?"
+NEGATIVE = re.compile(r"(?:않은|않는|아닌|없는|가 먼|틀린|잘못된)\s*\S{1,6}\s*$")
+
+
+def load(split: str | None, path: Path | None) -> list[Item]:
+    """Return an exam's problems as items, in the order of the exam.
+
+    Args:
+        split: A year or "sample"; None is the default year. A path that is a file stands for itself.
+        path: An exam file, or a folder that holds `<year>_11_KICE.json`; None is where `fetch` puts them.
+
+    Raises:
+        ConfigurationError: The file is not a usable exam; the message names the place and the fault.
+        MissingResourceError: The exam is not there; the message names the command that fetches it.
+    """
+    file = _exam_file(split or BENCHMARK.default_split, path)
+    exam = read_exam(file)
+    return list(_items(exam, _exam_name(file, exam)))
+
+
+def load_retrieval(path: Path | None) -> RetrievalSet:
+    """Return a retrieval set of exams: a problem asks for its own passage among those of all exams.
+
+    Problems without a passage are left out, for there is nothing they should find.
+
+    Args:
+        path: One exam file, or a folder whose `*.json` are pooled; None pools the fetched exams.
+    """
+    if path is not None and path.is_file():
+        files = [path]
+    else:
+        folder = path or DATA_DIR
+        files = sorted(folder.glob("*.json"))
+        if not files:
+            raise MissingResourceError(f"no exam in {folder}; run: python -m data fetch kice, or pass --data PATH")
+    items = [item for file in files for item in load(None, file) if item.inputs["passage"]]
+    passages = {item.group: item.inputs["passage"] for item in items}
+    return RetrievalSet(
+        name="kice",
+        queries=tuple(Query(id=item.id, text=_query_text(item), relevant=frozenset({item.group})) for item in items),
+        passages=tuple(Passage(id=group, text=text) for group, text in passages.items()),
+    )
+
+
+def exam_path(year: str, folder: Path = DATA_DIR) -> Path:
+    """Return where a year's exam lies in a folder."""
+    return folder / f"{year}_11_KICE.json"
+
+
+def _exam_file(split: str, path: Path | None) -> Path:
+    if path is not None and not path.is_dir():
+        if not path.exists():
+            raise MissingResourceError(f"there is no exam file or folder {path}")
+        return path
+    if split == BENCHMARK.sample_split:
+        return (DATA_DIR / "samples" if path is None else path) / "kice_sample.json"
+    file = exam_path(split, path or DATA_DIR)
+    if not file.is_file():
+        into = f" --to {path}" if path else ""
+        raise MissingResourceError(
+            f"the {split} exam is not at {file}; run: python -m data fetch kice-{split}{into}, or pass --data FILE"
+        )
+    return file
+
+
+def _exam_name(file: Path, exam: list[dict[str, Any]]) -> str:
+    """Name an exam by year and month, from its file name or its first paragraph, else by the file's stem."""
+    for text in (file.stem, str(exam[0]["id"])):
+        if match := re.match(r"(\d{4})_(\d{2})_KICE", text):
+            return f"{match[1]}-{match[2]}"
+    return file.stem.removeprefix("kice_")
+
+
+def _items(exam: list[dict[str, Any]], name: str) -> Iterator[Item]:
+    number = 0
+    for paragraph in exam:
+        numbered = list(enumerate(paragraph["problems"], start=number + 1))
+        number += len(numbered)
+        with_passage = [n for n, problem in numbered if not problem.get("no_paragraph")]
+        for n, problem in numbered:
+            has_passage = n in with_passage
+            # Problems on one passage stand and fall together; one without a passage stands alone.
+            group = f"p{with_passage[0]:02}-{with_passage[-1]:02}" if has_passage else f"q{n:02}"
+            yield Item(
+                id=f"kice/{name}/q{n:02}",
+                inputs={
+                    "passage": paragraph["paragraph"].strip() if has_passage else "",
+                    "question": problem["question"].strip(),
+                    "extra": _extra(problem),
+                },
+                choices=tuple(choice.strip() for choice in problem["choices"]),
+                target=problem["answer"] - 1,
+                weight=problem["score"],
+                group=f"kice/{name}/{group}",
+                tags=_tags(paragraph, problem),
+            )
+
+
+def _extra(problem: dict[str, Any]) -> str:
+    """Return what the question shows beside the passage (보기): some exams file it as a list of parts."""
+    extra = problem.get("question_plus") or ""
+    return "\n".join(part.strip() for part in extra) if isinstance(extra, list) else extra.strip()
+
+
+def _tags(paragraph: dict[str, Any], problem: dict[str, Any]) -> tuple[str, ...]:
+    tags = [f"section:{SECTIONS[paragraph['type']]}"] if "type" in paragraph else []
+    if problem.get("type") == GRAMMAR:
+        tags.append("grammar")
+    # Some questions carry more text after the question mark.
+    asked = problem["question"].split("?")[0]
+    tags.append("negative" if NEGATIVE.search(asked) else "positive")
+    return tuple(tags)
+
+
+def _query_text(item: Item) -> str:
+    return "\n".join(text for text in (item.inputs["question"], item.inputs["extra"], *item.choices) if text)

@@ -1,0 +1,60 @@
+"""KorQuAD 1.0 as a retrieval set: a question should find the paragraph it was written about.
+
+In comes a file in the SQuAD 1.1 format; out come its questions over its unique paragraphs.
+
+Source:
+    Lim, Kim and Lee, "KorQuAD1.0: Korean QA Dataset for Machine Reading Comprehension", 2019;
+    https://korquad.github.io/KorQuad%201.0/; CC BY-ND 2.0 KR: shipped unmodified, converted when it is read.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from data.errors import ConfigurationError, MissingResourceError
+from data.retrieval_set import Query, RetrievalSet
+from data.types import Passage
+
+
+def load_retrieval(path: Path | None) -> RetrievalSet:
+    """Read a SQuAD-format file; identical paragraphs become one passage, "p0000" and on, in order.
+
+    Raises:
+        ConfigurationError: The file is not in the SQuAD 1.1 format, or repeats a question's id.
+        MissingResourceError: No file was named, or it is not there.
+    """
+    if path is None or not path.is_file():
+        named = f"there is no file {path}" if path else "retrieval set 'korquad' has no file of its own"
+        raise MissingResourceError(f"{named}; download KorQuAD_v1.0_dev.json (korquad.github.io) and pass --data FILE")
+    passage_ids: dict[str, str] = {}
+    queries: dict[str, Query] = {}
+    for context, questions in _paragraphs(path):
+        passage_id = passage_ids.setdefault(context, f"p{len(passage_ids):04}")
+        for question_id, question in questions:
+            if question_id in queries:
+                raise ConfigurationError(f"{path}: question id {question_id!r} occurs more than once")
+            queries[question_id] = Query(id=question_id, text=question, relevant=frozenset({passage_id}))
+    if not queries:
+        raise ConfigurationError(f"{path}: holds no questions")
+    return RetrievalSet(
+        name="korquad",
+        queries=tuple(queries.values()),
+        passages=tuple(Passage(id=name, text=text) for text, name in passage_ids.items()),
+    )
+
+
+def _paragraphs(path: Path) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return each paragraph of the file with the (id, question) pairs written about it."""
+    try:
+        document: Any = json.loads(path.read_text(encoding="utf-8-sig"))
+        return [
+            (str(paragraph["context"]), [(str(qa["id"]), str(qa["question"])) for qa in paragraph["qas"]])
+            for article in document["data"]
+            for paragraph in article["paragraphs"]
+        ]
+    except ValueError as error:
+        raise ConfigurationError(f"{path}: not JSON in UTF-8 ({error})") from error
+    except (KeyError, TypeError) as error:
+        raise ConfigurationError(
+            f"{path}: not in the SQuAD 1.1 format, data[].paragraphs[].context and .qas[].id, .question ({error!r})"
+        ) from error

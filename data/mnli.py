@@ -1,0 +1,186 @@
+"""MNLI: does a premise entail a hypothesis, leave it open (neutral), or contradict it?
+
+In comes a split of GLUE's MNLI through the Hugging Face hub or its cache, the sample that ships, or any
+three-way NLI file; out come items whose choices are the three labels, in GLUE's order.
+
+Source:
+    Williams, Nangia and Bowman, "A Broad-Coverage Challenge Corpus for Sentence Understanding through
+    Inference", NAACL 2018; the splits are those of GLUE (Wang et al., 2019).
+"""
+
+import hashlib
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from data.errors import ConfigurationError, MissingResourceError
+from data.rows import Row, read_rows, required_text
+from data.types import Benchmark, Item
+
+LABELS = ("entailment", "neutral", "contradiction")
+HUB_ID = "nyu-mll/glue"
+HUB_CONFIG = "mnli"
+REVISION = "bcdcba79d07bc864c1c254ccfcedcce55bcc9a8c"
+HUB_TIMEOUT_S = 4.0
+
+BENCHMARK = Benchmark(
+    name="mnli",
+    title="MNLI: natural language inference in ten genres of English, three labels",
+    language="en",
+    labels=LABELS,
+    splits=("train", "validation_matched", "validation_mismatched", "sample", "sample_train"),
+    default_split="validation_matched",
+    sample_split="sample",
+    train_splits={"validation_matched": "train", "validation_mismatched": "train", "sample": "sample_train"},
+    source=f"https://huggingface.co/datasets/{HUB_ID}, config {HUB_CONFIG}, revision {REVISION}",
+    licence="OANC terms, parts CC BY 3.0 and CC BY-SA 3.0 (fiction); the sample is MIT",
+    citation="Williams, Nangia and Bowman, NAACL 2018 (https://aclanthology.org/N18-1101)",
+)
+
+SAMPLES = {"sample": "mnli_sample.jsonl", "sample_train": "mnli_sample_train.jsonl"}
+
+# What the same split is called in a folder: here, in GLUE's own archive, and in the original release.
+FILE_STEMS = {
+    "train": ("train", "multinli_1.0_train"),
+    "validation_matched": ("validation_matched", "dev_matched", "multinli_1.0_dev_matched"),
+    "validation_mismatched": ("validation_mismatched", "dev_mismatched", "multinli_1.0_dev_mismatched"),
+}
+
+OFFLINE_WAYS = (
+    "offline: pass --data PATH (.jsonl, .json or .tsv), use --split sample, or fill the cache under HF_HOME "
+    "on a machine that reaches the hub"
+)
+
+
+def load(split: str | None, path: Path | None) -> list[Item]:
+    """Return the labelled pairs of a split, in its order; a pair's number is its row, counted from 0.
+
+    Args:
+        split: A name of `BENCHMARK.splits`; None is the default one. A path that is a file stands for itself.
+        path: A file of pairs, or a folder that holds `<split>.jsonl`, `.json` or `.tsv`; None reads the
+            sample from this project and every other split from the hub or its cache.
+
+    Raises:
+        ConfigurationError: A row is malformed or its label is hidden; the message names the line.
+        MissingResourceError: The file is not there, or the hub cannot be reached; names the offline ways.
+    """
+    split = split or BENCHMARK.default_split
+    if path is not None:
+        file = _local_file(path, split)
+        return list(_local_items(file, split if path.is_dir() else file.stem))
+    if split in SAMPLES:
+        return list(_local_items(Path(__file__).parent / "samples" / SAMPLES[split], split))
+    return list(_hub_items(split))
+
+
+def _item(split: str, number: int, *, premise: str, hypothesis: str, target: int, genre: str = "") -> Item:
+    digest = hashlib.sha256(premise.encode()).hexdigest()[:16]
+    return Item(
+        id=f"mnli/{split}/{number}",
+        inputs={"premise": premise, "hypothesis": hypothesis},
+        choices=LABELS,
+        target=target,
+        group=f"mnli/premise/{digest}",  # annotators wrote three hypotheses for a premise: they are one cluster
+        tags=(f"genre:{genre}",) if genre else (),
+    )
+
+
+def _local_file(path: Path, split: str) -> Path:
+    if not path.is_dir():
+        if not path.exists():
+            raise MissingResourceError(f"there is no file or folder {path}; {OFFLINE_WAYS}")
+        return path
+    stems = FILE_STEMS.get(split, (split,))
+    candidates = [path / f"{stem}{suffix}" for stem in stems for suffix in (".jsonl", ".json", ".tsv")]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    present = ", ".join(sorted(file.name for file in path.iterdir())[:8]) or "nothing"
+    raise MissingResourceError(f"{path} has no {split}.jsonl, .json or .tsv; it holds {present}; --data FILE works too")
+
+
+def _local_items(file: Path, split: str) -> Iterator[Item]:
+    dropped = 0
+    for number, (place, row) in enumerate(read_rows(file)):
+        target = _target(file, place, row)
+        if target is None:
+            dropped += 1
+            continue
+        yield _item(
+            split,
+            number,
+            premise=required_text(file, place, row, "premise", "sentence1"),
+            hypothesis=required_text(file, place, row, "hypothesis", "sentence2"),
+            target=target,
+            genre=str(row.get("genre") or ""),
+        )
+    if dropped:
+        sys.stderr.write(f"{file}: left out {dropped} pairs without a gold label ('-': annotators did not agree)\n")
+
+
+def _target(file: Path, place: str, row: Row) -> int | None:
+    """Return a row's target; None where annotators did not agree on one."""
+    key = "label" if "label" in row else "gold_label"
+    if key not in row:
+        raise ConfigurationError(f"{file}, {place}: lacks label or gold_label; it has {', '.join(row) or 'nothing'}")
+    label = str(row[key]).strip().lower()
+    if label == "-":
+        return None
+    if label in LABELS:
+        return LABELS.index(label)
+    if label in ("0", "1", "2"):
+        return int(label)
+    if label in ("-1", "hidden"):
+        raise ConfigurationError(
+            f"{file}, {place}: label {row[key]!r} means that it is hidden, as in GLUE's test sets; "
+            "use a validation split, or leave such pairs out"
+        )
+    allowed = f"{', '.join(LABELS)} (or 0, 1, 2), or '-' for none"
+    raise ConfigurationError(f"{file}, {place}: label {row[key]!r} is unknown; allowed: {allowed}")
+
+
+def _hub_items(split: str) -> Iterator[Item]:
+    pairs = _cached_split(split)
+    if pairs is None:
+        pairs = _downloaded_split(split)
+    if not any(REVISION in file["filename"] for file in pairs.cache_files):
+        sys.stderr.write(f"mnli: the cached copy is not the pinned revision {REVISION[:12]}; scores may not compare\n")
+    names: list[str] = pairs.features["label"].names
+    targets = {value: LABELS.index(name) for value, name in enumerate(names)}
+    rows: Iterable[dict[str, Any]] = pairs
+    for number, row in enumerate(rows):
+        target = targets[row["label"]]
+        yield _item(split, number, premise=row["premise"], hypothesis=row["hypothesis"], target=target)
+
+
+def _cached_split(split: str) -> Any | None:
+    """Return a split that an earlier run left in the cache: a pinned revision needs no second look at the hub."""
+    import datasets
+
+    was_offline, verbosity = datasets.config.HF_HUB_OFFLINE, datasets.logging.get_verbosity()
+    datasets.config.HF_HUB_OFFLINE = True
+    datasets.logging.set_verbosity_error()  # it would warn that it "could not find" a data set it was told not to seek
+    try:
+        return datasets.load_dataset(HUB_ID, HUB_CONFIG, split=split, revision=REVISION)
+    except (OSError, ValueError):  # all the ways in which datasets says that it is not in the cache
+        return None
+    finally:
+        datasets.config.HF_HUB_OFFLINE = was_offline
+        datasets.logging.set_verbosity(verbosity)
+
+
+def _downloaded_split(split: str) -> Any:
+    """Return a split from the hub, having asked once whether the hub answers: `load_dataset` retries for 25 s."""
+    import datasets
+    from httpx import HTTPError
+    from huggingface_hub import HfApi
+
+    try:
+        HfApi().dataset_info(HUB_ID, revision=REVISION, timeout=HUB_TIMEOUT_S)
+        return datasets.load_dataset(HUB_ID, HUB_CONFIG, split=split, revision=REVISION)
+    except (HTTPError, OSError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise MissingResourceError(
+            f"mnli {split} is not in the local cache and the hub cannot be read ({reason}); {OFFLINE_WAYS}"
+        ) from error

@@ -1,0 +1,130 @@
+"""Every benchmark and every retrieval set by name: a line here is all that a new one needs beside its module.
+
+In comes a name; out come items, ready to be asked. A benchmark's module is imported when it is first used.
+"""
+
+import hashlib
+import json
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+
+from data.attributes import load_attribute
+from data.errors import ConfigurationError, unknown_name
+from data.retrieval_set import RetrievalSet
+from data.types import Benchmark, Item
+
+# A benchmark's module has `BENCHMARK` and `load(split, path) -> list[Item]`.
+BENCHMARKS: dict[str, str] = {
+    "kice": "data.kice",
+    "mnli": "data.mnli",
+}
+
+# A retrieval set's function takes a path, or None for its default place, and returns a `RetrievalSet`.
+RETRIEVAL_SETS: dict[str, str] = {
+    "jsonl": "data.retrieval_set:load_jsonl",
+    "kice": "data.kice:load_retrieval",
+    "korquad": "data.korquad:load_retrieval",
+}
+
+
+def benchmark(name: str) -> Benchmark:
+    """Return a benchmark's metadata.
+
+    Args:
+        name: A name of `BENCHMARKS`, or an importable module of your own that has `BENCHMARK` and `load`.
+
+    Raises:
+        ConfigurationError: There is no such benchmark.
+    """
+    metadata: Benchmark = _benchmark_module(name).BENCHMARK
+    return metadata
+
+
+def load_items(
+    name: str, *, split: str | None = None, path: Path | None = None, limit: int | None = None, seed: int | None = None
+) -> list[Item]:
+    """Return a benchmark's items, in the order of their source.
+
+    Args:
+        name: As for `benchmark`.
+        split: None is the benchmark's default split.
+        path: A local file or folder in place of the benchmark's own.
+        limit: At most so many items: the first ones, or a seeded sample where `seed` is given.
+        seed: Makes `limit` a random sample, kept in the original order; the same seed gives the same items.
+
+    Raises:
+        ConfigurationError: Unknown benchmark or split, no items, or an id that occurs more than once.
+        MissingResourceError: The data is not there.
+    """
+    module = _benchmark_module(name)
+    if split is not None and split not in module.BENCHMARK.splits:
+        raise unknown_name(f"split of {name}", split, module.BENCHMARK.splits)
+    if limit is not None and limit < 1:
+        raise ConfigurationError(f"limit {limit} leaves no items; allowed: 1 or more")
+    items: list[Item] = module.load(split, path)
+    if not items:
+        raise ConfigurationError(f"{path or f'{name} {split or module.BENCHMARK.default_split}'} holds no items")
+    repeated = [item_id for item_id, count in Counter(item.id for item in items).items() if count > 1]
+    if repeated:
+        raise ConfigurationError(
+            f"{path or name}: {len(repeated)} item ids occur more than once, first '{repeated[0]}'"
+        )
+    if limit is None or limit >= len(items):
+        return items
+    if seed is None:
+        return items[:limit]
+    chosen = sorted(random.Random(seed).sample(range(len(items)), limit))  # noqa: S311 -- repeatable, not secret
+    return [items[index] for index in chosen]
+
+
+def fingerprint(items: Sequence[Item]) -> str:
+    """Return the SHA-256 (hex) over the items as canonical JSON, one a line: equal exactly for equal items."""
+    digest = hashlib.sha256()
+    for item in items:
+        line = json.dumps(item.model_dump(mode="json"), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        digest.update(line.encode() + b"\n")
+    return digest.hexdigest()
+
+
+def retrieval_set(name: str, path: Path | None = None) -> RetrievalSet:
+    """Return queries, the passages they are looked up in, and which ones they should find.
+
+    Args:
+        name: A name of `RETRIEVAL_SETS`, or `module:function` of your own.
+        path: The set's file or folder; None is its default place, where it has one.
+
+    Raises:
+        ConfigurationError: There is no such retrieval set, or its file is malformed.
+        MissingResourceError: The data is not there.
+    """
+    reference = RETRIEVAL_SETS.get(name, name)
+    if ":" not in reference:
+        raise unknown_name("retrieval set", name, RETRIEVAL_SETS, "Or name your own as module:function.")
+    function: Callable[[Path | None], RetrievalSet] = load_attribute(reference, kind="retrieval set")
+    return function(path)
+
+
+def _benchmark_module(name: str) -> ModuleType:
+    module_name = BENCHMARKS.get(name, name)
+    hint = "Or name a module of your own that has BENCHMARK and load(split, path)."
+    if not _exists(module_name):
+        raise unknown_name("benchmark", name, BENCHMARKS, hint)
+    try:
+        module = import_module(module_name)
+    except ImportError as error:
+        raise ConfigurationError(f"benchmark '{name}': module {module_name} cannot be imported: {error}") from error
+    if not isinstance(getattr(module, "BENCHMARK", None), Benchmark) or not callable(getattr(module, "load", None)):
+        raise unknown_name("benchmark", name, BENCHMARKS, hint)
+    return module
+
+
+def _exists(module_name: str) -> bool:
+    try:
+        return find_spec(module_name) is not None
+    except (ImportError, ValueError):  # a parent that is missing, or a name that cannot be a module's
+        return False

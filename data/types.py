@@ -1,0 +1,152 @@
+"""The types that every part of the project shares: what is asked, what is answered, what is kept.
+
+`Item → to_input() → predictor → Prediction | exception → Record`. KICE and MNLI are both closed-set
+choice, so one shape of record serves both, and with it one set of metrics and one report.
+"""
+
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Status = Literal["ok", "none", "multiple", "refusal", "truncated"]
+
+
+class Frozen(BaseModel):
+    """Base of the shared types: immutable, and a misspelt field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Item(Frozen):
+    """One question of a benchmark.
+
+    Attributes:
+        id: Unique and stable, such as "kice/2023-11/q02" or "mnli/validation_matched/17".
+        inputs: What is shown: passage, question, extra (KICE) or premise, hypothesis (MNLI).
+        choices: The options, in the order of the source.
+        target: 0-based index of the right choice.
+        weight: Points the item is worth.
+        group: The passage's id: items of one group share context, so they are one cluster for standard errors.
+        tags: Section, question type, genre.
+    """
+
+    id: str = Field(min_length=1)
+    inputs: dict[str, str]
+    choices: tuple[str, ...] = Field(min_length=2)
+    target: int = Field(ge=0)
+    weight: float = Field(default=1.0, gt=0)
+    group: str
+    tags: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _target_is_a_choice(self) -> Self:
+        if self.target >= len(self.choices):
+            raise ValueError(f"{self.id}: target {self.target} is outside its {len(self.choices)} choices")
+        return self
+
+    def to_input(self) -> dict[str, Any]:
+        """Return what a predictor may see: id, group, choices and the inputs, flat; never the target."""
+        return {"id": self.id, "group": self.group, "choices": list(self.choices), **self.inputs}
+
+
+class Prediction(Frozen):
+    """What a predictor answered.
+
+    Attributes:
+        choice: 0-based index, or None when nothing usable was said.
+        status: "ok" exactly when `choice` is not None; otherwise why not.
+        rule: The extraction rule that fired, or how the choice was scored.
+        raw: The text the model wrote ("" for a classifier).
+        probs: (n_choices,), sums to 1; None where the predictor has no distribution.
+        document_ids: Ids of the retrieved chunks, best first.
+        usage: Token counts: input_tokens, output_tokens, cached_tokens.
+    """
+
+    choice: int | None
+    status: Status
+    rule: str = ""
+    raw: str = ""
+    probs: tuple[float, ...] | None = None
+    document_ids: tuple[str, ...] = ()
+    usage: dict[str, int] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _choice_agrees_with_status(self) -> Self:
+        if (self.choice is None) == (self.status == "ok"):
+            raise ValueError(f"a prediction with status '{self.status}' cannot have choice {self.choice}")
+        return self
+
+
+class Message(Frozen):
+    """One chat message as it was sent: role is system, user, assistant or tool."""
+
+    role: str
+    content: str
+
+
+class Passage(Frozen):
+    """A text that can be looked up; `id` is a KICE group, a KorQuAD paragraph or the user's own.
+
+    Where a retriever found it, `score` is its score (higher is better) and `chunk_id` the part that was found.
+    """
+
+    id: str
+    text: str
+    score: float | None = None
+    chunk_id: str | None = None
+
+
+class Record(Frozen):
+    """One item answered by one system; self-contained, so that re-scoring needs no dataset and no model.
+
+    Attributes:
+        prediction: The answer; None when the call failed.
+        error: "ErrorType: message" when the call failed; exactly one of the two is set.
+        latency_s: Seconds; for a batched predictor, its share of the batch.
+        messages: What was really sent to the chat model; None for a system that sends none.
+        passages: What was retrieved for the item, best first.
+    """
+
+    item: Item
+    system: str
+    prediction: Prediction | None = None
+    error: str | None = None
+    latency_s: float = Field(ge=0)
+    messages: tuple[Message, ...] | None = None
+    passages: tuple[Passage, ...] = ()
+
+    @model_validator(mode="after")
+    def _prediction_or_error(self) -> Self:
+        if (self.prediction is None) == (self.error is None):
+            raise ValueError(f"{self.item.id}: a record holds either a prediction or an error")
+        return self
+
+
+class Benchmark(Frozen):
+    """A benchmark's metadata; its module's `load(split, path)` makes the items.
+
+    Attributes:
+        name: Its name on the command line.
+        title: One line for people.
+        language: Of the items, as a BCP 47 code.
+        labels: The class names in target order where every item has the same choices, else None.
+        splits: The splits that `load` knows.
+        default_split: The split of a plain `eval run NAME`.
+        sample_split: The split that ships with the project.
+        train_splits: For each evaluation split, the split that systems which learn may learn from.
+        source: Where the data comes from, with the pinned revision.
+        licence: What its owner allows.
+        citation: The paper or the institution.
+    """
+
+    name: str
+    title: str
+    language: str
+    labels: tuple[str, ...] | None
+    splits: tuple[str, ...]
+    default_split: str
+    sample_split: str
+    train_splits: dict[str, str] = Field(default_factory=dict)
+    source: str
+    licence: str
+    citation: str

@@ -1,0 +1,49 @@
+"""What every test gets: no network beyond loopback, no tracing, no hub; and the real data where it is."""
+
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-golden", action="store_true", help="rewrite the golden files from what the code says now"
+    )
+
+
+@pytest.fixture
+def update_golden(request: pytest.FixtureRequest) -> bool:
+    return bool(request.config.getoption("--update-golden"))
+
+
+@pytest.fixture(autouse=True)
+def closed_world(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Turn tracing off, forget the user's keys and refuse every connection that leaves this machine."""
+    for name in ("LANGSMITH_TRACING", "LANGCHAIN_TRACING_V2"):
+        monkeypatch.setenv(name, "false")
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "LANGSMITH_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    connect = socket.socket.connect
+
+    def connect_to_loopback(self: socket.socket, address: Any) -> None:
+        host = address[0] if isinstance(address, tuple) else "localhost"
+        if host not in ("127.0.0.1", "::1", "localhost"):
+            raise ConnectionRefusedError(f"tests may only reach loopback, not {host}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", connect_to_loopback)
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """The folder of real exams, NLI pairs and recorded outputs, which the repository does not carry."""
+    folder = os.environ.get("TUNE_OR_PROMPT_DATA")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("TUNE_OR_PROMPT_DATA names no folder of real data")
+    return Path(folder)

