@@ -1,0 +1,54 @@
+"""Who answers by language model: chains, models, prompts and the reading of replies.
+
+    from chains import kice_rag, load_chat_model, Qwen, extract_choice
+
+Names are loaded when they are first used, so that `import chains` is quick and brings no torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from chains.kice import kice_closed_book, kice_prompt, kice_rag
+    from chains.mnli import mnli_zero_shot
+    from chains.models import Mistral, Qwen, SmallThinker, load_chat_model
+    from chains.parsing import Extraction, extract_choice, extract_label
+    from chains.templates import Prompt, load_prompt
+
+_HOMES = {
+    "Extraction": "chains.parsing",
+    "Mistral": "chains.models",
+    "Prompt": "chains.templates",
+    "Qwen": "chains.models",
+    "SmallThinker": "chains.models",
+    "extract_choice": "chains.parsing",
+    "extract_label": "chains.parsing",
+    "kice_closed_book": "chains.kice",
+    "kice_prompt": "chains.kice",
+    "kice_rag": "chains.kice",
+    "load_chat_model": "chains.models",
+    "load_prompt": "chains.templates",
+    "mnli_zero_shot": "chains.mnli",
+}
+
+__all__ = [
+    "Extraction",
+    "Mistral",
+    "Prompt",
+    "Qwen",
+    "SmallThinker",
+    "extract_choice",
+    "extract_label",
+    "kice_closed_book",
+    "kice_prompt",
+    "kice_rag",
+    "load_chat_model",
+    "load_prompt",
+    "mnli_zero_shot",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'chains' has no attribute '{name}'")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,188 @@
+"""The words around an answer, as data: cues before it, endings after it, and what takes it back.
+
+All are patterns over canonical text (see `chains.references`), English and Korean side by side.
+Cues are (rule, pattern) pairs; the rule is the name that the extraction audit counts.
+"""
+
+import re
+
+Cues = tuple[tuple[str, str], ...]
+
+_SIGN = r"(?::|=>?|→|->|⇒|\|)"
+_DASH = r"[-–—](?= )"
+_CLOSE = r" ?[\])>」』\"']?"
+_NOT_IN_WORD = r"(?<![가-힣])"
+
+FINAL: Cues = (
+    ("boxed", r"(?:\\f?|\b)boxed ?\{+"),
+    ("answer-tag", r"(?i:<(?:final[_ ])?ans(?:wer)?>|<정답>|<최종 ?정답>)"),
+    (
+        "json",
+        r"(?i:[\"'](?:(?:final|correct|selected)?[_ ]?(?:answer|choice|option)|answer[_ ]choice|prediction|label"
+        r"|최종[_ ]?정답|정답|답|답안|선택)[\"'] ?: ?)",
+    ),
+    (
+        "final",
+        r"최종(?:적인?|으로)? ?(?:정답|답변|답안|답|선택지?|결론)(?: ?번호)?"
+        rf"{_CLOSE}[ \n]?(?:은|는|이|{_SIGN}|[-–—])?",
+    ),
+    (
+        "final",
+        r"(?i:\bfinal (?:answer|choice|decision|selection|verdict|conclusion))"
+        rf"{_CLOSE} ?(?:is|{_SIGN}|[-–—])?:?",
+    ),
+    ("final", rf"\b(?:FINAL|Final) ?{_SIGN}"),
+)
+
+LABEL: Cues = (
+    (
+        "label",
+        rf"{_NOT_IN_WORD}(?<!대한 )(?:정 ?답|(?:모범 ?)?답안|해답|답변|답|선택지?|결론)(?: ?번호)?"
+        rf"{_CLOSE} ?(?:{_SIGN}|{_DASH})",
+    ),
+    ("label", rf"(?:^|\n|[.!] )[^\w\n]{{0,4}}(?:정답|답)(?: ?번호)?{_CLOSE}(?=[ \n⟦\d])"),
+    ("label", rf"(?i:\bans(?:wer)?(?: (?:choice|option|number))?){_CLOSE} ?(?:{_SIGN}|{_DASH}|\. )"),
+    (
+        "label",
+        r"(?i:(?:^|\n|\b(?:my|best|correct|right|chosen|selected) )(?:choice|option|selection))"
+        rf"{_CLOSE} ?{_SIGN}",
+    ),
+    ("label", r"(?i:(?:^|\n)(?:correct |the )?answer)(?=[ \n] ?(?:⟦|[\[(]?[A-H1-9]\b))"),
+    ("label", r"(?i:(?:^|\n)(?:출력|결과|응답|output|response|result|prediction)) ?:"),
+    ("label", r"答案(?:应该)?(?:是|为|:)|(?:^|\n)(?:A|답)[:.](?= ?⟦)"),
+)
+
+# "적절하지 않은 것은 ③이다": the question's own words, answered.
+_ASKED_KO = (
+    r"(?:적절|적합|알맞|옳|맞|일치하|부합하|바르|타당|가까|올바르|틀린|틀리|잘못|어긋|거리가 먼|해당하|다른|부적절"
+    r"|정확)[가-힣 ]{0,14}"
+    r"(?:것|선택지|선지|진술|설명|보기|내용|반응|이해|번호|문장|항목|감상)[은는](?: 바로)?"
+)
+_DEGREE = r"(?:the |most |best |only |least |single )*"
+_RIGHT_EN = r"(?:in)?(?:correct|appropriate|accurate|suitable|right|best|consistent|valid|final)"
+_IS = r"(?:is|would be|should be|must be|will be|remains|has to be|seems to be|appears to be|can only be)"
+_ADVERB = (
+    r"(?: (?:still|therefore|thus|clearly|definitely|most likely|likely|probably|indeed|simply|also|that of|the))*:?"
+)
+CONCLUSION: Cues = (
+    (
+        "answer-is",
+        rf"{_NOT_IN_WORD}(?:정답|답안|답변|답)(?: ?번호)?[은는이](?= ?[^ ])"
+        r"(?: (?:바로|여전히|역시|결국|다음과 같습니다[.:]))?",
+    ),
+    ("answer-is", rf"{_NOT_IN_WORD}(?:정답|답)(?:은|는)? (?:다음|아래)과? 같(?:습니다|다)[.:]"),
+    ("answer-is", _ASKED_KO),
+    ("answer-is", rf"(?i:\banswer,?(?: [\w'’,]+){{0,8}}? {_IS}{_ADVERB})"),
+    ("answer-is", r"(?i:\banswers are:? )"),
+    ("answer-is", r"(?i:\bleav(?:ing|es) (?:only |us with |just )?)"),
+    (
+        "answer-is",
+        rf"(?i:\bthe {_DEGREE}{_RIGHT_EN}(?: \w+)? (?:option|choice|statement|one|response|selection) "
+        rf"{_IS}{_ADVERB})",
+    ),
+    ("answer-is", rf"(?i:\bmy (?:choice|pick|selection) {_IS}{_ADVERB})"),
+    ("answer-is", r"(?i:\bboth )(?=\S+ and \S+ are (?:the )?(?i:correct|right|valid|answers))"),
+    (
+        "answer-is",
+        r"(?i:(?:^|\n|[.,!] |\bthink |\bbelieve )(?:it(?:['’]s| is)|(?:so )?it (?:must|has to|should|would) be) )",
+    ),
+    ("answer-is", r"(?i:\b(?:therefore|thus|hence|so)[,:]? )(?=[\[(]?[A-H1-9][\])]?[.!]?(?:$|\n))"),
+    ("answer-is", r"(?:^|\n)(?=(?:[Nn]ot |⟦\d+⟧이? ?(?:아니라|아닌|아니고)))"),
+    (
+        "chosen",
+        r"(?i:\b(?:I|we)(?:['’](?:ll|d|m)| will| would| must| should)?(?: (?!not\b)\w+){0,2}? "
+        r"(?:choose|pick|select|go with|going with|opt for|chose|selected|vote for|say)(?: the)?)"
+        r"(?! between| from| among)",
+    ),
+    ("chosen", r"(?:^|\n)(?i:choose|select|pick) (?=\S+[.!]?(?:$|\n)|⟦\d+⟧[.!]?(?:$|\n))"),
+)
+
+RANKED_FIRST: Cues = (
+    ("ranking", r"(?<!\d)1(?:위|순위)(?:는|가)? ?[:=)\-–.]?"),
+    ("ranking", r"(?i:\brank(?:ed)? ?#?1(?:st)?\b|\b1st(?: place)?) ?[:=)\-–.]?"),
+    ("ranking", r"(?i:(?<!\d)순위|\brank(?:ing|ed)?\b)[^\n⟦]{0,60}\n1[.):] ?(?=⟦)"),
+    (
+        "ranking",
+        r"(?i:(?<!\d)순위|랭킹|적절한 순(?:서)?|높은 순(?:서)?|\brank(?:ing|ed)?\b|most [a-z]+ to least[a-z ]{0,20})"
+        r"[^\n⟦:]{0,30}[:\n] ?",
+    ),
+)
+ORDER_WORD = re.compile(r"(?i)순위|순서|랭킹|적절한 순|높은 순|\brank|most \w+ to least|best to worst")
+WORST_FIRST = re.compile(r"(?i)낮은 (?:것부터|순)|least \w+ to most|worst to best|ascending")
+
+NO_CHOICE = re.compile(
+    r"[ \n\"'(\[]{0,3}(?:없음|없습니다|없다|없는|해당 없"
+    r"|(?i:none\b|null\b|n/a\b|no answer|not (?:given|available)))"
+)
+# "Answer:\n1. First …\n2. Then …" opens numbered steps, not choice 1.
+NUMBERED_STEPS = re.compile(r" ?\n ?(?:⟦1⟧|1)[.):] [^\n]*\n(?:(?!⟦?\d)[^\n]*\n){0,3}(?:⟦2⟧|2)[.):]")
+NOT = re.compile(r"(?i:(?: ?(?:is|are))?(?:n['’]t| ?not)\b(?: (?:option|choice))? ?)")
+BUT = re.compile(
+    r"[^.\n⟦]{0,60}?\b(?:but|rather|instead|it(?:['’]s| is))(?: (?:it is|it['’]s|rather|instead|is|with))? ?"
+)
+
+_AFTER = r"[)\]\"'’”]{0,2}"
+_ASIDE = rf"{_AFTER}(?: ?\([^()\n]{{0,60}}\))?"
+_BUT_KO = r"(?:지만|으나|는데)"
+_UNLIKELY = r"일 (?:가능성이|확률이) (?:낮|없|적)"
+# A choice that is named and taken back: denied, asked about, supposed, or held only at first.
+WITHDRAWN = re.compile(
+    rf"{_ASIDE}(?:도|이|가|은|는|라고)? ?(?:(?:절대|결코|더 이상|올바른|맞는) )?"
+    r"(?:(?:정답|답)(?:이라고|이라|으로|이|은)? )?"
+    r"(?:아니|아닌|아닙|아님|제외|오답|틀(?:리|렸|린)|될 수 없|볼 수 없|고를 수 없)"
+    rf"|{_AFTER}(?:인지|일지|일까|일 수도|인가|라면|이라면|이라고 하면|일 경우| ?같지만| ?같으나|처럼 보이"
+    rf"|인 것처럼|도 ?(?=⟦\d+⟧도)|이었(?:{_BUT_KO}|습니다만)|였{_BUT_KO}"
+    r"|(?:이라고|라고) (?:생각|판단|답|착각)[가-힣]{0,4}(?:지만|으나|는데|수)"
+    rf"|[을를] (?:선택|골)[가-힣]{{0,3}}{_BUT_KO}|{_UNLIKELY})"
+    r"| (?:is|was)(?:n['’]t| not)\b| was (?:wrong|incorrect)"
+)
+# After words between the cue and the choice, only an ending that asserts the choice commits to it.
+COMMITTED = re.compile(
+    rf"{_AFTER}(?:입니다|이다|이에요|예요|이며|이고|임\b|이라|으로 |일 것|인 것|이 (?:정답|답|맞|적절|된|됩)"
+    r"|에 해당|을 (?:선택|고)|라고|같|[.!]|\n|$| ?[-–—:(,]| because| since)"
+)
+ALSO = re.compile(r"도 (?:정답|답)")
+
+_NO_DENIAL = (
+    rf"(?![가-힣]{{0,3}} ?(?:아니|아닌|아닙|아님|될 수|없)|[가-힣]{{0,4}}(?:라면|인지|일까|지만|처럼)"
+    rf"|(?:이?라고|으로) (?:할|볼|보[이일]|보기|생각|고르기)|인 것 같지만|{_UNLIKELY})"
+)
+_VERY = r"(?:가장 |제일 |더 |바로 |유일한 |유일하게 |올바른 |옳은 |적절한 |적절하지 않은 |알맞은 |맞는 |최종 )*"
+_CHOOSE_KO = r"(?:선택|고르|고른|골랐|골라|택하|택한|택합|택했|결정|정하|정했|답하|제출|제시)"
+_NOT_CHOSEN = r"(?![가-힣 ]{0,6}(?:으나|지만|는데|면|않|없|경우))"
+_THINK_KO = r"(?:것 같|생각[됩합한하]|판단[됩합한하]|봅니다|보입니다|본다|보인다|사료|추정)"
+# "③이 정답이다", "3번을 선택합니다", "3번이라고 생각합니다", "(C) is the answer".
+CALLED_THE_ANSWER = re.compile(
+    rf"{_ASIDE}(?:(?:은|는)? ?(?:바로 )?(?:[:→=-] ?)?(?<!\w)정답{_NO_DENIAL}"
+    rf"|(?:이|가|만이|이야말로|도|은|는|:| ?→)? ?정답{_NO_DENIAL}"
+    rf"|(?:이|가|만이|도) ?{_VERY}(?:정답|답|것){_NO_DENIAL}(?:이|입|임|일|인|$|[.!\n])"
+    rf"|(?:을|를|으로|로) ?(?:최종 |정답으로 |답으로 |최종 정답으로 )?{_CHOOSE_KO}{_NOT_CHOSEN}"
+    r"|만 남|(?:은|는|이|가) [^.!?\n⟦]{0,60}?(?:므로|때문에) 정답(?:이다|입니다|이 (?:된|됩))"
+    r"|으로 하겠|(?:이라고|라고) (?:볼|할) 수 있(?:습니다|다|겠)"
+    r"|이 (?:확실|분명|틀림없)|을 (?:정답|답)으로(?! 고르기)"
+    rf"|(?:이라고|라고|으로|인 것으로|인) ?{_THINK_KO}(?![가-힣 ]{{0,6}}(?:으나|지만|는데|수|쉽))"
+    r"| ?같(?:습니다|다|아요|네요)"
+    rf"|(?i: {_IS}(?: (?:clearly|definitely|therefore|thus|indeed))? "
+    r"(?:the |my |an |most |only |best |correct |right |final |in)*(?:answer|choice|option)\b))"
+)
+_RIGHT_KO = (
+    r"(?:적절|알맞|옳|맞|타당|적합|부적절|올바|잘못|틀[리린렸]|어긋|일치|부합|가깝|거리가|해당|정확|부정확)"
+    r"(?![가-힣 ]{0,8}(?:는지|지 여부|다면|라면|으면|수 있|것처럼))"
+)
+# "3번이 가장 적절하다" singles a choice out; "3번은 적절하다" only judges it.
+SINGLED_OUT = re.compile(
+    rf"{_ASIDE}(?:(?:이|가|만이?) ?{_VERY}[^.!?\n⟦]{{0,40}}?{_RIGHT_KO}"
+    rf"|(?i: {_IS}(?: not)?(?: (?:clearly|definitely|the|most|more|least|best|only|therefore))* {_RIGHT_EN}))"
+)
+JUDGED = re.compile(rf"{_ASIDE}(?:은|는) ?{_VERY}[^.!?\n⟦]{{0,40}}?{_RIGHT_KO}")
+CONCLUDING = re.compile(
+    r"(?:따라서|그러므로|결론적으로|결국|즉|그래서|고로|그러니|종합하면|(?:고르|꼽|추측하|답하)자면"
+    r"|골라야 한다면|저는|제 생각에는?|∴"
+    r"|(?i:\b(?:so|therefore|thus|hence|in conclusion)\b))[ ,:]{0,3}$"
+)
+COPULA_END = re.compile(rf"{_ASIDE}(?:(?:입니다|이다|이에요|예요|임\b|일 것(?:입니다|이다))|[.!]{{0,2}}(?:$|\n)|[.!] )")
+# "C is the correct answer": a lone letter or digit counts as the subject of "is".
+LONE_SUBJECT = re.compile(
+    r"(?:(?:^|[.\n,:] ?)|(?i:\b(?:so|therefore|thus|hence|that|but) ?,? ))"
+    rf"(?:[\[(\"']?([A-H])[)\]\"']?|(\d{{1,2}}))(?i:(?= {_IS}\b))"
+)

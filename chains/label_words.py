@@ -1,0 +1,73 @@
+"""The words that mean a label, and the words around them, as data for `chains.label_parsing`."""
+
+import re
+
+# Stems that mean the label wherever they stand.
+NLI_WORDS = {
+    "entailment": r"entail(?:ment|ments|s|ed|ing)?|함의|수반|함축",
+    "neutral": r"neutral(?:ity|ly)?|중립|undetermined|(?:can ?not|can't) be (?:determined|verified)"
+    r"|(?:알|판단할|확인할) 수 없",
+    "contradiction": r"contradict(?:ion|ions|s|ed|ing|ory|orily)?|모순",
+}
+# Words that mean the label only as an answer: in prose, "true" and "no" say anything.
+NLI_ANSWERS = {
+    "entailment": r"(?:definitely |necessarily )?true|yes|참|예|네|그렇다|그렇습니다",
+    "neutral": r"undetermined|unknown|maybe|uncertain|unclear|possibly|inconclusive|not enough information"
+    r"|(?:possibly|might be|may be|could be) true|not (?:necessarily )?determined"
+    r"|(?:it )?(?:can ?not|can't) (?:be )?(?:determined?|tell|say|inferred|known)"
+    r"|neither(?! (?:entail|contradict))|결정할 수 없|불확실|무관",
+    "contradiction": r"(?:definitely |necessarily )?false|no(?!t\b|ne\b|r\b)|거짓|아니[오요]|아닙니다",
+}
+
+# A denial stands shortly before an English word ("does not entail") and after a Korean one ("모순되지 않는다").
+DENIED_BEFORE = re.compile(
+    r"(?i)(?:\b(?:not|never|without|cannot|neither|nor|no|rather than|instead of|ruled? out|hardly)|n['’]t)"
+    r"(?: (?:a|an|the|any|be|is|it|to|that|this|clear|case|clearly|direct|directly|necessarily|strictly|logically"
+    r"|explicitly|really|fully|in|of|considered|classified|labell?ed|as|outright|actually|either|completely|entirely"
+    r"|clear-cut|true|premise|hypothesis)){0,6} ?$"
+)
+DENIED_AFTER = re.compile(
+    r"(?:이라고|라고|된다고|한다고|적이|적|하|되|이|가|은|는|도|을|를|에|성|로)?"
+    r"(?: ?(?:관계|상태|상황|여부))?(?:이라고|라고|이|가|는|은|도|를|로|에도|에)?"
+    r"(?:지는|지도|지)? ?(?:도 )?(?:직접적으로 |반드시 |명확히 )?"
+    r"(?:않|아니|아닌|아닙|아님|못|없|할 수 없|볼 수 없|보기 어|해당하지)"
+)
+DENIED_AFTER_EN = re.compile(
+    r"(?i)[\"'’]? (?:is|was|can be|would be|are)(?: not\b|n['’]t\b| wrong| incorrect| ruled out)(?! only)"
+)
+SHARES_DENIAL = re.compile(r"(?:하지|되지|관계)?(?:도|나|이나|거나|하거나) ")  # "함의도 모순도 아니다"
+ALTERNATIVE = re.compile(r"(?i)\b(?:nor|or)\b")  # "does not entail or contradict"
+
+JOINED = re.compile(
+    r"(?i)[\"'’”)\]*]{0,2} ?(?:,? ?(?:or|and)\b|,|/|\||nor\b|과|와|또는|혹은|이나|및|도 아니고)? ?"
+    r"[\"'‘“(\[*]{0,2}(?:a |an )?"
+)
+_THING = (
+    r"(?:relation(?:ship)?|label|classification|verdict|judge?ment|inference|conclusion|category|output|result"
+    r"|response|prediction)"
+)
+_THING_KO = r"(?:관계|판정|결론|레이블|라벨|분류)"
+RELATION_IS = re.compile(
+    rf"(?i)\b{_THING}(?: \w+){{0,8}}? (?:is|would be|should be|must be|as|:)"
+    r"(?: (?:a|an|one of|best described as|classified as|therefore|thus|clearly))* ?"
+    rf"|(?:\b{_THING}|{_THING_KO}) ?[:=] ?|{_THING_KO}[는은] ?"
+    r"|\b(?:hypothesis|statement|claim|가설) ?(?:is|must be|would be|[은는이]) ?"
+)
+# "This is a case of neutral": here only words that mean the label anywhere count, not "true".
+THIS_IS = re.compile(
+    r"(?i)\b(?:this|it) is (?:clearly |therefore |thus )?(?:an? )?"
+    r"(?:(?:clear )?(?:case|example|instance) of (?:an? )?)?"
+)
+CONCLUDING = re.compile(
+    r"(?i)\b(?:therefore|thus|hence|so|in conclusion|in summary|overall|consequently)\b"
+    r"|따라서|그러므로|결론적으로|결국|그래서|즉"
+)
+ANSWER_OPEN = re.compile(
+    r"[ \n\"'“‘(\[{*<:]{0,5}(?:(?:a|an|the) )?"
+    r"(?:[\[(]?\b[A-Ha-h1-9][\])]?(?:[.):\-]| [-–—])[ \"'(]{1,3}|⟦\d+⟧[ .:\-(\"']{0,4})?"
+)
+ALONE = re.compile(
+    r"[\"'”’)\]}.!,*: ]{0,4}"
+    r"(?:입니다|이다|임|관계|관계입니다|관계이다|적|적입니다|적이다|수 없(?:음|다|습니다)|음|다|습니다)?"
+    r"[\"'”’)\]}.! ]{0,4}$"
+)

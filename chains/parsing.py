@@ -1,0 +1,138 @@
+"""What a model's text states as its answer to a closed-set question: the ordered rules of extraction.
+
+Text in, `Extraction(choice, status, rule)` out. The order is: explicit final markers, labelled answers, a leading
+answer line, concluding statements, verdicts, rankings, lone references, the text of a choice. The first kind that says
+something decides; within a kind the last statement counts, since models revise. Forms of a reference ("3번", "③",
+"option C") are in `chains.references`, words around it in `chains.cues`, statements in `chains.statements`.
+Pure functions over the text: no model, no I/O.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+
+from chains.cues import CONCLUSION, FINAL, LABEL, Cues
+from chains.extraction import Extraction, before_next_question, unanswered, visible_text
+from chains.label_parsing import extract_label
+from chains.lines import bold_reference, last_line, leading_line
+from chains.references import canonical
+from chains.statements import Statement, conclusions, cue_ends, rankings, stated_after, verdicts
+
+__all__ = ["Extraction", "extract_choice", "extract_label"]
+
+_SQUASH = re.compile(r"[\s\"'“”‘’「」『』<>()\[\]{}.,!?:;·*_`\-–—]+")
+_NUMBERING = re.compile(r"^\s*(?:⟦\d+⟧|[A-H1-9][.):])[\s:.\-–—]*")
+_LONG_ENOUGH = 10  # characters: a shorter choice may stand in a text by chance
+
+
+def extract_choice(
+    text: str, n_choices: int, *, choices: Sequence[str] | None = None, truncated: bool = False
+) -> Extraction:
+    """Read the one choice that a model's text states as its answer.
+
+    Args:
+        text: The raw output, reasoning blocks included.
+        n_choices: How many choices the question has; a number beyond is no answer.
+        choices: The texts of the choices, (n_choices,), where known: then a choice's own text counts too.
+        truncated: The model stopped at its length limit, so what stands last may be half a line.
+
+    Raises:
+        ValueError: `n_choices` is not positive, or disagrees with `choices`.
+    """
+    if n_choices < 1 or (choices is not None and len(choices) != n_choices):
+        raise ValueError(f"n_choices is {n_choices}, and {len(choices or ())} choices were given")
+    visible, cut = visible_text(text)
+    own_part = before_next_question(visible)
+    for part in (own_part, visible):
+        read = _read(part, n_choices, choices, truncated and part is visible) if part else None
+        if read is not None and (read.status != "none" or part is visible):
+            return read
+    return unanswered(visible, truncated=truncated or cut)
+
+
+def _read(text: str, n_choices: int, choices: Sequence[str] | None, truncated: bool) -> Extraction | None:
+    """Apply the rules in order; None when none of them says anything."""
+    reading = canonical(text)
+    rules: tuple[Callable[[], list[Statement]], ...] = (
+        lambda: _whole_choice(text, choices),
+        lambda: stated_after(reading, FINAL) or _cued_choice(reading, FINAL, choices),
+        lambda: stated_after(reading, LABEL) or _cued_choice(reading, LABEL, choices),
+        lambda: leading_line(reading, truncated=truncated),
+        lambda: conclusions(reading) or _cued_choice(reading, CONCLUSION, choices),
+        lambda: _single(verdicts(reading)),
+        lambda: rankings(reading, n_choices),
+        lambda: last_line(reading, truncated=truncated),
+        lambda: bold_reference(text),
+        lambda: [] if truncated else _contained_choice(reading, choices),
+    )
+    for rule in rules:
+        if statements := rule():
+            return _settle(statements[-1], n_choices)
+    return None
+
+
+def _settle(statement: Statement, n_choices: int) -> Extraction:
+    """Turn the statement that counts into an extraction."""
+    if len(statement.choices) > 1:
+        return Extraction(None, "multiple", statement.rule)
+    if not statement.choices or not 1 <= statement.choices[0] <= n_choices:
+        return Extraction(None, "none", statement.rule)
+    return Extraction(statement.choices[0] - 1, "ok", statement.rule)
+
+
+def _single(statements: list[Statement]) -> list[Statement]:
+    """Keep statements only where all of them single out the same choice: differing verdicts are a discussion."""
+    return statements if len({s.choices for s in statements}) == 1 else []
+
+
+def _squash(text: str) -> str:
+    return _SQUASH.sub("", text).casefold()
+
+
+def _squashed(choices: Sequence[str] | None) -> list[str]:
+    """Return the choices' texts without numbering, spaces and punctuation, in order."""
+    return [_squash(_NUMBERING.sub("", canonical(choice))) for choice in choices or ()]
+
+
+def _named(said: str, squashed: list[str]) -> list[Statement]:
+    """Return the one choice whose text `said` is or, for a long one, begins with."""
+    endings = [said.removesuffix(end) for end in ("", "입니다", "이다", "이에요", "임")]
+    exact = [i for i, choice in enumerate(squashed, 1) if choice and choice in endings]
+    begun = [i for i, choice in enumerate(squashed, 1) if len(choice) >= _LONG_ENOUGH and said.startswith(choice)]
+    found = exact or begun
+    return [Statement(0, (found[0],), "choice-text")] if len(found) == 1 else []
+
+
+def _whole_choice(text: str, choices: Sequence[str] | None) -> list[Statement]:
+    """Read a text that is one choice's text and nothing else, whatever numbers that text holds."""
+    said = _squash(text)
+    same = [i for i, choice in enumerate(choices or (), 1) if _squash(choice) == said]
+    return [Statement(0, (same[0],), "choice-text")] if len(said) >= _LONG_ENOUGH and len(same) == 1 else []
+
+
+def _cued_choice(text: str, before: Cues, choices: Sequence[str] | None) -> list[Statement]:
+    """Read a choice's text where its number is expected: "정답: <text>"."""
+    if choices is None:
+        return []
+    squashed = _squashed(choices)
+    found = [
+        statement._replace(start=end)
+        for end, _ in cue_ends(text, before)
+        for statement in _named(_squash(text[end : end + 600].lstrip().split("\n", 1)[0]), squashed)
+    ]
+    return sorted(found)
+
+
+def _contained_choice(text: str, choices: Sequence[str] | None) -> list[Statement]:
+    """Read a text that is, or shortly quotes, the text of exactly one choice."""
+    squashed, said = _squashed(choices), _squash(text)
+    quoted = [i for i, choice in enumerate(squashed, 1) if len(choice) >= _LONG_ENOUGH and choice in said]
+    quoted = [i for i in quoted if not any(squashed[i - 1] in squashed[j - 1] for j in quoted if j != i)]
+    if len(quoted) > 1:
+        return []
+    lines = text.split("\n")
+    for whole in (said, _squash(lines[0]), _squash(lines[-1])):
+        if found := _named(whole, squashed):
+            return found
+    if quoted and len(said) <= 2 * len(squashed[quoted[0] - 1]) + 40:
+        return [Statement(0, (quoted[0],), "choice-text")]
+    return []

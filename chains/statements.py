@@ -1,0 +1,161 @@
+"""The statements that commit a text to an answer, read from canonical text (see `chains.references`).
+
+Each function returns every statement of its kind in order, as `Statement(start, choices, rule)`: `choices` are 1-based,
+empty where the text says that no choice is right. Which kind counts before which is decided in `chains.parsing`.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from chains import cues
+from chains.references import ITEM, list_at, value
+
+
+class Statement(NamedTuple):
+    """One committed answer: where it stands, the 1-based choices it names, and the rule that read it."""
+
+    start: int
+    choices: tuple[int, ...]
+    rule: str
+
+
+_FILLER = re.compile(r"[^.!?\n⟦]{0,80}(?=⟦)")
+_NEXT = re.compile(r"[^.!?\n⟦]{0,60}(?=⟦)|[^.!?\n⟦]{0,20}?(?=\b[A-H1-9]\b)")
+_PLACE = r"(?:⟦\d+⟧|\[?\b(?:\d{1,2}|[A-H])\b\]?)"
+_ORDERED = re.compile(rf"{_PLACE}(?: ?[>≥»≻] ?{_PLACE}){{1,9}}")
+
+
+def _after_cue(text: str, start: int, *, filler: bool) -> tuple[int, ...] | None:
+    """Read what a cue commits to: choices, () for "none of them", or None when nothing readable follows."""
+    if cues.NO_CHOICE.match(text, start):
+        return ()
+    if cues.NUMBERED_STEPS.match(text, start):
+        return None
+    denied = cues.NOT.match(text, start)
+    found = list_at(text, denied.end() if denied else start)
+    if found and denied:
+        turn = cues.BUT.match(text, found[1])
+        return _after_cue(text, turn.end(), filler=False) if turn else None
+    if found is None and filler and not denied and (gap := _FILLER.match(text, start)):
+        found = list_at(text, gap.end())
+        if found and not (cues.COMMITTED.match(text, found[1]) or cues.WITHDRAWN.match(text, found[1])):
+            return None
+    return _kept(text, found)
+
+
+def _kept(text: str, found: tuple[tuple[int, ...], int] | None) -> tuple[int, ...] | None:
+    """Return the choices found, or where they are taken back those that replace them: "3번이 아니라 4번"."""
+    for _ in range(6):  # as many as a sentence takes back: "1번도 2번도 … 아닌 4번"
+        if found is None:
+            return None
+        withdrawn = cues.WITHDRAWN.match(text, found[1])
+        if not withdrawn:
+            return found[0]
+        following = _NEXT.match(text, withdrawn.end())
+        found = list_at(text, following.end()) if following else None
+    return None
+
+
+def stated_after(text: str, before: cues.Cues) -> list[Statement]:
+    """Read every statement whose cue stands before the answer.
+
+    Args:
+        text: Canonical text.
+        before: The cues, such as `cues.FINAL`.
+    """
+    statements = []
+    for rule, pattern in before:
+        for cue in re.finditer(pattern, text):
+            filler = rule not in ("boxed", "chosen", "ranking") and cue[0][-1:] in "은는이s:"
+            choices = _after_cue(text, cue.end(), filler=filler)
+            if choices is not None:
+                statements.append(Statement(cue.start(), choices, rule))
+    return sorted(statements)
+
+
+def cue_ends(text: str, before: cues.Cues) -> Iterator[tuple[int, str]]:
+    """Yield where each cue ends, with its rule, for those who look for something else than a reference there."""
+    for rule, pattern in before:
+        for cue in re.finditer(pattern, text):
+            yield cue.end(), rule
+
+
+def _references(text: str) -> Iterator[tuple[int, tuple[int, ...], int]]:
+    """Yield (start, choices, end) for every list of canonical references."""
+    end = 0
+    for token in re.finditer(r"⟦", text):
+        if token.start() >= end and (found := list_at(text, token.start())):
+            yield token.start(), *found
+            end = found[1]
+    for weak in cues.LONE_SUBJECT.finditer(text):
+        named = ord(weak[1]) - 64 if weak[1] else int(weak[2])
+        yield weak.start(), (named,), weak.end()
+
+
+def stated_before(text: str) -> list[Statement]:
+    """Read every statement that names the choice first: "③이 정답이다", "3번을 선택합니다", "(C) is the answer".
+
+    Args:
+        text: Canonical text.
+    """
+    statements: list[Statement] = []
+    for start, choices, end in _references(text):
+        if cues.WITHDRAWN.match(text, end):
+            continue
+        if cues.CALLED_THE_ANSWER.match(text, end):
+            statements.append(Statement(start, choices, "is-also" if cues.ALSO.match(text, end) else "is-answer"))
+        elif cues.CONCLUDING.search(text[max(0, start - 20) : start]) and cues.COPULA_END.match(text, end):
+            statements.append(Statement(start, choices, "concluded"))
+    return sorted(statements)
+
+
+def conclusions(text: str) -> list[Statement]:
+    """Read every concluding statement, in order; "5번도 정답이다" adds to the statement before it.
+
+    Args:
+        text: Canonical text.
+    """
+    statements: list[Statement] = []
+    for statement in sorted(stated_after(text, cues.CONCLUSION) + stated_before(text)):
+        also = statements[-1].choices if statement.rule == "is-also" and statements else ()
+        statements.append(statement._replace(choices=tuple(dict.fromkeys(also + statement.choices))))
+    return statements
+
+
+def verdicts(text: str) -> list[Statement]:
+    """Read every judgement that singles a choice out: "3번이 가장 적절하다", "(C) is correct".
+
+    "3번은 적절하지 않다" only judges one of five, unless it concludes a text that names no other place.
+
+    Args:
+        text: Canonical text.
+    """
+    references = list(_references(text))
+    found = []
+    for start, choices, end in references:
+        concludes = len(references) == 1 and cues.CONCLUDING.search(text[max(0, start - 20) : start])
+        judged = cues.SINGLED_OUT.match(text, end) or (concludes and cues.JUDGED.match(text, end))
+        if judged and not cues.WITHDRAWN.match(text, end):
+            found.append(Statement(start, choices, "verdict"))
+    return sorted(found)
+
+
+def rankings(text: str, n_choices: int) -> list[Statement]:
+    """Read the first place of every ranking from the best: "3 > 1 > 2 …", "1위: ③", "순위: 3, 1, 2".
+
+    Args:
+        text: Canonical text.
+        n_choices: An order of all the choices is a ranking even where the text does not call it one.
+    """
+    if cues.WORST_FIRST.search(text):
+        return []
+    statements = [Statement(s.start, s.choices[:1], s.rule) for s in stated_after(text, cues.RANKED_FIRST)]
+    called_one = cues.ORDER_WORD.search(text) is not None
+    for order in _ORDERED.finditer(text):
+        first = ITEM.match(text, order.start())
+        places = re.findall(r"\d+|[A-H]", order[0])
+        complete = len(set(places)) == len(places) == n_choices
+        if first and (complete or called_one):
+            statements.append(Statement(order.start(), (value(first),), "ranking"))
+    return sorted(statements)
