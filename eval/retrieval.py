@@ -1,0 +1,169 @@
+"""Retrieval measured as retrieval: does the right passage come up, and how far up?
+
+In come a retriever and a retrieval set; out come recall, MRR and nDCG over passages. A retriever over chunks is judged
+by its passages: a passage's rank is that of its best chunk.
+"""
+
+import json
+import math
+import time
+from collections.abc import Sequence
+from statistics import fmean
+from typing import TYPE_CHECKING, NamedTuple
+
+from data.retrieval_set import RetrievalSet
+from data.types import Frozen
+
+if TYPE_CHECKING:
+    from langchain_core.documents import Document
+    from langchain_core.retrievers import BaseRetriever
+
+
+class QueryScores(NamedTuple):
+    """How one query's ranking scores; each between 0 and 1."""
+
+    recall_at_1: float
+    recall_at_k: float
+    mrr_at_k: float
+    ndcg_at_k: float
+
+
+class RetrievalScores(Frozen):
+    """How a retriever does on a retrieval set.
+
+    Attributes:
+        retrieval_set: The set's name.
+        retriever: The retriever's name.
+        k: The depth at which rankings are cut.
+        n_queries: Queries asked; every mean is over all of them.
+        n_passages: Passages of the pool.
+        recall_at_1: Mean share of a query's relevant passages that is ranked first.
+        recall_at_k: Mean share of a query's relevant passages that is among the first k.
+        mrr_at_k: Mean of 1 / rank of the first relevant passage, 0 where none is among the first k.
+        ndcg_at_k: Mean normalised discounted cumulative gain, relevance 0 or 1.
+        seconds_per_query: Search time, queries asked in one batch; building the index is not in it.
+        per_query: One entry a query, in the set's order, for paired comparisons.
+    """
+
+    retrieval_set: str
+    retriever: str
+    k: int
+    n_queries: int
+    n_passages: int
+    recall_at_1: float
+    recall_at_k: float
+    mrr_at_k: float
+    ndcg_at_k: float
+    seconds_per_query: float
+    per_query: tuple[QueryScores, ...]
+
+
+def evaluate_retriever(
+    retriever: "BaseRetriever", retrieval_set: RetrievalSet, *, k: int = 10, name: str | None = None
+) -> RetrievalScores:
+    """Ask the retriever every query of the set and score its rankings of passages.
+
+    Args:
+        retriever: Over the set's passages; its documents name theirs in `metadata["passage_id"]` or are named by `id`.
+            It accepts `k` per call.
+        retrieval_set: Queries, passages and which belong together.
+        k: The depth at which rankings are cut.
+        name: What to call the retriever; None: its own name.
+
+    Raises:
+        ConfigurationError: `k` is below 1.
+        ValueError: A found document names no passage.
+    """
+    start = time.perf_counter()
+    rankings = rank_passages(retriever, [query.text for query in retrieval_set.queries], k=k)
+    seconds = time.perf_counter() - start
+    scored = [
+        score_ranking(ranking, query.relevant, k=k)
+        for ranking, query in zip(rankings, retrieval_set.queries, strict=True)
+    ]
+    return RetrievalScores(
+        retrieval_set=retrieval_set.name,
+        retriever=name or retriever.get_name(),
+        k=k,
+        n_queries=len(scored),
+        n_passages=len(retrieval_set.passages),
+        **{measure: fmean(getattr(query, measure) for query in scored) for measure in QueryScores._fields},
+        seconds_per_query=seconds / len(scored),
+        per_query=tuple(scored),
+    )
+
+
+def rank_passages(retriever: "BaseRetriever", queries: Sequence[str], *, k: int) -> list[list[str]]:
+    """Return each query's first `k` passages, best first, each at the rank of its best document.
+
+    Where many chunks are of one passage, k chunks are fewer than k passages; such queries are asked again, deeper.
+    """
+    rankings: list[list[str]] = [[] for _ in queries]
+    open_rows, depth = list(range(len(queries))), k
+    while open_rows:
+        answers = retriever.batch([queries[row] for row in open_rows], k=depth)
+        for row, documents in zip(open_rows, answers, strict=True):
+            rankings[row] = list(dict.fromkeys(_passage_id(document) for document in documents))[:k]
+        open_rows = [
+            row
+            for row, documents in zip(open_rows, answers, strict=True)
+            if len(rankings[row]) < k and len(documents) == depth
+        ]
+        depth *= 2
+    return rankings
+
+
+def score_ranking(ranking: Sequence[str], relevant: frozenset[str], *, k: int) -> QueryScores:
+    """Score one ranking of distinct passages against the relevant ones.
+
+    Args:
+        ranking: Passage ids, best first.
+        relevant: At least one passage id.
+        k: Ranks beyond it count for nothing.
+
+    Source: recall and the reciprocal rank as in Manning, Raghavan & Schütze 2008, "Introduction to Information
+        Retrieval", ch. 8, and Voorhees 1999 (TREC-8); nDCG by Järvelin & Kekäläinen 2002, ACM TOIS, with 0/1 gains
+        and 1 / log2(rank + 1) discounts.
+    """
+    ranks = [rank for rank, passage in enumerate(ranking[:k], start=1) if passage in relevant]
+    ideal = sum(1 / math.log2(rank + 1) for rank in range(1, min(len(relevant), k) + 1))
+    return QueryScores(
+        recall_at_1=(ranks[:1] == [1]) / len(relevant),
+        recall_at_k=len(ranks) / len(relevant),
+        mrr_at_k=1 / ranks[0] if ranks else 0.0,
+        ndcg_at_k=sum(1 / math.log2(rank + 1) for rank in ranks) / ideal,
+    )
+
+
+def render_table(scores: Sequence[RetrievalScores]) -> str:
+    """Return a Markdown table, one row a retriever; all rows must have the same k.
+
+    Raises:
+        ValueError: There is nothing to show, or depths differ.
+    """
+    depths = {row.k for row in scores}
+    if len(depths) != 1:
+        raise ValueError(f"a table shows retrievers at one depth k, not {sorted(depths)}")
+    k = depths.pop()
+    lines = [
+        f"| set | retriever | queries | passages | R@1 | R@{k} | MRR@{k} | nDCG@{k} | ms a query |",
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    lines += [
+        f"| {row.retrieval_set} | {row.retriever} | {row.n_queries:,} | {row.n_passages:,} | {row.recall_at_1:.3f} "
+        f"| {row.recall_at_k:.3f} | {row.mrr_at_k:.3f} | {row.ndcg_at_k:.3f} | {row.seconds_per_query * 1000:.1f} |"
+        for row in scores
+    ]
+    return "\n".join(lines)
+
+
+def render_json(scores: Sequence[RetrievalScores]) -> str:
+    """Return a JSON array of one object a retriever, without the single queries."""
+    return json.dumps([row.model_dump(exclude={"per_query"}) for row in scores], ensure_ascii=False, indent=2)
+
+
+def _passage_id(document: "Document") -> str:
+    passage = document.metadata.get("passage_id", document.id)
+    if passage is None:
+        raise ValueError("a found document has neither metadata['passage_id'] nor an id, so its passage is unknown")
+    return str(passage)

@@ -1,0 +1,140 @@
+"""What every retriever of the project has in common: `k`, real batches, traces, and scores on the documents.
+
+A retriever implements `search` alone. LangChain's `invoke`, `batch`, `ainvoke` and `abatch` follow from it, and in a
+batch each query still is a retriever run of its own, with its own config and callbacks.
+"""
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, CallbackManagerForRetrieverRun
+from langchain_core.documents import Document
+from langchain_core.retrievers import BaseRetriever
+from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import run_in_executor
+from pydantic import field_validator
+
+from data.errors import ConfigurationError
+
+Found = dict[str, list[Document]]  # query → its documents, best first
+
+
+class PassageRetriever(BaseRetriever):
+    """A retriever over passages or chunks of them.
+
+    A blank query finds nothing. A `k` beyond the corpus returns all that was found.
+
+    Attributes:
+        k: Most documents to return; `invoke(query, k=8)` overrides it for one call.
+    """
+
+    k: int = 4
+
+    @abstractmethod
+    def search(self, queries: Sequence[str], k: int) -> list[list[Document]]:
+        """Find each query's documents, best first, with `score` in their metadata (higher is better).
+
+        Args:
+            queries: None of them blank.
+            k: At least 1.
+        """
+
+    @field_validator("k")
+    @classmethod
+    def _k_is_positive(cls, k: int) -> int:
+        return check_k(k)
+
+    def _get_relevant_documents(
+        self,
+        query: str,
+        *,
+        run_manager: CallbackManagerForRetrieverRun,
+        k: int | None = None,
+        found: Future[Found] | None = None,
+    ) -> list[Document]:
+        if not isinstance(query, str):
+            raise TypeError(f"a query is a string, not {type(query).__name__}")
+        k = check_k(self.k if k is None else k)
+        if not query.strip():
+            return []
+        return list(found.result()[query]) if found else self.search([query], k)[0]
+
+    async def _aget_relevant_documents(
+        self,
+        query: str,
+        *,
+        run_manager: AsyncCallbackManagerForRetrieverRun,
+        k: int | None = None,
+        found: Future[Found] | None = None,
+    ) -> list[Document]:
+        sync = run_manager.get_sync()
+        return await run_in_executor(None, self._get_relevant_documents, query, run_manager=sync, k=k, found=found)
+
+    def batch(
+        self,
+        inputs: list[str],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> list[list[Document]]:
+        """Find all queries' documents in one pass; each query is its own run in a trace."""
+        with self._one_pass(inputs, kwargs.get("k")) as found:
+            return super().batch(inputs, config, return_exceptions=return_exceptions, found=found, **kwargs)
+
+    async def abatch(
+        self,
+        inputs: list[str],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> list[list[Document]]:
+        """Do as `batch` does, without blocking the event loop."""
+        with self._one_pass(inputs, kwargs.get("k")) as found:
+            return await super().abatch(inputs, config, return_exceptions=return_exceptions, found=found, **kwargs)
+
+    @contextmanager
+    def _one_pass(self, inputs: Sequence[str], k: int | None) -> Iterator[Future[Found]]:
+        """Search for all queries at once; the runs wait for the future, so a failure is every waiting run's own."""
+        queries = list(dict.fromkeys(query for query in inputs if isinstance(query, str) and query.strip()))
+
+        def search_all() -> Found:
+            return dict(zip(queries, self.search(queries, check_k(self.k if k is None else k)), strict=True))
+
+        executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="retriever")
+        try:
+            yield executor.submit(search_all)
+        finally:
+            executor.shutdown(wait=False)
+
+
+def check_k(k: int) -> int:
+    """Return `k` if it can be a number of documents.
+
+    Raises:
+        ConfigurationError: It is below 1.
+    """
+    if k < 1:
+        raise ConfigurationError(f"k is {k}; a retriever returns at least 1 document: give k ≥ 1")
+    return k
+
+
+def check_corpus(documents: Sequence[Document]) -> None:
+    """Refuse a corpus in which nothing can be found.
+
+    Raises:
+        ConfigurationError: There are no documents.
+    """
+    if not documents:
+        raise ConfigurationError("the corpus is empty: no passage has any text; give at least one that has")
+
+
+def with_score(document: Document, score: float) -> Document:
+    """Return a copy of `document` that carries `score`; the index's own documents are never changed."""
+    return Document(
+        id=document.id, page_content=document.page_content, metadata={**document.metadata, "score": float(score)}
+    )

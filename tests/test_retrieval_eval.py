@@ -1,0 +1,113 @@
+"""Recall, MRR and nDCG by hand and by scikit-learn; chunks count for their passage; KorQuAD keeps its bar."""
+
+import json
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from langchain_core.documents import Document
+from pydantic import Field
+from sklearn.metrics import ndcg_score
+
+from data.korquad import load_retrieval
+from data.retrieval_set import Query, RetrievalSet
+from data.types import Passage
+from eval.retrieval import evaluate_retriever, rank_passages, render_json, render_table, score_ranking
+from retrievers import build_retriever
+from retrievers.base import PassageRetriever, with_score
+
+
+class Scripted(PassageRetriever):
+    """Finds the passages that the script lists for a query, by chunk id "PASSAGE#ORDER"."""
+
+    script: dict[str, list[str]]
+    depths: list[int] = Field(default_factory=list)
+
+    def search(self, queries: Sequence[str], k: int) -> list[list[Document]]:
+        self.depths.append(k)
+        return [[self._hit(chunk) for chunk in self.script[query][:k]] for query in queries]
+
+    def _hit(self, chunk: str) -> Document:
+        return with_score(Document(id=chunk, page_content="", metadata={"passage_id": chunk.split("#")[0]}), 1.0)
+
+
+def retrieval_set(relevant: dict[str, set[str]], pool: str = "abcdef") -> RetrievalSet:
+    return RetrievalSet(
+        name="toy",
+        queries=tuple(Query(id=text, text=text, relevant=frozenset(ids)) for text, ids in relevant.items()),
+        passages=tuple(Passage(id=name, text=name) for name in pool),
+    )
+
+
+def test_one_ranking_by_hand() -> None:
+    scores = score_ranking(["x", "a", "y", "b"], frozenset("abc"), k=4)
+    gain = 1 / math.log2(3) + 1 / math.log2(5)
+    ideal = 1 + 1 / math.log2(3) + 1 / math.log2(4)
+    assert scores == pytest.approx((0.0, 2 / 3, 0.5, gain / ideal))
+    assert score_ranking(["a", "b"], frozenset("ab"), k=1) == pytest.approx((0.5, 0.5, 1.0, 1.0))
+    assert score_ranking([], frozenset("a"), k=10) == (0.0, 0.0, 0.0, 0.0)
+    assert score_ranking(["x", "a"], frozenset("a"), k=1) == (0.0, 0.0, 0.0, 0.0)
+
+
+@given(
+    order=st.permutations("abcdefgh"), relevant=st.sets(st.sampled_from("abcdefgh"), min_size=1), k=st.integers(1, 8)
+)
+def test_ndcg_is_scikit_learn_s(order, relevant, k) -> None:
+    truth = np.array([[name in relevant for name in "abcdefgh"]], dtype=float)
+    guess = np.array([[-order.index(name) for name in "abcdefgh"]], dtype=float)
+    assert score_ranking(order, frozenset(relevant), k=k).ndcg_at_k == pytest.approx(ndcg_score(truth, guess, k=k))
+
+
+def test_means_are_over_all_queries() -> None:
+    script = {"q1": ["a#0", "b#0"], "q2": ["b#0", "c#0", "a#0"], "q3": []}
+    scores = evaluate_retriever(Scripted(script=script), retrieval_set({"q1": {"a"}, "q2": {"a"}, "q3": {"a"}}), k=3)
+    assert (scores.n_queries, scores.n_passages, scores.k) == (3, 6, 3)
+    assert scores.recall_at_1 == pytest.approx(1 / 3)
+    assert scores.recall_at_k == pytest.approx(2 / 3)
+    assert scores.mrr_at_k == pytest.approx((1 + 1 / 3) / 3)
+    assert scores.ndcg_at_k == pytest.approx((1 + 1 / math.log2(4)) / 3)
+    assert [query.mrr_at_k for query in scores.per_query] == pytest.approx([1, 1 / 3, 0])
+    assert scores.seconds_per_query > 0
+
+
+def test_chunks_count_for_their_passage_and_more_are_asked_for_where_they_crowd() -> None:
+    retriever = Scripted(script={"crowded": ["a#0", "a#1", "a#2", "a#3", "b#0", "a#4", "c#0"], "short": ["a#0"]})
+    assert rank_passages(retriever, ["crowded", "short"], k=3) == [["a", "b", "c"], ["a"]]
+    assert retriever.depths == [3, 6, 12]
+
+
+def test_documents_without_passage_id_go_by_their_id() -> None:
+    class ById(Scripted):
+        def _hit(self, chunk: str) -> Document:
+            return Document(id=chunk or None, page_content="")
+
+    assert rank_passages(ById(script={"q": ["a", "b"]}), ["q"], k=2) == [["a", "b"]]
+    with pytest.raises(ValueError, match="its passage is unknown"):
+        rank_passages(ById(script={"q": [""]}), ["q"], k=2)
+
+
+def test_the_table_and_the_json_say_the_same() -> None:
+    scores = evaluate_retriever(Scripted(script={"q": ["a#0"]}), retrieval_set({"q": {"a"}}), k=5, name="scripted")
+    table = render_table([scores])
+    assert "| set | retriever | queries | passages | R@1 | R@5 | MRR@5 | nDCG@5 | ms a query |" in table
+    assert "| toy | scripted | 1 | 6 | 1.000 | 1.000 | 1.000 | 1.000 |" in table
+    (row,) = json.loads(render_json([scores]))
+    assert row["mrr_at_k"] == 1.0
+    assert "per_query" not in row
+    with pytest.raises(ValueError, match="one depth"):
+        render_table([])
+    with pytest.raises(ValueError, match="one depth"):
+        render_table([scores, scores.model_copy(update={"k": 6})])
+
+
+@pytest.mark.shared_data
+def test_bm25_finds_korquad_s_paragraphs(shared_data) -> None:
+    korquad = load_retrieval(shared_data / "korquad" / "KorQuAD_v1.0_dev.json")
+    retriever = build_retriever("bm25", korquad.passages, chunk=False)
+    scores = evaluate_retriever(retriever, korquad, k=10, name="bm25")
+    assert scores.n_queries == 5774
+    assert scores.mrr_at_k >= 0.93
+    assert scores.recall_at_1 >= 0.89
