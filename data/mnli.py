@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import ConfigurationError, MissingResourceError
+from data.hub import hub_fault, one_line
 from data.rows import Row, read_rows, required_text
 from data.types import Benchmark, Item
 
@@ -22,7 +23,6 @@ LABELS = ("entailment", "neutral", "contradiction")
 HUB_ID = "nyu-mll/glue"
 HUB_CONFIG = "mnli"
 REVISION = "bcdcba79d07bc864c1c254ccfcedcce55bcc9a8c"
-HUB_TIMEOUT_S = 4.0
 
 BENCHMARK = Benchmark(
     name="mnli",
@@ -173,14 +173,13 @@ def _cached_split(split: str) -> Any | None:
 def _downloaded_split(split: str) -> Any:
     """Return a split from the hub, having asked once whether the hub answers: `load_dataset` retries for 25 s."""
     import datasets
-    from httpx import HTTPError
-    from huggingface_hub import HfApi
 
-    try:
-        HfApi().dataset_info(HUB_ID, revision=REVISION, timeout=HUB_TIMEOUT_S)
-        return datasets.load_dataset(HUB_ID, HUB_CONFIG, split=split, revision=REVISION)
-    except (HTTPError, OSError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise MissingResourceError(
-            f"mnli {split} is not in the local cache and the hub cannot be read ({reason}); {OFFLINE_WAYS}"
-        ) from error
+    fault = hub_fault(HUB_ID, kind="dataset", revision=REVISION)
+    if fault is None:
+        try:
+            return datasets.load_dataset(HUB_ID, HUB_CONFIG, split=split, revision=REVISION)
+        except OSError as error:
+            fault = error
+    raise MissingResourceError(
+        f"mnli {split} is not in the local cache and the hub cannot be read ({one_line(fault)}); {OFFLINE_WAYS}"
+    ) from fault

@@ -1,0 +1,161 @@
+"""The steps that every chain is made of: fill a field in, ask or score a model, read its reply.
+
+    input ─ Assign(documents = query | retriever) ─ render ─ template ─ model ─ read reply → Prediction
+
+LangChain's own `RunnablePassthrough.assign` invokes item by item when a chain is batched, which would hide
+the real batches of local models and retrievers; `Assign` is the same step with the batch kept whole.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Literal
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda, RunnableSerializable
+from langchain_core.runnables.config import get_config_list
+from pydantic import ConfigDict
+
+from chains.models import score_labels, supports_scoring
+from chains.parsing import Extraction, extract_choice, extract_label
+from chains.templates import AnswerForm, Prompt
+from data.errors import ConfigurationError
+from data.types import Prediction
+
+Inputs = dict[str, Any]
+Predictor = Runnable[Inputs, Prediction]
+Answering = Literal["auto", "score", "generate"]
+
+
+class Assign(RunnableSerializable[Inputs, Inputs]):
+    """Adds what `step` makes of the input under `key`, batch by batch."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+    key: str
+    step: Runnable[Inputs, Any]
+
+    def invoke(self, input: Inputs, config: RunnableConfig | None = None, **kwargs: Any) -> Inputs:
+        return {**input, self.key: self.step.invoke(input, config, **kwargs)}
+
+    async def ainvoke(self, input: Inputs, config: RunnableConfig | None = None, **kwargs: Any) -> Inputs:
+        return {**input, self.key: await self.step.ainvoke(input, config, **kwargs)}
+
+    def batch(
+        self,
+        inputs: list[Inputs],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> list[Inputs]:
+        values = self.step.batch(inputs, config, return_exceptions=return_exceptions, **kwargs)
+        return [
+            value if isinstance(value, Exception) else {**entry, self.key: value}  # type: ignore[misc]  # as Runnable.batch does
+            for entry, value in zip(inputs, values, strict=True)
+        ]
+
+
+class ScoreLabels(RunnableSerializable[Inputs, Prediction]):
+    """Answers with the label whose continuation of the prompt is most likely: no text is generated.
+
+    Input: the item's input with "prompt" (a PromptValue). The probabilities are the softmax over the labels'
+    log-likelihoods.
+    """
+
+    model: BaseChatModel
+    prompt: Prompt
+
+    def invoke(self, input: Inputs, config: RunnableConfig | None = None, **kwargs: Any) -> Prediction:
+        return self.batch([input], config, **kwargs)[0]
+
+    def batch(
+        self,
+        inputs: list[Inputs],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> list[Prediction]:
+        scores = score_labels(
+            self.model,
+            [entry["prompt"].to_messages() for entry in inputs],
+            [self.prompt.labels(entry["choices"]) for entry in inputs],
+            config=get_config_list(config, len(inputs)),
+            return_exceptions=return_exceptions,
+        )
+        return [
+            score if isinstance(score, Exception) else _scored(score.probs, score.input_tokens, entry)
+            for entry, score in zip(inputs, scores, strict=True)
+        ]
+
+
+def _scored(probs: Sequence[float], input_tokens: int, entry: Inputs) -> Prediction:
+    return Prediction(
+        choice=max(range(len(probs)), key=probs.__getitem__),
+        status="ok",
+        rule="label-likelihood",
+        probs=tuple(probs),
+        document_ids=_document_ids(entry),
+        usage={"input_tokens": input_tokens, "output_tokens": 0},
+    )
+
+
+def read_reply(form: AnswerForm, entry: Inputs) -> Prediction:
+    """Extract the answer from "reply", the model's message to the input."""
+    reply: AIMessage = entry["reply"]
+    choices: list[str] = entry["choices"]
+    text = reply.text
+    truncated = reply.response_metadata.get("finish_reason") in ("length", "max_tokens")
+    extraction = extract(text, choices, form=form.form, truncated=truncated)
+    return Prediction(
+        choice=extraction.choice,
+        status=extraction.status,
+        rule=extraction.rule,
+        raw=text,
+        document_ids=_document_ids(entry),
+        usage=_usage(reply),
+    )
+
+
+def extract(text: str, choices: Sequence[str], *, form: str, truncated: bool) -> Extraction:
+    """Read the choice out of a reply, by the form of answer that the prompt asked for."""
+    if form == "number":
+        return extract_choice(text, len(choices), choices=choices, truncated=truncated)
+    return extract_label(text, choices, truncated=truncated)
+
+
+def _document_ids(entry: Inputs) -> tuple[str, ...]:
+    return tuple(document.id for document in entry.get("documents", ()))
+
+
+def _usage(reply: AIMessage) -> dict[str, int]:
+    if reply.usage_metadata is None:
+        return {}
+    usage = {name: reply.usage_metadata[name] for name in ("input_tokens", "output_tokens")}
+    cached = (reply.usage_metadata.get("input_token_details") or {}).get("cache_read")
+    return {**usage, "cached_tokens": cached} if cached else usage
+
+
+def answer_with(
+    model: BaseChatModel, prompt: Prompt, *, render: Callable[[Inputs], dict[str, str]], answering: Answering = "auto"
+) -> Predictor:
+    """Chain a prompt, a model and the reading of its answer.
+
+    Args:
+        model: Any chat model.
+        prompt: What is said to it.
+        render: Makes the prompt's variables from the input (and what earlier steps put there).
+        answering: "score" compares the labels' likelihoods (local models), "generate" reads generated text,
+            "auto" scores where the model can and the prompt asks for the bare answer.
+
+    Raises:
+        ConfigurationError: Scoring was asked of a model or a prompt that does not allow it.
+    """
+    scorable = supports_scoring(model)
+    if answering == "score" and (prompt.answer.reasoning or not scorable):
+        why = f"prompt '{prompt.id}' reasons before it answers" if scorable else "the model gives no label likelihoods"
+        raise ConfigurationError(f"answering 'score' is not possible: {why}; use 'generate' or 'auto'")
+    ask = RunnableLambda(render, name="render").pipe(prompt.template())
+    if answering == "score" or (answering == "auto" and scorable and not prompt.answer.reasoning):
+        return Assign(key="prompt", step=ask) | ScoreLabels(model=model, prompt=prompt)
+    return Assign(key="reply", step=ask | model) | RunnableLambda(partial(read_reply, prompt.answer), name="read_reply")

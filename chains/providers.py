@@ -1,0 +1,213 @@
+"""Chat models behind an API: LangChain's providers, and any server that speaks OpenAI's chat completions.
+
+A key is read from the environment or from `.env` in the current folder, and goes only to the provider it belongs
+to: a server of one's own gets ENDPOINT_API_KEY or a placeholder, never OPENAI_API_KEY.
+"""
+
+import os
+import re
+import socket
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from langchain_core.language_models import BaseChatModel
+from pydantic import SecretStr, ValidationError
+
+from data.errors import ConfigurationError, MissingResourceError
+
+CONNECT_SECONDS = 2.0
+# Servers without keys still want the header to be there.
+NO_KEY = "no-key"
+# These refuse a temperature other than their own, and count their hidden thoughts as output.
+REASONING_MODELS = re.compile(r"^(o\d|gpt-5(?!.*chat))")
+# What OpenAI's reasoning guide asks to reserve: https://platform.openai.com/docs/guides/reasoning
+REASONING_TOKENS = 25_000
+TIMEOUT_S, THINKING_TIMEOUT_S = 60.0, 600.0
+
+
+class Provider(NamedTuple):
+    """What a provider of `init_chat_model` needs: its package, and one of the variables that hold its key."""
+
+    package: str
+    keys: tuple[str, ...] = ()
+
+
+PROVIDERS: dict[str, Provider] = {
+    "anthropic": Provider("langchain-anthropic", ("ANTHROPIC_API_KEY",)),
+    "anthropic_bedrock": Provider("langchain-aws"),
+    "azure_ai": Provider("langchain-azure-ai"),
+    "azure_openai": Provider("langchain-openai", ("AZURE_OPENAI_API_KEY", "AZURE_OPENAI_AD_TOKEN")),
+    "baseten": Provider("langchain-baseten", ("BASETEN_API_KEY",)),
+    "bedrock": Provider("langchain-aws"),
+    "bedrock_converse": Provider("langchain-aws"),
+    "bedrock_mantle_anthropic": Provider("langchain-aws"),
+    "bedrock_mantle_openai": Provider("langchain-aws"),
+    "cohere": Provider("langchain-cohere", ("COHERE_API_KEY",)),
+    "deepseek": Provider("langchain-deepseek", ("DEEPSEEK_API_KEY",)),
+    "fireworks": Provider("langchain-fireworks", ("FIREWORKS_API_KEY",)),
+    "google_anthropic_vertex": Provider("langchain-google-vertexai"),
+    "google_genai": Provider("langchain-google-genai", ("GOOGLE_API_KEY", "GEMINI_API_KEY")),
+    "google_vertexai": Provider("langchain-google-vertexai"),
+    "groq": Provider("langchain-groq", ("GROQ_API_KEY",)),
+    "huggingface": Provider("langchain-huggingface"),
+    "ibm": Provider("langchain-ibm"),
+    "langsmith": Provider("langchain-openai", ("LANGSMITH_API_KEY", "LANGSMITH_GATEWAY_API_KEY")),
+    "litellm": Provider("langchain-litellm"),
+    "meta": Provider("langchain-meta"),
+    "mistralai": Provider("langchain-mistralai", ("MISTRAL_API_KEY",)),
+    "nvidia": Provider("langchain-nvidia-ai-endpoints", ("NVIDIA_API_KEY",)),
+    "ollama": Provider("langchain-ollama"),
+    "openai": Provider("langchain-openai", ("OPENAI_API_KEY",)),
+    "openrouter": Provider("langchain-openrouter", ("OPENROUTER_API_KEY",)),
+    "perplexity": Provider("langchain-perplexity", ("PPLX_API_KEY", "PERPLEXITY_API_KEY")),
+    "together": Provider("langchain-together", ("TOGETHER_API_KEY",)),
+    "upstage": Provider("langchain-upstage", ("UPSTAGE_API_KEY",)),
+    "xai": Provider("langchain-xai", ("XAI_API_KEY",)),
+}
+
+
+def read_env_file() -> None:
+    """Take what `.env` in the current folder sets into the environment, where it is not set yet."""
+    from dotenv import load_dotenv
+
+    load_dotenv(Path.cwd() / ".env")
+
+
+def provider_model(provider: str, name: str, **settings: Any) -> BaseChatModel:
+    """Make the chat model `name` of one of LangChain's providers.
+
+    Args:
+        provider: A key of PROVIDERS.
+        name: The model's name with the provider.
+        settings: temperature, max_tokens, seed, timeout and the provider's own options; None is not passed on.
+
+    Raises:
+        MissingResourceError: The provider's package or its key is not there.
+        ConfigurationError: The provider refuses the settings.
+    """
+    package, keys = PROVIDERS[provider]
+    if find_spec(package.replace("-", "_")) is None:
+        raise MissingResourceError(f"model '{provider}:{name}' needs the package {package}; run: pip install {package}")
+    read_env_file()
+    if keys and not any(os.environ.get(key) for key in keys) and "api_key" not in settings:
+        raise MissingResourceError(f"{keys[0]} is not set; put it in .env (see .env.example) or export it")
+    if provider in ("openai", "azure_openai") and REASONING_MODELS.match(name):
+        settings = _leave_room_for_thoughts(settings)
+    from langchain.chat_models import init_chat_model
+
+    given = {"timeout": TIMEOUT_S} | {setting: value for setting, value in settings.items() if value is not None}
+    try:
+        model: BaseChatModel = init_chat_model(name, model_provider=provider, **given)
+    except ValidationError as error:
+        raise ConfigurationError(f"model '{provider}:{name}' cannot be made: {first_fault(error)}") from None
+    except (ImportError, TypeError, ValueError) as error:
+        raise ConfigurationError(f"model '{provider}:{name}' cannot be made: {error}") from error
+    return model
+
+
+def first_fault(error: ValidationError) -> str:
+    """Say what pydantic found first, without the input that it would print: there may be a key in it."""
+    fault = error.errors()[0]
+    return ": ".join([*map(str, fault["loc"]), fault["msg"]])
+
+
+def _leave_room_for_thoughts(settings: dict[str, Any]) -> dict[str, Any]:
+    max_tokens, timeout = settings.get("max_tokens"), settings.get("timeout")
+    return settings | {
+        "temperature": None,
+        "max_tokens": max_tokens and max_tokens + REASONING_TOKENS,
+        "timeout": THINKING_TIMEOUT_S if timeout is None else timeout,
+    }
+
+
+def endpoint_model(
+    name: str,
+    base_url: str,
+    *,
+    max_tokens: int | None = None,
+    extra_body: Mapping[str, Any] | None = None,
+    **settings: Any,
+) -> BaseChatModel:
+    """Make the chat model `name` of the OpenAI-compatible server at `base_url`.
+
+    Args:
+        name: What the server calls the model.
+        base_url: Such as "http://localhost:8000/v1".
+        max_tokens: Room for the answer, in tokens.
+        extra_body: What the server understands beyond OpenAI's API, such as top_k.
+        settings: temperature, seed, timeout and further fields of the OpenAI chat model; None is not passed on.
+
+    Raises:
+        ConfigurationError: The address is not one, or a setting has a value that is not allowed.
+    """
+    from langchain_openai.chat_models.base import BaseChatOpenAI
+
+    address = check_address(base_url)
+    read_env_file()
+    given = {setting: value for setting, value in settings.items() if value is not None}
+    fields = {
+        "api_key": SecretStr(os.environ.get("ENDPOINT_API_KEY") or NO_KEY),
+        "extra_body": dict(extra_body) if extra_body else None,
+        "use_responses_api": False,
+        **given,
+        # What names the user's account with OpenAI is nobody else's business either.
+        "default_headers": {"OpenAI-Organization": "", "OpenAI-Project": "", **given.get("default_headers", {})},
+    }
+    try:
+        # BaseChatOpenAI, because ChatOpenAI renames max_tokens to max_completion_tokens, which many servers ignore.
+        return BaseChatOpenAI(model=name, base_url=address, max_tokens=max_tokens, **fields)
+    except ValidationError as error:
+        raise ConfigurationError(f"model '{name}' at {address} cannot be made: {first_fault(error)}") from None
+
+
+def check_address(base_url: str) -> str:
+    """Return the address of a server, refusing what is not one and what carries a secret.
+
+    Raises:
+        ConfigurationError: It is not http(s)://host[:port][/path]; a secret in it is not repeated.
+    """
+    form = "give it as http://host:port/v1"
+    try:
+        parts = urlsplit(base_url)
+        port_is_good = parts.port is None or parts.port > 0
+    except ValueError:
+        port_is_good = False
+    if not port_is_good or parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigurationError(f"'{base_url.rpartition('@')[2]}' is not the address of a server; {form}")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ConfigurationError(
+            f"the address of the server at {parts.hostname} must hold no credentials and no query; {form}, "
+            "and put a key in ENDPOINT_API_KEY"
+        )
+    return base_url.rstrip("/")
+
+
+def check_reachable(model: BaseChatModel) -> None:
+    """See that something listens at the model's address, if it is a server of one's own; one TCP connection.
+
+    Raises:
+        MissingResourceError: Nothing answers within two seconds.
+    """
+    base_url = address_of(model)
+    if base_url is None:
+        return
+    parts = urlsplit(base_url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        socket.create_connection((str(parts.hostname), port), timeout=CONNECT_SECONDS).close()
+    except OSError:
+        raise MissingResourceError(f"nothing answers at {base_url}; start the server or correct the address") from None
+
+
+def address_of(model: BaseChatModel) -> str | None:
+    """Return the address a model is asked at, without credentials; None for a local model or a provider's default."""
+    inner = getattr(model, "inner", model)
+    base_url = getattr(inner, "openai_api_base", None) or getattr(inner, "base_url", None)
+    if not isinstance(base_url, str):
+        return None
+    parts = urlsplit(base_url)
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}{parts.path}"

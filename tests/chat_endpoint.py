@@ -1,0 +1,83 @@
+"""An OpenAI-compatible server of a few lines: remembers every request, and answers as it is told.
+
+What reaches a server, headers and all, is the only proof of what was sent to it.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, NamedTuple
+
+
+class Request(NamedTuple):
+    headers: dict[str, str]  # names in lower case
+    body: dict[str, Any]
+
+
+class ChatEndpoint(NamedTuple):
+    base_url: str
+    requests: list[Request]
+
+
+@contextmanager
+def serve_chat(reply: Callable[[dict[str, Any]], str], *, finish_reason: str = "stop") -> Iterator[ChatEndpoint]:
+    """Answer /v1/chat/completions on a free loopback port with `reply(body)`, streamed where that is asked for."""
+    requests: list[Request] = []
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            requests.append(Request({name.lower(): value for name, value in self.headers.items()}, body))
+            text = reply(body)
+            if body.get("stream"):
+                parts = [text[start : start + 3] for start in range(0, len(text), 3)]
+                chunks = [_chunk({"content": part}, None) for part in parts] + [_chunk({}, finish_reason)]
+                payload = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
+                self._send(payload, "text/event-stream")
+            else:
+                self._send(json.dumps(_completion(text, finish_reason)), "application/json")
+
+        def _send(self, payload: str, content_type: str) -> None:
+            data = payload.encode()
+            self.send_response(200)
+            self.send_header("Content-Type", content_type)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *args: object) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield ChatEndpoint(f"http://127.0.0.1:{server.server_port}/v1", requests)
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _completion(text: str, finish_reason: str) -> dict[str, Any]:
+    message = {"role": "assistant", "content": text}
+    return {
+        "id": "chat-1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "served",
+        "choices": [{"index": 0, "finish_reason": finish_reason, "message": message}],
+        "usage": {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10},
+    }
+
+
+def _chunk(delta: dict[str, str], finish_reason: str | None) -> dict[str, Any]:
+    return {
+        "id": "chat-1",
+        "object": "chat.completion.chunk",
+        "created": 1,
+        "model": "served",
+        "choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}],
+    }
