@@ -1,0 +1,165 @@
+"""What a checkpoint says about itself: `training_card.json` for programs, `README.md` for people.
+
+The cost model reads the seconds and the hardware from the card; the classifier reads the text fields and the length.
+"""
+
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from data.errors import ConfigurationError
+from data.registry import fingerprint
+from data.types import Item
+from finetune.config import TrainSettings, learning_rate
+from finetune.curves import Event
+from finetune.encoders import ENCODER_NOTES
+
+if TYPE_CHECKING:
+    from transformers import TrainingArguments
+
+CARD_FILE = "training_card.json"
+SCHEMA_VERSION = 1
+VERSIONED = ("tune-or-prompt", "torch", "transformers", "tokenizers", "accelerate", "numpy")
+NOT_METRICS = ("event", "step", "epoch", "wall_s")
+
+
+def write_card(
+    folder: Path,
+    *,
+    settings: TrainSettings,
+    arguments: "TrainingArguments",
+    labels: Sequence[str],
+    train_items: Sequence[Item],
+    eval_items: Sequence[Item],
+    events: Sequence[Event],
+    wall_s: float,
+) -> None:
+    """Write the card and the README of a finished training run.
+
+    Args:
+        folder: The checkpoint.
+        settings: As asked for.
+        arguments: As run, overrides included.
+        labels: The names of the model's output columns.
+        train_items: What was learnt from.
+        eval_items: What was measured on.
+        events: The whole training log.
+        wall_s: Seconds of training and its evaluations.
+    """
+    evaluations = [event for event in events if event["event"] == "evaluation"]
+    card = {
+        "schema_version": SCHEMA_VERSION,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "base_model": settings.model,
+        "labels": list(labels),
+        "text_fields": list(settings.text_fields),
+        "max_length": settings.max_length,
+        "settings": settings.model_dump(mode="json") | {"learning_rate": learning_rate(settings)},
+        "precision": "bf16" if arguments.bf16 else "fp16" if arguments.fp16 else "fp32",
+        "data": {"train": _describe_items(train_items), "eval": _describe_items(eval_items)},
+        "steps": evaluations[-1]["step"],
+        "metrics": {"initial": _metrics(evaluations[0]), "final": _metrics(evaluations[-1])},
+        "wall_s": round(wall_s, 3),
+        "hardware": hardware(),
+        "versions": {"python": platform.python_version()} | {name: _version(name) for name in VERSIONED},
+    }
+    (folder / CARD_FILE).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / "README.md").write_text(_readme(card), encoding="utf-8")
+
+
+def read_card(folder: Path) -> dict[str, Any] | None:
+    """Return a checkpoint's card; None for one that was trained elsewhere.
+
+    Raises:
+        ConfigurationError: The card is there but is no JSON object of a version this program reads.
+    """
+    path = folder / CARD_FILE
+    if not path.is_file():
+        return None
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{path} is not JSON: {error}; train the checkpoint again or remove the file"
+        ) from error
+    if not isinstance(card, dict) or card.get("schema_version") != SCHEMA_VERSION:
+        raise ConfigurationError(
+            f"{path} is not a training card of version {SCHEMA_VERSION}; train the checkpoint again"
+        )
+    return card
+
+
+def hardware() -> dict[str, Any]:
+    """Describe the machine as the cost model needs it: the processor, how much of it, and the accelerator."""
+    import torch
+
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return {"cpu": _cpu_name(), "cpus": cpus, "gpus": gpus, "threads": torch.get_num_threads()}
+
+
+def _cpu_name() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass  # not Linux
+    return platform.processor() or platform.machine()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _describe_items(items: Sequence[Item]) -> dict[str, Any]:
+    return {"n": len(items), "fingerprint": fingerprint(items), "first": items[0].id, "last": items[-1].id}
+
+
+def _metrics(evaluation: Event) -> dict[str, float | None]:
+    return {name: value for name, value in evaluation.items() if name not in NOT_METRICS}
+
+
+def _readme(card: Mapping[str, Any]) -> str:
+    initial, final, data = card["metrics"]["initial"], card["metrics"]["final"], card["data"]
+    rows = "\n".join(f"| {name} | {_figure(initial[name])} | {_figure(final[name])} |" for name in final)
+    settings = "\n".join(f"| {name} | `{json.dumps(value)}` |" for name, value in card["settings"].items())
+    machine = ", ".join(card["hardware"]["gpus"]) or f"{card['hardware']['cpu']}, {card['hardware']['cpus']} CPUs"
+    note = ENCODER_NOTES.get(card["base_model"], "")
+    return f"""---
+library_name: transformers
+pipeline_tag: text-classification
+---
+# {card["base_model"]} fine-tuned to tell {", ".join(card["labels"])} apart
+
+It reads {" and ".join(f"`{field}`" for field in card["text_fields"])}, cut at {card["max_length"]} tokens. {note}
+
+| metric | before training | after {card["steps"]} steps |
+|---|---|---|
+{rows}
+
+Trained on {data["train"]["n"]} items (`{data["train"]["fingerprint"][:12]}`) and measured on {data["eval"]["n"]} others
+(`{data["eval"]["fingerprint"][:12]}`) in {card["wall_s"]:.0f} s on {machine}, {card["precision"]}.
+
+![Learning curves](curves.svg)
+
+| setting | value |
+|---|---|
+{settings}
+
+Answer items with it: `python -m finetune evaluate --checkpoint DIR`, or in Python
+`load_classifier("DIR", labels={card["labels"]!r})`.
+Everything above, for programs: `{CARD_FILE}`; each loss: `training_log.jsonl`.
+"""
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"

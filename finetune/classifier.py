@@ -1,0 +1,197 @@
+"""A fine-tuned checkpoint as a predictor: a LangChain Runnable that answers items with probabilities.
+
+It composes like any chain (`|`, `batch`, `with_config`), but its `batch` is one pass over length-sorted batches.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from langchain_core.runnables import RunnableConfig, RunnableSerializable
+from langchain_core.runnables.config import run_in_executor
+from pydantic import ConfigDict
+from transformers import (
+    AutoConfig,
+    AutoModelForSequenceClassification,
+    BatchEncoding,
+    DataCollatorWithPadding,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from data.errors import ConfigurationError, MissingResourceError
+from data.types import Prediction
+from finetune.card import read_card
+from finetune.config import Precision, use_bf16
+from finetune.encoders import label_names, load_pretrained, load_tokenizer, position_limit, resolve
+from finetune.features import Features, texts_of, tokenize
+
+DEFAULT_TEXT_FIELDS = ("premise", "hypothesis")
+DEFAULT_MAX_LENGTH = 512
+
+
+class Classifier(RunnableSerializable[dict[str, Any], Prediction]):
+    """A sequence classifier that reads an item's texts and answers with one of its labels.
+
+    Attributes:
+        model: In evaluation mode.
+        tokenizer: The model's own.
+        text_fields: The inputs it reads.
+        max_length: Tokens an input is cut at.
+        batch_size: Inputs per forward pass.
+        bf16: Whether matrix products are computed in bf16, as in the evaluations during training.
+        columns: (n_choices,) the model's output column of each label, in the order of the benchmark's labels.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    text_fields: tuple[str, ...]
+    max_length: int
+    batch_size: int
+    bf16: bool
+    columns: tuple[int, ...]
+
+    def invoke(self, input: dict[str, Any], config: RunnableConfig | None = None, **kwargs: Any) -> Prediction:
+        return self._call_with_config(self._answer_one, input, config, **kwargs)
+
+    def batch(
+        self,
+        inputs: list[dict[str, Any]],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> list[Prediction]:
+        return self._batch_with_config(
+            self._answer, inputs, config=config, return_exceptions=return_exceptions, **kwargs
+        )
+
+    async def abatch(
+        self,
+        inputs: list[dict[str, Any]],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> list[Prediction]:
+        def batch() -> list[Prediction]:
+            return self.batch(inputs, config, return_exceptions=return_exceptions, **kwargs)
+
+        return await run_in_executor(None, batch)
+
+    def _answer_one(self, one: dict[str, Any]) -> Prediction:
+        (answer,) = self._answer([one])
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def _answer(self, inputs: list[dict[str, Any]]) -> list[Exception | Prediction]:
+        """Answer in the order of `inputs`; an input without the texts becomes its own error and sinks no other."""
+        answers: dict[int, Exception | Prediction] = {}
+        texts: dict[int, tuple[str, ...]] = {}
+        for row, one in enumerate(inputs):
+            try:
+                texts[row] = texts_of(one, self.text_fields, where=str(one.get("id", f"input {row}")))
+            except ConfigurationError as error:
+                answers[row] = error
+        encoded = tokenize(self.tokenizer, list(texts.values()), max_length=self.max_length)
+        features = dict(zip(texts, encoded, strict=True))
+        # Like lengths waste least on padding; the longest go first, so that memory runs out at once or never.
+        order = sorted(features, key=lambda row: (-len(features[row]["input_ids"]), row))
+        for start in range(0, len(order), self.batch_size):
+            rows = order[start : start + self.batch_size]
+            probs = self._probs([features[row] for row in rows])
+            for row, distribution in zip(rows, probs, strict=True):
+                answers[row] = _prediction(distribution, input_tokens=len(features[row]["input_ids"]))
+        return [answers[row] for row in range(len(inputs))]
+
+    @torch.inference_mode()
+    def _probs(self, features: list[Features]) -> list[list[float]]:
+        """Return (batch, n_choices) probabilities in the order of the benchmark's labels."""
+        batch = BatchEncoding(DataCollatorWithPadding(self.tokenizer)(features)).to(self.model.device)
+        with torch.autocast(self.model.device.type, dtype=torch.bfloat16, enabled=self.bf16):
+            logits = self.model(**batch).logits  # (batch, n_columns)
+        logits = logits.double()  # so that the probabilities sum to 1
+        rows: list[list[float]] = torch.softmax(logits[:, list(self.columns)], dim=-1).tolist()
+        return rows
+
+
+def load_classifier(
+    checkpoint: str | Path, *, labels: Sequence[str], batch_size: int = 64, bf16: Precision = "auto"
+) -> Classifier:
+    """Load a checkpoint as a predictor for a benchmark.
+
+    Args:
+        checkpoint: A folder that `finetune train` wrote, any other sequence classifier's, or a hub id.
+        labels: The benchmark's class names; `Prediction.choice` is an index into them.
+        batch_size: Inputs per forward pass.
+        bf16: "auto" takes it where the hardware has it; then the second decimal of a probability depends on the
+            inputs that are batched together.
+
+    Raises:
+        MissingResourceError: The checkpoint is not there, or its folder is empty.
+        ConfigurationError: It is no sequence classifier, or one for other labels; or batch_size is below 1.
+    """
+    if batch_size < 1:
+        raise ConfigurationError(f"batch_size {batch_size} is not usable; it must be 1 or more")
+    config = _classifier_config(checkpoint)
+    source = resolve(checkpoint)
+    columns = _columns(config, labels, checkpoint)
+    card = (read_card(source) if isinstance(source, Path) else None) or {}
+    tokenizer = load_tokenizer(checkpoint)
+    limit = position_limit(config, tokenizer) or DEFAULT_MAX_LENGTH
+    model = load_pretrained(
+        AutoModelForSequenceClassification,
+        checkpoint,
+        use_safetensors=True,  # no pickle
+        dtype=torch.float32,
+    )
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return Classifier(
+        model=model.eval().to(device),
+        tokenizer=tokenizer,
+        text_fields=tuple(card.get("text_fields", DEFAULT_TEXT_FIELDS)),
+        max_length=card.get("max_length", limit),
+        batch_size=batch_size,
+        bf16=use_bf16(bf16),
+        columns=columns,
+    )
+
+
+def _classifier_config(checkpoint: str | Path) -> PretrainedConfig:
+    try:
+        config = cast(PretrainedConfig, load_pretrained(AutoConfig, checkpoint))
+    except MissingResourceError as error:
+        message = f"{error}; a checkpoint is made by: python -m finetune train --out DIR"
+        raise MissingResourceError(message) from error
+    kinds = config.architectures or []
+    if not any(kind.endswith("ForSequenceClassification") for kind in kinds):
+        raise ConfigurationError(
+            f"'{checkpoint}' is no sequence classifier but {', '.join(kinds) or config.model_type}; "
+            "fine-tune it first: python -m finetune train --model …"
+        )
+    return config
+
+
+def _columns(config: PretrainedConfig, labels: Sequence[str], checkpoint: str | Path) -> tuple[int, ...]:
+    """Find each label's output column by its name: checkpoints of one task number their labels differently."""
+    own = label_names(config)
+    column_of = {name.strip().casefold(): column for column, name in enumerate(own)}
+    wanted = [label.strip().casefold() for label in labels]
+    if set(column_of) != set(wanted) or len(column_of) != len(own):
+        raise ConfigurationError(
+            f"the checkpoint '{checkpoint}' has the labels {', '.join(own)}; "
+            f"needed are {', '.join(labels)}: train it on this benchmark, or name its labels in config.json (id2label)"
+        )
+    return tuple(column_of[label] for label in wanted)
+
+
+def _prediction(probs: list[float], *, input_tokens: int) -> Prediction:
+    choice = max(range(len(probs)), key=probs.__getitem__)
+    return Prediction(
+        choice=choice, status="ok", rule="argmax", probs=tuple(probs), usage={"input_tokens": input_tokens}
+    )

@@ -1,0 +1,116 @@
+"""What a fine-tuning run is told: one frozen object, checked before anything is loaded."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from data.errors import ConfigurationError
+from data.types import Frozen
+
+# A small encoder needs larger steps than DistilBERT's usual 5e-5: 2e-4 is what MiniLM learns MNLI with in two epochs.
+LEARNING_RATES = {"minilm": 2e-4}
+DEFAULT_LEARNING_RATE = 5e-5
+
+Precision = Literal["auto", "on", "off"]  # whether to compute in bf16
+
+# The checkpoint's folder, what is read and the evaluation before the first step are the project's own.
+RESERVED_ARGUMENTS = frozenset({"output_dir", "remove_unused_columns", "label_names", "eval_on_start"})
+
+
+class TrainSettings(Frozen):
+    """Everything that decides what a training run does, apart from its data.
+
+    Attributes:
+        model: A hub id, a folder, or the packaged `minilm`.
+        text_fields: The item inputs the encoder reads: one, or two that become a pair.
+        max_length: Tokens an encoded pair is cut at.
+        batch_size: Items per optimizer step and per evaluation batch.
+        epochs: Passes over the training items.
+        learning_rate: The peak; None takes the encoder's own from `LEARNING_RATES`.
+        warmup: Steps of linear warm-up; a value below 1 is a share of all steps.
+        weight_decay: AdamW's.
+        seed: Of the new head, the order of the items and dropout.
+        eval_steps: Optimizer steps between evaluations; None evaluates after each epoch.
+        logging_steps: Steps between two logged losses; a value below 1 is a share of all steps.
+        bf16: "auto" takes it where the hardware has it.
+        extra: Any other field of `transformers.TrainingArguments`; wins over the fields above.
+    """
+
+    model: str = Field(default="distilbert-base-uncased", min_length=1)
+    text_fields: tuple[str, ...] = Field(default=("premise", "hypothesis"), min_length=1, max_length=2)
+    max_length: int = Field(default=400, ge=4)
+    batch_size: int = Field(default=64, ge=1)
+    epochs: float = Field(default=3, gt=0)
+    learning_rate: float | None = Field(default=None, gt=0)
+    warmup: float = Field(default=0.06, ge=0)
+    weight_decay: float = Field(default=0.01, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    eval_steps: int | None = Field(default=None, ge=1)
+    logging_steps: float = Field(default=0.02, gt=0)
+    bf16: Precision = "auto"
+    extra: dict[str, Any] = Field(default_factory=dict)
+
+
+def make_settings(values: Mapping[str, Any]) -> TrainSettings:
+    """Build settings from a command line or a suite.
+
+    Raises:
+        ConfigurationError: A field is unknown or its value is not usable.
+    """
+    try:
+        settings = TrainSettings(**values)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        name = ".".join(str(part) for part in fault["loc"])
+        allowed = ", ".join(TrainSettings.model_fields)
+        hint = f" Allowed: {allowed}." if fault["type"] == "extra_forbidden" else ""
+        raise ConfigurationError(f"training setting '{name}' = {fault['input']!r}: {fault['msg']}.{hint}") from error
+    taken = RESERVED_ARGUMENTS & settings.extra.keys()
+    if taken:
+        raise ConfigurationError(f"--set {min(taken)}=… cannot be changed: the project sets it; leave it out")
+    return settings
+
+
+def parse_overrides(pairs: Sequence[str]) -> dict[str, Any]:
+    """Read `--set name=value` pairs: a value that is JSON is taken as such, anything else as text.
+
+    Raises:
+        ConfigurationError: A pair has no "=" or no name.
+    """
+    overrides: dict[str, Any] = {}
+    for pair in pairs:
+        name, sign, text = pair.partition("=")
+        if not sign or not name.strip():
+            raise ConfigurationError(
+                f"--set takes name=value, got '{pair}'; for example --set lr_scheduler_type=cosine"
+            )
+        try:
+            overrides[name.strip()] = json.loads(text)
+        except json.JSONDecodeError:
+            overrides[name.strip()] = text
+    return overrides
+
+
+def learning_rate(settings: TrainSettings) -> float:
+    """Return the peak learning rate: the one asked for, else the encoder's own."""
+    return settings.learning_rate or LEARNING_RATES.get(settings.model, DEFAULT_LEARNING_RATE)
+
+
+def hardware_has_bf16() -> bool:
+    """Say whether this machine multiplies bf16 in hardware, where it is 2-3 times as fast as fp32.
+
+    Emulated bf16 is slower than fp32, so it is not taken for support.
+    """
+    import torch
+
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+def use_bf16(choice: Precision) -> bool:
+    """Turn the setting into a decision for this machine."""
+    return hardware_has_bf16() if choice == "auto" else choice == "on"

@@ -1,0 +1,77 @@
+"""From items to what an encoder reads: the text columns, the label by its name, and token ids.
+
+Used alike by training, by the checkpoint that answers items, and by the EDA, so that the three cannot differ.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from data.errors import ConfigurationError
+from data.types import Item
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+Features = dict[str, Any]  # input_ids, attention_mask, token_type_ids where the encoder has them, label
+
+
+def texts_of(inputs: Mapping[str, Any], text_fields: Sequence[str], *, where: str) -> tuple[str, ...]:
+    """Return the texts the encoder reads, in the order of `text_fields`.
+
+    Args:
+        inputs: An item's inputs, or a predictor's flat input.
+        text_fields: One or two names.
+        where: What to call the input in an error, such as the item's id.
+
+    Raises:
+        ConfigurationError: A field is missing or no text.
+    """
+    for field in text_fields:
+        if not isinstance(inputs.get(field), str):
+            have = ", ".join(sorted(name for name, value in inputs.items() if isinstance(value, str)))
+            raise ConfigurationError(f"{where} has no text '{field}'; it has: {have}. Name others with --text-fields")
+    return tuple(inputs[field] for field in text_fields)
+
+
+def label_ids(items: Sequence[Item], labels: Sequence[str]) -> list[int]:
+    """Return each item's label as an index into `labels`, found by name because sources number labels differently.
+
+    Raises:
+        ConfigurationError: An item's label is not one of `labels`.
+    """
+    index_of = {label.casefold(): index for index, label in enumerate(labels)}
+    ids = []
+    for item in items:
+        name = item.choices[item.target]
+        if name.casefold() not in index_of:
+            raise ConfigurationError(f"{item.id} has the label '{name}'; the labels are: {', '.join(labels)}")
+        ids.append(index_of[name.casefold()])
+    return ids
+
+
+def tokenize(
+    tokenizer: "PreTrainedTokenizerBase", texts: Sequence[tuple[str, ...]], *, max_length: int
+) -> list[Features]:
+    """Encode texts or pairs of texts, cut at `max_length` tokens from the longer side, without padding.
+
+    Padding is left to the collator, which pads a batch to its own longest member.
+    """
+    if not texts:
+        return []
+    columns = [list(column) for column in zip(*texts, strict=True)]
+    encoded = tokenizer(*columns, truncation="longest_first" if len(columns) == 2 else True, max_length=max_length)
+    return [{name: encoded[name][row] for name in encoded} for row in range(len(texts))]
+
+
+def encode_items(
+    tokenizer: "PreTrainedTokenizerBase",
+    items: Sequence[Item],
+    *,
+    labels: Sequence[str],
+    text_fields: Sequence[str],
+    max_length: int,
+) -> list[Features]:
+    """Encode items with their labels, ready for the Trainer."""
+    texts = [texts_of(item.inputs, text_fields, where=item.id) for item in items]
+    features = tokenize(tokenizer, texts, max_length=max_length)
+    return [row | {"label": label} for row, label in zip(features, label_ids(items, labels), strict=True)]
