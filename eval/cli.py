@@ -1,0 +1,116 @@
+"""The command line: what can be said, and how a command ends. What each command does is in `eval.commands`.
+
+Standard output carries only what the command returns; progress and messages go to standard error. Exit codes:
+0 complete; 1 item errors; 2 usage or configuration; 3 a missing key, checkpoint, model or dataset; 130 interrupted.
+This module imports nothing heavy, so that `--help` answers at once.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+EXAMPLES = """examples:
+  python -m eval run demo
+  python -m eval run kice --chain kice-rag --model gpt --retriever hybrid -k 4
+  python -m eval run mnli --split validation_matched --limit 500 --chain mnli-zero-shot --model qwen
+  python -m eval compare runs/demo
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the parser of the whole command line."""
+    top = argparse.ArgumentParser(
+        prog="python -m eval",
+        description="Fine-tune, prompt or retrieve? Run systems over the same items and compare them.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+    common.add_argument("--debug", action="store_true", help="show the traceback of an error")
+
+    listing = commands.add_parser("list", parents=[common], help="what there is to name")
+    kinds = ["benchmarks", "chains", "models", "prompts", "retrievers", "suites", "systems"]
+    listing.add_argument("kind", nargs="?", choices=kinds, help="one kind only")
+
+    _add_run(commands.add_parser("run", parents=[common], help="ask systems a benchmark's items"))
+
+    rescore = commands.add_parser("rescore", parents=[common], help="extract and score again; no model is called")
+    rescore.add_argument("run", type=Path, metavar="RUN")
+
+    compare = commands.add_parser("compare", parents=[common], help="paired differences of systems or of two runs")
+    compare.add_argument("run", type=Path, metavar="RUN")
+    compare.add_argument("other", type=Path, nargs="?", metavar="RUN", help="another run of the same items")
+
+    report = commands.add_parser("report", parents=[common], help="write a run's reports again, or print one")
+    report.add_argument("runs", type=Path, nargs="+", metavar="RUN")
+    report.add_argument("--format", choices=["text", "md", "html", "json"], default="text", help="what to print")
+
+    show = commands.add_parser("show", parents=[common], help="everything about one item, for every system")
+    show.add_argument("run", type=Path, metavar="RUN")
+    show.add_argument("item", metavar="ITEM")
+
+    _add_retrieval(commands.add_parser("retrieval", parents=[common], help="recall@k, MRR@k and nDCG@k of a retriever"))
+    return top
+
+
+def _add_run(run: argparse.ArgumentParser) -> None:
+    run.add_argument("target", metavar="SUITE|BENCHMARK", help="a suite, a suite's YAML file, or a benchmark")
+    system = run.add_argument_group("the system, for a benchmark (one of --chain, --checkpoint, --baseline)")
+    system.add_argument("--chain", metavar="C")
+    system.add_argument("--model", metavar="SPEC", help="such as smollm2, gpt, hf:DIR, endpoint:NAME@URL")
+    system.add_argument("--prompt", metavar="P", help="a prompt's id or a YAML file")
+    system.add_argument("--answering", choices=["auto", "score", "generate"], help="score labels or generate text")
+    system.add_argument("--temperature", type=float, metavar="T")
+    system.add_argument("--max-tokens", type=int, metavar="N", help="longest reply; default: what the prompt needs")
+    system.add_argument("--retriever", metavar="R")
+    system.add_argument("--embeddings", metavar="E", help="for dense and hybrid; default: e5-small")
+    system.add_argument("-k", type=int, metavar="K", help="chunks to retrieve; default: 4")
+    system.add_argument("--checkpoint", metavar="DIR", help="a fine-tuned encoder's folder or hub name")
+    system.add_argument("--baseline", metavar="B")
+    items = run.add_argument_group("the items")
+    items.add_argument("--split", metavar="S")
+    items.add_argument("--data", type=Path, metavar="PATH", help="read the items from a file or folder of yours")
+    items.add_argument("--limit", type=int, metavar="N", help="the first N items of each benchmark")
+    items.add_argument("--train-split", metavar="S", help="what systems that learn may learn from")
+    going = run.add_argument_group("the run")
+    going.add_argument("--seed", type=int, metavar="S")
+    going.add_argument("--max-concurrency", type=int, default=8, metavar="C", help="calls in flight; default: 8")
+    going.add_argument("--max-errors", type=int, metavar="N", help="stop when more than N items have failed")
+    where = going.add_mutually_exclusive_group()
+    where.add_argument("--out", type=Path, metavar="DIR", help="default: runs/NAME, then runs/NAME-2 …")
+    where.add_argument("--resume", type=Path, metavar="DIR", help="ask only what is missing or failed")
+    going.add_argument("--dry-run", action="store_true", help="print the first prompt, tokens and cost; call nothing")
+
+
+def _add_retrieval(retrieval: argparse.ArgumentParser) -> None:
+    retrieval.add_argument("name", metavar="NAME", help="korquad, kice or jsonl")
+    retrieval.add_argument("--retriever", required=True, metavar="R")
+    retrieval.add_argument("--embeddings", metavar="E")
+    retrieval.add_argument("-k", type=int, default=10, metavar="K")
+    retrieval.add_argument("--data", type=Path, metavar="PATH", help="the file or folder of the set")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    options = parser().parse_args(arguments)
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    from data.errors import ProjectError
+    from eval import commands
+
+    try:
+        return commands.COMMANDS[options.command](options)
+    except ProjectError as error:
+        if options.debug:
+            raise
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted; go on with --resume RUN", file=sys.stderr)  # noqa: T201
+        return 130
+    except BrokenPipeError:  # the reader of our output, such as `head`, has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0

@@ -1,0 +1,248 @@
+"""Which of two systems is better on the same items: paired, with an interval, a p-value and the items won and lost.
+
+Two run directories in (or one), one `Comparison` a pair out. Comparing answers to different items says nothing,
+so runs whose items differ are refused with what differs.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, product
+from pathlib import Path
+
+import numpy as np
+
+from data.errors import ConfigurationError
+from data.types import Frozen, Record
+from eval.journal import Evaluation, Manifest, latest_records, read_manifest, records_path
+from eval.metrics import NO_ANSWER
+from eval.stats import Interval, holm, mcnemar_midp, paired_difference_interval
+
+LEVEL = 0.05
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The columns that a comparison needs, one row a prediction; small enough to keep for every system of a run.
+
+    Attributes:
+        ids: (n,) item ids.
+        groups: (n,) cluster of each item.
+        targets: (n,) int.
+        choices: (n,) int, NO_ANSWER where nothing usable was said.
+        weights: (n,) points.
+    """
+
+    ids: tuple[str, ...]
+    groups: tuple[str, ...]
+    targets: np.ndarray
+    choices: np.ndarray
+    weights: np.ndarray
+
+    @property
+    def correct(self) -> np.ndarray:
+        """(n,) bool."""
+        right: np.ndarray = self.targets == self.choices
+        return right
+
+
+class Comparison(Frozen):
+    """System `a` against system `b` over the items for which both hold a prediction.
+
+    Attributes:
+        n: Items compared.
+        n_left_out: Items of the evaluation that one of the two has no prediction for.
+        n_clusters: Groups among the compared items.
+        difference: Accuracy of a minus accuracy of b.
+        interval: 95 % cluster bootstrap interval of it; None where all items are one cluster.
+        points_difference: Points of a minus points of b, of `points_possible`.
+        p: Mid-p McNemar.
+        p_holm: The same, adjusted for every pair of the evaluation that was compared with it.
+        won: Ids of the items that only a got right.
+        lost: Ids of the items that only b got right.
+        both_right: How many items both got right.
+        both_wrong: How many items both got wrong.
+    """
+
+    benchmark: str
+    a: str
+    b: str
+    n: int
+    n_left_out: int
+    n_clusters: int
+    accuracy_a: float
+    accuracy_b: float
+    difference: float
+    interval: Interval | None
+    points_difference: float
+    points_possible: float
+    p: float
+    p_holm: float
+    won: tuple[str, ...]
+    lost: tuple[str, ...]
+    both_right: int
+    both_wrong: int
+
+    @property
+    def distinguishable(self) -> bool:
+        """Whether both tests agree: the adjusted p-value, and the interval that knows of the clusters."""
+        if self.interval is None:
+            return False
+        return self.p_holm < LEVEL and (self.interval.low > 0 or self.interval.high < 0)
+
+
+def read_answers(records: Iterable[Record]) -> Answers:
+    """Take the columns out of the records that hold a prediction."""
+    rows = [(r.item, r.prediction) for r in records if r.prediction is not None]
+    return Answers(
+        ids=tuple(item.id for item, _ in rows),
+        groups=tuple(item.group for item, _ in rows),
+        targets=np.array([item.target for item, _ in rows], dtype=np.int64),
+        choices=np.array([NO_ANSWER if p.choice is None else p.choice for _, p in rows], dtype=np.int64),
+        weights=np.array([item.weight for item, _ in rows], dtype=np.float64),
+    )
+
+
+def compare(run_a: Path, run_b: Path | None = None) -> tuple[Comparison, ...]:
+    """Compare the systems of one run, or those of two runs over the same items.
+
+    Within a run every pair of an evaluation is compared. Between two runs, systems of the same name are
+    compared with each other; where the runs share no name, every system of the one with every one of the other.
+
+    Raises:
+        MissingResourceError: A folder is no run.
+        ConfigurationError: The runs have no benchmark in common, their items differ, or nothing was answered.
+    """
+    manifest_a = read_manifest(run_a)
+    if run_b is None:
+        found = [
+            one
+            for evaluation in manifest_a.evaluations
+            for one in compare_all(_answers(run_a, evaluation), evaluation=evaluation)
+        ]
+    else:
+        manifest_b = read_manifest(run_b)
+        found = []
+        for ours, theirs in _same_items((run_a, manifest_a), (run_b, manifest_b)):
+            found += _compare_evaluations(_answers(run_a, ours), _answers(run_b, theirs), evaluation=ours)
+    if not found:
+        raise ConfigurationError(f"{run_a}: there are no two systems with answers to the same items to compare")
+    return tuple(found)
+
+
+def compare_all(answers: Mapping[str, Answers], *, evaluation: Evaluation) -> list[Comparison]:
+    """Compare every pair of systems of one evaluation, the later minus the earlier, with Holm's adjustment over all.
+
+    Args:
+        answers: By system name.
+        evaluation: What they answered.
+    """
+    pairs = [((later, answers[later]), (name, answers[name])) for name, later in combinations(answers, 2)]
+    return _compare_pairs(pairs, evaluation)
+
+
+def to_json(comparisons: Sequence[Comparison]) -> str:
+    """Return the comparisons as one JSON object, for `--json`."""
+    content = {"comparisons": [one.model_dump(mode="json") for one in comparisons]}
+    return json.dumps(content, ensure_ascii=False, indent=2)
+
+
+def _compare_evaluations(
+    ours: Mapping[str, Answers], theirs: Mapping[str, Answers], *, evaluation: Evaluation
+) -> list[Comparison]:
+    shared = [name for name in ours if name in theirs]
+    names = [(name, name) for name in shared] or list(product(ours, theirs))
+    pairs = [((f"A/{a}", ours[a]), (f"B/{b}", theirs[b])) for a, b in names]
+    return _compare_pairs(pairs, evaluation)
+
+
+def _compare_pairs(
+    pairs: Sequence[tuple[tuple[str, Answers], tuple[str, Answers]]], evaluation: Evaluation
+) -> list[Comparison]:
+    compared = [_compare_pair(a, b, evaluation=evaluation) for a, b in pairs]
+    kept = [one for one in compared if one is not None]
+    adjusted = holm([one.p for one in kept])
+    return [one.model_copy(update={"p_holm": p}) for one, p in zip(kept, adjusted, strict=True)]
+
+
+def _compare_pair(
+    named_a: tuple[str, Answers], named_b: tuple[str, Answers], *, evaluation: Evaluation
+) -> Comparison | None:
+    (name_a, a), (name_b, b) = named_a, named_b
+    place_b = {item_id: place for place, item_id in enumerate(b.ids)}
+    rows = [(place, place_b[item_id]) for place, item_id in enumerate(a.ids) if item_id in place_b]
+    if not rows:
+        return None
+    in_a, in_b = np.array(rows).T
+    right_a, right_b, weights = a.correct[in_a], b.correct[in_b], a.weights[in_a]
+    ids, groups = [a.ids[place] for place in in_a], [a.groups[place] for place in in_a]
+    gained = right_a.astype(np.int64) - right_b
+    won = tuple(item_id for item_id, gain in zip(ids, gained, strict=True) if gain > 0)
+    lost = tuple(item_id for item_id, gain in zip(ids, gained, strict=True) if gain < 0)
+    p = mcnemar_midp(len(won), len(lost))
+    return Comparison(
+        benchmark=evaluation.benchmark,
+        a=name_a,
+        b=name_b,
+        n=len(ids),
+        n_left_out=evaluation.n_items - len(ids),
+        n_clusters=len(set(groups)),
+        accuracy_a=float(right_a.mean()),
+        accuracy_b=float(right_b.mean()),
+        difference=float(gained.mean()),
+        interval=paired_difference_interval(gained, np.ones(len(ids)), groups),
+        points_difference=float((gained * weights).sum()),
+        points_possible=float(weights.sum()),
+        p=p,
+        p_holm=p,
+        won=won,
+        lost=lost,
+        both_right=int((right_a & right_b).sum()),
+        both_wrong=int((~right_a & ~right_b).sum()),
+    )
+
+
+def _answers(run_dir: Path, evaluation: Evaluation) -> dict[str, Answers]:
+    return {name: read_answers(latest_records(records_path(run_dir, name)).values()) for name in evaluation.systems}
+
+
+def _same_items(a: tuple[Path, Manifest], b: tuple[Path, Manifest]) -> list[tuple[Evaluation, Evaluation]]:
+    """Pair up the evaluations of two runs that ask the same items; refuse a shared benchmark with other items."""
+    (run_a, manifest_a), (run_b, manifest_b) = a, b
+    pairs = []
+    for ours in manifest_a.evaluations:
+        candidates = [theirs for theirs in manifest_b.evaluations if theirs.benchmark == ours.benchmark]
+        same = [theirs for theirs in candidates if theirs.fingerprint == ours.fingerprint]
+        if same:
+            pairs.append((ours, same[0]))
+        elif candidates:
+            raise ConfigurationError(_what_differs((run_a, ours), (run_b, candidates[0])))
+    if not pairs:
+        names_a, names_b = (
+            ", ".join(e.benchmark for e in manifest.evaluations) for manifest in (manifest_a, manifest_b)
+        )
+        raise ConfigurationError(
+            f"{run_a} ({names_a}) and {run_b} ({names_b}) share no benchmark; compare runs over the same items"
+        )
+    return pairs
+
+
+def _what_differs(a: tuple[Path, Evaluation], b: tuple[Path, Evaluation]) -> str:
+    (run_a, ours), (run_b, theirs) = a, b
+    ids_a, ids_b = _item_ids(run_a, ours), _item_ids(run_b, theirs)
+    parts = [f"items {ours.n_items} and {theirs.n_items}", f"split {ours.split} and {theirs.split}"]
+    parts.append(f"fingerprint {ours.fingerprint[:12]} and {theirs.fingerprint[:12]}")
+    for run, only in ((run_a, ids_a - ids_b), (run_b, ids_b - ids_a)):
+        if only:
+            first = ", ".join(sorted(only)[:3])
+            parts.append(f"{len(only)} answered only in {run} ({first}{', ...' if len(only) > 3 else ''})")
+    if ids_a == ids_b:
+        parts.append("the ids are the same, so the items' content differs")
+    return (
+        f"{run_a} and {run_b} asked different items of {ours.benchmark}: {'; '.join(parts)}. "
+        "Run both with the same data, split, limit and seed"
+    )
+
+
+def _item_ids(run_dir: Path, evaluation: Evaluation) -> set[str]:
+    return {item_id for name in evaluation.systems for item_id in latest_records(records_path(run_dir, name))}

@@ -1,0 +1,97 @@
+"""What a run would send and cost: every prompt is rendered for real, and nothing is asked."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from langchain_core.callbacks import CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
+
+from data.registry import benchmark, load_items
+from data.types import Item, Message
+from eval.cost import estimate_tokens, price, price_table
+from eval.suite import EvaluationSpec, Suite, SystemSpec
+from eval.systems import Context, chain_predictor, prepare_chain
+from eval.tracing import Transcript
+
+
+class Estimate(NamedTuple):
+    """What a chain would be asked.
+
+    Attributes:
+        first: The first item's messages.
+        input_tokens: Over all items, by a rule of thumb on the high side.
+        output_tokens: At most, by the prompt's limit.
+        usd: At most; None where the model's price is unknown.
+    """
+
+    system: str
+    items: int
+    first: Sequence[Message]
+    input_tokens: int
+    output_tokens: int
+    usd: float | None
+
+
+class _Unasked(BaseChatModel):
+    """Stands where the model would be and answers nothing, so that a chain renders its prompts."""
+
+    @property
+    def _llm_type(self) -> str:
+        return "unasked"
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        return ChatResult(generations=[ChatGeneration(message=AIMessage(""))])
+
+
+def estimate(suite: Suite) -> list[Estimate]:
+    """Estimate every chain of a suite; systems that send no prompt have no estimate."""
+    return [
+        _estimate_chain(system, spec, suite.seed)
+        for spec in suite.evaluations
+        for system in spec.systems
+        if system.kind == "chain"
+    ]
+
+
+def _estimate_chain(system: SystemSpec, spec: EvaluationSpec, seed: int) -> Estimate:
+    pool = load_items(spec.benchmark, split=spec.split, path=spec.data)
+    # Embedding the passages by API would be a call; the length of what is found hardly depends on the retriever.
+    if (system.embeddings or "").startswith("openai:"):
+        system = system.model_copy(update={"retriever": "bm25", "embeddings": None})
+    context = Context(benchmark=benchmark(spec.benchmark), spec=spec, items=pool, seed=seed)
+    prepared = prepare_chain(system.model_copy(update={"answering": "auto"}), context)
+    predictor = chain_predictor(prepared.spec, {**prepared.parts, "model": _Unasked()})
+    items = pool[: spec.limit]
+    sent = [_messages(predictor, item) for item in items]
+    input_tokens = sum(estimate_tokens(message.content) for messages in sent for message in messages)
+    output_tokens = len(items) * (system.max_tokens or prepared.max_tokens or 0)
+    usage = {"input_tokens": input_tokens, "output_tokens": output_tokens}
+    return Estimate(system.name, len(items), sent[0], input_tokens, output_tokens, price(usage, str(system.model)))
+
+
+def _messages(predictor: Any, item: Item) -> tuple[Message, ...]:
+    seen = Transcript()
+    predictor.invoke(item.to_input(), {"callbacks": [seen]})
+    return seen.messages or ()
+
+
+def render(estimates: Sequence[Estimate]) -> str:
+    """Return the estimates as text: the first prompt whole, then the figures."""
+    blocks = []
+    for entry in estimates:
+        prompt = "\n".join(f"[{message.role}]\n{message.content}" for message in entry.first)
+        usd = f"at most ${entry.usd:.4f}" if entry.usd is not None else "unknown: the model is not in the price table"
+        blocks.append(
+            f"{entry.system}: first prompt\n{prompt}\n\n{entry.system}: {entry.items} items, about "
+            f"{entry.input_tokens:,} input and at most {entry.output_tokens:,} output tokens; cost {usd}"
+        )
+    blocks.append(f"prices of {price_table().as_of}; nothing was asked and nothing was written")
+    return "\n\n".join(blocks)

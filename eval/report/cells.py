@@ -1,0 +1,120 @@
+"""The cells of a report's tables: one figure with what belongs to it, as a person reads it."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from eval.metrics import Scores
+from eval.report.summary import SystemSummary, model_spec
+from eval.stats import Interval
+
+NOTHING = "–"
+
+
+def what_it_is(description: Mapping[str, Any]) -> str:
+    """Put a system's description into a few words."""
+    kind = description.get("kind", "")
+    first = description.get("chain") or description.get("baseline") or description.get("checkpoint") or ""
+    parts = [str(kind) if not first or kind == "finetune" else f"{kind} {first}"]
+    finetune = description.get("finetune")
+    if isinstance(finetune, Mapping) and finetune.get("model"):
+        parts.append(str(finetune["model"]))
+    parts += [spec] if (spec := model_spec(description)) else []
+    if description.get("prompt"):
+        parts.append(f"prompt {description['prompt']}")
+    retriever = description.get("retriever")
+    if isinstance(retriever, Mapping):
+        parts.append(f"{retriever.get('name')}, k = {retriever.get('k')}")
+    if description.get("note"):
+        parts.append(str(description["note"]))
+    return " · ".join(part for part in parts if part) or NOTHING
+
+
+def accuracy_cell(system: SystemSummary) -> str:
+    """Accuracy with its interval; a score over fewer items than were asked is marked."""
+    if system.scores is None:
+        return NOTHING
+    mark = "" if system.complete else ", incomplete"
+    return _with_interval(system.scores.accuracy, system.accuracy_interval, percent, 100) + mark
+
+
+def points_cell(system: SystemSummary) -> str:
+    """Points of those possible, with the interval in points."""
+    if system.scores is None or system.scores.accuracy is None:
+        return NOTHING
+    scores = system.scores
+    return _with_interval(
+        scores.points, system.points_interval, lambda p: f"{p:g} of {scores.points_possible:g}", scores.points_possible
+    )
+
+
+def macro_f1_cell(system: SystemSummary) -> str:
+    """Macro-F1 with its interval."""
+    if system.scores is None or system.scores.macro_f1 is None:
+        return NOTHING
+    interval = system.macro_f1_interval
+    shown = "" if interval is None else f" ({interval.low:.3f}–{interval.high:.3f})"
+    return f"{system.scores.macro_f1:.3f}{shown}"
+
+
+def answered_cell(system: SystemSummary) -> str:
+    """Answered / unparsed / errors, and how many items have no record."""
+    if system.scores is None:
+        return f"no record for {system.missing:,}"
+    missing = f", {system.missing:,} missing" if system.missing else ""
+    return f"{system.scores.answered:,} / {system.scores.unparsed:,} / {system.scores.errors:,}{missing}"
+
+
+def seconds_cell(scores: Scores) -> str:
+    """Mean seconds of an item and their 95th percentile."""
+    predictions = scores.answered + scores.unparsed
+    if scores.latency_p95_s is None:
+        return NOTHING
+    return f"{_seconds(scores.latency_total_s / predictions)} ({_seconds(scores.latency_p95_s)})"
+
+
+def _seconds(seconds: float) -> str:
+    if seconds < 0.001:
+        return "<0.001"
+    return f"{seconds:.2f}" if seconds >= 0.1 else f"{seconds:.2g}"
+
+
+def cost_cell(system: SystemSummary) -> str:
+    """US dollars, and in brackets for each right answer; or why there is no price."""
+    if system.cost.usd is None:
+        return system.cost.note
+    each = "" if system.cost.per_correct is None else f" ({dollars(system.cost.per_correct)})"
+    return dollars(system.cost.usd) + each
+
+
+def dollars(usd: float | None) -> str:
+    """Write US dollars with two decimals, or two digits that count where it is less than ten cents."""
+    if usd is None:
+        return NOTHING
+    if usd >= 0.1 or usd == 0:
+        return f"${usd:,.2f}"
+    return f"${usd:.{1 - math.floor(math.log10(usd))}f}"
+
+
+def percent(share: float) -> str:
+    """Write a share as a percentage."""
+    return f"{100 * share:.1f}%"
+
+
+def tokens_cell(scores: Scores) -> str:
+    """Tokens that went in and came out."""
+    if not scores.usage:
+        return NOTHING
+    return f"{scores.usage.get('input_tokens', 0):,} / {scores.usage.get('output_tokens', 0):,}"
+
+
+def _with_interval(value: float | None, interval: Interval | None, write: Callable[[float], str], scale: float) -> str:
+    if value is None:
+        return NOTHING
+    shown = "" if interval is None else f" ({scale * interval.low:.1f}–{scale * interval.high:.1f})"
+    return write(value) + shown
+
+
+def decimal(value: float | None) -> str:
+    """Write a score between 0 and 1."""
+    return NOTHING if value is None else f"{value:.3f}"

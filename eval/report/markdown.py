@@ -1,0 +1,34 @@
+"""A report as Markdown, for a repository or an issue: the conclusion first, then every table."""
+
+from eval.report.summary import Summary
+from eval.report.tables import Table, evaluation_tables, provenance_table
+from eval.report.terminal import plain
+
+SPECIAL = str.maketrans({**{mark: f"\\{mark}" for mark in "\\|`*[]"}, "&": "&amp;", "<": "&lt;", ">": "&gt;"})
+
+
+def render_markdown(summary: Summary) -> str:
+    """Write the whole report; names and texts from data are escaped, so that they stay text."""
+    parts = [f"# {escape(summary.name)}"]
+    if not summary.complete:
+        parts.append("**This run is incomplete.**")
+    parts.append("\n".join(f"- {escape(sentence)}" for sentence in summary.conclusion))
+    for evaluation in summary.evaluations:
+        title = f"{evaluation.benchmark}, {evaluation.split} ({evaluation.n_items:,} items)"
+        parts.append(f"## {escape(title)}")
+        parts += [_section(table) for table in evaluation_tables(evaluation)]
+    parts.append(_section(provenance_table(summary), level=2))
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def escape(text: str) -> str:
+    """Make a text one line that Markdown shows as it is, inside a table as well."""
+    return plain(text, one_line=True).translate(SPECIAL)
+
+
+def _section(table: Table, *, level: int = 3) -> str:
+    rules = [":--" if column < table.text_columns else "--:" for column in range(len(table.columns))]
+    lines = [[escape(cell) for cell in table.columns], rules, *([escape(cell) for cell in row] for row in table.rows)]
+    drawn = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    note = f"\n\n{escape(table.note)}" if table.note else ""
+    return f"{'#' * level} {escape(table.title)}\n\n{drawn}{note}"

@@ -1,0 +1,84 @@
+"""Everything about one item: what was asked, what is right, and what each system was sent and said."""
+
+from difflib import get_close_matches
+from pathlib import Path
+
+from data.errors import ProjectError, unknown_name
+from data.types import Item, Record
+from eval.journal import Manifest, read_manifest, read_records, records_path
+from eval.report.terminal import plain
+
+RULE = "-" * 100
+
+
+def show_item(run_dir: Path, item_id: str) -> str:
+    """Return all that a run holds on one item, for people.
+
+    Raises:
+        MissingResourceError: The folder is no run.
+        ConfigurationError: The run has no such item; near ids are named.
+    """
+    manifest = read_manifest(run_dir)
+    found: dict[str, Record] = {}
+    ids: set[str] = set()
+    for system in _systems(manifest):
+        path = records_path(run_dir, system)
+        for record in read_records(path) if path.exists() else ():
+            ids.add(record.item.id)
+            if record.item.id == item_id:
+                found[system] = record  # an item that was asked again: the later record counts
+    if not found:
+        raise _unknown_item(item_id, ids, run_dir=run_dir)
+    item = next(iter(found.values())).item
+    return plain("\n".join([_item(item), *(_answer(record) for record in found.values())]))
+
+
+def _systems(manifest: Manifest) -> list[str]:
+    return [system for evaluation in manifest.evaluations for system in evaluation.systems]
+
+
+def _unknown_item(item_id: str, ids: set[str], *, run_dir: Path) -> ProjectError:
+    names = sorted(ids)
+    near = get_close_matches(item_id, names, n=5, cutoff=0.3) or names[:5]
+    return unknown_name("item", item_id, near, f"{run_dir} holds {len(ids):,} items; the nearest are named.")
+
+
+def _item(item: Item) -> str:
+    about = [f"group {item.group}", f"weight {item.weight:g}", *item.tags]
+    lines = [item.id, " · ".join(about)]
+    lines += [f"\n{name}\n{text}" for name, text in item.inputs.items() if text]
+    lines.append("\nchoices (* is right)")
+    for place, choice in enumerate(item.choices):
+        lines.append(f"{'*' if place == item.target else ' '} {place + 1}. {choice}")
+    return "\n".join(lines)
+
+
+def _answer(record: Record) -> str:
+    lines = [RULE, f"{record.system}: {_verdict(record)}", f"seconds: {record.latency_s:.3g}"]
+    prediction = record.prediction
+    if prediction is not None:
+        lines.append(f"status: {prediction.status}, rule: {prediction.rule or 'none'}")
+        if prediction.probs is not None:
+            probs = (f"{place + 1}: {prob:.3f}" for place, prob in enumerate(prediction.probs))
+            lines.append(f"probabilities: {', '.join(probs)}")
+        if prediction.usage:
+            lines.append(f"usage: {', '.join(f'{name} {count:,}' for name, count in prediction.usage.items())}")
+        if prediction.document_ids:
+            lines.append(f"retrieved: {', '.join(prediction.document_ids)}")
+    for passage in record.passages:
+        score = "" if passage.score is None else f", score {passage.score:.4g}"
+        lines.append(f"\n[passage {passage.chunk_id or passage.id}{score}]\n{passage.text}")
+    for message in record.messages or ():
+        lines.append(f"\n[{message.role}]\n{message.content}")
+    if prediction is not None and prediction.raw:
+        lines.append(f"\n[reply]\n{prediction.raw}")
+    return "\n".join(lines)
+
+
+def _verdict(record: Record) -> str:
+    if record.prediction is None:
+        return f"failed: {record.error}"
+    if record.prediction.choice is None:
+        return "no answer, which counts as wrong"
+    right = "right" if record.prediction.choice == record.item.target else "wrong"
+    return f"{right}, chose {record.prediction.choice + 1}. {record.item.choices[record.prediction.choice]}"

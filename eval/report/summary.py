@@ -1,0 +1,259 @@
+"""What a run showed, as data: scores with intervals, paired differences, cost, and the sentences they support.
+
+A run's directory in, one `Summary` out; the Markdown, HTML and terminal reports are all drawn from it, so they
+cannot disagree. The same records always give the same summary: no clock and no unseeded draw.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from data.types import Frozen, Record
+from eval import cost
+from eval.compare import Answers, Comparison, compare_all, read_answers
+from eval.journal import Evaluation, latest_records, read_manifest, records_path
+from eval.metrics import Scores, score
+from eval.report.conclusion import conclude
+from eval.stats import (
+    ASSUMED_DISCORDANCE,
+    Interval,
+    macro_f1_interval,
+    minimum_detectable_difference,
+    share_interval,
+)
+
+Pricing = Callable[[dict[str, int], str], float | None]
+
+
+class Cost(Frozen):
+    """What a system's answers cost in US dollars.
+
+    Attributes:
+        usd: None where there is no price.
+        per_correct: `usd` for each right answer; None without a price or a right answer.
+        note: Why there is no price: "not priced" (runs here) or "price unknown"; "" where there is one.
+    """
+
+    usd: float | None
+    per_correct: float | None
+    note: str
+
+
+class SystemSummary(Frozen):
+    """One system on one benchmark.
+
+    Attributes:
+        description: What the manifest says the system is.
+        records: Items it has a record for.
+        missing: Items of the evaluation it has none for.
+        scores: None without any record.
+        accuracy_interval: 95 %; None where nothing was answered or all items are one cluster, as are the others.
+        points_interval: 95 %, as a share of the points possible.
+        macro_f1_interval: 95 %.
+    """
+
+    name: str
+    description: dict[str, Any]
+    records: int
+    missing: int
+    scores: Scores | None
+    accuracy_interval: Interval | None
+    points_interval: Interval | None
+    macro_f1_interval: Interval | None
+    cost: Cost
+
+    @property
+    def complete(self) -> bool:
+        return self.missing == 0 and self.scores is not None and self.scores.complete
+
+
+class EvaluationSummary(Frozen):
+    """All systems of a run on one benchmark.
+
+    Attributes:
+        n_clusters: Groups among the items that were answered.
+        chance: Expected accuracy of a uniform guess.
+        weighted: Whether items are worth points, as in an exam.
+        labelled: Whether all items share their choices, so that the classes have names.
+        detectable_difference: Smallest true difference in accuracy seen with 80 % power; None where there is none.
+        assumed_discordance: The share of items on which two systems disagree, as assumed for it.
+    """
+
+    benchmark: str
+    split: str
+    data: str | None
+    n_items: int
+    n_clusters: int
+    fingerprint: str
+    complete: bool
+    chance: float | None
+    weighted: bool
+    labelled: bool
+    systems: tuple[SystemSummary, ...]
+    comparisons: tuple[Comparison, ...]
+    detectable_difference: float | None
+    assumed_discordance: float
+    conclusion: tuple[str, ...]
+
+
+class Summary(Frozen):
+    """A whole run."""
+
+    schema_version: int = 1
+    name: str
+    complete: bool
+    conclusion: tuple[str, ...]
+    evaluations: tuple[EvaluationSummary, ...]
+    seed: int
+    git_commit: str | None
+    git_dirty: bool | None
+    versions: dict[str, str]
+    started_utc: str
+
+
+def summarize(run_dir: Path, *, price: Pricing = cost.price) -> Summary:
+    """Score everything that a run's journals hold.
+
+    Args:
+        run_dir: The run; a journal or an item that is missing makes the summary incomplete.
+        price: Usage and model spec to US dollars, None where unknown.
+
+    Raises:
+        MissingResourceError: The folder is no run.
+        ConfigurationError: A file in it is damaged.
+    """
+    manifest = read_manifest(run_dir)
+    evaluations = tuple(
+        _summarize_evaluation(run_dir, evaluation, descriptions=manifest.systems, price=price)
+        for evaluation in manifest.evaluations
+    )
+    return Summary(
+        name=manifest.name,
+        complete=all(evaluation.complete for evaluation in evaluations),
+        conclusion=tuple(sentence for evaluation in evaluations for sentence in evaluation.conclusion),
+        evaluations=evaluations,
+        seed=manifest.seed,
+        git_commit=manifest.git_commit,
+        git_dirty=manifest.git_dirty,
+        versions=manifest.versions,
+        started_utc=manifest.started_utc,
+    )
+
+
+def read_summary(path: Path) -> Summary:
+    """Read a summary.json that `write_report` has just written."""
+    return Summary.model_validate_json(path.read_text(encoding="utf-8"))
+
+
+def _summarize_evaluation(
+    run_dir: Path, evaluation: Evaluation, *, descriptions: Mapping[str, dict[str, Any]], price: Pricing
+) -> EvaluationSummary:
+    systems: list[SystemSummary] = []
+    answers: dict[str, Answers] = {}
+    traits = _Traits()
+    for name in evaluation.systems:  # one journal in memory at a time: records carry whole conversations
+        records = latest_records(records_path(run_dir, name))
+        answers[name] = read_answers(records.values())
+        traits.see(records.values())
+        systems.append(
+            _summarize_system(
+                name,
+                records,
+                answers=answers[name],
+                n_items=evaluation.n_items,
+                description=descriptions.get(name, {}),
+                price=price,
+            )
+        )
+    comparisons = tuple(compare_all(answers, evaluation=evaluation))
+    without_conclusion = EvaluationSummary(
+        benchmark=evaluation.benchmark,
+        split=evaluation.split,
+        data=evaluation.data,
+        n_items=evaluation.n_items,
+        n_clusters=len(traits.groups),
+        fingerprint=evaluation.fingerprint,
+        complete=all(system.complete for system in systems),
+        chance=traits.chance,
+        weighted=traits.weights != {1.0},
+        labelled=any(s.scores is not None and not s.scores.class_names[0].isdigit() for s in systems),
+        systems=tuple(systems),
+        comparisons=comparisons,
+        detectable_difference=minimum_detectable_difference(evaluation.n_items),
+        assumed_discordance=ASSUMED_DISCORDANCE,
+        conclusion=(),
+    )
+    return without_conclusion.model_copy(update={"conclusion": tuple(conclude(without_conclusion))})
+
+
+class _Traits:
+    """What is true of the items, gathered over all journals, as no single one need hold every item."""
+
+    def __init__(self) -> None:
+        self.groups: set[str] = set()
+        self.weights: set[float] = set()
+        self._choices: dict[str, int] = {}
+
+    def see(self, records: Iterable[Record]) -> None:
+        for record in records:
+            self.groups.add(record.item.group)
+            self.weights.add(record.item.weight)
+            self._choices[record.item.id] = len(record.item.choices)
+
+    @property
+    def chance(self) -> float | None:
+        counts = self._choices.values()
+        return round(sum(1 / n for n in counts) / len(counts), 6) if counts else None
+
+
+def _summarize_system(
+    name: str,
+    records: Mapping[str, Record],
+    *,
+    answers: Answers,
+    n_items: int,
+    description: dict[str, Any],
+    price: Pricing,
+) -> SystemSummary:
+    scores = score(records.values()) if records else None
+    accuracy = points = macro_f1 = None
+    if scores is not None and answers.ids:
+        ones, groups = answers.weights * 0 + 1, answers.groups
+        accuracy = share_interval(answers.correct, ones, groups)
+        points = share_interval(answers.correct * answers.weights, answers.weights, groups)
+        n_classes = len(scores.class_names)
+        macro_f1 = macro_f1_interval(answers.targets, answers.choices, groups, n_classes=n_classes)
+    return SystemSummary(
+        name=name,
+        description=description,
+        records=len(records),
+        missing=max(0, n_items - len(records)),
+        scores=scores,
+        accuracy_interval=accuracy,
+        points_interval=points,
+        macro_f1_interval=macro_f1,
+        cost=_cost(scores, description, price=price),
+    )
+
+
+def _cost(scores: Scores | None, description: Mapping[str, Any], *, price: Pricing) -> Cost:
+    spec = model_spec(description)
+    if spec is None or _runs_here(description):
+        return Cost(usd=None, per_correct=None, note="not priced")
+    usd = price(scores.usage, spec) if scores is not None and scores.usage else None
+    if usd is None or scores is None:
+        return Cost(usd=None, per_correct=None, note="price unknown")
+    return Cost(usd=usd, per_correct=usd / scores.correct if scores.correct else None, note="")
+
+
+def _runs_here(description: Mapping[str, Any]) -> bool:
+    """Whether the model's weights run on this machine: only such a model's description names a device."""
+    model = description.get("model")
+    return isinstance(model, Mapping) and "device" in model
+
+
+def model_spec(description: Mapping[str, Any]) -> str | None:
+    """Return the model spec out of a system's description, None for a system without a model."""
+    model = description.get("model")
+    spec = model.get("spec") if isinstance(model, Mapping) else model
+    return str(spec) if spec else None

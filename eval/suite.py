@@ -1,0 +1,150 @@
+"""Suites: YAML files that say which systems answer which benchmarks.
+
+    # python -m eval run demo
+    name: demo
+    evaluations:
+      - benchmark: kice
+        split: sample
+        systems:
+          - {name: always-3, baseline: always-3}
+          - {name: rag, chain: kice-rag, model: smollm2, retriever: hybrid, k: 4}
+
+A system is exactly one of `baseline`, `chain`, `checkpoint` (an encoder trained before) or `finetune` (one that is
+trained as part of the run). Whether the names exist is checked when the systems are built, before anything is written.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from data.errors import ConfigurationError, unknown_name
+from data.types import Frozen
+
+SUITE_DIR = Path(__file__).parent / "suites"
+PLAIN_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # a system's name is a folder's name
+KINDS = ("baseline", "chain", "checkpoint", "finetune")
+
+
+class SystemSpec(Frozen):
+    """A system as a suite names it.
+
+    Attributes:
+        answering: For a chain: score the labels, generate text, or whichever the model and the prompt allow.
+        finetune: Settings of `finetune.config.TrainSettings`, such as {model: minilm, epochs: 3}.
+        note: Shown beside the system's scores: what a reader must know to judge them.
+    """
+
+    name: str = Field(pattern=PLAIN_NAME)
+    baseline: str | None = None
+    chain: str | None = None
+    checkpoint: str | None = None
+    finetune: dict[str, Any] | None = None
+    model: str | None = None
+    prompt: str | None = None
+    answering: Literal["auto", "score", "generate"] = "auto"
+    temperature: float = Field(default=0.0, ge=0)
+    max_tokens: int | None = Field(default=None, gt=0)
+    retriever: str | None = None
+    embeddings: str | None = None
+    k: int = Field(default=4, ge=1)
+    note: str = ""
+
+    @property
+    def kind(self) -> str:
+        return next(kind for kind in KINDS if getattr(self, kind) is not None)
+
+    @model_validator(mode="after")
+    def _is_one_kind(self) -> Self:
+        given = [kind for kind in KINDS if getattr(self, kind) is not None]
+        if len(given) != 1:
+            raise ValueError(f"system '{self.name}' needs exactly one of {', '.join(KINDS)}, not {len(given)}")
+        chain_only = [field for field in ("model", "prompt", "retriever", "embeddings") if getattr(self, field)]
+        if self.chain is None and chain_only:
+            raise ValueError(f"system '{self.name}': {chain_only[0]} goes with a chain, not with a {given[0]}")
+        return self
+
+
+class EvaluationSpec(Frozen):
+    """One benchmark's items and the systems that answer them; None means the benchmark's own default."""
+
+    benchmark: str
+    split: str | None = None
+    data: Path | None = None
+    limit: int | None = Field(default=None, ge=1)
+    train_split: str | None = None
+    systems: tuple[SystemSpec, ...] = Field(min_length=1)
+
+
+class Suite(Frozen):
+    """A whole run as it was asked for."""
+
+    name: str = Field(pattern=PLAIN_NAME)
+    seed: int = 0
+    evaluations: tuple[EvaluationSpec, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _system_names_are_unique(self) -> Self:
+        names = [system.name for evaluation in self.evaluations for system in evaluation.systems]
+        twice = {name for name in names if names.count(name) > 1}
+        if twice:
+            raise ValueError(f"two systems are named '{sorted(twice)[0]}'; a name is a folder of the run")
+        return self
+
+
+def list_suites() -> dict[str, Path]:
+    """Return the suites that come with the project: name to file."""
+    return {path.stem: path for path in sorted(SUITE_DIR.glob("*.yaml"))}
+
+
+def load_suite(name_or_path: str) -> Suite:
+    """Read a suite by name, or from the user's own YAML file.
+
+    Raises:
+        ConfigurationError: Unknown name, unreadable file, or a fault in it, with its line.
+    """
+    known = list_suites()
+    if name_or_path.endswith((".yaml", ".yml")):
+        path = Path(name_or_path)
+    elif name_or_path in known:
+        path = known[name_or_path]
+    else:
+        raise unknown_name("suite", name_or_path, known, "Or give the path of a .yaml file.")
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = yaml.safe_load(text)
+    except OSError as error:
+        raise ConfigurationError(f"suite {path} cannot be read: {error.strerror}") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f", line {mark.line + 1}" if mark else ""
+        raise ConfigurationError(f"{path}{place}: not YAML: {getattr(error, 'problem', error)}") from None
+    try:
+        return Suite.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        message = first["msg"].removeprefix("Value error, ")
+        line = _line_of(text, first["loc"])
+        raise ConfigurationError(f"{path}, line {line}: {field + ': ' if field else ''}{message}") from None
+
+
+def _line_of(text: str, location: Sequence[str | int]) -> int:
+    """Return the 1-based line of the nearest node that a validation error's location leads to."""
+    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    line = 1 if node is None else int(node.start_mark.line) + 1
+    for part in location:
+        if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+        elif isinstance(node, yaml.MappingNode):
+            pair = next((pair for pair in node.value if pair[0].value == part), None)
+            if pair is None:
+                break
+            line, node = int(pair[0].start_mark.line) + 1, pair[1]
+            continue
+        else:
+            break
+        line = int(node.start_mark.line) + 1
+    return line

@@ -1,0 +1,239 @@
+"""Turns a suite's entry into something that answers: the one place that knows every kind of system.
+
+Everything that can be wrong with an entry is found while it is built, before a run writes anything. Only the
+training of a `finetune` system waits until the run asks for it.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from langchain_core.runnables import Runnable
+
+from data.errors import ConfigurationError
+from data.registry import load_items
+from data.types import Benchmark, Item, Prediction
+from eval import baselines
+from eval.progress import log
+from eval.suite import EvaluationSpec, SystemSpec
+
+if TYPE_CHECKING:
+    from chains.templates import Prompt
+
+Predictor = Runnable[dict[str, Any], Prediction]
+
+LOCAL_BATCH = 64  # items handed to a local model, classifier or baseline at once
+
+
+class System(NamedTuple):
+    """A configured predictor of a run.
+
+    Attributes:
+        description: What the manifest says of it: everything that can change its answers.
+        batch_size: Items to hand over at once, where that is faster; None: one at a time, concurrently.
+        open: Returns the predictor; takes the system's folder in the run, where training leaves its checkpoint.
+    """
+
+    name: str
+    description: dict[str, Any]
+    batch_size: int | None
+    open: Callable[[Path], Predictor]
+
+
+class Context(NamedTuple):
+    """What the systems of one evaluation share.
+
+    Attributes:
+        items: The items of the whole split, of which a limited run asks the first: the pool of passages is theirs.
+    """
+
+    benchmark: Benchmark
+    spec: EvaluationSpec
+    items: Sequence[Item]
+    seed: int
+
+    def train_items(self) -> list[Item]:
+        """Return the items that systems of this evaluation may learn from; none of them is evaluated."""
+        split = self.spec.train_split or self.benchmark.train_splits.get(self.split)
+        if split is None:
+            raise ConfigurationError(
+                f"{self.benchmark.name} has no training split for '{self.split}'; name one as train_split in the suite"
+            )
+        evaluated = frozenset(_text(item) for item in self.items)
+        return _train_items(self.benchmark.name, split, self.spec.data, evaluated)
+
+    @property
+    def split(self) -> str:
+        return self.spec.split or self.benchmark.default_split
+
+
+@cache
+def _train_items(benchmark: str, split: str, data: Path | None, evaluated: frozenset[tuple[str, ...]]) -> list[Item]:
+    if data is not None and data.is_file():
+        raise ConfigurationError(f"{data} is one file; systems that learn need a folder that holds {split}.jsonl too")
+    items = load_items(benchmark, split=split, path=data)
+    unseen = [item for item in items if _text(item) not in evaluated]
+    if len(unseen) < len(items):
+        log(f"{len(items) - len(unseen)} training items of {benchmark} are also evaluated and are left out")
+    return unseen
+
+
+def _text(item: Item) -> tuple[str, ...]:
+    return tuple(item.inputs.values())
+
+
+def build_system(spec: SystemSpec, context: Context) -> System:
+    """Build the system that a suite's entry describes.
+
+    Raises:
+        ConfigurationError: A name, setting or checkpoint that cannot be used.
+        MissingResourceError: A key, model, dataset or checkpoint that is not there.
+    """
+    builders = {"baseline": _baseline, "chain": _chain, "checkpoint": _checkpoint, "finetune": _finetune}
+    system = builders[spec.kind](spec, context)
+    note = {"note": spec.note} if spec.note else {}
+    return system._replace(description={"kind": spec.kind, **system.description, **note})
+
+
+def _baseline(spec: SystemSpec, context: Context) -> System:
+    name = str(spec.baseline)
+    train_items = context.train_items() if baselines.needs_training(name) else []
+    predictor = baselines.build_baseline(name, train_items, seed=context.seed)
+    description = {"baseline": name, "train_items": len(train_items)}
+    return System(spec.name, description, LOCAL_BATCH, lambda _: predictor)
+
+
+class PreparedChain(NamedTuple):
+    """A chain whose every part but the model is there.
+
+    Attributes:
+        parts: Keyword arguments of the chain's factory: prompt, retriever.
+        max_tokens: What the prompt allows for an answer; None for a chain without a prompt of the project's.
+    """
+
+    spec: SystemSpec
+    needs_model: bool
+    parts: dict[str, Any]
+    description: dict[str, Any]
+    max_tokens: int | None
+
+
+def prepare_chain(spec: SystemSpec, context: Context) -> PreparedChain:
+    """Check a chain's entry and make what it needs, apart from the model."""
+    from chains.registry import chain_entry
+
+    entry = chain_entry(str(spec.chain))
+    _check_chain(spec, entry.benchmark, entry.needs, context.benchmark.name)
+    parts: dict[str, Any] = {}
+    description: dict[str, Any] = {"chain": spec.chain, "answering": spec.answering}
+    max_tokens = None
+    if entry.prompt:
+        prompt = _prompt(spec.prompt or entry.prompt, context.benchmark.name)
+        max_tokens = prompt.answer.max_tokens
+        parts["prompt"] = spec.prompt or entry.prompt
+        description |= {"prompt": prompt.id, "prompt_sha256": prompt.sha256, "answer_form": prompt.answer.form}
+    if "retriever" in entry.needs:
+        parts["retriever"] = _retriever(spec, context)
+        description["retriever"] = {"name": spec.retriever, "embeddings": spec.embeddings, "k": spec.k}
+    return PreparedChain(spec, "model" in entry.needs, parts, description, max_tokens)
+
+
+def _chain(spec: SystemSpec, context: Context) -> System:
+    from chains.models import check_ready, describe_model, is_local, load_chat_model
+
+    prepared = prepare_chain(spec, context)
+    parts, description, local = prepared.parts, prepared.description, True
+    if prepared.needs_model:
+        model = load_chat_model(
+            str(spec.model),
+            temperature=spec.temperature,
+            max_tokens=spec.max_tokens or prepared.max_tokens,
+            seed=context.seed,
+        )
+        check_ready(model)
+        local = is_local(model)
+        parts = {**parts, "model": model}
+        description = {**description, "model": {"spec": spec.model, **describe_model(model)}}
+    predictor = chain_predictor(spec, parts)
+    return System(spec.name, description, LOCAL_BATCH if local else None, lambda _: predictor)
+
+
+def chain_predictor(spec: SystemSpec, parts: dict[str, Any]) -> Predictor:
+    """Call a chain's factory with the parts it needs."""
+    from chains.registry import CHAINS, chain_factory
+
+    options = {"answering": spec.answering} if spec.chain in CHAINS else {}
+    predictor: Predictor = chain_factory(str(spec.chain))(**parts, **options)
+    return predictor
+
+
+def _check_chain(spec: SystemSpec, chain_benchmark: str, needs: Sequence[str], benchmark: str) -> None:
+    if chain_benchmark and chain_benchmark != benchmark:
+        raise ConfigurationError(f"chain '{spec.chain}' answers {chain_benchmark}, not {benchmark}")
+    if "model" in needs and spec.model is None:
+        raise ConfigurationError(f"chain '{spec.chain}' needs a model; add --model SPEC, such as --model smollm2")
+    if "retriever" in needs and spec.retriever is None:
+        raise ConfigurationError(f"chain '{spec.chain}' needs a retriever; add --retriever bm25, dense or hybrid")
+    if "retriever" not in needs and spec.retriever is not None:
+        raise ConfigurationError(f"chain '{spec.chain}' takes no retriever; leave --retriever out")
+
+
+def _prompt(name: str, benchmark: str) -> "Prompt":
+    from chains import kice, mnli
+    from chains.templates import load_prompt
+
+    return load_prompt(name, variables={*kice.VARIABLES, *mnli.VARIABLES}, benchmark=benchmark)
+
+
+def _retriever(spec: SystemSpec, context: Context) -> Any:
+    from retrievers.corpus import passages_from_items
+    from retrievers.registry import build_retriever
+
+    passages = passages_from_items(context.items)
+    return build_retriever(str(spec.retriever), passages, k=spec.k, embeddings=spec.embeddings)
+
+
+def _checkpoint(spec: SystemSpec, context: Context) -> System:
+    from finetune.classifier import load_classifier
+
+    predictor = load_classifier(str(spec.checkpoint), labels=_labels(context))
+    return System(spec.name, {"checkpoint": spec.checkpoint}, LOCAL_BATCH, lambda _: predictor)
+
+
+def _finetune(spec: SystemSpec, context: Context) -> System:
+    from finetune.config import make_settings
+
+    labels, train_items = _labels(context), context.train_items()
+    settings = make_settings({"seed": context.seed, **(spec.finetune or {})})
+    description = {"finetune": settings.model_dump(mode="json"), "train_items": len(train_items)}
+    return System(spec.name, description, LOCAL_BATCH, partial(_train_and_load, settings, train_items, labels))
+
+
+def _train_and_load(settings: Any, train_items: Sequence[Item], labels: Sequence[str], folder: Path) -> Predictor:
+    """Train into the run's folder, or take the checkpoint that an interrupted run had finished there."""
+    from eval.metrics import classification_metrics
+    from finetune.classifier import load_classifier
+    from finetune.train import train
+
+    checkpoint = folder / "checkpoint"
+    if not checkpoint.is_dir():
+        held_out = max(len(train_items) // 20, 1)  # seen during training for its curves only, never for its scores
+        train(
+            settings,
+            train_items=train_items[held_out:],
+            eval_items=train_items[:held_out],
+            labels=labels,
+            compute_metrics=classification_metrics,
+            out=checkpoint,
+        )
+    predictor: Predictor = load_classifier(checkpoint, labels=labels)
+    return predictor
+
+
+def _labels(context: Context) -> Sequence[str]:
+    if context.benchmark.labels is None:
+        raise ConfigurationError(
+            f"{context.benchmark.name} has choices of its own for each item; a classifier needs fixed labels (mnli)"
+        )
+    return context.benchmark.labels

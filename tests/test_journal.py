@@ -1,0 +1,123 @@
+"""The journal loses nothing that was handed to it, says what it drops, and reads back what it wrote."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data.errors import ConfigurationError, MissingResourceError
+from data.types import Item, Prediction, Record
+from eval.journal import (
+    Evaluation,
+    Journal,
+    Manifest,
+    latest_records,
+    read_manifest,
+    read_records,
+    settle,
+    write_manifest,
+)
+
+
+def record(number: int, *, choice: int | None = 0, error: str | None = None, raw: str = "") -> Record:
+    item = Item(id=f"i{number}", inputs={"question": "?"}, choices=("a", "b"), target=0, group="g")
+    status = "ok" if choice is not None else "none"
+    prediction = None if error else Prediction(choice=choice, status=status, raw=raw)
+    return Record(item=item, system="s", prediction=prediction, error=error, latency_s=0.1)
+
+
+def write(path: Path, *records: Record) -> None:
+    with Journal(path) as journal:
+        for entry in records:
+            journal.append(entry)
+
+
+def manifest(**changes: object) -> Manifest:
+    evaluation = Evaluation(benchmark="b", split="s", data=None, n_items=1, fingerprint="f", systems=("s",))
+    fields: dict[str, object] = {
+        "name": "n",
+        "suite": {},
+        "evaluations": (evaluation,),
+        "systems": {"s": {}},
+        "seed": 0,
+        "started_utc": "2026-01-01T00:00:00+00:00",
+    }
+    return Manifest.model_validate(fields | changes)
+
+
+@given(st.text())
+def test_any_text_survives_the_journal(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    path = tmp_path_factory.mktemp("journal") / "records.jsonl"
+    entry = record(1, raw=text.replace("sk", "").encode("utf-8", "ignore").decode())
+    write(path, entry)
+    assert list(read_records(path)) == [entry]
+
+
+def test_each_record_is_on_disk_before_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "s" / "records.jsonl"
+    with Journal(path) as journal:
+        for number in range(3):
+            journal.append(record(number))
+            assert len(list(read_records(path))) == number + 1
+
+
+def test_a_torn_last_line_is_dropped_and_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "records.jsonl"
+    write(path, record(1), record(2))
+    path.write_bytes(path.read_bytes()[:-20])
+    assert [entry.item.id for entry in read_records(path)] == ["i1"]
+    assert "cut short" in capsys.readouterr().err
+    write(path, record(3))
+    assert [entry.item.id for entry in read_records(path)] == ["i1", "i3"]
+
+
+def test_damage_before_the_end_is_an_error_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    write(path, record(1), record(2))
+    lines = path.read_text().splitlines()
+    path.write_text(f"{lines[0][:30]}\n{lines[1]}\n")
+    with pytest.raises(ConfigurationError, match="line 1"):
+        list(read_records(path))
+
+
+def test_the_later_record_of_an_item_counts(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    write(path, record(1, error="TimeoutError: slow"), record(2), record(1, choice=1))
+    latest = latest_records(path)
+    assert latest["i1"].prediction is not None and latest["i1"].prediction.choice == 1
+    settle(path, ["i2", "i1"])
+    assert [(entry.item.id, entry.error) for entry in read_records(path)] == [("i2", None), ("i1", None)]
+
+
+def test_keys_never_reach_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test-123")
+    monkeypatch.setenv("MY_SERVICE_TOKEN", "opensesame99")
+    path = tmp_path / "s" / "records.jsonl"
+    said = "Incorrect API key provided: sk-test-123, opensesame99, sk-proj-abcdef123456, http://me:pw@host/v1"
+    write(path, record(1, error=said))
+    write_manifest(tmp_path, manifest(suite={"model": "endpoint:x@http://me:pw@host/v1", "key": "sk-test-123"}))
+    written = path.read_text() + (tmp_path / "manifest.json").read_text()
+    for secret in ("sk-test-123", "opensesame99", "sk-proj", "me:pw"):
+        assert secret not in written
+    json.loads((tmp_path / "manifest.json").read_text())
+
+
+def test_a_manifest_is_read_back_and_compared(tmp_path: Path) -> None:
+    write_manifest(tmp_path, manifest())
+    assert read_manifest(tmp_path) == manifest()
+    assert manifest().differences(manifest(started_utc="2027-01-01T00:00:00+00:00")) == []
+    assert manifest().differences(manifest(seed=1)) == ["seed"]
+
+
+def test_a_folder_that_is_no_run_is_said(tmp_path: Path) -> None:
+    with pytest.raises(MissingResourceError, match="is not a run"):
+        read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize(("content", "message"), [("{", "cannot be read"), ("{}", "schema version"), ("[]", "schema")])
+def test_a_damaged_manifest_is_said(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "manifest.json").write_text(content)
+    with pytest.raises(ConfigurationError, match=message):
+        read_manifest(tmp_path)

@@ -1,0 +1,64 @@
+"""The report in a real Chromium: the policy lets its style in, nothing else happens, and it is readable in the dark."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from journaled_runs import answer, exam_item, write_demo, write_run
+from matplotlib.image import imread
+
+from eval.report import write_report
+
+pytestmark = pytest.mark.browser
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+LIGHT_PAGE = (0xFB, 0xFB, 0xFA)
+DARK_PAGE = (0x14, 0x17, 0x1B)
+
+
+@pytest.fixture
+def chromium(tmp_path):
+    """A function that runs Chromium with the arguments and returns (stdout, stderr)."""
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        pytest.skip("no Chromium here (Debian: apt-get install chromium)")
+    base = [
+        found, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
+        "--disable-background-networking", "--host-resolver-rules=MAP * ~NOTFOUND", "--enable-logging=stderr",
+        f"--user-data-dir={tmp_path / 'profile'}",
+    ]  # fmt: skip
+
+    def run(*arguments):
+        done = subprocess.run([*base, *arguments], capture_output=True, text=True, timeout=120, check=True)
+        return done.stdout, done.stderr
+
+    return run
+
+
+def pixels(chromium, page: Path, picture: Path, *, size: str, dark: bool = False):
+    """The page as (height, width, 3) bytes, and what the console said."""
+    scheme = "--blink-settings=preferredColorScheme=" + ("0" if dark else "1")
+    _, log = chromium(scheme, f"--window-size={size}", f"--screenshot={picture}", page.as_uri())
+    return (imread(picture)[:, :, :3] * 255).round().astype(int), [
+        line for line in log.splitlines() if "CONSOLE" in line
+    ]
+
+
+@pytest.mark.parametrize(("size", "dark", "colour"), [("1280,1600", False, LIGHT_PAGE), ("500,1600", True, DARK_PAGE)])
+def test_the_report_opens_with_its_style_and_without_a_complaint(chromium, tmp_path, size, dark, colour):
+    page = write_report(write_demo(tmp_path / "run")).html
+    picture, console = pixels(chromium, page, tmp_path / "page.png", size=size, dark=dark)
+    assert console == []
+    assert tuple(picture[2, 2]) == colour  # the style sheet's hash is the one that the policy names
+    assert len({tuple(pixel) for pixel in picture[::7, ::7].reshape(-1, 3)}) > 20
+
+
+def test_markup_in_the_data_neither_runs_nor_becomes_elements(chromium, tmp_path):
+    attack = "<script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\"><b id=bold>b</b>"
+    items = [exam_item(number).model_copy(update={"inputs": {"passage": attack}}) for number in (1, 2)]
+    run = write_run(tmp_path / "run", [("kice", items, {"s": lambda item: answer(item, "s", 0, raw=attack)})])
+    document, _ = chromium("--dump-dom", write_report(run).html.as_uri())
+    assert "<title>made-up · tune-or-prompt</title>" in document
+    assert "<img" not in document
+    assert "<b id" not in document
+    assert document.count("&lt;script&gt;") == 4
