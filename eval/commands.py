@@ -93,7 +93,7 @@ def _suite(options: argparse.Namespace) -> Suite:
     kind = next((name for name in ("chain", "checkpoint", "baseline") if name in system), None)
     if kind is None:
         raise ConfigurationError(f"'{target}' is a benchmark: say who answers with --chain, --checkpoint or --baseline")
-    name = _plain(".".join(str(system[part]) for part in (kind, "model") if part in system))
+    name = ".".join(_plain(str(system[part])) for part in (kind, "model") if part in system)
     return _validated(target, name, system, given, options)
 
 
@@ -106,7 +106,7 @@ def _validated(
     try:
         spec = SystemSpec(name=name, **system)
         evaluation = EvaluationSpec(benchmark=target, limit=options.limit, systems=(spec,), **items)
-        return Suite(name=_plain(f"{target}.{name}"), seed=options.seed or 0, evaluations=(evaluation,))
+        return Suite(name=f"{_plain(target)}.{name}", seed=options.seed or 0, evaluations=(evaluation,))
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
@@ -125,9 +125,9 @@ def _overridden(suite: Suite, given: dict[str, Any], options: argparse.Namespace
 
 
 def _plain(text: str) -> str:
-    """Turn a spec such as hf:ORG/NAME into a folder's name; an address keeps what comes before it."""
-    head = text.split("@http")[0].rstrip("/").rsplit("/", 1)[-1] if "/" in text else text
-    return "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in head).strip("-.") or "system"
+    """Turn a spec such as hf:ORG/NAME or endpoint:NAME@URL into what can be a folder's name: its last part."""
+    last = text.split("@http")[0].rstrip("/").rsplit("/", 1)[-1]
+    return "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in last).strip("-.") or "system"
 
 
 def _new_run_dir(name: str) -> Path:

@@ -1,192 +1,110 @@
-"""Writes `mnli_sample_train.jsonl`: 3,000 pairs made from templates, for the demo's encoder to learn from.
+"""Writes `mnli_sample_train.jsonl`: NLI pairs for the demo's encoder and word counts to learn from.
 
     python data/samples/make_mnli_train.py            # the same bytes every time: the seed is fixed
 
-A premise is a scene (who did what, how many, where, when). Its hypothesis keeps, weakens or generalizes the scene
-(entailment), changes one thing in it so that both cannot be true (contradiction), or adds something that the scene
-leaves open (neutral). Each way of making a hypothesis is used with every scene, so that no single word gives the
-label away. No pair, premise or hypothesis of `mnli_sample.jsonl` occurs. Template text is narrow: what an encoder
-learns from it says little about what it would learn from real pairs, which is why the demo's table shows the score.
+In: the frames of `mnli_train_frames.txt`, which says at its top how they are written: a premise with slots, and
+hypotheses that it entails, leaves open or rules out. Out: `PER_LABEL` pairs of each frame for each label, the slots
+filled at random, in random order. As every frame has all labels equally often, neither its topic nor its genre gives
+a label away.
 """
 
 import json
 import random
-from collections.abc import Callable
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-PAIRS = 3_000
+PER_LABEL = 6
 SEED = 20_231_116
 FOLDER = Path(__file__).parent
+LABELS = {"e": "entailment", "n": "neutral", "c": "contradiction"}
 
-# actor → what they are in general
-ACTORS = {
-    "the nurse": "a hospital worker",
-    "the violinist": "a musician",
-    "the carpenter": "a craftsman",
-    "my aunt": "a relative",
-    "the mayor": "a politician",
-    "the goalkeeper": "an athlete",
-    "the baker": "a tradesman",
-    "our landlord": "the owner of the house",
-    "the astronomer": "a scientist",
-    "the taxi driver": "a driver",
-    "the novelist": "a writer",
-    "the twins": "two siblings",
-    "the farmer": "someone who works the land",
-    "her cousin": "a member of her family",
-    "the librarian": "someone who works with books",
-    "the tourists": "some travellers",
-}
-# (did, do, did in other words, did the opposite)
-VERBS = [
-    ("bought", "buy", "paid for", "gave away"),
-    ("repaired", "repair", "mended", "broke"),
-    ("found", "find", "came across", "lost"),
-    ("praised", "praise", "spoke well of", "criticized"),
-    ("remembered", "remember", "did not forget", "forgot"),
-    ("accepted", "accept", "said yes to", "turned down"),
-    ("hid", "hide", "put out of sight", "put on show"),
-    ("finished", "finish", "completed", "abandoned"),
-    ("borrowed", "borrow", "took for a while", "lent out"),
-    ("cleaned", "clean", "washed", "dirtied"),
-]
-# things → what they are in general
-THINGS = {
-    "violins": "instruments",
-    "apples": "fruit",
-    "hammers": "tools",
-    "novels": "books",
-    "roses": "flowers",
-    "maps": "documents",
-    "sofas": "furniture",
-    "bicycles": "vehicles",
-    "rings": "jewellery",
-    "coats": "clothes",
-    "portraits": "pictures",
-    "cups": "dishes",
-}
-PLACES = {"in Lisbon": "in Oslo", "at home": "at the office", "in the attic": "in the cellar", "indoors": "outside",
-          "on the island": "on the mainland", "at the station": "at the airport"}  # fmt: skip
-TIMES = {"before breakfast": "after dinner", "on Monday": "on Friday", "last winter": "last summer",
-         "at dawn": "at midnight", "in 1998": "in 2007", "during the war": "after the war"}  # fmt: skip
-NUMBERS = ["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "twelve"]
-MOTIVES = ["to please a friend", "because of a bet", "for the first time", "without telling anyone",
-           "for less than expected", "with a neighbour's help", "in a hurry", "for a museum"]  # fmt: skip
-SIDE_FACTS = ["{a} had grown up abroad", "{a} had slept badly", "the {t} were older than they looked",
-              "the {t} had belonged to a king", "{a} hoped to become famous", "the weather was unusually mild",
-              "{a} told the story many times", "the {t} came from another country"]  # fmt: skip
+Forms = list[str]  # the forms of one choice for a slot, such as ["geese", "birds"]
+Filling = dict[str, tuple[Forms, Forms]]  # slot -> the choice drawn, another choice
 
 
-class Scene(NamedTuple):
-    """Who did what to how many of which things, where and when; `fewer` < `number` are left for comparisons."""
+class Frame(NamedTuple):
+    """A premise and its hypotheses by label, with the choices for their slots."""
 
-    actor: str
-    verb: tuple[str, str, str, str]
-    things: str
-    others: str
-    number: str
-    fewer: str
-    place: str
-    time: str
+    genre: str
+    slots: dict[str, list[Forms]]
+    premise: str
+    hypotheses: dict[str, list[str]]
 
 
-Maker = Callable[[Scene, random.Random], str]
+def read_frames(text: str) -> list[Frame]:
+    """Read the frames of `mnli_train_frames.txt`."""
+    lists: dict[str, str] = {}
+    frames: list[Frame] = []
+    for block in re.split(r"\n\s*\n", text):
+        lines = [line for line in block.splitlines() if not line.startswith("#")]
+        for line in (line for line in lines if line.startswith("@")):
+            name, _, choices = line.partition(" = ")
+            lists[name] = choices
+        if lines and lines[0].startswith("["):
+            frames.append(_read_frame(lines, lists))
+    return frames
 
 
-def draw_scene(rng: random.Random) -> Scene:
-    """Draw a scene in which every part is a free choice, except that `number` is the larger one."""
-    things, others = rng.sample(sorted(THINGS), 2)
-    low, high = sorted(rng.sample(range(len(NUMBERS)), 2))
-    return Scene(
-        actor=rng.choice(sorted(ACTORS)),
-        verb=rng.choice(VERBS),
-        things=things,
-        others=others,
-        number=NUMBERS[high],
-        fewer=NUMBERS[low],
-        place=rng.choice(sorted(PLACES)),
-        time=rng.choice(sorted(TIMES)),
-    )
-
-
-# Each way of telling the scene says all of it, so that every hypothesis can be judged from any of them.
-PREMISES: list[Maker] = [
-    lambda s, _: f"{s.actor} {s.verb[0]} {s.number} {s.things} and {s.fewer} {s.others} {s.place} {s.time}",
-    lambda s, _: f"{s.time}, {s.place}, {s.actor} {s.verb[0]} {s.number} {s.things} but only {s.fewer} {s.others}",
-    lambda s, _: f"it was {s.place} that {s.actor} {s.verb[0]} {s.fewer} {s.others} and {s.number} {s.things} {s.time}",
-    lambda s, _: f"{s.actor}, who was {s.place} {s.time}, {s.verb[0]} {s.number} {s.things} and {s.fewer} {s.others}",
-    lambda s, _: (
-        f"uh {s.time} i think {s.actor} {s.verb[0]} like {s.number} {s.things} and {s.fewer} {s.others} {s.place}"
-    ),
-]
-HYPOTHESES: dict[str, list[Maker]] = {
-    "entailment": [
-        lambda s, _: f"{s.actor} {s.verb[0]} some {s.things}",
-        lambda s, _: f"{s.actor} {s.verb[0]} {s.number} {s.things}",
-        lambda s, _: f"{ACTORS[s.actor]} {s.verb[0]} {s.things}",
-        lambda s, _: f"{s.actor} {s.verb[2]} {s.others}",
-        lambda s, _: f"{s.actor} {s.verb[0]} {THINGS[s.things]}",
-        lambda s, _: f"{s.actor} {s.verb[0]} more {s.things} than {s.others}",
-        lambda s, _: f"there were {s.others} that {s.actor} {s.verb[0]} {s.time}",
-        lambda s, _: f"{s.actor} {s.verb[2]} not only {s.things} but also {s.others}",
-        lambda s, _: f"{s.things} were {s.place} {s.time}",
-        lambda s, _: f"{s.actor} did not {s.verb[1]} fewer {s.things} than {s.others}",
-    ],
-    "contradiction": [
-        lambda s, _: f"{s.actor} {s.verb[3]} the {s.things}",
-        lambda s, _: f"{s.actor} {s.verb[0]} just {s.fewer} {s.things}",
-        lambda s, _: f"{s.actor} {s.verb[0]} as many {s.others} as {s.things}",
-        lambda s, _: f"{s.actor} {s.verb[0]} fewer {s.things} than {s.others}",
-        lambda s, _: f"{s.actor} did not {s.verb[1]} any {s.others}",
-        lambda s, _: f"nobody {s.verb[0]} {s.things} {s.time}",
-        lambda s, _: f"it was {TIMES[s.time]} that {s.actor} {s.verb[0]} the {s.things}",
-        lambda s, _: f"{s.actor} was {PLACES[s.place]} {s.time}",
-        lambda s, _: f"{s.actor} {s.verb[2]} {s.things} but no {s.others}",
-        lambda s, _: f"all of the {s.things} were {PLACES[s.place]} {s.time}",
-    ],
-    "neutral": [
-        lambda s, r: f"{s.actor} {s.verb[0]} the {s.things} {r.choice(MOTIVES)}",
-        lambda s, r: f"{s.actor} {s.verb[2]} some {s.others} {r.choice(MOTIVES)}",
-        lambda s, r: r.choice(SIDE_FACTS).format(a=s.actor, t=s.things),
-        lambda s, r: r.choice(SIDE_FACTS).format(a=s.actor, t=s.others),
-        lambda s, r: f"{s.actor} often {s.verb[0]} {r.choice(sorted(set(THINGS) - {s.things, s.others}))}",
-        lambda s, r: (
-            f"most of the {s.number} {s.things} were {r.choice(['red', 'new', 'heavy', 'expensive', 'small'])}"
-        ),
-        lambda s, r: f"{s.actor} did not {s.verb[1]} any {s.things} {TIMES[s.time]}",
-        lambda s, r: f"nobody else {s.verb[0]} more {s.things} than {s.actor}",
-        lambda s, r: f"{s.actor} had never been {s.place} until then",
-        lambda s, r: f"{s.actor} liked the {s.things} more than the {s.others}",
-    ],
-}
-
-
-def make_pairs(n: int, seed: int) -> list[dict[str, str]]:
-    """Make `n` different pairs, the labels in equal shares and in random order."""
+def make_pairs(frames: list[Frame], *, per_label: int, seed: int) -> list[dict[str, str]]:
+    """Make `per_label` different pairs for each label of each frame, in random order."""
     rng = random.Random(seed)  # noqa: S311  # text, not secrets
-    labels = [label for label in HYPOTHESES for _ in range(n // len(HYPOTHESES))]
-    rng.shuffle(labels)
-    pairs: dict[tuple[str, str], dict[str, str]] = {}
-    for label in labels:
-        while True:
-            scene = draw_scene(rng)
-            premise, hypothesis = (rng.choice(makers)(scene, rng) for makers in (PREMISES, HYPOTHESES[label]))
-            if (premise, hypothesis) not in pairs:
-                break
-        pairs[premise, hypothesis] = {
-            "premise": _sentence(premise),
-            "hypothesis": _sentence(hypothesis),
-            "label": label,
-            "genre": "template",
-        }
-    return list(pairs.values())
+    pairs = [pair for frame in frames for label in LABELS.values() for pair in _pairs(frame, label, per_label, rng)]
+    rng.shuffle(pairs)
+    return pairs
 
 
-def _sentence(text: str) -> str:
-    return text[0].upper() + text[1:] + "."
+def as_lines(pairs: list[dict[str, str]]) -> str:
+    """Write pairs as JSON lines."""
+    return "".join(json.dumps(pair, ensure_ascii=False) + "\n" for pair in pairs)
+
+
+def _read_frame(lines: list[str], lists: dict[str, str]) -> Frame:
+    genre, _, rest = lines[0].removeprefix("[").partition("]")
+    slots = {}
+    for part in filter(None, map(str.strip, rest.split(";"))):
+        name, _, choices = part.partition(" = ")
+        slots[name] = [choice.strip().split("/") for choice in lists.get(choices, choices).split("|")]
+    by_kind: dict[str, list[str]] = {kind: [] for kind in "penc"}
+    for line in lines[1:]:
+        by_kind[line[0]].append(line[2:])
+    (premise,) = by_kind.pop("p")
+    return Frame(genre, slots, premise, {LABELS[kind]: texts for kind, texts in by_kind.items()})
+
+
+def _pairs(frame: Frame, label: str, n: int, rng: random.Random) -> Iterator[dict[str, str]]:
+    """Yield `n` different pairs of one label, each hypothesis of the frame in its turn."""
+    hypotheses = frame.hypotheses[label]
+    seen: set[tuple[str, str]] = set()
+    while len(seen) < n:
+        filling: Filling = {}
+        for slot, choices in frame.slots.items():
+            drawn, other = rng.sample(choices, 2)
+            filling[slot] = drawn, other
+        premise = _fill(frame.premise, filling)
+        hypothesis = _capitalized(_fill(hypotheses[len(seen) % len(hypotheses)], filling))
+        if (premise, hypothesis) not in seen:
+            seen.add((premise, hypothesis))
+            shown = premise if frame.genre == "telephone" else _capitalized(premise)
+            yield {"premise": shown, "hypothesis": hypothesis, "label": label, "genre": frame.genre}
+
+
+def _fill(text: str, filling: Filling) -> str:
+    """Replace {slot}, {slot.2} (second form) and {-slot} (another choice)."""
+
+    def words(match: re.Match[str]) -> str:
+        minus, slot, form = match.groups()
+        return filling[slot][1 if minus else 0][int(form or 1) - 1]
+
+    return re.sub(r"\{(-?)(\w+)(?:\.(\d))?\}", words, text)
+
+
+def _capitalized(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 if __name__ == "__main__":
-    lines = [json.dumps(pair, ensure_ascii=False) for pair in make_pairs(PAIRS, SEED)]
-    (FOLDER / "mnli_sample_train.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    frames = read_frames((FOLDER / "mnli_train_frames.txt").read_text(encoding="utf-8"))
+    pairs = make_pairs(frames, per_label=PER_LABEL, seed=SEED)
+    (FOLDER / "mnli_sample_train.jsonl").write_text(as_lines(pairs), encoding="utf-8")
