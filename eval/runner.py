@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from data.errors import ConfigurationError, ProjectError
 from data.registry import benchmark, fingerprint, load_items
@@ -227,11 +227,11 @@ def _answers(
     if system.batch_size is None:
         yield from _one_by_one(predictor, items, names, max_concurrency)
     else:
-        for batch in _batches(items, system.batch_size):
+        for batch in cut_batches(items, system.batch_size):
             yield from _together(predictor, batch, names)
 
 
-def _batches(items: Sequence[Item], size: int) -> Iterator[list[Item]]:
+def cut_batches(items: Sequence[Item], size: int) -> Iterator[list[Item]]:
     """Cut items into batches of at most `size`, and after a group once a batch holds `BATCH_CHARACTERS`.
 
     So items that share a passage are asked together, while long ones are journaled and shown as they come.
@@ -254,8 +254,12 @@ def _together(predictor: Predictor, items: Sequence[Item], names: dict[str, str]
     transcripts = [Transcript() for _ in items]
     configs = [run_config(item, seen, **names) for item, seen in zip(items, transcripts, strict=True)]
     started = time.perf_counter()
-    answers = predictor.batch([item.to_input() for item in items], configs, return_exceptions=True)
+    answers: list[Any] = predictor.batch([item.to_input() for item in items], configs, return_exceptions=True)
     share = (time.perf_counter() - started) / len(items)
+    for answer in answers:
+        # LangChain hands an interruption back like any other error; it must end the run, not the item.
+        if isinstance(answer, BaseException) and not isinstance(answer, Exception):
+            raise answer
     for item, answer, seen in zip(items, answers, transcripts, strict=True):
         yield _record(item, answer, seen, system=names["system"], latency_s=share)
 

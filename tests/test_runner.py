@@ -1,0 +1,82 @@
+"""The runner where the command line does not show it: batches, interruptions and what is kept of them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_core.runnables import RunnableLambda
+
+from data.registry import fingerprint
+from data.types import Item, Prediction
+from eval.journal import Evaluation, Manifest, read_records, records_path
+from eval.runner import BATCH_CHARACTERS, Plan, PlannedEvaluation, cut_batches, run
+from eval.systems import System
+
+
+def item(number: int, *, group: str = "g", length: int = 10) -> Item:
+    return Item(id=f"i{number}", inputs={"passage": "x" * length}, choices=("a", "b"), target=0, group=group)
+
+
+def planned(items: list[Item], answer: Callable[[dict[str, Any]], Prediction], batch_size: int | None) -> Plan:
+    evaluation = Evaluation(
+        benchmark="b", split="s", data=None, n_items=len(items), fingerprint=fingerprint(items), systems=("s",)
+    )
+    manifest = Manifest(
+        name="n",
+        suite={},
+        evaluations=(evaluation,),
+        systems={"s": {}},
+        seed=0,
+        started_utc="2026-01-01T00:00:00+00:00",
+    )
+    predictor = RunnableLambda(lambda entry: entry) | RunnableLambda(answer)
+    return Plan(manifest, [PlannedEvaluation(evaluation, items, [System("s", {}, batch_size, lambda _: predictor)])])
+
+
+def right(entry: dict[str, Any]) -> Prediction:
+    return Prediction(choice=0, status="ok")
+
+
+@pytest.mark.parametrize("batch_size", [None, 2])
+def test_an_interruption_ends_the_run_and_keeps_what_was_answered(tmp_path: Path, batch_size: int | None) -> None:
+    def answer(entry: dict[str, Any]) -> Prediction:
+        if entry["id"] == "i5":
+            raise KeyboardInterrupt
+        return right(entry)
+
+    items = [item(number) for number in range(8)]
+    with pytest.raises(KeyboardInterrupt):
+        run(planned(items, answer, batch_size), tmp_path / "run", max_concurrency=1)
+    kept = {record.item.id for record in read_records(records_path(tmp_path / "run", "s"))}
+    assert {"i0", "i1", "i2", "i3"} <= kept
+    assert "i5" not in kept
+    outcome = run(planned(items, right, batch_size), tmp_path / "run", resume=True)
+    assert outcome.asked == len(items) - len(kept)
+    records = list(read_records(records_path(tmp_path / "run", "s")))
+    assert [record.item.id for record in records] == [entry.id for entry in items]
+
+
+@pytest.mark.parametrize("batch_size", [None, 3])
+def test_an_item_s_error_is_its_own(tmp_path: Path, batch_size: int | None) -> None:
+    def answer(entry: dict[str, Any]) -> Prediction:
+        if entry["id"] == "i1":
+            raise TimeoutError("too slow")
+        return right(entry)
+
+    outcome = run(planned([item(number) for number in range(4)], answer, batch_size), tmp_path / "run")
+    assert outcome.errors == 1
+    records = {record.item.id: record for record in read_records(records_path(tmp_path / "run", "s"))}
+    assert records["i1"].error == "TimeoutError: too slow"
+    assert sum(record.prediction is not None for record in records.values()) == 3
+
+
+def test_batches_keep_a_group_together_where_items_are_long() -> None:
+    long = BATCH_CHARACTERS // 2
+    items = [item(number, group=f"g{number // 4}", length=long) for number in range(12)]
+    assert [[entry.group for entry in batch] for batch in cut_batches(items, 64)] == [[f"g{i}"] * 4 for i in range(3)]
+
+
+def test_batches_of_short_items_are_full() -> None:
+    items = [item(number, group=f"g{number}") for number in range(130)]
+    assert [len(batch) for batch in cut_batches(items, 64)] == [64, 64, 2]
