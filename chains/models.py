@@ -19,7 +19,7 @@ from langchain_core.runnables import RunnableConfig
 
 from chains import backends
 from chains.families import FAMILIES, Family, family_of
-from chains.providers import PROVIDERS, address_of, check_reachable, provider_model
+from chains.providers import PROVIDERS, address_of, check_reachable, provider_model, thought_tokens
 from chains.wrappers import WRAPPERS, FamilyChatModel, Mistral, Qwen, SmallThinker
 from data.attributes import load_attribute
 from data.errors import ConfigurationError, unknown_name
@@ -42,6 +42,8 @@ __all__ = [
     "is_local",
     "load_chat_model",
     "model_kinds",
+    "reply_tokens",
+    "resolve_spec",
     "score_labels",
     "supports_scoring",
 ]
@@ -110,12 +112,9 @@ def load_chat_model(
         ConfigurationError: The spec is malformed, its name unknown, or an option does not fit.
         MissingResourceError: A package or a key is not there.
     """
+    spec = resolve_spec(spec)
     settings = {"temperature": temperature, "max_tokens": max_tokens, "seed": seed, "timeout": timeout, **options}
-    kind, colon, name = ALIASES.get(spec, spec).partition(":")
-    if not colon:
-        raise unknown_name("model", spec, ALIASES, f"Or give it as {FORMS}.")
-    if not kind or not name:
-        raise ConfigurationError(f"'{spec}' is not a model spec; give it as {FORMS}")
+    kind, _, name = ALIASES.get(spec, spec).partition(":")
     if kind == "hf":
         return _local(spec if spec in ALIASES else name, settings)
     if kind == "endpoint":
@@ -123,6 +122,30 @@ def load_chat_model(
     if kind in PROVIDERS:
         return provider_model(kind, name, **settings)
     return _own(spec)
+
+
+def resolve_spec(spec: str) -> str:
+    """Return a spec without aliases of APIs, so that one model has one name in manifests and price tables.
+
+    Raises:
+        ConfigurationError: It has none of the forms of a spec.
+    """
+    if spec in FAMILIES and spec in ALIASES:
+        return spec  # a family's name stands for its packaged weights where there are some
+    kind, colon, name = ALIASES.get(spec, spec).partition(":")
+    if not colon:
+        raise unknown_name("model", spec, ALIASES, f"Or give it as {FORMS}.")
+    if not kind or not name:
+        raise ConfigurationError(f"'{spec}' is not a model spec; give it as {FORMS}")
+    return f"{kind}:{name}"
+
+
+def reply_tokens(spec: str, answer_tokens: int) -> int:
+    """Return the most tokens that a model may write for an answer of so many: models that think first need more."""
+    kind, _, name = resolve_spec(spec).partition(":")
+    if kind in PROVIDERS:
+        return answer_tokens + thought_tokens(kind, name)
+    return answer_tokens + family_of(name or kind).thinking_tokens
 
 
 def _local(name: str, settings: dict[str, Any]) -> FamilyChatModel:

@@ -105,16 +105,39 @@ def read_reply(form: AnswerForm, entry: Inputs) -> Prediction:
     reply: AIMessage = entry["reply"]
     choices: list[str] = entry["choices"]
     text = reply.text
-    truncated = reply.response_metadata.get("finish_reason") in ("length", "max_tokens")
-    extraction = extract(text, choices, form=form.form, truncated=truncated)
+    finish_reason = read_finish_reason(reply)
+    extraction = extract(text, choices, form=form.form, truncated=finish_reason == "length")
+    if extraction.choice is None and finish_reason in ("refusal", "content_filter"):
+        extraction = Extraction(None, "refusal", finish_reason)
     return Prediction(
         choice=extraction.choice,
         status=extraction.status,
         rule=extraction.rule,
         raw=text,
+        finish_reason=finish_reason,
         document_ids=_document_ids(entry),
         usage=_usage(reply),
     )
+
+
+# What providers write where OpenAI writes "length"; compared without case.
+_CUT_OFF = frozenset({"length", "max_tokens", "max_output_tokens", "incomplete"})
+
+
+def read_finish_reason(reply: AIMessage) -> str:
+    """Return why a reply ended, in OpenAI's words: "stop", "length", "content_filter", "refusal"; "" if unsaid.
+
+    Anthropic says `stop_reason`, Ollama `done_reason`, OpenAI's Responses API `status`; a refusal of OpenAI's comes
+    beside an empty content.
+    """
+    metadata = reply.response_metadata
+    said = next((metadata[key] for key in _FINISH_KEYS if isinstance(metadata.get(key), str)), "").lower()
+    if reply.additional_kwargs.get("refusal") or said == "refusal":
+        return "refusal"
+    return "length" if said in _CUT_OFF else said
+
+
+_FINISH_KEYS = ("finish_reason", "stop_reason", "done_reason", "status")
 
 
 def extract(text: str, choices: Sequence[str], *, form: str, truncated: bool) -> Extraction:

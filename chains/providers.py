@@ -94,7 +94,7 @@ def provider_model(provider: str, name: str, **settings: Any) -> BaseChatModel:
     read_env_file()
     if keys and not any(os.environ.get(key) for key in keys) and "api_key" not in settings:
         raise MissingResourceError(f"{keys[0]} is not set; put it in .env (see .env.example) or export it")
-    if provider in ("openai", "azure_openai") and REASONING_MODELS.match(name):
+    if thought_tokens(provider, name):
         settings = _leave_room_for_thoughts(settings)
     from langchain.chat_models import init_chat_model
 
@@ -106,6 +106,11 @@ def provider_model(provider: str, name: str, **settings: Any) -> BaseChatModel:
     except (ImportError, TypeError, ValueError) as error:
         raise ConfigurationError(f"model '{provider}:{name}' cannot be made: {error}") from error
     return model
+
+
+def thought_tokens(provider: str, name: str) -> int:
+    """Return the room for thoughts, in tokens, that a provider's model is given in front of its answer."""
+    return REASONING_TOKENS if provider in ("openai", "azure_openai") and REASONING_MODELS.match(name) else 0
 
 
 def first_fault(error: ValidationError) -> str:

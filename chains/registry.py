@@ -7,7 +7,7 @@ import inspect
 from typing import Any, Literal, NamedTuple
 
 from data.attributes import load_attribute
-from data.errors import unknown_name
+from data.errors import ConfigurationError, unknown_name
 
 
 class ChainEntry(NamedTuple):
@@ -45,9 +45,13 @@ def chain_entry(name: str) -> ChainEntry:
     if name in CHAINS:
         return CHAINS[name]
     if ":" in name:
-        parameters = inspect.signature(load_attribute(name, kind="chain")).parameters
+        factory = load_attribute(name, kind="chain")
+        if not callable(factory):
+            raise ConfigurationError(f"chain '{name}' is no factory: name a function that returns a predictor")
+        parameters = inspect.signature(factory).parameters
         needs: tuple[Literal["model", "retriever"], ...] = ("model", "retriever")
-        prompt = parameters["prompt"].default if "prompt" in parameters else ""
+        default = parameters["prompt"].default if "prompt" in parameters else ""
+        prompt = default if isinstance(default, str) else ""
         return ChainEntry(name, "", tuple(need for need in needs if need in parameters), prompt, "a chain of your own")
     raise unknown_name("chain", name, CHAINS, "See: python -m eval list chains")
 

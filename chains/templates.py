@@ -9,10 +9,10 @@ import hashlib
 from collections.abc import Collection
 from pathlib import Path
 from string import Formatter
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from data.errors import ConfigurationError, unknown_name
 from data.types import Frozen
@@ -64,7 +64,23 @@ class Prompt(Frozen):
     @property
     def variables(self) -> set[str]:
         """The variables that `user` names; anything but a plain name is refused when the prompt is loaded."""
-        return {name for _, name, _, _ in Formatter().parse(self.user) if name is not None}
+        return {name for name, _, _ in self._fields()}
+
+    def _fields(self) -> list[tuple[str, str, str]]:
+        """Return (name, format spec, conversion) of everything in single braces."""
+        parsed = Formatter().parse(self.user)
+        return [(name, spec or "", conversion or "") for _, name, spec, conversion in parsed if name is not None]
+
+    @model_validator(mode="after")
+    def _variables_are_plain_names(self) -> Self:
+        try:
+            fields = self._fields()
+        except ValueError as error:  # an unbalanced brace
+            raise ValueError(f"{error}; double a brace that is meant as a brace") from None
+        for name, spec, conversion in fields:
+            if not name.isidentifier() or spec or conversion:
+                raise ValueError(f"'{{{name}' is no plain variable; double a brace that is meant as a brace")
+        return self
 
     def template(self) -> "ChatPromptTemplate":
         """Return the prompt as a LangChain template over its variables."""
@@ -120,8 +136,9 @@ def load_prompt(name_or_path: str, *, variables: Collection[str], benchmark: str
 def _read_prompt(path: Path) -> Prompt:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        prompt = Prompt.model_validate(content)
-        _ = prompt.variables
+        return Prompt.model_validate(content)
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"prompt {path} is not UTF-8 text") from None
     except OSError as error:
         raise ConfigurationError(f"prompt {path} cannot be read: {error.strerror}") from None
     except yaml.YAMLError as error:
@@ -130,7 +147,5 @@ def _read_prompt(path: Path) -> Prompt:
         raise ConfigurationError(f"{path}{place}: not YAML: {getattr(error, 'problem', error)}") from None
     except ValidationError as error:
         first = error.errors()[0]
-        raise ConfigurationError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-    except ValueError as error:  # an unbalanced brace in `user`
-        raise ConfigurationError(f"{path}: user: {error}; double a brace that is meant as a brace") from None
-    return prompt
+        place = ".".join(map(str, first["loc"])) or "user"
+        raise ConfigurationError(f"{path}: {place}: {first['msg'].removeprefix('Value error, ')}") from None

@@ -2,14 +2,51 @@
 
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from data.errors import ConfigurationError
+from data.hub import one_line
+
+
+def import_own(module: str, *, kind: str, name: str) -> ModuleType:
+    """Import a module; one in the current folder is found too.
+
+    Args:
+        module: Its dotted name.
+        kind: What it is meant to hold, for the message.
+        name: What the user wrote, for the message.
+
+    Raises:
+        ConfigurationError: There is no such module, or importing it fails in whatever way.
+    """
+    _see_current_folder()
+    try:
+        return import_module(module)
+    except Exception as error:  # the user's own module may raise anything while it is imported
+        reason = f"{type(error).__name__}: {one_line(error)}"
+        raise ConfigurationError(f"{kind} '{name}' cannot be loaded: {reason}") from error
+
+
+def is_module(name: str) -> bool:
+    """Say whether there is a module of that name, here or installed."""
+    _see_current_folder()
+    try:
+        return find_spec(name) is not None
+    except (ImportError, ValueError):  # a parent that is missing, or a name that cannot be a module's
+        return False
+
+
+def _see_current_folder() -> None:
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)
 
 
 def load_attribute(reference: str, *, kind: str) -> Any:
-    """Import what `module:attr` names; modules in the current folder are found too.
+    """Import what `module:attr` names.
 
     Args:
         reference: Such as "chains.kice:kice_rag" or "my_chains:answer".
@@ -19,10 +56,7 @@ def load_attribute(reference: str, *, kind: str) -> Any:
         ConfigurationError: There is no such module or attribute, or importing it fails.
     """
     module_name, _, attribute = reference.partition(":")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.append(here)
-    try:
-        return getattr(import_module(module_name), attribute)
-    except (ImportError, AttributeError) as error:
-        raise ConfigurationError(f"{kind} '{reference}' cannot be loaded: {error}") from error
+    module = import_own(module_name, kind=kind, name=reference)
+    if not hasattr(module, attribute):
+        raise ConfigurationError(f"{kind} '{reference}' cannot be loaded: {module_name} has no '{attribute}'")
+    return getattr(module, attribute)

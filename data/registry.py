@@ -8,12 +8,10 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
-from data.attributes import load_attribute
+from data.attributes import import_own, is_module, load_attribute
 from data.errors import ConfigurationError, unknown_name
 from data.retrieval_set import RetrievalSet
 from data.types import Benchmark, Item
@@ -110,21 +108,11 @@ def retrieval_set(name: str, path: Path | None = None) -> RetrievalSet:
 
 
 def _benchmark_module(name: str) -> ModuleType:
-    module_name = BENCHMARKS.get(name, name)
     hint = "Or name a module of your own that has BENCHMARK and load(split, path)."
-    if not _exists(module_name):
+    module_name = BENCHMARKS.get(name, name.removesuffix(":BENCHMARK"))
+    if not is_module(module_name):
         raise unknown_name("benchmark", name, BENCHMARKS, hint)
-    try:
-        module = import_module(module_name)
-    except ImportError as error:
-        raise ConfigurationError(f"benchmark '{name}': module {module_name} cannot be imported: {error}") from error
+    module = import_own(module_name, kind="benchmark", name=name)
     if not isinstance(getattr(module, "BENCHMARK", None), Benchmark) or not callable(getattr(module, "load", None)):
         raise unknown_name("benchmark", name, BENCHMARKS, hint)
     return module
-
-
-def _exists(module_name: str) -> bool:
-    try:
-        return find_spec(module_name) is not None
-    except (ImportError, ValueError):  # a parent that is missing, or a name that cannot be a module's
-        return False

@@ -57,6 +57,7 @@ class Prediction(Frozen):
         status: "ok" exactly when `choice` is not None; otherwise why not.
         rule: The extraction rule that fired, or how the choice was scored.
         raw: The text the model wrote ("" for a classifier).
+        finish_reason: Why it stopped writing: "stop", "length", "content_filter" …; "" where nothing says so.
         probs: (n_choices,), sums to 1; None where the predictor has no distribution.
         document_ids: Ids of the retrieved chunks, best first.
         usage: Token counts: input_tokens, output_tokens, cached_tokens.
@@ -66,6 +67,7 @@ class Prediction(Frozen):
     status: Status
     rule: str = ""
     raw: str = ""
+    finish_reason: str = ""
     probs: tuple[float, ...] | None = None
     document_ids: tuple[str, ...] = ()
     usage: dict[str, int] = Field(default_factory=dict)

@@ -75,10 +75,13 @@ def run(options: argparse.Namespace) -> int:
 
 def _suite(options: argparse.Namespace) -> Suite:
     """Read the suite that is named, or make one of the benchmark and the system that the options describe."""
+    from data.attributes import is_module
     from data.registry import BENCHMARKS
 
     if options.limit is not None and options.limit < 1:
         raise ConfigurationError(f"--limit {options.limit} asks for no items; give 1 or more")
+    if options.max_errors is not None and options.max_errors < 0:
+        raise ConfigurationError(f"--max-errors {options.max_errors} is below 0; give 0 or more")
     if options.max_concurrency < 1:
         raise ConfigurationError(f"--max-concurrency {options.max_concurrency} lets nothing run; give 1 or more")
     names = (*_SYSTEM_OPTIONS, *_ITEM_OPTIONS)
@@ -86,7 +89,7 @@ def _suite(options: argparse.Namespace) -> Suite:
     target = options.target
     if target not in BENCHMARKS and (target.endswith((".yaml", ".yml")) or target in list_suites()):
         return _overridden(load_suite(target), given, options)
-    if target not in BENCHMARKS and ":" not in target:
+    if target not in BENCHMARKS and not is_module(target.removesuffix(":BENCHMARK")):
         known = ", ".join([*sorted(BENCHMARKS), *sorted(list_suites())])
         raise ConfigurationError(f"unknown benchmark or suite '{target}'. Allowed: {known}, or a suite's .yaml file.")
     system = {name: given[name] for name in _SYSTEM_OPTIONS if name in given}
@@ -144,7 +147,8 @@ def _dry_run(suite: Suite, options: argparse.Namespace) -> int:
 
     estimates = dryrun.estimate(suite)
     if options.json:
-        emit_json([entry._asdict() | {"first": [m.model_dump() for m in entry.first]} for entry in estimates])
+        rows = [entry._asdict() | {"first": [m.model_dump() for m in entry.first]} for entry in estimates]
+        emit_json({"estimates": rows})
     else:
         emit(dryrun.render(estimates))
     return 0
@@ -158,7 +162,7 @@ def rescore(options: argparse.Namespace) -> int:
     changes = read_again(options.run)
     write_report(options.run)
     if options.json:
-        emit_json([change._asdict() for change in changes])
+        emit_json({"changes": [change._asdict() for change in changes]})
         return 0
     for change in changes:
         before, after = (("none" if c is None else str(c + 1)) for c in (change.before, change.after))
@@ -186,8 +190,11 @@ def report(options: argparse.Namespace) -> int:
     from eval.report.terminal import terminal_table
 
     form = "json" if options.json else options.format
-    for run_dir in options.runs:
-        paths = write_report(run_dir)
+    written = [write_report(run_dir) for run_dir in options.runs]
+    if form == "json" and len(written) > 1:
+        emit_json({"runs": [json.loads(paths.summary.read_text(encoding="utf-8")) for paths in written]})
+        return 0
+    for paths in written:
         if form == "text":
             emit(terminal_table(read_summary(paths.summary)))
         else:
@@ -197,9 +204,9 @@ def report(options: argparse.Namespace) -> int:
 
 def show(options: argparse.Namespace) -> int:
     """Print everything about one item."""
-    from eval.report.show import show_item
+    from eval.report.show import show_item, show_item_json
 
-    emit(show_item(options.run, options.item))
+    emit_json(show_item_json(options.run, options.item)) if options.json else emit(show_item(options.run, options.item))
     return 0
 
 

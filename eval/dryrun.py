@@ -8,6 +8,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
+from chains.models import reply_tokens, resolve_spec
 from data.registry import benchmark, load_items
 from data.types import Item, Message
 from eval.cost import estimate_tokens, price, price_table
@@ -68,13 +69,16 @@ def _estimate_chain(system: SystemSpec, spec: EvaluationSpec, seed: int) -> Esti
         system = system.model_copy(update={"retriever": "bm25", "embeddings": None})
     context = Context(benchmark=benchmark(spec.benchmark), spec=spec, items=pool, seed=seed)
     prepared = prepare_chain(system.model_copy(update={"answering": "auto"}), context)
-    predictor = chain_predictor(prepared.spec, {**prepared.parts, "model": _Unasked()})
+    model: dict[str, BaseChatModel] = {"model": _Unasked()} if prepared.needs_model else {}
+    predictor = chain_predictor(prepared.spec, {**prepared.parts, **model})
     items = pool[: spec.limit]
     sent = [_messages(predictor, item) for item in items]
     input_tokens = sum(estimate_tokens(message.content) for messages in sent for message in messages)
-    output_tokens = len(items) * (system.max_tokens or prepared.max_tokens or 0)
+    answer_tokens = system.max_tokens or prepared.max_tokens or 0
+    spec_name = resolve_spec(system.model) if system.model else ""
+    output_tokens = len(items) * reply_tokens(spec_name, answer_tokens) if spec_name else 0
     usage = {"input_tokens": input_tokens, "output_tokens": output_tokens}
-    return Estimate(system.name, len(items), sent[0], input_tokens, output_tokens, price(usage, str(system.model)))
+    return Estimate(system.name, len(items), sent[0], input_tokens, output_tokens, price(usage, spec_name))
 
 
 def _messages(predictor: Any, item: Item) -> tuple[Message, ...]:

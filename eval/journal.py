@@ -110,8 +110,17 @@ def read_manifest(run_dir: Path) -> Manifest:
     try:
         return Manifest.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise ConfigurationError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise ConfigurationError(f"{path}: {first_fault(error)}") from None
+
+
+def redacted(manifest: Manifest) -> Manifest:
+    """Return a manifest as it is written and read back: without secrets."""
+    return Manifest.model_validate_json(make_redactor()(manifest.model_dump_json()))
+
+
+def first_fault(error: ValidationError) -> str:
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
 
 
 def read_records(path: Path) -> Iterator[Record]:
@@ -122,8 +131,12 @@ def read_records(path: Path) -> Iterator[Record]:
     Raises:
         ConfigurationError: A line other than the last is damaged.
     """
-    for _, line in _whole_lines(path):
-        yield Record.model_validate_json(line)
+    for number, (_, line) in enumerate(_whole_lines(path), start=1):
+        try:
+            yield Record.model_validate_json(line)
+        except ValidationError as error:
+            reason = first_fault(error)
+            raise ConfigurationError(f"{path}, line {number}: not a record ({reason}); restore or delete it") from None
 
 
 def latest_records(path: Path) -> dict[str, Record]:
@@ -135,16 +148,10 @@ def _whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """Yield (byte offset, line) for each line that holds a record."""
     offset = 0
     with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
+        for line in file:
             if not line.endswith(b"\n"):
                 print(f"{path}: the last line was cut short and is dropped", file=sys.stderr)  # noqa: T201
                 return
-            try:
-                json.loads(line)
-            except ValueError:
-                raise ConfigurationError(
-                    f"{path}, line {number}: not a record; restore the file or delete it"
-                ) from None
             yield offset, line
             offset += len(line)
 
@@ -196,7 +203,7 @@ def settle(path: Path, item_ids: Sequence[str]) -> None:
     So the file does not depend on concurrency, retries or interruptions. Only offsets are held in memory.
     """
     offsets: dict[str, int] = {}
-    for offset, line in _whole_lines(path):
+    for offset, line in _whole_lines(path):  # every line has been read as a record before a run goes on
         offsets[json.loads(line)["item"]["id"]] = offset
     order = [offsets[item_id] for item_id in item_ids if item_id in offsets]
     temporary = path.with_name(f".{path.name}.tmp")

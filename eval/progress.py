@@ -5,13 +5,15 @@ import time
 from types import TracebackType
 from typing import Self
 
+from eval.secrets import make_redactor
+
 _BAR_WIDTH = 24
 _SECONDS_BETWEEN_LINES = 10.0  # without a terminal
 
 
 def log(message: str) -> None:
     """Write one line for the person who waits."""
-    print(message, file=sys.stderr, flush=True)  # noqa: T201
+    print(make_redactor()(message), file=sys.stderr, flush=True)  # noqa: T201
 
 
 class Progress:

@@ -46,7 +46,7 @@ def _read_again(record: Record, form: str) -> Record:
     prediction = record.prediction
     if prediction is None or not prediction.raw:
         return record
-    truncated = prediction.status == "truncated"
+    truncated = prediction.finish_reason == "length"
     found = extract(prediction.raw, record.item.choices, form=form, truncated=truncated)
     read = prediction.model_copy(update={"choice": found.choice, "status": found.status, "rule": found.rule})
     return record.model_copy(update={"prediction": read})

@@ -158,8 +158,9 @@ def render_table(scores: Sequence[RetrievalScores]) -> str:
 
 
 def render_json(scores: Sequence[RetrievalScores]) -> str:
-    """Return a JSON array of one object a retriever, without the single queries."""
-    return json.dumps([row.model_dump(exclude={"per_query"}) for row in scores], ensure_ascii=False, indent=2)
+    """Return one JSON object with the scores of each retriever, without the single queries."""
+    rows = [row.model_dump(exclude={"per_query"}) for row in scores]
+    return json.dumps({"retrievers": rows}, ensure_ascii=False, indent=2)
 
 
 def _passage_id(document: "Document") -> str:

@@ -6,17 +6,17 @@ only then is the first file written. `read → build → manifest → ask → se
 
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, NamedTuple
+from threading import Event
+from typing import NamedTuple
 
 from data.errors import ConfigurationError, ProjectError
 from data.registry import benchmark, fingerprint, load_items
-from data.types import Item, Prediction, Record
+from data.types import Item, Record
+from eval.asking import ask_items
 from eval.journal import (
     Evaluation,
     Journal,
@@ -24,13 +24,13 @@ from eval.journal import (
     latest_records,
     read_manifest,
     records_path,
+    redacted,
     settle,
     write_manifest,
 )
 from eval.progress import Progress, log
 from eval.suite import Suite
-from eval.systems import Context, Predictor, System, build_system
-from eval.tracing import Transcript, run_config
+from eval.systems import Context, System, build_system
 
 # The packages whose versions can change an answer or a score.
 _VERSIONED = (
@@ -46,9 +46,6 @@ _VERSIONED = (
     "transformers",
     "tune-or-prompt",
 )
-
-
-BATCH_CHARACTERS = 10_000
 
 
 class PlannedEvaluation(NamedTuple):
@@ -174,15 +171,16 @@ def run(
             asked += len(pending)
             if pending:
                 allowed = None if max_errors is None else max_errors - errors
-                records = _answers(system, pending, run_dir, evaluation.benchmark, max_concurrency)
-                errors += _journal(path, records, system.name, len(pending), allowed)
+                stop = Event()
+                records = ask_items(system, pending, run_dir, evaluation.benchmark, max_concurrency, stop)
+                errors += _journal(path, records, system.name, len(pending), allowed, stop)
             settle(path, [item.id for item in items])
     return Outcome(run_dir, asked, errors)
 
 
 def _open_run(manifest: Manifest, run_dir: Path, *, resume: bool) -> None:
     if resume:
-        differing = read_manifest(run_dir).differences(manifest)
+        differing = read_manifest(run_dir).differences(redacted(manifest))
         if differing:
             raise ConfigurationError(
                 f"{run_dir} cannot be resumed: its {', '.join(differing)} differ from what is asked for now; "
@@ -200,8 +198,13 @@ def _open_run(manifest: Manifest, run_dir: Path, *, resume: bool) -> None:
         ) from None
 
 
-def _journal(path: Path, records: Iterator[Record], system: str, total: int, allowed_errors: int | None) -> int:
-    """Write records down as they come; return how many are errors."""
+def _journal(
+    path: Path, records: Iterator[Record], system: str, total: int, allowed_errors: int | None, stop: Event
+) -> int:
+    """Write records down as they come; return how many are errors.
+
+    Beyond `allowed_errors` it stops asking, but still writes down what was in flight: those answers are paid for.
+    """
     errors = 0
     with Journal(path) as journal, Progress(system, total) as progress:
         for record in records:
@@ -212,91 +215,10 @@ def _journal(path: Path, records: Iterator[Record], system: str, total: int, all
             if failed and errors == 1:
                 log(f"{system}: {record.item.id}: {record.error}")
             if allowed_errors is not None and errors > allowed_errors:
-                raise TooManyErrorsError(
-                    f"stopped: more items failed than --max-errors allows; the first error of {system} is above; "
-                    f"mend it and go on with --resume {path.parent.parent}"
-                )
+                stop.set()
+    if stop.is_set():
+        raise TooManyErrorsError(
+            f"stopped: more items failed than --max-errors allows; the first error of {system} is above; "
+            f"mend it and go on with --resume {path.parent.parent}"
+        )
     return errors
-
-
-def _answers(
-    system: System, items: Sequence[Item], run_dir: Path, benchmark_name: str, max_concurrency: int
-) -> Iterator[Record]:
-    predictor = system.open(run_dir / system.name)
-    names = {"run": run_dir.name, "system": system.name, "benchmark": benchmark_name}
-    if system.batch_size is None:
-        yield from _one_by_one(predictor, items, names, max_concurrency)
-    else:
-        for batch in cut_batches(items, system.batch_size):
-            yield from _together(predictor, batch, names)
-
-
-def cut_batches(items: Sequence[Item], size: int) -> Iterator[list[Item]]:
-    """Cut items into batches of at most `size`, and after a group once a batch holds `BATCH_CHARACTERS`.
-
-    So items that share a passage are asked together, while long ones are journaled and shown as they come.
-    """
-    batch: list[Item] = []
-    characters = 0
-    for item in items:
-        full = len(batch) >= size or (characters >= BATCH_CHARACTERS and item.group != batch[-1].group)
-        if batch and full:
-            yield batch
-            batch, characters = [], 0
-        batch.append(item)
-        characters += sum(map(len, item.inputs.values()))
-    if batch:
-        yield batch
-
-
-def _together(predictor: Predictor, items: Sequence[Item], names: dict[str, str]) -> Iterator[Record]:
-    """Ask a batch at once; an item's latency is its share of the batch's time."""
-    transcripts = [Transcript() for _ in items]
-    configs = [run_config(item, seen, **names) for item, seen in zip(items, transcripts, strict=True)]
-    started = time.perf_counter()
-    answers: list[Any] = predictor.batch([item.to_input() for item in items], configs, return_exceptions=True)
-    share = (time.perf_counter() - started) / len(items)
-    for answer in answers:
-        # LangChain hands an interruption back like any other error; it must end the run, not the item.
-        if isinstance(answer, BaseException) and not isinstance(answer, Exception):
-            raise answer
-    for item, answer, seen in zip(items, answers, transcripts, strict=True):
-        yield _record(item, answer, seen, system=names["system"], latency_s=share)
-
-
-def _one_by_one(
-    predictor: Predictor, items: Sequence[Item], names: dict[str, str], max_concurrency: int
-) -> Iterator[Record]:
-    """Ask items concurrently and yield each as it is answered; an interruption waits only for calls in flight."""
-
-    def ask(item: Item) -> Record:
-        seen = Transcript()
-        started = time.perf_counter()
-        answer: Prediction | Exception
-        try:
-            answer = predictor.invoke(item.to_input(), run_config(item, seen, **names))
-        except Exception as error:  # noqa: BLE001  # whatever a provider raises is this item's error, not the run's
-            answer = error
-        return _record(item, answer, seen, system=names["system"], latency_s=time.perf_counter() - started)
-
-    with ThreadPoolExecutor(max_concurrency) as pool:
-        futures = [pool.submit(ask, item) for item in items]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _record(item: Item, answer: Prediction | Exception, seen: Transcript, *, system: str, latency_s: float) -> Record:
-    prediction = None if isinstance(answer, Exception) else answer
-    error = f"{type(answer).__name__}: {answer}" if isinstance(answer, Exception) else None
-    return Record(
-        item=item,
-        system=system,
-        prediction=prediction,
-        error=error,
-        latency_s=latency_s,
-        messages=seen.messages,
-        passages=seen.passages,
-    )

@@ -25,6 +25,8 @@ from data.types import Frozen
 
 SUITE_DIR = Path(__file__).parent / "suites"
 PLAIN_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # a system's name is a folder's name
+# Files that stand beside the systems' folders in a run.
+RESERVED_NAMES = frozenset({"manifest.json", "summary.json", "report.md", "report.html"})
 KINDS = ("baseline", "chain", "checkpoint", "finetune")
 
 
@@ -61,9 +63,11 @@ class SystemSpec(Frozen):
         given = [kind for kind in KINDS if getattr(self, kind) is not None]
         if len(given) != 1:
             raise ValueError(f"system '{self.name}' needs exactly one of {', '.join(KINDS)}, not {len(given)}")
-        chain_only = [field for field in ("model", "prompt", "retriever", "embeddings") if getattr(self, field)]
-        if self.chain is None and chain_only:
-            raise ValueError(f"system '{self.name}': {chain_only[0]} goes with a chain, not with a {given[0]}")
+        elsewhere = self.model_fields_set - {"name", "note", *given}
+        if self.chain is None and (set_fields := sorted(f for f in elsewhere if getattr(self, f) is not None)):
+            raise ValueError(f"system '{self.name}': {set_fields[0]} goes with a chain, not with a {given[0]}")
+        if self.name.lower() in RESERVED_NAMES:
+            raise ValueError(f"system '{self.name}' would take the place of a file of the run; choose another name")
         return self
 
 
@@ -87,7 +91,7 @@ class Suite(Frozen):
 
     @model_validator(mode="after")
     def _system_names_are_unique(self) -> Self:
-        names = [system.name for evaluation in self.evaluations for system in evaluation.systems]
+        names = [system.name.lower() for evaluation in self.evaluations for system in evaluation.systems]
         twice = {name for name in names if names.count(name) > 1}
         if twice:
             raise ValueError(f"two systems are named '{sorted(twice)[0]}'; a name is a folder of the run")
@@ -115,12 +119,16 @@ def load_suite(name_or_path: str) -> Suite:
     try:
         text = path.read_text(encoding="utf-8")
         content = yaml.safe_load(text)
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"suite {path} is not UTF-8 text") from None
     except OSError as error:
         raise ConfigurationError(f"suite {path} cannot be read: {error.strerror}") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark else ""
         raise ConfigurationError(f"{path}{place}: not YAML: {getattr(error, 'problem', error)}") from None
+    except ValueError as error:  # what looks like a date and is none
+        raise ConfigurationError(f"{path}: not YAML: {error}; put it in quotes") from None
     try:
         return Suite.model_validate(content)
     except ValidationError as error:

@@ -4,6 +4,7 @@ Everything that can be wrong with an entry is found while it is built, before a 
 training of a `finetune` system waits until the run asks for it.
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 from pathlib import Path
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from langchain_core.runnables import Runnable
 
 from data.errors import ConfigurationError
-from data.registry import load_items
+from data.hub import one_line
+from data.registry import fingerprint, load_items
 from data.types import Benchmark, Item, Prediction
 from eval import baselines
 from eval.progress import log
@@ -100,7 +102,7 @@ def _baseline(spec: SystemSpec, context: Context) -> System:
     name = str(spec.baseline)
     train_items = context.train_items() if baselines.needs_training(name) else []
     predictor = baselines.build_baseline(name, train_items, seed=context.seed)
-    description = {"baseline": name, "train_items": len(train_items)}
+    description = {"baseline": name, **_learnt_from(train_items)}
     return System(spec.name, description, LOCAL_BATCH, lambda _: predictor)
 
 
@@ -124,7 +126,7 @@ def prepare_chain(spec: SystemSpec, context: Context) -> PreparedChain:
     from chains.registry import chain_entry
 
     entry = chain_entry(str(spec.chain))
-    _check_chain(spec, entry.benchmark, entry.needs, context.benchmark.name)
+    _check_chain(spec, entry.benchmark, entry.needs, context.benchmark.name, bool(entry.prompt))
     parts: dict[str, Any] = {}
     description: dict[str, Any] = {"chain": spec.chain, "answering": spec.answering}
     max_tokens = None
@@ -136,7 +138,12 @@ def prepare_chain(spec: SystemSpec, context: Context) -> PreparedChain:
     if "retriever" in entry.needs:
         parts["retriever"] = _retriever(spec, context)
         description["retriever"] = {"name": spec.retriever, "embeddings": spec.embeddings, "k": spec.k}
+        description["pool_fingerprint"] = fingerprint(context.items)
     return PreparedChain(spec, "model" in entry.needs, parts, description, max_tokens)
+
+
+def _learnt_from(train_items: Sequence[Item]) -> dict[str, Any]:
+    return {"train_items": len(train_items), "train_fingerprint": fingerprint(train_items)} if train_items else {}
 
 
 def _chain(spec: SystemSpec, context: Context) -> System:
@@ -160,21 +167,37 @@ def _chain(spec: SystemSpec, context: Context) -> System:
 
 
 def chain_predictor(spec: SystemSpec, parts: dict[str, Any]) -> Predictor:
-    """Call a chain's factory with the parts it needs."""
+    """Call a chain's factory with the parts it needs.
+
+    Raises:
+        ConfigurationError: The factory of the user's own chain fails.
+    """
     from chains.registry import CHAINS, chain_factory
 
-    options = {"answering": spec.answering} if spec.chain in CHAINS else {}
-    predictor: Predictor = chain_factory(str(spec.chain))(**parts, **options)
-    return predictor
+    factory: Callable[..., Predictor] = chain_factory(str(spec.chain))
+    if spec.chain in CHAINS:
+        return factory(**parts, answering=spec.answering)
+    try:
+        return factory(**parts)
+    except Exception as error:  # the user's own factory may raise anything
+        reason = f"{type(error).__name__}: {one_line(error)}"
+        raise ConfigurationError(f"chain '{spec.chain}' cannot be made: {reason}") from error
 
 
-def _check_chain(spec: SystemSpec, chain_benchmark: str, needs: Sequence[str], benchmark: str) -> None:
+def _check_chain(
+    spec: SystemSpec, chain_benchmark: str, needs: Sequence[str], benchmark: str, takes_prompt: bool
+) -> None:
+    from chains.registry import CHAINS
+
     if chain_benchmark and chain_benchmark != benchmark:
         raise ConfigurationError(f"chain '{spec.chain}' answers {chain_benchmark}, not {benchmark}")
     if "model" in needs and spec.model is None:
         raise ConfigurationError(f"chain '{spec.chain}' needs a model; add --model SPEC, such as --model smollm2")
     if "retriever" in needs and spec.retriever is None:
         raise ConfigurationError(f"chain '{spec.chain}' needs a retriever; add --retriever bm25, dense or hybrid")
+    if spec.chain not in CHAINS and (spec.answering != "auto" or (spec.prompt and not takes_prompt)):
+        given = "prompt" if spec.prompt else "answering"
+        raise ConfigurationError(f"chain '{spec.chain}' is your own and takes no {given}; leave --{given} out")
     if "retriever" not in needs and spec.retriever is not None:
         raise ConfigurationError(f"chain '{spec.chain}' takes no retriever; leave --retriever out")
 
@@ -198,7 +221,18 @@ def _checkpoint(spec: SystemSpec, context: Context) -> System:
     from finetune.classifier import load_classifier
 
     predictor = load_classifier(str(spec.checkpoint), labels=_labels(context))
-    return System(spec.name, {"checkpoint": spec.checkpoint}, LOCAL_BATCH, lambda _: predictor)
+    description = {"checkpoint": spec.checkpoint, "weights_sha256": _weights_sha256(str(spec.checkpoint))}
+    return System(spec.name, description, LOCAL_BATCH, lambda _: predictor)
+
+
+def _weights_sha256(checkpoint: str) -> str | None:
+    """Identify a checkpoint's folder by its weights; None for one from the hub, which its name and cache identify."""
+    weights = sorted(Path(checkpoint).glob("*.safetensors"))
+    digest = hashlib.sha256()
+    for path in weights:
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest() if weights else None
 
 
 def _finetune(spec: SystemSpec, context: Context) -> System:
@@ -206,7 +240,7 @@ def _finetune(spec: SystemSpec, context: Context) -> System:
 
     labels, train_items = _labels(context), context.train_items()
     settings = make_settings({"seed": context.seed, **(spec.finetune or {})})
-    description = {"finetune": settings.model_dump(mode="json"), "train_items": len(train_items)}
+    description = {"finetune": settings.model_dump(mode="json"), **_learnt_from(train_items)}
     return System(spec.name, description, LOCAL_BATCH, partial(_train_and_load, settings, train_items, labels))
 
 

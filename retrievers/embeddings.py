@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from data.attributes import load_attribute
 from data.errors import ConfigurationError, MissingResourceError, unknown_name
+from data.hub import one_line
 from data.packaged import PACKAGED, cache_dir, weights_path
 from retrievers.store import EmbeddingStore, store_path, text_key
 
@@ -204,13 +205,17 @@ def _openai(name: str) -> EmbeddingModel:
     if not os.environ.get("OPENAI_API_KEY"):
         raise MissingResourceError(f"embeddings 'openai:{name}' need a key; set OPENAI_API_KEY, or use 'e5-small'")
     from langchain_openai import OpenAIEmbeddings
+    from openai import OpenAIError
 
-    # Counting tokens needs OpenAI's vocabulary, which is fetched from the net and fits no other server's model.
     server = os.environ.get("OPENAI_BASE_URL") or os.environ.get("OPENAI_API_BASE") or ""
-    model = OpenAIEmbeddings(model=name, check_embedding_ctx_length=not server)
+    # Counting tokens needs OpenAI's vocabulary, which is fetched from the net; our chunks are far below the limit.
+    model = OpenAIEmbeddings(model=name, check_embedding_ctx_length=False)
 
     def embed(texts: list[str], kind: Kind) -> Vectors:
-        return np.asarray(model.embed_documents(texts), dtype=np.float32)
+        try:
+            return np.asarray(model.embed_documents(texts), dtype=np.float32)
+        except OpenAIError as error:
+            raise MissingResourceError(f"embeddings 'openai:{name}' did not answer: {one_line(error)}") from error
 
     return EmbeddingModel(f"openai:{name}@{server}", embed)
 

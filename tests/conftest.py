@@ -27,17 +27,20 @@ def closed_world(monkeypatch: pytest.MonkeyPatch) -> None:
     """Turn tracing off, forget the user's keys and refuse every connection that leaves this machine."""
     for name in ("LANGSMITH_TRACING", "LANGCHAIN_TRACING_V2"):
         monkeypatch.setenv(name, "false")
-    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "LANGSMITH_API_KEY"):
-        monkeypatch.delenv(name, raising=False)
-    connect = socket.socket.connect
+    for name in [name for name in os.environ if name.endswith(("_API_KEY", "_BASE_URL", "_TOKEN"))]:
+        monkeypatch.delenv(name)
 
-    def connect_to_loopback(self: socket.socket, address: Any) -> None:
-        host = address[0] if isinstance(address, tuple) else "localhost"
-        if host not in ("127.0.0.1", "::1", "localhost"):
-            raise ConnectionRefusedError(f"tests may only reach loopback, not {host}")
-        connect(self, address)
+    def to_loopback(call: Any) -> Any:
+        def guarded(self: socket.socket, address: Any) -> Any:
+            host = address[0] if isinstance(address, tuple) else "localhost"
+            if host not in ("127.0.0.1", "::1", "localhost"):
+                raise ConnectionRefusedError(f"tests may only reach loopback, not {host}")
+            return call(self, address)
 
-    monkeypatch.setattr(socket.socket, "connect", connect_to_loopback)
+        return guarded
+
+    for name in ("connect", "connect_ex"):
+        monkeypatch.setattr(socket.socket, name, to_loopback(getattr(socket.socket, name)))
 
 
 @pytest.fixture

@@ -150,6 +150,26 @@ def test_a_cut_off_reply_and_its_tokens_are_recorded() -> None:
     assert prediction.usage == {"input_tokens": 10, "output_tokens": 5, "cached_tokens": 4}
 
 
+@pytest.mark.parametrize(
+    ("metadata", "extra", "status"),
+    [
+        ({"finish_reason": "length"}, {}, "truncated"),
+        ({"stop_reason": "max_tokens"}, {}, "truncated"),
+        ({"done_reason": "length"}, {}, "truncated"),
+        ({"finish_reason": "MAX_TOKENS"}, {}, "truncated"),
+        ({"status": "incomplete"}, {}, "truncated"),
+        ({"finish_reason": "stop"}, {}, "none"),
+        ({"finish_reason": "content_filter"}, {}, "refusal"),
+        ({"finish_reason": "stop"}, {"refusal": "I will not."}, "refusal"),
+    ],
+)
+def test_every_provider_s_word_for_why_it_stopped_is_read(
+    metadata: dict[str, str], extra: dict[str, str], status: str
+) -> None:
+    reply = AIMessage("지문을 보면 1번: 적절", response_metadata=metadata, additional_kwargs=extra)
+    assert kice_prompt(ScriptedChatModel(reply=lambda messages: reply)).invoke(KICE_ITEM.to_input()).status == status
+
+
 def test_a_trace_holds_the_whole_chain() -> None:
     chain = kice_rag(ScriptedChatModel(reply=lambda messages: "3번"), TwoDocuments())
     with collect_runs() as traced:

@@ -141,7 +141,7 @@ def test_a_dry_run_writes_nothing_and_needs_no_key(tmp_path: Path, capsys: pytes
 
 def test_an_unknown_price_is_said_in_a_dry_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(kice(tmp_path, "--dry-run", "--json", model="smollm2")) == 0
-    assert printed(capsys)[0]["usd"] is None
+    assert printed(capsys)["estimates"][0]["usd"] is None
 
 
 def test_rescore_reads_old_replies_with_new_rules(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -152,12 +152,12 @@ def test_rescore_reads_old_replies_with_new_rules(tmp_path: Path, capsys: pytest
     path.write_text(path.read_text(encoding="utf-8").replace("정답: 3번", "정답: 5번"), encoding="utf-8")
     capsys.readouterr()
     assert main(["rescore", str(out), "--json"]) == 0
-    changes = printed(capsys)
+    changes = printed(capsys)["changes"]
     assert len(changes) == 10
     assert {(change["before"], change["after"]) for change in changes} == {(2, 4)}
     assert {r.prediction.choice for r in read_records(path) if r.prediction} == {4}
     assert main(["rescore", str(out), "--json"]) == 0
-    assert printed(capsys) == []
+    assert printed(capsys) == {"changes": []}
 
 
 def test_compare_report_and_show_read_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

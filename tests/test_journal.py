@@ -16,6 +16,7 @@ from eval.journal import (
     latest_records,
     read_manifest,
     read_records,
+    redacted,
     settle,
     write_manifest,
 )
@@ -82,6 +83,14 @@ def test_damage_before_the_end_is_an_error_with_its_line(tmp_path: Path) -> None
         list(read_records(path))
 
 
+def test_a_line_that_is_no_record_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    write(path, record(1))
+    path.write_text(path.read_text() + "{}\n")
+    with pytest.raises(ConfigurationError, match="line 2: not a record"):
+        list(read_records(path))
+
+
 def test_the_later_record_of_an_item_counts(tmp_path: Path) -> None:
     path = tmp_path / "records.jsonl"
     write(path, record(1, error="TimeoutError: slow"), record(2), record(1, choice=1))
@@ -95,13 +104,28 @@ def test_keys_never_reach_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test-123")
     monkeypatch.setenv("MY_SERVICE_TOKEN", "opensesame99")
     path = tmp_path / "s" / "records.jsonl"
-    said = "Incorrect API key provided: sk-test-123, opensesame99, sk-proj-abcdef123456, http://me:pw@host/v1"
+    monkeypatch.setenv("ODD_SECRET", 'pa"ss\\word한글')
+    said = 'Wrong key: sk-test-123, opensesame99, sk-proj-abcdef1234567890, http://me:pw@host/v1, pa"ss\\word한글'
     write(path, record(1, error=said))
     write_manifest(tmp_path, manifest(suite={"model": "endpoint:x@http://me:pw@host/v1", "key": "sk-test-123"}))
     written = path.read_text() + (tmp_path / "manifest.json").read_text()
-    for secret in ("sk-test-123", "opensesame99", "sk-proj", "me:pw"):
+    for secret in ("sk-test-123", "opensesame99", "sk-proj", "me:pw", "word한글"):
         assert secret not in written
     json.loads((tmp_path / "manifest.json").read_text())
+
+
+def test_ordinary_words_are_not_taken_for_keys(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    said = "hf-internal-testing/tiny, sk-learning is a pk-related word, a risk-averse sk-something-long-in-words"
+    write(path, record(1, raw=said))
+    assert said in path.read_text()
+
+
+def test_a_run_is_resumed_although_a_secret_is_in_its_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_TOKEN", "kice_sample")
+    ours = manifest(suite={"data": "kice_sample.json"})
+    write_manifest(tmp_path, ours)
+    assert read_manifest(tmp_path).differences(redacted(ours)) == []
 
 
 def test_a_manifest_is_read_back_and_compared(tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ from langchain_core.runnables import RunnableLambda
 
 from data.registry import fingerprint
 from data.types import Item, Prediction
+from eval.asking import BATCH_CHARACTERS, cut_batches
 from eval.journal import Evaluation, Manifest, read_records, records_path
-from eval.runner import BATCH_CHARACTERS, Plan, PlannedEvaluation, cut_batches, run
+from eval.runner import Plan, PlannedEvaluation, TooManyErrorsError, run
 from eval.systems import System
 
 
@@ -69,6 +70,35 @@ def test_an_item_s_error_is_its_own(tmp_path: Path, batch_size: int | None) -> N
     records = {record.item.id: record for record in read_records(records_path(tmp_path / "run", "s"))}
     assert records["i1"].error == "TimeoutError: too slow"
     assert sum(record.prediction is not None for record in records.values()) == 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("3", "returned a str"),
+        (Prediction(choice=2, status="ok"), "choice 2 is none of the item's 2"),
+        (Prediction(choice=0, status="ok", probs=(1.0,)), "1 probabilities for 2 choices"),
+    ],
+)
+def test_an_unusable_answer_is_the_item_s_error(tmp_path: Path, answer: Any, said: str) -> None:
+    outcome = run(planned([item(0)], lambda entry: answer, None), tmp_path / "run")
+    assert outcome.errors == 1
+    (record,) = read_records(records_path(tmp_path / "run", "s"))
+    assert said in (record.error or "")
+
+
+def test_what_is_in_flight_when_a_run_is_stopped_is_kept(tmp_path: Path) -> None:
+    calls: list[str] = []
+
+    def answer(entry: dict[str, Any]) -> Prediction:
+        calls.append(entry["id"])
+        raise ConnectionError("down")
+
+    with pytest.raises(TooManyErrorsError):
+        run(planned([item(i) for i in range(50)], answer, None), tmp_path / "run", max_concurrency=4, max_errors=0)
+    kept = [record.item.id for record in read_records(records_path(tmp_path / "run", "s"))]
+    assert sorted(kept) == sorted(calls)
+    assert len(calls) <= 12
 
 
 def test_batches_keep_a_group_together_where_items_are_long() -> None:

@@ -36,6 +36,10 @@ def test_every_suite_that_ships_is_sound(name: str) -> None:
         ("name: rag", "name: ../rag", "line 6: .*name"),
         ("name: rag", "name: third", "two systems are named 'third'"),
         ("model: smollm2", "k: 0", "line 8: .*k"),
+        ("name: third", "name: report.md", "line 5: .*take the place"),
+        ("name: third", "name: RAG", "two systems are named 'rag'"),
+        ("baseline: always-3}", "baseline: always-3, temperature: 0.5}", "line 5: .*temperature goes with a chain"),
+        ("name: mine", "name: 2020-13-45", "not YAML"),
     ],
 )
 def test_a_faulty_suite_says_the_line(tmp_path: Path, old: str, new: str, message: str) -> None:
@@ -57,6 +61,13 @@ def test_a_suite_of_ones_own(tmp_path: Path) -> None:
 def test_an_unknown_suite_is_said(name: str) -> None:
     with pytest.raises(ConfigurationError, match=r"unknown suite|cannot be read"):
         load_suite(name)
+
+
+def test_a_file_that_is_not_utf_8_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "suite.yaml"
+    path.write_bytes(b"name: caf\xe9\n")
+    with pytest.raises(ConfigurationError, match="not UTF-8"):
+        load_suite(str(path))
 
 
 def test_an_empty_file_is_said(tmp_path: Path) -> None:

@@ -77,6 +77,8 @@ def test_the_hash_follows_the_text(tmp_path: Path) -> None:
             r"unknown variable \{answer\}; allowed: choices, hypothesis, premise",
         ),
         (VALID.replace("{hypothesis}", "{"), "user: .*double a brace"),
+        (VALID.replace("{hypothesis}", "{hypothesis:>%%}"), "no plain variable"),
+        (VALID.replace("{hypothesis}", "{premise.__class__}"), "no plain variable"),
         (VALID.replace("form: choice", "form: word"), "answer.form"),
         (VALID.replace("id: mine", "id: [mine"), "line [0-9]+: not YAML"),
         (VALID.replace("source: me", ""), "source: Field required"),

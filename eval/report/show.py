@@ -2,6 +2,7 @@
 
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from data.errors import ProjectError, unknown_name
 from data.types import Item, Record
@@ -18,6 +19,21 @@ def show_item(run_dir: Path, item_id: str) -> str:
         MissingResourceError: The folder is no run.
         ConfigurationError: The run has no such item; near ids are named.
     """
+    found = _records_of(run_dir, item_id)
+    item = next(iter(found.values())).item
+    return plain("\n".join([_item(item), *(_answer(record) for record in found.values())]))
+
+
+def show_item_json(run_dir: Path, item_id: str) -> dict[str, Any]:
+    """Return the same as `show_item` for programs: the item, and each system's record without it."""
+    found = _records_of(run_dir, item_id)
+    item = next(iter(found.values())).item
+    records = {system: record.model_dump(mode="json", exclude={"item"}) for system, record in found.items()}
+    return {"item": item.model_dump(mode="json"), "records": records}
+
+
+def _records_of(run_dir: Path, item_id: str) -> dict[str, Record]:
+    """Return each system's record of one item; at least one."""
     manifest = read_manifest(run_dir)
     found: dict[str, Record] = {}
     ids: set[str] = set()
@@ -29,8 +45,7 @@ def show_item(run_dir: Path, item_id: str) -> str:
                 found[system] = record  # an item that was asked again: the later record counts
     if not found:
         raise _unknown_item(item_id, ids, run_dir=run_dir)
-    item = next(iter(found.values())).item
-    return plain("\n".join([_item(item), *(_answer(record) for record in found.values())]))
+    return found
 
 
 def _systems(manifest: Manifest) -> list[str]:

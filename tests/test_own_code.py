@@ -1,0 +1,84 @@
+"""Code of the user's own, named as `module:attr`: it runs where it is sound, and a fault in it is one line."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from eval.cli import main
+from eval.journal import read_manifest
+
+SOUND = """
+from langchain_core.runnables import RunnableLambda
+from data.types import Benchmark, Item, Prediction
+
+BENCHMARK = Benchmark(
+    name="mine", title="mine", language="en", labels=("yes", "no"), splits=("test",), default_split="test",
+    sample_split="test", source="me", licence="MIT", citation="me",
+)
+
+def load(split, path):
+    return [Item(id=f"mine/{i}", inputs={"text": str(i)}, choices=("yes", "no"), target=i % 2, group=str(i))
+            for i in range(6)]
+
+def first():
+    return RunnableLambda(lambda entry: Prediction(choice=0, status="ok"))
+
+def asks(model):
+    return RunnableLambda(lambda entry: Prediction(choice=0, status="ok"))
+
+def raises():
+    raise RuntimeError("not today")
+
+number = 3
+"""
+
+
+@pytest.fixture
+def own_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return lambda name, text: (tmp_path / f"{name}.py").write_text(text) and None
+
+
+def test_a_benchmark_and_a_chain_of_ones_own(own_module: Callable[[str, str], None], tmp_path: Path) -> None:
+    own_module("own_sound", SOUND)
+    out = tmp_path / "out"
+    assert main(["run", "own_sound", "--chain", "own_sound:first", "--out", str(out)]) == 0
+    assert read_manifest(out).evaluations[0].n_items == 6
+    assert main(["run", "own_sound:BENCHMARK", "--chain", "own_sound:first", "--dry-run"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "chain", "said"),
+    [
+        ("own_syntax", "def (", "own_syntax:first", "SyntaxError"),
+        ("own_zero", "1 / 0", "own_zero:first", "ZeroDivisionError"),
+        ("own_attr", SOUND, "own_attr:nosuch", "has no 'nosuch'"),
+        ("own_number", SOUND, "own_number:number", "is no factory"),
+        ("own_raises", SOUND, "own_raises:raises", "RuntimeError: not today"),
+        ("own_none", SOUND, ":first", "cannot be loaded"),
+        ("own_needs", SOUND, "own_needs:asks", "needs a model"),
+    ],
+)
+def test_a_fault_in_it_is_one_line(
+    name: str,
+    text: str,
+    chain: str,
+    said: str,
+    own_module: Callable[[str, str], None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    own_module(name, text)
+    assert main(["run", "kice", "--split", "sample", "--chain", chain]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert said in line
+
+
+def test_an_option_that_it_does_not_take_is_refused(
+    own_module: Callable[[str, str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    own_module("own_options", SOUND)
+    options = ["--chain", "own_options:first", "--prompt", "kice/minimal"]
+    assert main(["run", "kice", "--split", "sample", *options]) == 2
+    assert "takes no prompt" in capsys.readouterr().err
