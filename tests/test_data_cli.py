@@ -137,7 +137,7 @@ def test_a_benchmark_of_ones_own_is_a_module(tmp_path: Path, monkeypatch: pytest
     ids.write_text("", encoding="utf-8")
     with pytest.raises(ConfigurationError, match="holds no items"):
         load_items("my_benchmark", path=ids)
-    with pytest.raises(ConfigurationError, match=r"broken_benchmark cannot be imported: .*nothing_of_that_name"):
+    with pytest.raises(ConfigurationError, match=r"broken_benchmark. cannot be loaded: .*nothing_of_that_name"):
         benchmark("broken_benchmark")
 
 
