@@ -90,6 +90,8 @@ def _add_retrieval(retrieval: argparse.ArgumentParser) -> None:
     retrieval.add_argument("name", metavar="NAME", help="korquad, kice or jsonl")
     retrieval.add_argument("--retriever", required=True, metavar="R")
     retrieval.add_argument("--embeddings", metavar="E")
+    chunked = "search chunks of passages, or whole ones (default: chunks for kice)"
+    retrieval.add_argument("--chunk", action=argparse.BooleanOptionalAction, help=chunked)
     retrieval.add_argument("-k", type=int, default=10, metavar="K")
     retrieval.add_argument("--data", type=Path, metavar="PATH", help="the file or folder of the set")
 

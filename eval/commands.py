@@ -212,15 +212,20 @@ def show(options: argparse.Namespace) -> int:
 
 def retrieval(options: argparse.Namespace) -> int:
     """Measure a retriever on queries whose relevant passages are known."""
+    from chains.providers import read_env_file
     from data.registry import retrieval_set
     from eval.retrieval import evaluate_retriever, render_json, render_table
     from retrievers.registry import build_retriever
 
+    read_env_file()
     questions = retrieval_set(options.name, options.data)
+    # Exam passages are searched as chains search them, in chunks; a set made of paragraphs as it is.
+    chunk = options.name == "kice" if options.chunk is None else options.chunk
     retriever = build_retriever(
-        options.retriever, questions.passages, k=options.k, chunk=False, embeddings=options.embeddings
+        options.retriever, questions.passages, k=options.k, chunk=chunk, embeddings=options.embeddings
     )
-    scores = [evaluate_retriever(retriever, questions, k=options.k)]
+    name = f"{options.retriever}, {'chunks' if chunk else 'whole passages'}"
+    scores = [evaluate_retriever(retriever, questions, k=options.k, name=name)]
     emit(render_json(scores) if options.json else render_table(scores))
     return 0
 

@@ -93,7 +93,7 @@ def macro_f1_interval(
         seed: Decides the draws.
 
     Returns:
-        The interval; None where all items are one cluster.
+        The interval; None where all items are one cluster, or every set of clusters gives the same figure.
     """
     labels = np.arange(n_classes)
     is_target = targets[:, None] == labels  # (n, n_classes)
@@ -103,6 +103,8 @@ def macro_f1_interval(
     drawn = _resampled_sums(counts, clusters, resamples=resamples, seed=seed)
     hits, support, predicted = np.split(drawn, 3, axis=1)  # each (resamples, n_classes)
     f1 = 2 * hits / np.maximum(support + predicted, 1)
+    if np.ptp(f1.mean(axis=1)) < 1e-9:
+        return None  # no spread to expand: an interval of no width would claim certainty
     return _expanded_percentile(f1.mean(axis=1), n_clusters)
 
 

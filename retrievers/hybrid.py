@@ -43,7 +43,10 @@ class HybridRetriever(PassageRetriever):
             raise ValueError(f"{self.weights} must be one weight for each of {len(self.parts)} parts, with 'convex'")
 
     def search(self, queries: Sequence[str], k: int) -> list[list[Document]]:
-        """Ask every part for more than `k` candidates and return the best of their fused ranking."""
+        """Ask every part for more than `k` candidates and return the best of their fused ranking.
+
+        The depth grows with `k`, and scaled scores depend on the depth: a larger `k` may reorder the first few.
+        """
         depth = max(_MIN_CANDIDATES, _CANDIDATES_PER_K * k)
         found = [part.search(queries, depth) for part in self.parts]
         return [self._fuse(of_query, k) for of_query in zip(*found, strict=True)]

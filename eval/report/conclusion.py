@@ -108,7 +108,7 @@ def _reach(evaluation: EvaluationSummary) -> list[str]:
     if len(evaluation.systems) < 2:
         return []
     assumed, items = 100 * evaluation.assumed_discordance, items_counted(evaluation.n_items)
-    basis = f"(80% power at the 5% level, if two systems disagree on {assumed:.0f}% of the items)"
+    basis = f"(80% power at the 5% level, if two systems disagree on {assumed:.0f}% of the items, taken as independent)"
     if evaluation.detectable_difference is None:
         return [
             f"With {items}, even a true difference of {assumed:.0f} percentage points would be missed more than one "

@@ -122,7 +122,7 @@ def distribution_table(evaluation: EvaluationSummary) -> Table:
     fullest = max((scores for _, scores in scored), key=lambda scores: sum(scores.target_counts))
     key = ("the key", *(f"{count:,}" for count in fullest.target_counts), NOTHING)
     rows = tuple((name, *(f"{count:,}" for count in scores.prediction_counts)) for name, scores in scored)
-    note = "A system that favours a position shows here."
+    note = f"A system that favours a {'label' if evaluation.labelled else 'position'} shows here."
     return Table(
         "distribution",
         "Predictions beside the key",
@@ -161,7 +161,9 @@ def tags_table(evaluation: EvaluationSummary) -> Table:
         found = [scores.by_tag.get(tag) for _, scores in scored]
         cells = (NOTHING if one is None else f"{one.correct:,}/{one.n:,} ({100 * one.accuracy:.0f}%)" for one in found)
         rows.append((tag, *cells))
-    return Table("tags", "Right answers by section", ("Items", *(name for name, _ in scored)), tuple(rows))
+    title = "Right answers by genre" if evaluation.labelled else "Right answers by section and kind of question"
+    note = "negative: questions that ask which choice does not hold." if "negative" in tags else ""
+    return Table("tags", title, ("Items", *(name for name, _ in scored)), tuple(rows), note=note)
 
 
 def answers_table(evaluation: EvaluationSummary) -> Table:
