@@ -8,9 +8,10 @@ import re
 
 Cues = tuple[tuple[str, str], ...]
 
-_SIGN = r"(?::|=>?|→|->|⇒|\|)"
+_SIGN = r"(?::|=>?|->|[→⇒⇨➔➜➡▶►▷☞👉]\ufe0f?|\|)"
 _DASH = r"[-–—](?= )"
 _CLOSE = r" ?[\])>」』\"']?"
+_PEOPLE_KO = r"(?:학생|수험생|응시자|사람|친구|이들|분들)"
 _NOT_IN_WORD = r"(?<![가-힣])"
 
 FINAL: Cues = (
@@ -41,15 +42,18 @@ LABEL: Cues = (
         rf"{_CLOSE} ?(?:{_SIGN}|{_DASH})",
     ),
     ("label", rf"(?:^|\n|[.!] )[^\w\n]{{0,4}}(?:정답|답)(?: ?번호)?{_CLOSE}(?=[ \n⟦\d])"),
-    ("label", rf"(?i:\bans(?:wer)?(?: (?:choice|option|number))?){_CLOSE} ?(?:{_SIGN}|{_DASH}|\. )"),
+    ("label", rf"(?i:\bans(?:wer)?(?: (?:choice|option|number))?){_CLOSE} ?(?:{_SIGN}|{_DASH})"),
+    ("label", r"(?i:(?:^|\n)(?:correct |the )?ans(?:wer)?\. )"),
     (
         "label",
         r"(?i:(?:^|\n|\b(?:my|best|correct|right|chosen|selected) )(?:choice|option|selection))"
         rf"{_CLOSE} ?{_SIGN}",
     ),
-    ("label", r"(?i:(?:^|\n)(?:correct |the )?answer)(?=[ \n] ?(?:⟦|[\[(]?[A-H1-9]\b))"),
+    ("label", r"(?i:(?:^|\n|[:.?] )(?:correct |the )?answer)(?=[ \n] ?(?:⟦|[\[(]?[A-H1-9]\b))"),
     ("label", r"(?i:(?:^|\n)(?:출력|결과|응답|output|response|result|prediction)) ?:"),
     ("label", r"答案(?:应该)?(?:是|为|:)|(?:^|\n)(?:A|답)[:.](?= ?⟦)"),
+    # "A: 4" tags an answer, unless "B: 2" follows.
+    ("label", r"(?:^|\n)A[:.](?= ?\d{1,2}[.)]?(?:$|\n|,| -| because| since))(?![^\n]{0,80}\n ?B ?[:.)])"),
 )
 
 # "적절하지 않은 것은 ③이다": the question's own words, answered.
@@ -67,7 +71,7 @@ _ADVERB = (
 CONCLUSION: Cues = (
     (
         "answer-is",
-        rf"{_NOT_IN_WORD}(?:정답|답안|답변|답)(?: ?번호)?[은는이](?= ?[^ ])"
+        rf"{_NOT_IN_WORD}(?:정답|답안|답변|답|추측|추정|(?:내|제|나의|저의) 선택)(?: ?번호)?[은는이](?= ?[^ ])"
         r"(?: (?:바로|여전히|역시|결국|다음과 같습니다[.:]))?",
     ),
     ("answer-is", rf"{_NOT_IN_WORD}(?:정답|답)(?:은|는)? (?:다음|아래)과? 같(?:습니다|다)[.:]"),
@@ -80,18 +84,19 @@ CONCLUSION: Cues = (
         rf"(?i:\bthe {_DEGREE}{_RIGHT_EN}(?: \w+)? (?:option|choice|statement|one|response|selection) "
         rf"{_IS}{_ADVERB})",
     ),
-    ("answer-is", rf"(?i:\bmy (?:choice|pick|selection) {_IS}{_ADVERB})"),
+    ("answer-is", rf"(?i:\bmy (?:best )?(?:choice|pick|selection|guess|vote) {_IS}{_ADVERB})"),
     ("answer-is", r"(?i:\bboth )(?=\S+ and \S+ are (?:the )?(?i:correct|right|valid|answers))"),
     (
         "answer-is",
         r"(?i:(?:^|\n|[.,!] |\bthink |\bbelieve )(?:it(?:['’]s| is)|(?:so )?it (?:must|has to|should|would) be) )",
     ),
     ("answer-is", r"(?i:\b(?:therefore|thus|hence|so)[,:]? )(?=[\[(]?[A-H1-9][\])]?[.!]?(?:$|\n))"),
-    ("answer-is", r"(?:^|\n)(?=(?:[Nn]ot |⟦\d+⟧이? ?(?:아니라|아닌|아니고)))"),
+    ("answer-is", r"(?:^|\n)(?=(?:[Nn]ot |⟦\d+⟧(?:이? ?(?:아니라|아닌|아니고)| ?같지만| ?같으나)))"),
     (
         "chosen",
-        r"(?i:\b(?:I|we)(?:['’](?:ll|d|m)| will| would| must| should)?(?: (?!not\b)\w+){0,2}? "
-        r"(?:choose|pick|select|go with|going with|opt for|chose|selected|vote for|say)(?: the)?)"
+        r"(?i:\b(?:I|we|let['’]s)(?:['’](?:ll|d|m)| will| would| must| should)?(?: (?!not\b)\w+){0,2}? "
+        r"(?:choose|pick|select|go with|going with|opt for|chose|selected|vote for|say|guess|answer(?: with)?)"
+        r"(?: the)?)"
         r"(?! between| from| among)",
     ),
     ("chosen", r"(?:^|\n)(?i:choose|select|pick) (?=\S+[.!]?(?:$|\n)|⟦\d+⟧[.!]?(?:$|\n))"),
@@ -124,6 +129,7 @@ BUT = re.compile(
 _AFTER = r"[)\]\"'’”]{0,2}"
 _ASIDE = rf"{_AFTER}(?: ?\([^()\n]{{0,60}}\))?"
 _BUT_KO = r"(?:지만|으나|는데)"
+_ONLY_IF = r",? (?:only )?(?:if|unless|had|were)\b(?! (?:we|you|I|one)\b)"
 _UNLIKELY = r"일 (?:가능성이|확률이) (?:낮|없|적)"
 # A choice that is named and taken back: denied, asked about, supposed, or held only at first.
 WITHDRAWN = re.compile(
@@ -133,9 +139,49 @@ WITHDRAWN = re.compile(
     rf"|{_AFTER}(?:인지|일지|일까|일 수도|인가|라면|이라면|이라고 하면|일 경우| ?같지만| ?같으나|처럼 보이"
     rf"|인 것처럼|도 ?(?=⟦\d+⟧도)|이었(?:{_BUT_KO}|습니다만)|였{_BUT_KO}"
     r"|(?:이라고|라고) (?:생각|판단|답|착각)[가-힣]{0,4}(?:지만|으나|는데|수)"
+    r"|이? ?(?:되려면|려면|되기 위해|(?:되었|됐|었)을)|였을"
+    rf"|(?:이라고|라고) (?:주장|착각|오해|[가-힣]{{2,4}} {_PEOPLE_KO})"
     rf"|[을를] (?:선택|골)[가-힣]{{0,3}}{_BUT_KO}|{_UNLIKELY})"
-    r"| (?:is|was)(?:n['’]t| not)\b| was (?:wrong|incorrect)"
+    rf"| (?:is|was)(?:n['’]t| not)\b| was (?:wrong|incorrect)|{_ONLY_IF}"
 )
+# An answer that the text tells of and does not give: someone else's, a wrong one, another question's, a supposed one.
+# Matched against the sentence up to the cue or the reference.
+_OTHERS_EN = r"(?:some|many|most|several|few|others|students?|readers?|people|candidates|one|you|someone|they)"
+_THINK_EN = r"(?:think|say|said|believe|assume|claim|argue|conclude|suppose|thought|feel)s?"
+_OWN_ADJECTIVE = r"(?: (?!the\b|my\b|this\b|our\b)[\w'’-]+){0,2}"
+NOT_GIVEN = re.compile(
+    r"(?i:\b(?:wrong|incorrect|commonly|common|frequent|popular|tempting|usual|typical|students?['’]s?|previous|earlier"
+    rf"|initial|alternative|plausible|year['’]s|another|other){_OWN_ADJECTIVE} $"
+    rf"|\b{_OTHERS_EN}\b[^,]{{0,40}}\b{_THINK_EN}\b[^,]{{0,20}}$"
+    rf"|\b(?:mistake|wrong|tempting|easy|tempted)\b[^,]{{0,20}} to {_THINK_EN}\b[^,]{{0,20}}$"
+    r"|\b(?:previous|earlier|last|other|next|another) (?:question|exam|test|year|problem|item)['’ ]"
+    r"|\((?:참고|이전|지난|작년|note|cf)[^()]{0,60}$)"
+)
+PEOPLE_SUBJECT_KO = re.compile(rf"{_PEOPLE_KO}들?(?:이|가|은|는|도) (?:[가-힣]+ ){{0,2}}$")  # before "3번" or "정답"
+NOT_GIVEN_KO = re.compile(  # before "정답" or "답"
+    rf"(?:흔한|흔히|자주|많이|잘못|틀린|{_PEOPLE_KO}|이전|지난|작년|매력적|헷갈|다른 (?:문제|문항|시험|회차))"
+    r"(?: ?[가-힣]+){0,2}?(?:(?<=[는은른한던의린인된친쓴년해])|(?<=시험)|(?<=문제)) $"
+    r"|(?<!고른)(?<!한)(?<!본)다면,? $"
+)
+IF_EN = re.compile(
+    r"(?i)(?:^|[, ])(?:if|unless|suppose|had|were)\b"
+    r"(?! (?:we|you|I|one) (?:look|read|consider|compare|go|check|examine|follow|focus|take)\b)"
+)
+SUPPOSED_EN = re.compile(r"(?i)\b(?:would|could|might)\b")
+# What lets a later statement replace an earlier one: the text turns back on itself, or draws its conclusion.
+REVISED = re.compile(
+    r"(?:[.…!?,\n] ?)아니(?:다|요|야)?[,.! ]|잠깐|다시 (?:보|생각|검토|읽|확인|판단|계산|살펴)"
+    r"|재검토|정정|수정하|실수(?:했|였)|잘못 (?:보|봤|읽|판단|생각)"
+    r"|(?i:\bwait\b|\bactually\b|\bon (?:second|further|closer|re)|\bre-?(?:read|consider|check|examin|think)"
+    r"|\bcorrection\b|\bscratch that|\bmistaken?\b|\bsorry\b|\bapologi[sz]e|\bhmm\b)"
+)
+CONCLUDES = re.compile(
+    r"따라서|그러므로|결론적으로|결국|그래서|하지만|그러나|그런데"
+    r"|(?i:\b(?:so|therefore|thus|hence|in conclusion|however|but)\b)"
+)
+HEDGED = re.compile(r"(?i)보인다|보입니다|것 같|가능성|아마|\b(?:probably|might|could|perhaps|seems?|maybe)\b")
+OPENS_SENTENCE = re.compile(r"[^\w⟦]*(?i:(?:the|my|our|most|best|correct|right|올바른|최종|가장|적절한|진짜) ?)*")
+
 # After words between the cue and the choice, only an ending that asserts the choice commits to it.
 COMMITTED = re.compile(
     rf"{_AFTER}(?:입니다|이다|이에요|예요|이며|이고|임\b|이라|으로 |일 것|인 것|이 (?:정답|답|맞|적절|된|됩)"
@@ -144,13 +190,15 @@ COMMITTED = re.compile(
 ALSO = re.compile(r"도 (?:정답|답)")
 
 _NO_DENIAL = (
-    rf"(?![가-힣]{{0,3}} ?(?:아니|아닌|아닙|아님|될 수|없)|[가-힣]{{0,4}}(?:라면|인지|일까|지만|처럼)"
-    rf"|(?:이?라고|으로) (?:할|볼|보[이일]|보기|생각|고르기)|인 것 같지만|{_UNLIKELY})"
+    rf"(?![가-힣]{{0,3}} ?(?:아니|아닌|아닙|아님|될 수|없)|[가-힣]{{0,4}}(?:라면|려면|인지|일까|지만|처럼)"
+    r"|이 ?되(?:려|기 위)"
+    rf"|(?:이?라고|으로) (?:할|볼|보[이일]|보기|생각|착각|오해|주장|고르기)|인 것 같지만|{_UNLIKELY})"
 )
 _VERY = r"(?:가장 |제일 |더 |바로 |유일한 |유일하게 |올바른 |옳은 |적절한 |적절하지 않은 |알맞은 |맞는 |최종 )*"
 _CHOOSE_KO = r"(?:선택|고르|고른|골랐|골라|택하|택한|택합|택했|결정|정하|정했|답하|제출|제시)"
-_NOT_CHOSEN = r"(?![가-힣 ]{0,6}(?:으나|지만|는데|면|않|없|경우))"
-_THINK_KO = r"(?:것 같|생각[됩합한하]|판단[됩합한하]|봅니다|보입니다|본다|보인다|사료|추정)"
+# "3번을 고른 학생" tells of someone else, "3번을 고르기 쉽다" warns.
+_NOT_CHOSEN = rf"(?![가-힣 ]{{0,6}}(?:으나|지만|는데|면|않|없|경우|{_PEOPLE_KO}|기 쉽|기 쉬|실수|함정|비율))"
+_THINK_KO = r"(?:것 같|생각[됩합한하]|판단[됩합한하]|봅니다|보입니다|본다|보인다|사료|추정|추측)"
 # "③이 정답이다", "3번을 선택합니다", "3번이라고 생각합니다", "(C) is the answer".
 CALLED_THE_ANSWER = re.compile(
     rf"{_ASIDE}(?:(?:은|는)? ?(?:바로 )?(?:[:→=-] ?)?(?<!\w)정답{_NO_DENIAL}"
@@ -159,11 +207,11 @@ CALLED_THE_ANSWER = re.compile(
     rf"|(?:을|를|으로|로) ?(?:최종 |정답으로 |답으로 |최종 정답으로 )?{_CHOOSE_KO}{_NOT_CHOSEN}"
     r"|만 남|(?:은|는|이|가) [^.!?\n⟦]{0,60}?(?:므로|때문에) 정답(?:이다|입니다|이 (?:된|됩))"
     r"|으로 하겠|(?:이라고|라고) (?:볼|할) 수 있(?:습니다|다|겠)"
-    r"|이 (?:확실|분명|틀림없)|을 (?:정답|답)으로(?! 고르기)"
-    rf"|(?:이라고|라고|으로|인 것으로|인) ?{_THINK_KO}(?![가-힣 ]{{0,6}}(?:으나|지만|는데|수|쉽))"
-    r"| ?같(?:습니다|다|아요|네요)"
+    rf"|이 (?:확실|분명|틀림없)|을 (?:정답|답)으로(?! 고르기| 착각| 오해|[가-힣 ]{{0,6}}{_PEOPLE_KO})"
+    rf"|(?:이라고|라고|으로|인 것으로|인) ?{_THINK_KO}(?![가-힣 ]{{0,6}}(?:으나|지만|는데|수|쉽|{_PEOPLE_KO}))"
+    r"|(?:[일인] 것)? ?같(?:습니다|다|아요|네요)"
     rf"|(?i: {_IS}(?: (?:clearly|definitely|therefore|thus|indeed))? "
-    r"(?:the |my |an |most |only |best |correct |right |final |in)*(?:answer|choice|option)\b))"
+    rf"(?:the |my |an |most |only |best |correct |right |final |in)*(?:answer|choice|option)\b(?!{_ONLY_IF})))"
 )
 _RIGHT_KO = (
     r"(?:적절|알맞|옳|맞|타당|적합|부적절|올바|잘못|틀[리린렸]|어긋|일치|부합|가깝|거리가|해당|정확|부정확)"
@@ -175,6 +223,7 @@ SINGLED_OUT = re.compile(
     rf"|(?i: {_IS}(?: not)?(?: (?:clearly|definitely|the|most|more|least|best|only|therefore))* {_RIGHT_EN}))"
 )
 JUDGED = re.compile(rf"{_ASIDE}(?:은|는) ?{_VERY}[^.!?\n⟦]{{0,40}}?{_RIGHT_KO}")
+WRONG_EN = re.compile(r"(?i)\b(?:not|in(?:correct|appropriate|accurate|consistent|valid))\b")
 CONCLUDING = re.compile(
     r"(?:따라서|그러므로|결론적으로|결국|즉|그래서|고로|그러니|종합하면|(?:고르|꼽|추측하|답하)자면"
     r"|골라야 한다면|저는|제 생각에는?|∴"

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from chains import label_words
-from chains.cues import CONCLUSION, FINAL, LABEL, Cues
+from chains.cues import CONCLUSION, FINAL, LABEL, REVISED, Cues
 from chains.extraction import Extraction, before_next_question, unanswered, visible_text
 from chains.references import canonical, list_at
-from chains.statements import cue_ends
+from chains.statements import found_cues, is_aside
 
 _NLI = frozenset(label_words.NLI_WORDS)
 _EDGE = r"(?<![A-Za-z_가-힣])(?:{})(?![A-Za-z_])"
@@ -29,10 +29,11 @@ class _Mention(NamedTuple):
 
 
 class _Words(NamedTuple):
-    """The label words of a question: those that count anywhere, and those that count in an answer's place."""
+    """The label words of a question: those that count anywhere, and those that count in an answer's place only."""
 
     anywhere: re.Pattern[str]
     answer: re.Pattern[str]
+    polar: re.Pattern[str]  # "answer", and "yes" and "no" too
     neutral: int | None  # the label that "neither … nor …" leaves over
 
 
@@ -68,10 +69,12 @@ def _words(labels: Sequence[str]) -> _Words:
     exact = [re.sub(r"[ _-]+", "[ _-]?", re.escape(name).replace(r"\ ", " ").replace(r"\-", "-")) for name in names]
     synonyms = [label_words.NLI_WORDS.get(name, "") if set(names) <= _NLI else "" for name in names]
     answers = [label_words.NLI_ANSWERS.get(name, "") if set(names) <= _NLI else "" for name in names]
+    polar = [label_words.NLI_POLAR.get(name, "") if set(names) <= _NLI else "" for name in names]
     neutral = names.index("neutral") if set(names) == _NLI else None
     anywhere = ["|".join(filter(None, forms)) for forms in zip(exact, synonyms, strict=True)]
     in_place = ["|".join(filter(None, forms)) for forms in zip(anywhere, answers, strict=True)]
-    return _Words(_pattern(anywhere, names), _pattern(in_place, names), neutral)
+    with_polar = ["|".join(filter(None, forms)) for forms in zip(in_place, polar, strict=True)]
+    return _Words(_pattern(anywhere, names), _pattern(in_place, names), _pattern(with_polar, names), neutral)
 
 
 def _pattern(forms: list[str], names: list[str]) -> re.Pattern[str]:
@@ -85,11 +88,17 @@ def _label(match: re.Match[str]) -> int:
 
 
 def _read(text: str, n_labels: int, words: _Words) -> Extraction | None:
-    """Apply the rules in order: final marker, label line, the whole line, conclusion, mentions."""
+    """Apply the rules in order: final marker, label line, sheet, lone lines, conclusion, mentions."""
+    if words.anywhere.search(text):
+        words = words._replace(polar=words.answer)
     for rule, cues in (("final", FINAL), ("label", LABEL)):
         if (found := _after_cues(text, cues, n_labels, words)) is not None:
             return _settle(found, rule)
+    if (found := _sheet(text, words)) is not None:
+        return _settle(found, "sheet")
     lines = text.split("\n")
+    if (found := _lone_lines(text, lines, words)) is not None:
+        return _settle(found, "lone-lines")
     for rule, line in (("leading", lines[0]), ("last-line", lines[-1])):
         if found := _line(line, n_labels, words):
             return _settle(found, rule)
@@ -109,8 +118,12 @@ def _settle(found: set[int], rule: str) -> Extraction:
 def _words_at(text: str, start: int, words: _Words) -> set[int] | None:
     """Read the label word or the joined label words at a place; None where none stands there."""
     opened = label_words.ANSWER_OPEN.match(text, start)
-    match = words.answer.match(text, opened.end() if opened else start)
-    if match is None or (label_words.DENIED_AFTER.match(text, match.end()) and not match[0].endswith("수 없")):
+    place = opened.end() if opened else start
+    match = words.answer.match(text, place)
+    if match is None:
+        match = words.polar.match(text, place)
+        return {_label(match)} if match and label_words.NOTHING_MORE.match(text, match.end()) else None
+    if label_words.DENIED_AFTER.match(text, match.end()) and not match[0].endswith("수 없"):
         return None
     found = {_label(match)}
     while (joined := label_words.JOINED.match(text, match.end())) and joined.end() > match.end():
@@ -125,13 +138,14 @@ def _words_at(text: str, start: int, words: _Words) -> set[int] | None:
 def _after_cues(text: str, before: Cues, n_labels: int, words: _Words) -> set[int] | None:
     """Return what the last readable cue names: words first, then a letter or a number."""
     last: tuple[int, set[int]] | None = None
-    for end, _ in cue_ends(text, before):
+    for _, cue in found_cues(text, before):
+        end = cue.end()
         found = _words_at(text, end, words)
         if found is None:
             found = _denied_words(text, end, words)
         if found is None and (listed := list_at(text, end)):
             found = {choice - 1 for choice in listed[0] if 1 <= choice <= n_labels}
-        if found is not None and (last is None or end > last[0]):
+        if found is not None and (last is None or end > last[0]) and not is_aside(text, cue.start(), cue[0]):
             last = (end, found)
     return last[1] if last else None
 
@@ -147,11 +161,45 @@ def _denied_words(text: str, start: int, words: _Words) -> set[int] | None:
     return None if read is None or read.choice is None else {read.choice}
 
 
+def _sheet(text: str, words: _Words) -> set[int] | None:
+    """Read a sheet that gives every label a yes or no, or a probability; None where the text is no such sheet."""
+    said: dict[int, re.Match[str]] = {}
+    for match in words.anywhere.finditer(text):
+        if value := label_words.SHEET_VALUE.match(text, match.end()):
+            said[_label(match)] = value
+    if len(said) < 2:
+        return None
+    if all(value["number"] for value in said.values()):
+        shares = {label: float(value["number"]) for label, value in said.items()}
+        whole = sum(shares.values())
+        are_probabilities = 0.97 <= whole <= 1.03 or 97 <= whole <= 103
+        return (
+            {label for label, share in shares.items() if share == max(shares.values())} if are_probabilities else None
+        )
+    if any(value["number"] for value in said.values()):
+        return None
+    affirmed = {label for label, value in said.items() if value["yes"]}
+    if not affirmed and words.neutral is not None and words.neutral not in said:
+        return {words.neutral}
+    return affirmed
+
+
+def _lone_lines(text: str, lines: list[str], words: _Words) -> set[int] | None:
+    """Read differing labels that stand alone on lines, the last line too; a revision leaves only the last one."""
+    found = [
+        match for line in lines if (match := words.answer.match(line)) and label_words.ALONE.match(line, match.end())
+    ]
+    labels = {_label(match) for match in found}
+    if len(labels) < 2 or found[-1].string != lines[-1]:
+        return None
+    return {_label(found[-1])} if REVISED.search(text) else labels
+
+
 def _line(line: str, n_labels: int, words: _Words) -> set[int] | None:
     """Read a line that is a label, a letter or a number and nothing else, or a label followed by its reason."""
     found = _words_at(line, 0, words)
     opened = label_words.ANSWER_OPEN.match(line)
-    match = words.answer.match(line, opened.end() if opened else 0)
+    match = words.polar.match(line, opened.end() if opened else 0)
     if found and match:
         rest = line[match.end() :]
         is_core = words.anywhere.fullmatch(match[0]) is not None
@@ -181,6 +229,7 @@ def _after_relation(text: str, words: _Words) -> set[int] | None:
 def _mentions(text: str, words: _Words) -> list[_Mention]:
     """Find every label word that counts anywhere, and whether it is denied; a list of all the labels is a question."""
     found: list[_Mention] = []
+    supposed: set[int] = set()
     previous: _Mention | None = None
     for match in words.anywhere.finditer(text):
         before, after = text[max(0, match.start() - 70) : match.start()], match.end()
@@ -194,9 +243,12 @@ def _mentions(text: str, words: _Words) -> list[_Mention]:
             denied = True
         previous = _Mention(match.start(), match.end(), _label(match), denied)
         found.append(previous)
+        if label_words.SUPPOSED_BEFORE.search(before) or label_words.SUPPOSED_AFTER.match(text, after):
+            supposed.add(previous.start)
     for i in range(len(found) - 1, 0, -1):
         if found[i].denied and label_words.SHARES_DENIAL.fullmatch(text, found[i - 1].end, found[i].start):
             found[i - 1] = found[i - 1]._replace(denied=True)
+    found = [mention for mention in found if mention.start not in supposed] or found
     return _without_lists(text, found, words.anywhere.groups)
 
 

@@ -2,22 +2,39 @@
 
 import re
 
+_MATTER = r"(?:information|evidence|context|details?)"
+_ENOUGH = rf"(?:enough|sufficient) {_MATTER}"
 # Stems that mean the label wherever they stand.
 NLI_WORDS = {
-    "entailment": r"entail(?:ment|ments|s|ed|ing)?|함의|수반|함축",
+    "entailment": r"entail(?:ment|ments|s|ed|ing)?|must be true|함의|수반|함축"
+    r"|(?:hypothesis|conclusion|statement) (?:(?:logically|necessarily|directly|clearly) )?follows(?! that)"
+    r"|(?:logically|necessarily) follows?(?! that)",
     "neutral": r"neutral(?:ity|ly)?|중립|undetermined|(?:can ?not|can't) be (?:determined|verified)"
-    r"|(?:알|판단할|확인할) 수 없",
-    "contradiction": r"contradict(?:ion|ions|s|ed|ing|ory|orily)?|모순",
+    rf"|not {_ENOUGH}|insufficient {_MATTER}|(?:do|does|did|is|are)(?:n't| not) (?:\w+ )?{_ENOUGH}"
+    r"|(?:might|may|could)(?: or (?:might|may|could) not)? be (?:true|false)|possibly true"
+    r"|(?:not|isn't|aren't) necessarily (?:true|false)"
+    r"|unrelated|(?:알|판단할|확인할) 수 없|무관(?=하|함)|관련이? ?없"
+    r"|참일 수도|반드시 참(?:은|인 것은|이라고는|이) ?아니",
+    "contradiction": r"contradict(?:ion|ions|s|ed|ing|ory|orily)?|모순"
+    r"|(?:can ?not|can't) (?:possibly )?be true|must be false|참일 수(?:는|가)? ?없",
 }
-# Words that mean the label only as an answer: in prose, "true" and "no" say anything.
+# Words that mean the label only as an answer: in prose, "true" says anything.
 NLI_ANSWERS = {
-    "entailment": r"(?:definitely |necessarily )?true|yes|참|예|네|그렇다|그렇습니다",
-    "neutral": r"undetermined|unknown|maybe|uncertain|unclear|possibly|inconclusive|not enough information"
-    r"|(?:possibly|might be|may be|could be) true|not (?:necessarily )?determined"
+    "entailment": r"(?:definitely |necessarily )?true|참",
+    "neutral": r"undetermined|unknown|maybe|uncertain|unclear|possibly|inconclusive"
+    r"|not (?:necessarily )?determined|not necessarily"
     r"|(?:it )?(?:can ?not|can't) (?:be )?(?:determined?|tell|say|inferred|known)"
     r"|neither(?! (?:entail|contradict))|결정할 수 없|불확실|무관",
-    "contradiction": r"(?:definitely |necessarily )?false|no(?!t\b|ne\b|r\b)|거짓|아니[오요]|아닙니다",
+    "contradiction": r"(?:definitely |necessarily )?false|impossible(?! to)|거짓",
 }
+# Answers to "does it follow?": they count only where no label word occurs and nothing of substance follows.
+NLI_POLAR = {
+    "entailment": r"yes|예|네|그렇다|그렇습니다",
+    "contradiction": r"no(?!t\b|ne\b|r\b)|아니[오요]|아닙니다",
+}
+NOTHING_MORE = re.compile(
+    r"(?i)[\"')\]}.!,*: ]{0,4}(?:(?:it|this|that|they) (?:does|do|is|are|can)(?:n't| not)?)?[\"')\]}.! ]{0,4}(?:$|\n)"
+)
 
 # A denial stands shortly before an English word ("does not entail") and after a Korean one ("모순되지 않는다").
 DENIED_BEFORE = re.compile(
@@ -27,14 +44,20 @@ DENIED_BEFORE = re.compile(
     r"|clear-cut|true|premise|hypothesis)){0,6} ?$"
 )
 DENIED_AFTER = re.compile(
-    r"(?:이라고|라고|된다고|한다고|적이|적|하|되|이|가|은|는|도|을|를|에|성|로)?"
+    r"(?:이라고|라고|된다고|한다고|적이|적|하|되|으로|이|가|은|는|도|을|를|에|성|로)?"
     r"(?: ?(?:관계|상태|상황|여부))?(?:이라고|라고|이|가|는|은|도|를|로|에도|에)?"
-    r"(?:지는|지도|지)? ?(?:도 )?(?:직접적으로 |반드시 |명확히 )?"
-    r"(?:않|아니|아닌|아닙|아님|못|없|할 수 없|볼 수 없|보기 어|해당하지)"
+    r"(?: ?(?:성립|존재|해당)(?:하|되))?(?:지는|지도|지)? ?(?:도 )?(?:직접적으로 |반드시 |명확히 )?"
+    r"(?:않|아니|아닌|아닙|아님|못|없|할 수 없|볼 수 없|보기(?:도|는)? 어|해당하지)"
 )
 DENIED_AFTER_EN = re.compile(
     r"(?i)[\"'’]? (?:is|was|can be|would be|are)(?: not\b|n['’]t\b| wrong| incorrect| ruled out)(?! only)"
 )
+# A label that the text names as a first impression.
+SUPPOSED_BEFORE = re.compile(
+    r"(?i)\b(?:seemed|looked|appeared|sounded|(?:may|might|could|would) (?:seem|look|appear))"
+    r"(?: (?:like|to be|that|as|it|is|was|a|an)){0,4} $"
+)
+SUPPOSED_AFTER = re.compile(r"(?:인 것|으로|처럼|이라고|라고){0,2} ?(?:보였|같았|보이(?:지만|나|는데)|생각했|여겼)")
 SHARES_DENIAL = re.compile(r"(?:하지|되지|관계)?(?:도|나|이나|거나|하거나) ")  # "함의도 모순도 아니다"
 ALTERNATIVE = re.compile(r"(?i)\b(?:nor|or)\b")  # "does not entail or contradict"
 
@@ -60,7 +83,15 @@ THIS_IS = re.compile(
 )
 CONCLUDING = re.compile(
     r"(?i)\b(?:therefore|thus|hence|so|in conclusion|in summary|overall|consequently)\b"
-    r"|따라서|그러므로|결론적으로|결국|그래서|즉"
+    r"|(?i:(?<!not )\bactually\b|\bon (?:second thought|reflection)\b|\bwait\b)"
+    r"|따라서|그러므로|결론적으로|결국|그래서|즉|사실은|다시 보니"
+)
+# "Entailment: No. Neutral: Yes.", "neutral: 0.8": every label with a verdict or a probability.
+SHEET_VALUE = re.compile(
+    r"(?i)[\"')]? ?(?:[:=(]|[-–—](?= )) ?[\"']?"
+    r"(?:(?P<yes>yes|true|예|네|[O✓✔✅○])|(?P<no>no|false|아니[오요]|[X✗❌×])"
+    r"|(?P<number>\d{1,3}(?:\.\d{1,9})?|\.\d{1,9}) ?%?)"
+    r"(?!\w|\.\d)"
 )
 ANSWER_OPEN = re.compile(
     r"[ \n\"'“‘(\[{*<:]{0,5}(?:(?:a|an|the) )?"

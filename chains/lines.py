@@ -12,7 +12,9 @@ from chains.statements import Statement
 
 # A word before the answer that says nothing: "네, 3번입니다."
 _INTERJECTION = (
-    r"(?:\.{2,3} ?|…|(?i:네|예|음|아마도?|글쎄요?|그럼|yes|no|sure|okay|ok|well|hmm|so|let's see)[,.!… ]+){0,2}"
+    r"(?:\.{2,3} ?|…|(?i:네|예|음|아마도?|글쎄요?|그럼|yes|no|sure|okay|ok|well|hmm|so|let's see"
+    r"|확실히|분명히?|따라서|그러므로|결국|제 생각에는?|therefore|thus|hence"
+    r"|definitely|certainly|clearly|surely|(?:most |very )?(?:likely|probably)|perhaps|maybe)[,.!… ]+){0,2}"
 )
 _OPEN = _INTERJECTION + r"(?:[Tt]he )?[\"'“‘「(<\[]{0,2}"
 _REST_ALONE = (
@@ -21,7 +23,7 @@ _REST_ALONE = (
 )
 _STRONG = re.compile(
     rf"{_OPEN}⟦(\d+)⟧(?:(?P<alone>{_REST_ALONE})"
-    r"|[\"'”’)\]]{0,2}(?: ?[-–—:.)|(→=/]|,(?! ?⟦)| (?!(?:is|was|and|or|says|states)\b)|입니다|이다))"
+    r"|[\"'”’)\]]{0,2}(?: ?[-–—:.)|(→=/]|,(?! ?⟦)| (?!(?:is|was|and|or|says|states)\b|같지만|같으나)|입니다|이다))"
 )
 _WEAK = re.compile(
     rf"{_OPEN}(?:(\d{{1,2}})|([A-Ha-h]))(?:(?P<alone>{_REST_ALONE})"
@@ -104,8 +106,9 @@ def _next_point(line: str, choice: int) -> bool:
 
 def _counts_up(found: list[Head]) -> bool:
     """Tell whether the heads number the points of a discussion: 1, 2, …, with a text behind each."""
-    in_order = all(head.choice == place for place, head in enumerate(found, 1))
-    return in_order and not all(head.alone for head in found)
+    points = found[:-1] if found[-1].alone else found  # the answer may stand below them
+    in_order = all(head.choice == place for place, head in enumerate(points, 1))
+    return in_order and not all(head.alone for head in points)
 
 
 def _numbers(line: str) -> bool:

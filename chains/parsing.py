@@ -2,7 +2,7 @@
 
 Text in, `Extraction(choice, status, rule)` out. The order is: explicit final markers, labelled answers, a leading
 answer line, concluding statements, verdicts, rankings, lone references, the text of a choice. The first kind that says
-something decides; within a kind the last statement counts, since models revise. Forms of a reference ("3번", "③",
+something decides; within a kind `statements.standing` tells a revision from an aside. Forms of a reference ("3번", "③",
 "option C") are in `chains.references`, words around it in `chains.cues`, statements in `chains.statements`.
 Pure functions over the text: no model, no I/O.
 """
@@ -15,7 +15,17 @@ from chains.extraction import Extraction, before_next_question, unanswered, visi
 from chains.label_parsing import extract_label
 from chains.lines import bold_reference, last_line, leading_line
 from chains.references import canonical
-from chains.statements import Statement, conclusions, cue_ends, rankings, stated_after, verdicts
+from chains.statements import (
+    Statement,
+    conclusions,
+    found_cues,
+    is_aside,
+    rankings,
+    revision_places,
+    standing,
+    stated_after,
+    verdicts,
+)
 
 __all__ = ["Extraction", "extract_choice", "extract_label"]
 
@@ -56,7 +66,7 @@ def _read(text: str, n_choices: int, choices: Sequence[str] | None, truncated: b
         lambda: _whole_choice(text, choices),
         lambda: stated_after(reading, FINAL) or _cued_choice(reading, FINAL, choices),
         lambda: stated_after(reading, LABEL) or _cued_choice(reading, LABEL, choices),
-        lambda: leading_line(reading, truncated=truncated),
+        lambda: _leading(reading, truncated),
         lambda: conclusions(reading) or _cued_choice(reading, CONCLUSION, choices),
         lambda: _single(verdicts(reading)),
         lambda: rankings(reading, n_choices),
@@ -66,7 +76,7 @@ def _read(text: str, n_choices: int, choices: Sequence[str] | None, truncated: b
     )
     for rule in rules:
         if statements := rule():
-            return _settle(statements[-1], n_choices)
+            return _settle(standing(reading, statements), n_choices)
     return None
 
 
@@ -79,9 +89,19 @@ def _settle(statement: Statement, n_choices: int) -> Extraction:
     return Extraction(statement.choices[0] - 1, "ok", statement.rule)
 
 
+def _leading(reading: str, truncated: bool) -> list[Statement]:
+    """Read the answer that a text opens with, and the conclusions that revise it."""
+    opening = leading_line(reading, truncated=truncated)
+    turns = revision_places(reading) if opening else []
+    return opening + [s for s in conclusions(reading) if s.start > turns[0]] if turns else opening
+
+
 def _single(statements: list[Statement]) -> list[Statement]:
-    """Keep statements only where all of them single out the same choice: differing verdicts are a discussion."""
-    return statements if len({s.choices for s in statements}) == 1 else []
+    """Keep verdicts only where one choice is singled out: otherwise, or from choice 1 on, they are a discussion."""
+    in_favour = [s for s in statements if s.rule == "verdict"]
+    walks = [s.choices for s in statements[:2]] == [(1,), (2,)]
+    kept = in_favour if in_favour and not walks else statements
+    return kept if len({s.choices for s in kept}) == 1 else []
 
 
 def _squash(text: str) -> str:
@@ -115,9 +135,10 @@ def _cued_choice(text: str, before: Cues, choices: Sequence[str] | None) -> list
         return []
     squashed = _squashed(choices)
     found = [
-        statement._replace(start=end)
-        for end, _ in cue_ends(text, before)
-        for statement in _named(_squash(text[end : end + 600].lstrip().split("\n", 1)[0]), squashed)
+        statement._replace(start=cue.start())
+        for _, cue in found_cues(text, before)
+        for statement in _named(_squash(text[cue.end() : cue.end() + 600].lstrip().split("\n", 1)[0]), squashed)
+        if not is_aside(text, cue.start(), cue[0])
     ]
     return sorted(found)
 

@@ -58,8 +58,9 @@ _REWRITES = tuple(
 _LETTER_OPTION = re.compile(rf"{_NOUN_EN} ?[(\[\"']?([A-H])[)\]\"']?(?![\w'’])")
 _ORDINAL_OPTION = re.compile(
     rf"(첫|두|세|네|다섯) ?번째 ?{_NOUN_KO}"
-    r"|(?i:\b(first|second|third|fourth|fifth) (?:answer )?(?:option|choice)\b)"
+    r"|(?i:\b(first|second|third|fourth|fifth) (?:answer )?(?:(?:option|choice)\b|one(?=[.!]?(?:$|\n)| (?:is|as)\b)))"
     r"|(?i:\b(?:option|choice|number) (one|two|three|four|five)\b)"
+    r"|(첫|두|세|네|다섯) ?번째(?: ?것)?(?=입니다|이다|이에요|예요|[.!]?$|가 (?:정답|답))"
 )
 # "1번~5번" names a range to choose from, and "2번과 4번 중 4번" chooses 4.
 _RANGE = re.compile(
@@ -67,12 +68,24 @@ _RANGE = re.compile(
     r"(?:까지)?(?: ?중(?:에서|에)?(?! ?하나))? ?"
 )
 _JOINT = r"(?: ?(?:,|·|/|&|와|과|및|또는|혹은|이나|or|and)+ ?| ?)"
+# "3번... 아니, 2번이다": what is corrected at once was never said.
+_TURN = (
+    r"(?:(?:아니(?:다|요|야|지|네)?|앗|아차|잠깐)[,.…! ]{1,4}|다시 [가-힣 ]{1,10}니,? "
+    r"|(?i:(?:or rather|wait|hold on|actually|sorry|I mean|scratch that|correction"
+    r"|make that|no(?=,? wait))[,.:! —-]{1,4}|(?:(?<=\.\.)|(?<=[…—])|(?<=[.…—] )|(?<=wait, ))no, ?))"
+)
+_CORRECTED = re.compile(
+    r"(?:⟦\d+⟧|(?<![\w.])(?:\d{1,2}|[A-H])(?!\w))[\"'”’)\]}]{0,3}"
+    rf"(?:입니다|이다|이에요|예요|임|인가요?|일까요?)?[ .…,!?;→\n—–-]{{1,6}}{_TURN}{{1,3}}"
+    r"(?:[^.!?\n⟦]{0,40}(?=⟦\d+⟧(?:입니다|이다|이에요|예요|임|이 (?:맞|정답)|[.!]|$|\n))"
+    r"|(?i:(?:it['’]s|it is|that['’]s|the answer is) )?(?=(?:\d{1,2}|[A-H])(?:[.!)]|$|\n)))"
+)
 _AMONG = re.compile(rf"⟦\d+⟧(?:{_JOINT}⟦\d+⟧){{1,9}} ?(?:중|가운데)(?:에서|에)?(?![가-힣]| ?하나) ?")
 
 _MARKUP = tuple(
     (re.compile(pattern), form)
     for pattern, form in (
-        (r"\\(?:text|textbf|mathrm|mathbf|textit|texttt|mathsf)\s?\{([^{}\n]{0,200})\}", r"\1"),
+        (r"\\(?:text(?:bf|it|tt|circled)?|circled|math(?:rm|bf|sf))\s?\{([^{}\n]{0,200})\}", r"\1"),
         (r"\\[()\[\]]|\$", ""),
         (r"</?(?:b|strong|em|i|u|p|br|span|mark|div|code)\s?/?>", " "),
         (r"```[a-z]{0,10}|\*{1,3}|`|(?<!\w)_{1,2}|_{1,2}(?!\w)", ""),
@@ -90,14 +103,15 @@ _COPULA = (
 _SHUT = r"[ \"'”’」』)\]}>]{0,3}"
 _END = rf"{_SHUT}(?:$|\n|[.,;:!?|/&⟦…]|[-–—=→(<])|[)\]}}] "
 _UNIT = r"(?:문단|단락|문장|개|가지|년|월|일|시|분|점|명|회|차|단계|줄|행|연|절|장|배|번째|퍼센트|원|위|학년|세기)"
+_GOES_ON = r"because|since|as|is|are|but|which|with|rather than|instead of|over|based on|according to|given"
 _NUMBER_TAIL = (
     rf"(?=(?!\.\d|,\d{{3}}| ?%|-[A-Za-z\d]|:\d)(?:{_END}| ?>|{_SHUT}{_COPULA}"
     r"| ?번 ?(?:문제|문항|질문|등장|반복|나오|나온|나타|언급|사용)|(?:와|과|이나|이거나) ?\d| ?(?:또는|혹은|및|or|and) "
-    rf"| (?:because|since|as|is|are|but|which|with|for|not)\b| (?!{_UNIT})[가-힣‘]))"
+    rf"| (?:{_GOES_ON}|for|not)\b| (?!{_UNIT})[가-힣‘]))"
 )
 _LETTER_TAIL = (
     rf"(?=(?!\.\w|-\w|['’]\w)(?:{_END}| ?>|{_SHUT}{_COPULA}|다\b|번|가 |이 | ?(?:또는|혹은|및|or|and) "
-    r"| (?:because|since|as|is|are|but|which|with)\b))"
+    rf"| (?:{_GOES_ON})\b))"
 )
 ITEM = re.compile(
     rf"{_OPEN}(?:⟦(\d+)⟧|(?<![\d.])(\d{{1,2}}){_NUMBER_TAIL}|(?<![A-Za-z])([A-H]){_LETTER_TAIL}"
@@ -123,11 +137,11 @@ def canonical(text: str) -> str:
     text = text.translate(_TABLE)
     for pattern, form in _MARKUP:
         text = pattern.sub(form, text)
-    text = _ORDINAL_OPTION.sub(lambda m: f"⟦{_ORDINALS[(m[1] or m[2] or m[3]).lower()]}⟧", text)
+    text = _ORDINAL_OPTION.sub(lambda m: f"⟦{_ORDINALS[m[m.lastindex or 0].lower()]}⟧", text)
     text = _LETTER_OPTION.sub(lambda m: f"⟦{ord(m[1]) - 64}⟧", text)
     for pattern, form in _REWRITES:
         text = pattern.sub(form, text)
-    return _AMONG.sub("", _RANGE.sub("", text)).strip()
+    return _CORRECTED.sub("", _AMONG.sub("", _RANGE.sub("", text))).strip()
 
 
 def value(match: re.Match[str]) -> int:

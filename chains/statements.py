@@ -5,6 +5,7 @@ empty where the text says that no choice is right. Which kind counts before whic
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -20,6 +21,8 @@ class Statement(NamedTuple):
     rule: str
 
 
+_SENTENCE_END = re.compile(r"[.!?;…](?=\s|$)|\n")
+_LAST_COUNTS = frozenset(rule for rule, _ in cues.FINAL) | {"is-also", "ranking"}
 _FILLER = re.compile(r"[^.!?\n⟦]{0,80}(?=⟦)")
 _NEXT = re.compile(r"[^.!?\n⟦]{0,60}(?=⟦)|[^.!?\n⟦]{0,20}?(?=\b[A-H1-9]\b)")
 _PLACE = r"(?:⟦\d+⟧|\[?\b(?:\d{1,2}|[A-H])\b\]?)"
@@ -65,20 +68,91 @@ def stated_after(text: str, before: cues.Cues) -> list[Statement]:
         before: The cues, such as `cues.FINAL`.
     """
     statements = []
-    for rule, pattern in before:
-        for cue in re.finditer(pattern, text):
-            filler = rule not in ("boxed", "chosen", "ranking") and cue[0][-1:] in "은는이s:"
-            choices = _after_cue(text, cue.end(), filler=filler)
-            if choices is not None:
-                statements.append(Statement(cue.start(), choices, rule))
+    for rule, cue in found_cues(text, before):
+        filler = rule not in ("boxed", "chosen", "ranking") and cue[0][-1:] in "은는이s:"
+        choices = _after_cue(text, cue.end(), filler=filler)
+        if choices is not None and not is_aside(text, cue.start(), cue[0]):
+            statements.append(Statement(cue.start(), choices, rule))
     return sorted(statements)
 
 
-def cue_ends(text: str, before: cues.Cues) -> Iterator[tuple[int, str]]:
-    """Yield where each cue ends, with its rule, for those who look for something else than a reference there."""
+def found_cues(text: str, before: cues.Cues) -> Iterator[tuple[str, re.Match[str]]]:
+    """Yield the rule and the match of every cue, whatever stands behind it.
+
+    Args:
+        text: Canonical text.
+        before: The cues, such as `cues.FINAL`.
+    """
     for rule, pattern in before:
         for cue in re.finditer(pattern, text):
-            yield cue.end(), rule
+            yield rule, cue
+
+
+def _sentence_before(text: str, start: int) -> str:
+    """Return what its sentence says before a place, as far as 100 characters back."""
+    return _SENTENCE_END.split(text[max(0, start - 100) : start])[-1]
+
+
+def is_aside(text: str, start: int, cue: str) -> bool:
+    """Tell whether a cue or reference tells of an answer that the text does not give as its own.
+
+    Args:
+        text: Canonical text.
+        start: Where the cue or the reference begins.
+        cue: The cue's own words; "" for a reference.
+    """
+    before = _sentence_before(text, start)
+    if cues.NOT_GIVEN.search(before) or cues.NOT_GIVEN.search(cue):
+        return True
+    names_answer = cue.startswith(("정답", "답", "최종"))
+    if names_answer and cues.NOT_GIVEN_KO.search(before):
+        return True
+    if (names_answer or not cue) and cues.PEOPLE_SUBJECT_KO.search(before):
+        return True
+    return bool(cues.SUPPOSED_EN.search(cue) and cues.IF_EN.search(before))
+
+
+def revision_places(text: str) -> list[int]:
+    """Return where the text turns back on itself ("wait", "다시 보니"), in order.
+
+    Args:
+        text: Canonical text.
+    """
+    return [turn.start() for turn in cues.REVISED.finditer(text)]
+
+
+def standing(text: str, statements: list[Statement]) -> Statement:
+    """Return the statement that counts among several of one kind.
+
+    A later one replaces an earlier one, since models think aloud. But where the earlier one opens the text or draws a
+    conclusion, what follows explains it: then only a revision, a conclusion or a sentence of its own replaces it.
+
+    Args:
+        text: Canonical text.
+        statements: At least one, in order.
+    """
+    turns = revision_places(text)
+    stands = statements[0]
+    for later in statements[1:]:
+        turned = bisect_left(turns, stands.start) < bisect_left(turns, later.start)
+        if turned or later.rule in _LAST_COUNTS or not _is_firm(text, stands) or _replaces(text, later):
+            stands = later
+    return stands
+
+
+def _is_firm(text: str, statement: Statement) -> bool:
+    """Tell whether a statement opens the text or concludes, and does not hedge."""
+    if cues.HEDGED.search(_SENTENCE_END.split(text[statement.start : statement.start + 60])[0]):
+        return False
+    before = text[max(0, statement.start - 200) : statement.start]
+    opens = statement.start < 200 and _SENTENCE_END.search(before) is None
+    return opens or cues.CONCLUDES.search(_sentence_before(text, statement.start)) is not None
+
+
+def _replaces(text: str, later: Statement) -> bool:
+    """Tell whether a statement has a sentence of its own, or concludes."""
+    before = _sentence_before(text, later.start)
+    return cues.OPENS_SENTENCE.fullmatch(before) is not None or cues.CONCLUDES.search(before) is not None
 
 
 def _references(text: str) -> Iterator[tuple[int, tuple[int, ...], int]]:
@@ -101,7 +175,7 @@ def stated_before(text: str) -> list[Statement]:
     """
     statements: list[Statement] = []
     for start, choices, end in _references(text):
-        if cues.WITHDRAWN.match(text, end):
+        if cues.WITHDRAWN.match(text, end) or is_aside(text, start, ""):
             continue
         if cues.CALLED_THE_ANSWER.match(text, end):
             statements.append(Statement(start, choices, "is-also" if cues.ALSO.match(text, end) else "is-answer"))
@@ -137,7 +211,8 @@ def verdicts(text: str) -> list[Statement]:
         concludes = len(references) == 1 and cues.CONCLUDING.search(text[max(0, start - 20) : start])
         judged = cues.SINGLED_OUT.match(text, end) or (concludes and cues.JUDGED.match(text, end))
         if judged and not cues.WITHDRAWN.match(text, end):
-            found.append(Statement(start, choices, "verdict"))
+            against = cues.WRONG_EN.search(judged[0]) is not None
+            found.append(Statement(start, choices, "verdict-against" if against else "verdict"))
     return sorted(found)
 
 

@@ -197,6 +197,18 @@ FRAGMENTS = (
     "적절한 것은 ",
     "\\text{",
     "I cannot ",
+    "2... 아니, ",
+    "wait, ",
+    "정답은 3번. 다시 보니 정답은 2번. ",
+    "The answer is 2. The answer is 3. ",
+    "so the answer is 2 and the answer is 3 ",
+    "학생이 3번을 ",
+    "if some students say ",
+    "⟦2⟧ is correct. ",
+    "entailment: 0.1, ",
+    "entailment\nneutral\n",
+    "it seemed like entailment ",
+    "does not have enough ",
 )
 
 
