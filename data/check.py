@@ -4,16 +4,18 @@ In comes a JSON file in the format of NomaDamas/KICE_slayer_AI_Korean; out come 
 the place it is at. `data.kice` reads an exam through `read_exam`, so a file that loads has passed here.
 """
 
-import json
 import math
+import reprlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from data.errors import ConfigurationError, MissingResourceError
+from data.json_text import character_fault, parse_json
 
 CHOICES_PER_PROBLEM = 5
 POINTS_PER_EXAM = 100
+MOST_POINTS_PER_PROBLEM = 1000  # other exams have other sums, but a longer number is a slip of the keyboard
 SECTION_TYPES = (0, 1, 2, 3)
 REQUIRED_OF_PARAGRAPH = ("id", "paragraph", "problems")
 REQUIRED_OF_PROBLEM = ("question", "choices", "answer", "score")
@@ -42,18 +44,18 @@ def faults(path: Path) -> list[str]:
     """List every fault of an exam file, in the order of the file; an empty list means none.
 
     Raises:
-        MissingResourceError: There is no such file.
+        MissingResourceError: There is no such file, or it is a folder.
     """
     exam, found = _parse(path)
     return [str(fault) for fault in (found or exam_faults(exam))]
 
 
-def exam_summary(path: Path) -> str:
-    """Say what a faultless exam file holds: paragraphs, problems, points."""
+def exam_contents(path: Path) -> dict[str, float]:
+    """Count what a faultless exam file holds: paragraphs, problems, points."""
     exam = read_exam(path)
     problems = [problem for paragraph in exam for problem in paragraph["problems"]]
     points = math.fsum(problem["score"] for problem in problems)
-    return f"{len(exam)} paragraphs, {len(problems)} problems, {points:g} points"
+    return {"paragraphs": len(exam), "problems": len(problems), "points": points}
 
 
 def read_exam(path: Path) -> list[dict[str, Any]]:
@@ -61,7 +63,7 @@ def read_exam(path: Path) -> list[dict[str, Any]]:
 
     Raises:
         ConfigurationError: The file has faults that block; names the first and counts the others.
-        MissingResourceError: There is no such file.
+        MissingResourceError: There is no such file, or it is a folder.
     """
     exam, found = _parse(path)
     blocking = [fault for fault in (found or exam_faults(exam)) if fault.blocks]
@@ -85,7 +87,7 @@ def exam_faults(exam: object) -> list[Fault]:
         if not isinstance(paragraph, dict):
             found.append(Fault(place, f"is {_kind(paragraph)}, expected an object"))
             continue
-        place += f" ({paragraph['id']})" if "id" in paragraph else ""
+        place += f" ({_shown(paragraph['id'])})" if "id" in paragraph else ""
         found += _paragraph_faults(paragraph, place)
         problems = paragraph.get("problems")
         for problem in problems if isinstance(problems, list) else []:
@@ -96,13 +98,15 @@ def exam_faults(exam: object) -> list[Fault]:
 
 def _parse(path: Path) -> tuple[Any, list[Fault]]:
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig")), []
-    except json.JSONDecodeError as error:
-        return None, [Fault("exam", f"not JSON at line {error.lineno}, column {error.colno}: {error.msg}")]
+        return parse_json(path.read_text(encoding="utf-8-sig")), []
     except UnicodeDecodeError as error:
         return None, [Fault("exam", f"not UTF-8 text at byte {error.start}")]
+    except ValueError as error:
+        return None, [Fault("exam", str(error))]
     except FileNotFoundError:
         raise MissingResourceError(f"there is no exam file {path}") from None
+    except IsADirectoryError:
+        raise MissingResourceError(f"{path} is a folder; name one exam file in it") from None
     except OSError as error:
         raise MissingResourceError(f"cannot read the exam file {path}: {error.strerror}") from error
 
@@ -122,6 +126,7 @@ def _paragraph_faults(paragraph: dict[str, Any], place: str) -> Iterator[Fault]:
     elif "paragraph" in paragraph and not text.strip() and is_needed:
         yield Fault(place, 'paragraph is empty; a problem without a passage is marked "no_paragraph": 1')
     yield from _type_faults(paragraph, place)
+    yield from _character_faults(paragraph, place)
 
 
 def _problem_faults(problem: object, place: str) -> Iterator[Fault]:
@@ -135,14 +140,16 @@ def _problem_faults(problem: object, place: str) -> Iterator[Fault]:
         yield from _choice_faults(problem["choices"], place)
     answer = problem.get("answer", 1)
     if not _is_number(answer) or answer not in range(1, CHOICES_PER_PROBLEM + 1):
-        yield Fault(place, f"answer is {answer!r}, expected a number from 1 to {CHOICES_PER_PROBLEM}")
+        yield Fault(place, f"answer is {reprlib.repr(answer)}, expected a number from 1 to {CHOICES_PER_PROBLEM}")
     score = problem.get("score", 1)
     if not _is_points(score):
-        yield Fault(place, f"score is {score!r}, expected a positive number of points")
+        most = MOST_POINTS_PER_PROBLEM
+        yield Fault(place, f"score is {reprlib.repr(score)}, expected a positive number of points, at most {most}")
     yield from _extra_faults(problem, place)
     if problem.get("no_paragraph", 0) not in (0, 1):
-        yield Fault(place, f"no_paragraph is {problem['no_paragraph']!r}, expected 0 or 1")
+        yield Fault(place, f"no_paragraph is {reprlib.repr(problem['no_paragraph'])}, expected 0 or 1")
     yield from _type_faults(problem, place)
+    yield from _character_faults(problem, place)
 
 
 def _choice_faults(choices: object, place: str) -> Iterator[Fault]:
@@ -173,7 +180,14 @@ def _extra_faults(problem: dict[str, Any], place: str) -> Iterator[Fault]:
 def _type_faults(record: dict[str, Any], place: str) -> Iterator[Fault]:
     kind = record.get("type", 0)
     if not _is_number(kind) or kind not in SECTION_TYPES:
-        yield Fault(place, f"type is {kind!r}, expected one of {', '.join(map(str, SECTION_TYPES))}")
+        yield Fault(place, f"type is {reprlib.repr(kind)}, expected one of {', '.join(map(str, SECTION_TYPES))}")
+
+
+def _character_faults(record: dict[str, Any], place: str) -> Iterator[Fault]:
+    for key, value in record.items():
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and (fault := character_fault(text)):
+                yield Fault(place, f"{_shown(key)} {fault}")
 
 
 def _key_faults(record: dict[str, Any], place: str, *, required: tuple[str, ...], known: set[str]) -> Iterator[Fault]:
@@ -182,7 +196,8 @@ def _key_faults(record: dict[str, Any], place: str, *, required: tuple[str, ...]
         yield Fault(place, f"lacks {', '.join(missing)}")
     unknown = sorted(set(record) - known)
     if unknown:
-        yield Fault(place, f"has unknown keys {', '.join(unknown)}; known: {', '.join(sorted(known))}", blocks=False)
+        named = ", ".join(map(_shown, unknown))
+        yield Fault(place, f"has unknown keys {named}; known: {', '.join(sorted(known))}", blocks=False)
 
 
 def _duplicate_ids(exam: list[Any]) -> list[Fault]:
@@ -191,7 +206,8 @@ def _duplicate_ids(exam: list[Any]) -> list[Fault]:
     for position, paragraph in enumerate(exam, start=1):
         name = paragraph.get("id") if isinstance(paragraph, dict) else None
         if isinstance(name, str) and first_seen.setdefault(name, position) != position:
-            found.append(Fault(f"paragraph {position} ({name})", f"has the id of paragraph {first_seen[name]}", False))
+            place = f"paragraph {position} ({_shown(name)})"
+            found.append(Fault(place, f"has the id of paragraph {first_seen[name]}", blocks=False))
     return found
 
 
@@ -217,7 +233,12 @@ def _is_number(value: object) -> bool:
 
 
 def _is_points(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value > 0
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= MOST_POINTS_PER_PROBLEM
+
+
+def _shown(name: object) -> str:
+    """Show an id or a key as it is written, but never more than one short, printable line."""
+    return name if isinstance(name, str) and name.isprintable() else reprlib.repr(name)
 
 
 def _kind(value: object) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from data.check import read_exam
-from data.errors import MissingResourceError
+from data.errors import ConfigurationError, MissingResourceError
 from data.retrieval_set import Query, RetrievalSet
 from data.types import Benchmark, Item, Passage
 
@@ -56,7 +56,7 @@ def load(split: str | None, path: Path | None) -> list[Item]:
     """
     file = _exam_file(split or BENCHMARK.default_split, path)
     exam = read_exam(file)
-    return list(_items(exam, _exam_name(file, exam)))
+    return list(_items(exam, _exam_name(file)))
 
 
 def load_retrieval(path: Path | None) -> RetrievalSet:
@@ -66,15 +66,22 @@ def load_retrieval(path: Path | None) -> RetrievalSet:
 
     Args:
         path: One exam file, or a folder whose `*.json` are pooled; None pools the fetched exams.
+
+    Raises:
+        ConfigurationError: A file is not a usable exam, two files are the same exam, or none has a passage.
+        MissingResourceError: There is no exam.
     """
-    if path is not None and path.is_file():
-        files = [path]
-    else:
-        folder = path or DATA_DIR
-        files = sorted(folder.glob("*.json"))
-        if not files:
-            raise MissingResourceError(f"no exam in {folder}; run: python -m data fetch kice, or pass --data PATH")
-    items = [item for file in files for item in load(None, file) if item.inputs["passage"]]
+    items: list[Item] = []
+    file_of: dict[str, Path] = {}
+    for file in _pooled_files(path):
+        for item in load(None, file):
+            other = file_of.setdefault(item.group, file)
+            if other != file:
+                raise ConfigurationError(f"{other} and {file} are both exam '{_exam_name(file)}'; move one away")
+            if item.inputs["passage"]:
+                items.append(item)
+    if not items:
+        raise ConfigurationError(f"{path or DATA_DIR}: no problem has a passage, so there is nothing to look up")
     passages = {item.group: item.inputs["passage"] for item in items}
     return RetrievalSet(
         name="kice",
@@ -104,12 +111,20 @@ def _exam_file(split: str, path: Path | None) -> Path:
     return file
 
 
-def _exam_name(file: Path, exam: list[dict[str, Any]]) -> str:
-    """Name an exam by year and month, from its file name or its first paragraph, else by the file's stem."""
-    for text in (file.stem, str(exam[0]["id"])):
-        if match := re.match(r"(\d{4})_(\d{2})_KICE", text):
-            return f"{match[1]}-{match[2]}"
-    return file.stem.removeprefix("kice_")
+def _pooled_files(path: Path | None) -> list[Path]:
+    if path is not None and path.is_file():
+        return [path]
+    folder = path or DATA_DIR
+    files = sorted(folder.glob("*.json"))
+    if not files:
+        raise MissingResourceError(f"no exam in {folder}; run: python -m data fetch kice, or pass --data PATH")
+    return files
+
+
+def _exam_name(file: Path) -> str:
+    """Name an exam by the year and month of its file name, and a file named otherwise by its stem."""
+    published = re.fullmatch(r"(\d{4})_(\d{2})_KICE", file.stem)
+    return f"{published[1]}-{published[2]}" if published else file.stem.removeprefix("kice_")
 
 
 def _items(exam: list[dict[str, Any]], name: str) -> Iterator[Item]:

@@ -7,11 +7,12 @@ Source:
     https://korquad.github.io/KorQuad%201.0/; CC BY-ND 2.0 KR: shipped unmodified, converted when it is read.
 """
 
-import json
+import reprlib
 from pathlib import Path
 from typing import Any
 
 from data.errors import ConfigurationError, MissingResourceError
+from data.json_text import character_fault, parse_json
 from data.retrieval_set import Query, RetrievalSet
 from data.types import Passage
 
@@ -46,15 +47,27 @@ def load_retrieval(path: Path | None) -> RetrievalSet:
 def _paragraphs(path: Path) -> list[tuple[str, list[tuple[str, str]]]]:
     """Return each paragraph of the file with the (id, question) pairs written about it."""
     try:
-        document: Any = json.loads(path.read_text(encoding="utf-8-sig"))
+        document: Any = parse_json(path.read_text(encoding="utf-8-sig"))
         return [
-            (str(paragraph["context"]), [(str(qa["id"]), str(qa["question"])) for qa in paragraph["qas"]])
+            (_text(paragraph["context"]), [(_text(qa["id"]), _text(qa["question"])) for qa in paragraph["qas"]])
             for article in document["data"]
             for paragraph in article["paragraphs"]
         ]
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{path}: not UTF-8 text at byte {error.start}") from error
     except ValueError as error:
-        raise ConfigurationError(f"{path}: not JSON in UTF-8 ({error})") from error
+        raise ConfigurationError(f"{path}: {error}") from error
     except (KeyError, TypeError) as error:
         raise ConfigurationError(
             f"{path}: not in the SQuAD 1.1 format, data[].paragraphs[].context and .qas[].id, .question ({error!r})"
         ) from error
+
+
+def _text(value: object) -> str:
+    """Return a context, a question or an id as text: some tools write ids as numbers."""
+    if not isinstance(value, str | int):
+        raise TypeError(f"{reprlib.repr(value)} is not text")
+    text = str(value)
+    if fault := character_fault(text):
+        raise ValueError(f"{reprlib.repr(text)} {fault}")
+    return text

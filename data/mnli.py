@@ -9,6 +9,7 @@ Source:
 """
 
 import hashlib
+import reprlib
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from data.rows import Row, read_rows, required_text
 from data.types import Benchmark, Item
 
 LABELS = ("entailment", "neutral", "contradiction")
+UNLABELLED = ("-", "-1", "hidden")  # MultiNLI's and SNLI's "no gold label", and how GLUE hides its test labels
 HUB_ID = "nyu-mll/glue"
 HUB_CONFIG = "mnli"
 REVISION = "bcdcba79d07bc864c1c254ccfcedcce55bcc9a8c"
@@ -62,7 +64,7 @@ def load(split: str | None, path: Path | None) -> list[Item]:
             sample from this project and every other split from the hub or its cache.
 
     Raises:
-        ConfigurationError: A row is malformed or its label is hidden; the message names the line.
+        ConfigurationError: A row is malformed (the message names the line), or no row has a label.
         MissingResourceError: The file is not there, or the hub cannot be reached; names the offline ways.
     """
     split = split or BENCHMARK.default_split
@@ -101,7 +103,7 @@ def _local_file(path: Path, split: str) -> Path:
 
 
 def _local_items(file: Path, split: str) -> Iterator[Item]:
-    dropped = 0
+    labelled = dropped = 0
     for number, (place, row) in enumerate(read_rows(file)):
         target = _target(file, place, row)
         if target is None:
@@ -113,31 +115,31 @@ def _local_items(file: Path, split: str) -> Iterator[Item]:
             premise=required_text(file, place, row, "premise", "sentence1"),
             hypothesis=required_text(file, place, row, "hypothesis", "sentence2"),
             target=target,
-            genre=str(row.get("genre") or ""),
+            genre=required_text(file, place, row, "genre") if row.get("genre") else "",
+        )
+        labelled += 1
+    if dropped and not labelled:
+        raise ConfigurationError(
+            f"{file}: none of its {dropped} pairs has a label, as in GLUE's test sets; use a validation split"
         )
     if dropped:
-        sys.stderr.write(f"{file}: left out {dropped} pairs without a gold label ('-': annotators did not agree)\n")
+        sys.stderr.write(f"{file}: left out {dropped} pairs without a gold label ({' or '.join(UNLABELLED)})\n")
 
 
 def _target(file: Path, place: str, row: Row) -> int | None:
-    """Return a row's target; None where annotators did not agree on one."""
+    """Return a row's target; None where it has no gold label."""
     key = "label" if "label" in row else "gold_label"
     if key not in row:
         raise ConfigurationError(f"{file}, {place}: lacks label or gold_label; it has {', '.join(row) or 'nothing'}")
-    label = str(row[key]).strip().lower()
-    if label == "-":
+    label = str(row[key]).strip().lower() if isinstance(row[key], str | int) else ""
+    if label in UNLABELLED:
         return None
     if label in LABELS:
         return LABELS.index(label)
     if label in ("0", "1", "2"):
         return int(label)
-    if label in ("-1", "hidden"):
-        raise ConfigurationError(
-            f"{file}, {place}: label {row[key]!r} means that it is hidden, as in GLUE's test sets; "
-            "use a validation split, or leave such pairs out"
-        )
-    allowed = f"{', '.join(LABELS)} (or 0, 1, 2), or '-' for none"
-    raise ConfigurationError(f"{file}, {place}: label {row[key]!r} is unknown; allowed: {allowed}")
+    allowed = f"{', '.join(LABELS)} (or 0, 1, 2), or '-' or -1 for none"
+    raise ConfigurationError(f"{file}, {place}: label {reprlib.repr(row[key])} is unknown; allowed: {allowed}")
 
 
 def _hub_items(split: str) -> Iterator[Item]:
@@ -157,13 +159,15 @@ def _hub_items(split: str) -> Iterator[Item]:
 def _cached_split(split: str) -> Any | None:
     """Return a split that an earlier run left in the cache: a pinned revision needs no second look at the hub."""
     import datasets
+    from datasets.exceptions import DatasetsError
+    from httpx import HTTPError
 
     was_offline, verbosity = datasets.config.HF_HUB_OFFLINE, datasets.logging.get_verbosity()
     datasets.config.HF_HUB_OFFLINE = True
     datasets.logging.set_verbosity_error()  # it would warn that it "could not find" a data set it was told not to seek
     try:
         return datasets.load_dataset(HUB_ID, HUB_CONFIG, split=split, revision=REVISION)
-    except (OSError, ValueError):  # all the ways in which datasets says that it is not in the cache
+    except (OSError, ValueError, HTTPError, DatasetsError):  # all the ways of saying that it is not in the cache
         return None
     finally:
         datasets.config.HF_HUB_OFFLINE = was_offline
@@ -173,13 +177,16 @@ def _cached_split(split: str) -> Any | None:
 def _downloaded_split(split: str) -> Any:
     """Return a split from the hub, having asked once whether the hub answers: `load_dataset` retries for 25 s."""
     import datasets
+    from datasets.exceptions import DatasetsError
+    from httpx import HTTPError
 
     fault = hub_fault(HUB_ID, kind="dataset", revision=REVISION)
     if fault is None:
         try:
             return datasets.load_dataset(HUB_ID, HUB_CONFIG, split=split, revision=REVISION)
-        except OSError as error:
-            fault = error
+        except (OSError, HTTPError, DatasetsError) as error:
+            # "An error occurred while generating the dataset" says less than what it occurred over.
+            fault = error.__cause__ if isinstance(error, DatasetsError) and error.__cause__ else error
     raise MissingResourceError(
         f"mnli {split} is not in the local cache and the hub cannot be read ({one_line(fault)}); {OFFLINE_WAYS}"
     ) from fault

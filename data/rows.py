@@ -3,12 +3,13 @@
 In comes a path; out come (place, row) pairs, where the place ("line 7") is what an error about the row names.
 """
 
-import json
+import reprlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from data.errors import ConfigurationError, MissingResourceError
+from data.json_text import character_fault, parse_json
 
 SUFFIXES = (".jsonl", ".json", ".tsv")
 
@@ -16,7 +17,7 @@ Row = dict[str, Any]
 
 
 def read_rows(path: Path) -> Iterator[tuple[str, Row]]:
-    """Yield each row of a file with its place, reading as it goes.
+    """Yield each row of a file with its place, reading as it goes; blank lines are passed over.
 
     Args:
         path: A `.jsonl`, `.json` (a list, or JSON Lines) or `.tsv` (GLUE's layout: a header, no quoting) file.
@@ -49,13 +50,16 @@ def required_text(path: Path, place: str, row: Row, *names: str) -> str:
     """Return the first of the named fields that the row has, which must be text.
 
     Raises:
-        ConfigurationError: The row has none of them, or it is not text.
+        ConfigurationError: The row has none of them, it is not text, or it holds half a character.
     """
     for name in names:
         if name in row:
-            if not isinstance(row[name], str):
-                raise ConfigurationError(f"{path}, {place}: {name} is {row[name]!r}, expected text")
-            return str(row[name])
+            text = row[name]
+            if not isinstance(text, str):
+                raise ConfigurationError(f"{path}, {place}: {name} is {reprlib.repr(text)}, expected text")
+            if fault := character_fault(text):
+                raise ConfigurationError(f"{path}, {place}: {name} {fault}")
+            return text
     raise ConfigurationError(f"{path}, {place}: lacks {' or '.join(names)}; it has {', '.join(row) or 'nothing'}")
 
 
@@ -64,27 +68,26 @@ def _json_lines(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[tuple[
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise ConfigurationError(f"{path}, line {number}: not JSON ({error.msg}, column {error.colno})") from error
+            row = parse_json(line, line=number)
+        except ValueError as error:
+            raise ConfigurationError(f"{path}, line {number}: {error}") from error
         yield _object(path, f"line {number}", row)
 
 
 def _list_rows(path: Path, text: str) -> Iterator[tuple[str, Row]]:
     try:
-        rows = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ConfigurationError(
-            f"{path}, line {error.lineno}: not JSON ({error.msg}, column {error.colno})"
-        ) from error
+        rows = parse_json(text)
+    except ValueError as error:
+        raise ConfigurationError(f"{path}: {error}") from error
     for number, row in enumerate(rows, start=1):
         yield _object(path, f"row {number}", row)
 
 
 def _tsv_rows(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[tuple[str, Row]]:
-    _, header = next(lines, (1, ""))
+    written = ((number, line) for number, line in lines if line.strip())
+    _, header = next(written, (1, ""))
     names = header.split("\t")
-    for number, line in lines:
+    for number, line in written:
         cells = line.split("\t")
         if len(cells) != len(names):
             raise ConfigurationError(
@@ -95,7 +98,7 @@ def _tsv_rows(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[tuple[st
 
 def _object(path: Path, place: str, row: object) -> tuple[str, Row]:
     if not isinstance(row, dict):
-        raise ConfigurationError(f"{path}, {place}: expected an object with named fields, found {json.dumps(row)[:40]}")
+        raise ConfigurationError(f"{path}, {place}: expected an object with named fields, found {reprlib.repr(row)}")
     return place, row
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from data.__main__ import main
-from data.errors import ConfigurationError
+from data.errors import ConfigurationError, MissingResourceError
 from data.kice import DATA_DIR
-from data.registry import BENCHMARKS, benchmark, fingerprint, load_items
+from data.registry import BENCHMARKS, benchmark, fingerprint, load_items, retrieval_set
 from data.types import Benchmark
 
 ROOT = Path(__file__).parent.parent
@@ -57,7 +57,37 @@ def test_an_error_is_one_line(arguments: list[str], code: int, error: str, capsy
 
 def test_debug_shows_the_traceback() -> None:
     with pytest.raises(ConfigurationError):
-        main(["--debug", "fetch", "kice-1999"])
+        main(["fetch", "kice-1999", "--debug"])
+    with pytest.raises(MissingResourceError):
+        main(["check", "nowhere.json", "--debug"])
+
+
+def test_check_of_a_folder_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(tmp_path)]) == 3
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err) == ("", f"error: {tmp_path} is a folder; name one exam file in it\n")
+
+
+def test_json_is_one_object_for_every_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import data.__main__ as command
+
+    def printed() -> Any:
+        return json.loads(capsys.readouterr().out)
+
+    good, bad = write_exam(tmp_path / "good.json"), write_exam(tmp_path / "bad.json", answer=7)
+    assert main(["check", str(good), "--json"]) == 0
+    assert printed() == {"file": str(good), "faults": [], "paragraphs": 1, "problems": 2, "points": 100}
+    assert main(["check", str(bad), "--json"]) == 2
+    assert [fault.split(": ")[1] for fault in printed()["faults"]] == ["answer is 7, expected a number from 1 to 5"] * 2
+    assert main(["list", "--json"]) == 0
+    listed = printed()
+    assert [entry["name"] for entry in listed["benchmarks"]] == [*BENCHMARKS]
+    assert set(listed) == {"benchmarks", "exams_fetched", "retrieval_sets"}
+    monkeypatch.setattr(command, "fetch", lambda name, to: iter([to / f"{name}.json"]))
+    assert main(["fetch", "kice-2023", "--to", str(tmp_path), "--json"]) == 0
+    assert printed() == {"paths": [str(tmp_path / "kice-2023.json")]}
 
 
 @pytest.mark.parametrize("arguments", [[], ["check"], ["frobnicate"]])
@@ -145,6 +175,28 @@ def test_a_benchmark_of_ones_own_is_a_module(tmp_path: Path, monkeypatch: pytest
 def test_an_unknown_benchmark_lists_those_there_are(name: str) -> None:
     with pytest.raises(ConfigurationError, match=r"unknown benchmark .*Allowed: kice, mnli"):
         benchmark(name)
+
+
+@pytest.mark.parametrize(
+    ("context", "fault"),
+    [
+        (r'"\ud800"', "half of a surrogate pair"),
+        ("[" * 100_000, "nested too deeply"),
+        ("[" * 500 + "]" * 500, "not in the SQuAD 1.1 format"),
+    ],
+)
+def test_a_retrieval_set_of_unusable_text_is_refused(tmp_path: Path, context: str, fault: str) -> None:
+    path = tmp_path / "squad.json"
+    qas = '"qas": [{"id": "1", "question": "?"}]'
+    path.write_text(f'{{"data": [{{"paragraphs": [{{{qas}, "context": {context}}}]}}]}}', encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=fault) as caught:
+        retrieval_set("korquad", path)
+    assert len(str(caught.value)) < 400
+    (tmp_path / "queries.jsonl").write_text(f'{{"id": "q1", "text": {context}}}', encoding="utf-8")
+    (tmp_path / "passages.jsonl").touch()
+    (tmp_path / "qrels.jsonl").touch()
+    with pytest.raises(ConfigurationError, match=r"queries.jsonl, line 1: "):
+        retrieval_set("jsonl", tmp_path)
 
 
 def test_limit_takes_the_first_or_a_seeded_sample_in_order() -> None:

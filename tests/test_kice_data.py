@@ -65,14 +65,12 @@ def test_a_problem_without_a_passage_stands_alone(tmp_path: Path) -> None:
     ("file", "paragraph_id", "name"),
     [
         ("2031_11_KICE.json", "1-2", "2031-11"),
-        ("mine.json", "2031_11_KICE_1-2", "2031-11"),
+        ("2031_11_KICE copy.json", "2031_11_KICE_1-2", "2031_11_KICE copy"),
         ("kice_sample.json", "1-2", "sample"),
         ("mock exam.json", "1-2", "mock exam"),
     ],
 )
-def test_an_exam_is_named_by_its_file_or_its_paragraphs(
-    tmp_path: Path, file: str, paragraph_id: str, name: str
-) -> None:
+def test_an_exam_is_named_by_its_file(tmp_path: Path, file: str, paragraph_id: str, name: str) -> None:
     content = exam()
     content[0]["id"] = paragraph_id
     assert load_items("kice", path=written(tmp_path / file, content))[0].id == f"kice/{name}/q01"
@@ -130,6 +128,73 @@ def test_retrieval_pools_the_passages_of_a_folder(tmp_path: Path) -> None:
         retrieval_set("kice", tmp_path / "nowhere")
 
 
+def test_a_copy_beside_an_exam_is_an_exam_of_its_own(tmp_path: Path) -> None:
+    written(tmp_path / "2023_11_KICE.json", exam())
+    written(tmp_path / "2023_11_KICE copy.json", exam())
+    assert len({passage.id for passage in retrieval_set("kice", tmp_path).passages}) == 4
+
+
+def test_two_files_of_one_name_are_not_pooled(tmp_path: Path) -> None:
+    written(tmp_path / "2023_11_KICE.json", exam())
+    written(tmp_path / "2023-11.json", exam())
+    with pytest.raises(ConfigurationError, match=r"2023-11.json and .*2023_11_KICE.json are both exam '2023-11'"):
+        retrieval_set("kice", tmp_path)
+
+
+def test_exams_without_a_passage_are_no_retrieval_set(tmp_path: Path) -> None:
+    written(tmp_path / "exam.json", [{"id": "1", "paragraph": "", "problems": [problem(no_paragraph=1)]}])
+    with pytest.raises(ConfigurationError, match="no problem has a passage"):
+        retrieval_set("kice", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("record", "change", "fault"),
+    [
+        ("problem", {"question": "\ud800?"}, r"question 4: question holds '\ud800'"),
+        ("problem", {"choices": ["a", "b\udfff", "c", "d", "e"]}, r"question 4: choices holds '\udfff'"),
+        ("problem", {"question_plus": ["\ud83d"]}, r"question 4: question_plus holds '\ud83d'"),
+        ("paragraph", {"paragraph": "\ud800"}, r"paragraph 2 (2031_11_KICE_4-5): paragraph holds '\ud800'"),
+        ("paragraph", {"id": "\ud800\n"}, r"paragraph 2 ('\ud800\n'): id holds '\ud800'"),
+    ],
+)
+def test_half_a_character_blocks(tmp_path: Path, record: str, change: dict[str, Any], fault: str) -> None:
+    content = exam()
+    (content[1]["problems"][0] if record == "problem" else content[1]).update(change)
+    path = written(tmp_path / "exam.json", json.dumps(content))
+    assert any(fault in found for found in faults(path))
+    assert "\n".join(faults(path)).encode()
+    with pytest.raises(ConfigurationError, match="half of a surrogate pair"):
+        load_items("kice", path=path)
+
+
+def test_a_whole_character_of_two_escapes_is_text(tmp_path: Path) -> None:
+    content = exam()
+    content[1]["problems"][0]["question"] = "😀?"
+    path = written(tmp_path / "exam.json", json.dumps(content))
+    assert "\\ud83d" in path.read_text(encoding="utf-8")
+    assert faults(path) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("[" * 100_000, "exam: not usable JSON: it is nested too deeply"),
+        ("[" + "9" * 5000 + "]", "exam: not usable JSON: it holds a number of more than 4300 digits"),
+        ("[" * 500 + "]" * 500, "paragraph 1: is a list, expected an object"),
+        (
+            '[{"id": ' + "[" * 500 + "]" * 500 + ', "paragraph": "x", "problems": [1]}]',
+            "paragraph 1 ([[[[[[[...]]]]]]]): id",
+        ),
+    ],
+)
+def test_what_json_itself_fails_over_is_a_fault(tmp_path: Path, text: str, fault: str) -> None:
+    path = written(tmp_path / "exam.json", text)
+    assert faults(path)[0].startswith(fault)
+    assert all(len(found) < 200 for found in faults(path))
+    with pytest.raises(ConfigurationError):
+        load_items("kice", path=path)
+
+
 def test_a_faultless_exam_has_no_faults(tmp_path: Path) -> None:
     assert faults(written(tmp_path / "exam.json", exam())) == []
 
@@ -144,6 +209,10 @@ def test_a_faultless_exam_has_no_faults(tmp_path: Path) -> None:
         ({"score": 0}, "score is 0, expected a positive number"),
         ({"score": "2"}, "score is '2'"),
         ({"score": float("nan")}, "score is nan"),
+        ({"score": float("inf")}, "score is inf"),
+        ({"score": 10**400}, "score is 100000000000000000...0000000000000000000, expected a positive number of points"),
+        ({"score": 1001}, "score is 1001, expected a positive number of points, at most 1000"),
+        ({"answer": 10**400}, "answer is 1000"),
         ({"choices": list("abcd")}, "has 4 choices, expected 5"),
         ({"choices": ["a", "b", "c", "d", " "]}, "choice 5 is empty"),
         ({"choices": "abcde"}, "choices is text"),

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from data import mnli
 from data.errors import ConfigurationError, MissingResourceError
 from data.mnli import HUB_ID, LABELS, REVISION
 from data.registry import fingerprint, load_items
@@ -84,12 +85,35 @@ def test_glue_tsv_is_not_quoted(tmp_path: Path) -> None:
     assert load_items("mnli", path=tmp_path)[0].id == "mnli/validation_matched/0"
 
 
-def test_pairs_without_agreement_are_left_out_and_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("label", ["-", -1, "-1", "hidden"])
+def test_pairs_without_a_label_are_left_out_and_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], label: str | int
+) -> None:
     rows = [released(row) for row in PAIRS]
-    rows[1]["gold_label"] = "-"
+    rows[1]["gold_label"] = label
     items = load_items("mnli", path=write_jsonl(tmp_path / "pairs.jsonl", rows))
     assert [item.id for item in items] == ["mnli/pairs/0", "mnli/pairs/2"]
     assert "left out 1 pairs without a gold label" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("label", ["-", -1, "hidden"])
+def test_a_file_whose_labels_are_all_hidden_is_refused(tmp_path: Path, label: str | int) -> None:
+    path = write_jsonl(tmp_path / "test.jsonl", [{**row, "label": label} for row in PAIRS])
+    with pytest.raises(ConfigurationError, match=r"none of its 3 pairs has a label.*use a validation split"):
+        load_items("mnli", path=path)
+
+
+def test_a_tsv_may_have_blank_lines_a_bom_and_windows_line_ends(tmp_path: Path) -> None:
+    header = "sentence1\tsentence2\tgold_label"
+    lines = ["", header, "A man sleeps.\tA man rests.\tentailment", "", "a\tb\tneutral", "\t"]
+    path = tmp_path / "pairs.tsv"
+    path.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(lines).encode())
+    items = load_items("mnli", path=path)
+    assert [(item.id, item.choices[item.target]) for item in items] == [
+        ("mnli/pairs/0", "entailment"),
+        ("mnli/pairs/1", "neutral"),
+    ]
+    assert items[0].inputs == {"premise": "A man sleeps.", "hypothesis": "A man rests."}
 
 
 @pytest.mark.parametrize(
@@ -98,8 +122,12 @@ def test_pairs_without_agreement_are_left_out_and_counted(tmp_path: Path, capsys
         ({"label": "maybe"}, r"line 2: label 'maybe' is unknown; allowed: entailment, neutral, contradiction"),
         ({"label": 3}, r"line 2: label 3 is unknown"),
         ({"label": True}, r"line 2: label True is unknown"),
-        ({"label": -1}, r"line 2: label -1 means that it is hidden"),
+        ({"label": None}, r"line 2: label None is unknown"),
+        ({"label": "x" * 1000}, r"line 2: label 'x{12}\.\.\.x{13}' is unknown"),
         ({"premise": None}, r"line 2: premise is None, expected text"),
+        ({"premise": "\ud800"}, r"line 2: premise holds '\\ud800', half of a surrogate pair and no character"),
+        ({"hypothesis": "a \udc00 b"}, r"line 2: hypothesis holds '\\udc00'"),
+        ({"genre": "\udc00"}, r"line 2: genre holds '\\udc00'"),
     ],
 )
 def test_a_malformed_row_is_named_by_its_line(tmp_path: Path, row: dict[str, Any], message: str) -> None:
@@ -113,9 +141,14 @@ def test_a_malformed_row_is_named_by_its_line(tmp_path: Path, row: dict[str, Any
     [
         ("pairs.jsonl", '{"premise": "a"}\n', r"line 1: lacks label or gold_label; it has premise"),
         ("pairs.jsonl", '{"label": 0, "premise": "a"}\n', r"line 1: lacks hypothesis or sentence2"),
-        ("pairs.jsonl", '\n{"label": \n', r"line 2: not JSON"),
+        ("pairs.jsonl", '\n{"label": \n', r"line 2: not JSON at line 2, column 11"),
         ("pairs.jsonl", "[1]\n", r"line 1: expected an object"),
-        ("pairs.json", "[{},", r"line 1: not JSON"),
+        ("pairs.json", "[{},\n{]", r"pairs.json: not JSON at line 2, column 2"),
+        ("pairs.jsonl", "\n" + "[" * 100_000, r"line 2: not usable JSON: it is nested too deeply"),
+        ("pairs.jsonl", "[" * 500 + "]" * 500, r"line 1: expected an object with named fields, found \[\[\["),
+        ("pairs.json", "[" * 100_000, r"pairs.json: not usable JSON: it is nested too deeply"),
+        ("pairs.jsonl", '{"label": ' + "1" * 5000 + "}", r"line 1: not usable JSON: .* more than 4300 digits"),
+        ("pairs.jsonl", '{"label": ' + "[" * 500 + "]" * 500 + "}", r"line 1: label \[\[.* is unknown"),
         (
             "pairs.tsv",
             "sentence1\tsentence2\tgold_label\na\tb\n",
@@ -168,6 +201,29 @@ def test_a_split_in_the_cache_is_read_without_the_hub(tmp_path: Path) -> None:
     fill_cache(tmp_path / "datasets")
     answer = load_in_own_process({"HF_HOME": str(tmp_path), "HF_ENDPOINT": "http://hub.invalid", "PATH": ""})
     assert answer == "3 mnli/validation_matched/2 contradiction"
+
+
+def broken_off() -> list[Exception]:
+    """What load_dataset raises where the connection is lost on the way."""
+    import httpx
+    from datasets.exceptions import DatasetGenerationError
+
+    wrapped = DatasetGenerationError("An error occurred while generating the dataset")
+    wrapped.__cause__ = httpx.ReadError("peer closed connection")
+    return [httpx.RemoteProtocolError("peer closed connection"), wrapped, OSError("peer closed connection")]
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_a_connection_lost_on_the_way_names_the_ways_without_one(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    import datasets
+
+    def load_dataset(*_: object, **__: object) -> Any:
+        raise broken_off()[number]
+
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    monkeypatch.setattr(mnli, "hub_fault", lambda *_, **__: None)
+    with pytest.raises(MissingResourceError, match=r"cannot be read \(peer closed connection\); offline: pass --data"):
+        load_items("mnli")
 
 
 def load_in_own_process(env: dict[str, str]) -> str:
