@@ -14,6 +14,7 @@ from langchain_core.runnables import Runnable
 
 from data.errors import ConfigurationError
 from data.hub import one_line
+from data.overlap import without_overlap
 from data.registry import fingerprint, load_items
 from data.types import Benchmark, Item, Prediction
 from eval import baselines
@@ -62,8 +63,13 @@ class Context(NamedTuple):
             raise ConfigurationError(
                 f"{self.benchmark.name} has no training split for '{self.split}'; name one as train_split in the suite"
             )
-        evaluated = frozenset(_text(item) for item in self.items)
-        return _train_items(self.benchmark.name, split, self.spec.data, evaluated)
+        items = _train_items(self.benchmark.name, split, self.spec.data)
+        unseen = without_overlap(items, self.items)
+        if len(unseen) < len(items):
+            _log_once(
+                f"{len(items) - len(unseen)} training items of {self.benchmark.name} are also evaluated: left out"
+            )
+        return unseen
 
     @property
     def split(self) -> str:
@@ -71,18 +77,13 @@ class Context(NamedTuple):
 
 
 @cache
-def _train_items(benchmark: str, split: str, data: Path | None, evaluated: frozenset[tuple[str, ...]]) -> list[Item]:
+def _train_items(benchmark: str, split: str, data: Path | None) -> list[Item]:
     if data is not None and data.is_file():
         raise ConfigurationError(f"{data} is one file; systems that learn need a folder that holds {split}.jsonl too")
-    items = load_items(benchmark, split=split, path=data)
-    unseen = [item for item in items if _text(item) not in evaluated]
-    if len(unseen) < len(items):
-        log(f"{len(items) - len(unseen)} training items of {benchmark} are also evaluated and are left out")
-    return unseen
+    return load_items(benchmark, split=split, path=data)
 
 
-def _text(item: Item) -> tuple[str, ...]:
-    return tuple(item.inputs.values())
+_log_once = cache(log)  # every system that learns is built from the same items
 
 
 def build_system(spec: SystemSpec, context: Context) -> System:
@@ -237,14 +238,20 @@ def _weights_sha256(checkpoint: str) -> str | None:
 
 def _finetune(spec: SystemSpec, context: Context) -> System:
     from finetune.config import make_settings
+    from finetune.hold_out import hold_out
+    from finetune.train import check
 
-    labels, train_items = _labels(context), context.train_items()
+    labels = _labels(context)
     settings = make_settings({"seed": context.seed, **(spec.finetune or {})})
-    description = {"finetune": settings.model_dump(mode="json"), **_learnt_from(train_items)}
-    return System(spec.name, description, LOCAL_BATCH, partial(_train_and_load, settings, train_items, labels))
+    learnt, held_out = hold_out(context.train_items(), seed=settings.seed)
+    check(settings, train_items=learnt, eval_items=held_out, labels=labels)
+    description = {"finetune": settings.model_dump(mode="json"), **_learnt_from(learnt), "held_out": len(held_out)}
+    return System(spec.name, description, LOCAL_BATCH, partial(_train_and_load, settings, learnt, held_out, labels))
 
 
-def _train_and_load(settings: Any, train_items: Sequence[Item], labels: Sequence[str], folder: Path) -> Predictor:
+def _train_and_load(
+    settings: Any, train_items: Sequence[Item], held_out: Sequence[Item], labels: Sequence[str], folder: Path
+) -> Predictor:
     """Train into the run's folder, or take the checkpoint that an interrupted run had finished there."""
     from eval.metrics import classification_metrics
     from finetune.classifier import load_classifier
@@ -252,11 +259,10 @@ def _train_and_load(settings: Any, train_items: Sequence[Item], labels: Sequence
 
     checkpoint = folder / "checkpoint"
     if not checkpoint.is_dir():
-        held_out = max(len(train_items) // 20, 1)  # seen during training for its curves only, never for its scores
         train(
             settings,
-            train_items=train_items[held_out:],
-            eval_items=train_items[:held_out],
+            train_items=train_items,
+            eval_items=held_out,  # seen during training for its curves only, never for its scores
             labels=labels,
             compute_metrics=classification_metrics,
             out=checkpoint,

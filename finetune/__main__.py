@@ -10,9 +10,12 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from data.errors import ConfigurationError, ProjectError
+
+if TYPE_CHECKING:
+    from finetune.config import TrainSettings
 
 TRAIN_EXAMPLE = """examples:
   python -m finetune train --out checkpoints/distilbert
@@ -26,8 +29,9 @@ TRAIN_EXAMPLE = """examples:
 # The options of `train` that are fields of TrainSettings under the same name.
 SETTINGS = (
     *("model", "epochs", "batch_size", "max_length", "learning_rate", "warmup"),
-    *("weight_decay", "eval_steps", "bf16", "seed"),
+    *("weight_decay", "eval_steps", "logging_steps", "bf16", "seed"),
 )
+SHORTEST = 4  # tokens of an input: three that the encoder adds to a pair, and one of its text
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -98,10 +102,11 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
     add("--epochs", metavar="N", help="(default: 3)")
     add("--batch-size", metavar="N", help="(default: 64)")
     add("--max-length", metavar="N", help="tokens an input is cut at (default: 400)")
-    add("--learning-rate", metavar="X", help="the peak (default: 5e-5; 2e-4 for minilm)")
+    add("--learning-rate", metavar="X", help="the peak (default: 5e-5)")
     add("--warmup", metavar="X", help="steps, or below 1 a share of them (default: 0.06)")
     add("--weight-decay", metavar="X", help="(default: 0.01)")
     add("--eval-steps", metavar="N", help="steps between evaluations (default: after each epoch)")
+    add("--logging-steps", metavar="X", help="steps between logged losses, or a share of them (default: 0.02)")
     add("--bf16", choices=("auto", "on", "off"), help="(default: auto: where the hardware has it)")
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="any field of transformers.TrainingArguments")
 
@@ -111,10 +116,12 @@ def _eda(arguments: argparse.Namespace) -> None:
     from finetune.eda import describe, format_eda, token_lengths, write_eda
     from finetune.encoders import load_tokenizer
 
+    if arguments.max_length < SHORTEST:
+        raise ConfigurationError(f"--max-length {arguments.max_length} is not usable; it must be {SHORTEST} or more")
     labels = _labels(arguments.benchmark)
+    fields = _text_fields(arguments) or ("premise", "hypothesis")
     split = arguments.split or _train_split(arguments.benchmark, None)
     items = _load(arguments, split=split, path=arguments.data, limit=arguments.limit, seed=arguments.seed)
-    fields = _text_fields(arguments) or ("premise", "hypothesis")
     lengths = token_lengths(items, load_tokenizer(arguments.model), text_fields=fields)
     figures = describe(items, lengths, labels=labels, text_fields=fields, max_length=arguments.max_length)
     head = {
@@ -129,23 +136,7 @@ def _eda(arguments: argparse.Namespace) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> None:
-    from finetune.config import make_settings, parse_overrides
-
-    names = (
-        "model",
-        "epochs",
-        "batch_size",
-        "max_length",
-        "learning_rate",
-        "warmup",
-        "weight_decay",
-        "eval_steps",
-        "bf16",
-        "seed",
-    )
-    given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
-    fields = {"text_fields": chosen} if (chosen := _text_fields(arguments)) else {}
-    settings = make_settings(given | fields | {"extra": parse_overrides(arguments.set)})
+    settings = _settings(arguments)
     labels = _labels(arguments.benchmark)
     eval_split = arguments.eval_split or _default_split(arguments.benchmark)
     split = arguments.split or _train_split(arguments.benchmark, eval_split)
@@ -168,11 +159,20 @@ def _train(arguments: argparse.Namespace) -> None:
     )
     card = read_card(out) or {}
     table = _metric_table({"before": card["metrics"]["initial"], "after": card["metrics"]["final"]})
-    _print(card, f"{table}\n\n{len(train_items)} items, {card['wall_s']:.0f} s: {out}", as_json=arguments.json)
+    learnt = card["data"]["train"]["n"]
+    _print(card, f"{table}\n\n{learnt} items, {card['wall_s']:.0f} s: {out}", as_json=arguments.json)
+
+
+def _settings(arguments: argparse.Namespace) -> "TrainSettings":
+    from finetune.config import make_settings, parse_overrides
+
+    given = {name: getattr(arguments, name) for name in SETTINGS if getattr(arguments, name) is not None}
+    fields = {"text_fields": chosen} if (chosen := _text_fields(arguments)) else {}
+    return make_settings(given | fields | {"extra": parse_overrides(arguments.set)})
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    labels = _labels(arguments.benchmark)
+    labels, fields = _labels(arguments.benchmark), _text_fields(arguments)
     split = arguments.split or _default_split(arguments.benchmark)
     items = _load(arguments, split=split, path=arguments.data, limit=arguments.limit, seed=arguments.seed)
 
@@ -185,7 +185,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
     targets = label_ids(items, labels)
     classifier = load_classifier(arguments.checkpoint, labels=labels, batch_size=arguments.batch_size)
-    if fields := _text_fields(arguments):
+    if fields:
         classifier = classifier.model_copy(update={"text_fields": fields})
     started = time.perf_counter()
     predictions = classifier.batch([item.to_input() for item in items])
@@ -241,7 +241,14 @@ def _train_split(benchmark_name: str, eval_split: str | None) -> str:
 
 
 def _text_fields(arguments: argparse.Namespace) -> tuple[str, ...] | None:
-    return tuple(name.strip() for name in arguments.text_fields.split(",")) if arguments.text_fields else None
+    if arguments.text_fields is None:
+        return None
+    names = tuple(name.strip() for name in arguments.text_fields.split(","))
+    if len(names) > 2 or "" in names or len(set(names)) != len(names):
+        raise ConfigurationError(
+            f"--text-fields '{arguments.text_fields}': name one input, or two different ones as A,B"
+        )
+    return names
 
 
 def _metric_table(columns: Mapping[str, Mapping[str, float | None]]) -> str:

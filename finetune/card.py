@@ -12,10 +12,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
 from data.errors import ConfigurationError
+from data.hub import one_line
 from data.registry import fingerprint
 from data.types import Item
-from finetune.config import TrainSettings, learning_rate
+from finetune.config import TrainSettings
 from finetune.curves import Event
 from finetune.encoders import ENCODER_NOTES
 
@@ -28,6 +31,15 @@ VERSIONED = ("tune-or-prompt", "torch", "transformers", "tokenizers", "accelerat
 NOT_METRICS = ("event", "step", "epoch", "wall_s")
 
 
+class _Reading(BaseModel):
+    """The part of a card that decides how the checkpoint reads an item."""
+
+    model_config = ConfigDict(strict=True)
+
+    text_fields: list[str] = Field(default=["premise", "hypothesis"], min_length=1, max_length=2)
+    max_length: int = Field(default=4, ge=4)
+
+
 def write_card(
     folder: Path,
     *,
@@ -35,6 +47,7 @@ def write_card(
     arguments: "TrainingArguments",
     labels: Sequence[str],
     train_items: Sequence[Item],
+    left_out: int,
     eval_items: Sequence[Item],
     events: Sequence[Event],
     wall_s: float,
@@ -47,23 +60,19 @@ def write_card(
         arguments: As run, overrides included.
         labels: The names of the model's output columns.
         train_items: What was learnt from.
+        left_out: Training items that were dropped because they are evaluated too.
         eval_items: What was measured on.
         events: The whole training log.
         wall_s: Seconds of training and its evaluations.
     """
-    evaluations = [event for event in events if event["event"] == "evaluation"]
     card = {
         "schema_version": SCHEMA_VERSION,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "base_model": settings.model,
+        **_asked_for(settings),
         "labels": list(labels),
-        "text_fields": list(settings.text_fields),
-        "max_length": settings.max_length,
-        "settings": settings.model_dump(mode="json") | {"learning_rate": learning_rate(settings)},
         "precision": "bf16" if arguments.bf16 else "fp16" if arguments.fp16 else "fp32",
-        "data": {"train": _describe_items(train_items), "eval": _describe_items(eval_items)},
-        "steps": evaluations[-1]["step"],
-        "metrics": {"initial": _metrics(evaluations[0]), "final": _metrics(evaluations[-1])},
+        "data": {"train": _describe_items(train_items, left_out), "eval": _describe_items(eval_items)},
+        **_outcome(events),
         "wall_s": round(wall_s, 3),
         "hardware": hardware(),
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in VERSIONED},
@@ -83,14 +92,22 @@ def read_card(folder: Path) -> dict[str, Any] | None:
         return None
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigurationError(
-            f"{path} is not JSON: {error}; train the checkpoint again or remove the file"
+            f"{path} is not JSON: {one_line(error)}; train the checkpoint again or remove the file"
         ) from error
     if not isinstance(card, dict) or card.get("schema_version") != SCHEMA_VERSION:
         raise ConfigurationError(
             f"{path} is not a training card of version {SCHEMA_VERSION}; train the checkpoint again"
         )
+    try:
+        _Reading.model_validate(card)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        name = ".".join(str(part) for part in fault["loc"])
+        raise ConfigurationError(
+            f"{path}: '{name}' = {fault['input']!r}: {fault['msg']}; train the checkpoint again or remove the file"
+        ) from error
     return card
 
 
@@ -120,8 +137,21 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _describe_items(items: Sequence[Item]) -> dict[str, Any]:
-    return {"n": len(items), "fingerprint": fingerprint(items), "first": items[0].id, "last": items[-1].id}
+def _asked_for(settings: TrainSettings) -> dict[str, Any]:
+    asked = settings.model_dump(mode="json")
+    reading = {name: asked[name] for name in ("text_fields", "max_length")}
+    return {"base_model": settings.model, **reading, "settings": asked}
+
+
+def _describe_items(items: Sequence[Item], left_out: int = 0) -> dict[str, Any]:
+    ends = {"first": items[0].id, "last": items[-1].id}
+    return {"n": len(items), "left_out": left_out, "fingerprint": fingerprint(items), **ends}
+
+
+def _outcome(events: Sequence[Event]) -> dict[str, Any]:
+    evaluations = [event for event in events if event["event"] == "evaluation"]
+    metrics = {"initial": _metrics(evaluations[0]), "final": _metrics(evaluations[-1])}
+    return {"steps": evaluations[-1]["step"], "metrics": metrics}
 
 
 def _metrics(evaluation: Event) -> dict[str, float | None]:
@@ -133,6 +163,8 @@ def _readme(card: Mapping[str, Any]) -> str:
     rows = "\n".join(f"| {name} | {_figure(initial[name])} | {_figure(final[name])} |" for name in final)
     settings = "\n".join(f"| {name} | `{json.dumps(value)}` |" for name, value in card["settings"].items())
     machine = ", ".join(card["hardware"]["gpus"]) or f"{card['hardware']['cpu']}, {card['hardware']['cpus']} CPUs"
+    dropped = data["train"]["left_out"]
+    apart = f"; {dropped} training items were left out because they are among them" if dropped else ""
     note = ENCODER_NOTES.get(card["base_model"], "")
     return f"""---
 library_name: transformers
@@ -147,7 +179,7 @@ It reads {" and ".join(f"`{field}`" for field in card["text_fields"])}, cut at {
 {rows}
 
 Trained on {data["train"]["n"]} items (`{data["train"]["fingerprint"][:12]}`) and measured on {data["eval"]["n"]} others
-(`{data["eval"]["fingerprint"][:12]}`) in {card["wall_s"]:.0f} s on {machine}, {card["precision"]}.
+(`{data["eval"]["fingerprint"][:12]}`{apart}) in {card["wall_s"]:.0f} s on {machine}, {card["precision"]}.
 
 ![Learning curves](curves.svg)
 

@@ -134,7 +134,8 @@ def load_classifier(
 
     Raises:
         MissingResourceError: The checkpoint is not there, or its folder is empty.
-        ConfigurationError: It is no sequence classifier, or one for other labels; or batch_size is below 1.
+        ConfigurationError: It is no sequence classifier, a damaged one, or one for other labels; or batch_size is
+            below 1.
     """
     if batch_size < 1:
         raise ConfigurationError(f"batch_size {batch_size} is not usable; it must be 1 or more")
@@ -143,23 +144,39 @@ def load_classifier(
     columns = _columns(config, labels, checkpoint)
     card = (read_card(source) if isinstance(source, Path) else None) or {}
     tokenizer = load_tokenizer(checkpoint)
-    limit = position_limit(config, tokenizer) or DEFAULT_MAX_LENGTH
-    model = load_pretrained(
-        AutoModelForSequenceClassification,
-        checkpoint,
-        use_safetensors=True,  # no pickle
-        dtype=torch.float32,
-    )
+    limit = position_limit(config, tokenizer)
+    max_length = card.get("max_length") or limit or DEFAULT_MAX_LENGTH
+    model = _load_whole(checkpoint)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return Classifier(
         model=model.eval().to(device),
         tokenizer=tokenizer,
         text_fields=tuple(card.get("text_fields", DEFAULT_TEXT_FIELDS)),
-        max_length=card.get("max_length", limit),
+        max_length=min(max_length, limit or max_length),
         batch_size=batch_size,
         bf16=use_bf16(bf16),
         columns=columns,
     )
+
+
+def _load_whole(checkpoint: str | Path) -> PreTrainedModel:
+    """Load the model if the checkpoint has every weight of it: transformers draws those it misses at random."""
+    loaded: tuple[PreTrainedModel, dict[str, Any]] = load_pretrained(
+        AutoModelForSequenceClassification,
+        checkpoint,
+        use_safetensors=True,  # no pickle
+        ignore_mismatched_sizes=True,  # they are in the report
+        dtype=torch.float32,
+        output_loading_info=True,
+    )
+    model, report = loaded
+    absent = sorted([*report["missing_keys"], *(str(key[0]) for key in report["mismatched_keys"])])
+    if absent:
+        raise ConfigurationError(
+            f"the checkpoint '{checkpoint}' lacks {len(absent)} weights of its model's shape, such as {absent[0]}, and "
+            "would answer at random: copy it again, or train it with python -m finetune train"
+        )
+    return model
 
 
 def _classifier_config(checkpoint: str | Path) -> PretrainedConfig:

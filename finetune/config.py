@@ -9,14 +9,29 @@ from pydantic import Field, ValidationError
 from data.errors import ConfigurationError
 from data.types import Frozen
 
-# A small encoder needs larger steps than DistilBERT's usual 5e-5: 2e-4 is what MiniLM learns MNLI with in two epochs.
-LEARNING_RATES = {"minilm": 2e-4}
-DEFAULT_LEARNING_RATE = 5e-5
-
 Precision = Literal["auto", "on", "off"]  # whether to compute in bf16
 
-# The checkpoint's folder, what is read and the evaluation before the first step are the project's own.
-RESERVED_ARGUMENTS = frozenset({"output_dir", "remove_unused_columns", "label_names", "eval_on_start"})
+# Fields of TrainingArguments that `extra` may not hold, because a setting of ours decides them: field -> setting.
+OWN_SETTINGS = {
+    "per_device_train_batch_size": "batch_size",
+    "per_device_eval_batch_size": "batch_size",
+    "num_train_epochs": "epochs",
+    "learning_rate": "learning_rate",
+    "warmup_steps": "warmup",
+    "weight_decay": "weight_decay",
+    "seed": "seed",
+    "eval_steps": "eval_steps",
+    "logging_steps": "logging_steps",
+    "bf16": "bf16",
+}
+# … and those that the project decides: the checkpoint's folder and its files (the Trainer's own saving leaves pickles),
+# what is read, what evaluations return, and that nothing is sent anywhere.
+RESERVED_ARGUMENTS = frozenset(
+    {"output_dir", "remove_unused_columns", "label_names", "eval_on_start", "prediction_loss_only"}
+    | {"batch_eval_metrics", "include_for_metrics", "load_best_model_at_end", "report_to", "push_to_hub"}
+    | {"resume_from_checkpoint", "enable_jit_checkpoint"}
+)
+RESERVED_PREFIXES = ("save_", "hub_", "trackio_")
 
 
 class TrainSettings(Frozen):
@@ -28,27 +43,27 @@ class TrainSettings(Frozen):
         max_length: Tokens an encoded pair is cut at.
         batch_size: Items per optimizer step and per evaluation batch.
         epochs: Passes over the training items.
-        learning_rate: The peak; None takes the encoder's own from `LEARNING_RATES`.
+        learning_rate: The peak.
         warmup: Steps of linear warm-up; a value below 1 is a share of all steps.
         weight_decay: AdamW's.
         seed: Of the new head, the order of the items and dropout.
         eval_steps: Optimizer steps between evaluations; None evaluates after each epoch.
         logging_steps: Steps between two logged losses; a value below 1 is a share of all steps.
         bf16: "auto" takes it where the hardware has it.
-        extra: Any other field of `transformers.TrainingArguments`; wins over the fields above.
+        extra: Fields of `transformers.TrainingArguments` that none of the above decides.
     """
 
     model: str = Field(default="distilbert-base-uncased", min_length=1)
     text_fields: tuple[str, ...] = Field(default=("premise", "hypothesis"), min_length=1, max_length=2)
     max_length: int = Field(default=400, ge=4)
     batch_size: int = Field(default=64, ge=1)
-    epochs: float = Field(default=3, gt=0)
-    learning_rate: float | None = Field(default=None, gt=0)
-    warmup: float = Field(default=0.06, ge=0)
-    weight_decay: float = Field(default=0.01, ge=0)
+    epochs: float = Field(default=3, gt=0, allow_inf_nan=False)
+    learning_rate: float = Field(default=5e-5, gt=0, allow_inf_nan=False)
+    warmup: float = Field(default=0.06, ge=0, allow_inf_nan=False)
+    weight_decay: float = Field(default=0.01, ge=0, allow_inf_nan=False)
     seed: int = Field(default=0, ge=0, lt=2**32)
     eval_steps: int | None = Field(default=None, ge=1)
-    logging_steps: float = Field(default=0.02, gt=0)
+    logging_steps: float = Field(default=0.02, gt=0, allow_inf_nan=False)
     bf16: Precision = "auto"
     extra: dict[str, Any] = Field(default_factory=dict)
 
@@ -67,9 +82,12 @@ def make_settings(values: Mapping[str, Any]) -> TrainSettings:
         allowed = ", ".join(TrainSettings.model_fields)
         hint = f" Allowed: {allowed}." if fault["type"] == "extra_forbidden" else ""
         raise ConfigurationError(f"training setting '{name}' = {fault['input']!r}: {fault['msg']}.{hint}") from error
-    taken = RESERVED_ARGUMENTS & settings.extra.keys()
-    if taken:
-        raise ConfigurationError(f"--set {min(taken)}=… cannot be changed: the project sets it; leave it out")
+    for name in settings.extra:
+        if name in OWN_SETTINGS:
+            own = OWN_SETTINGS[name]
+            raise ConfigurationError(f"--set {name}=…: use --{own.replace('_', '-')} (in a suite, {own}) instead")
+        if name in RESERVED_ARGUMENTS or name.startswith(RESERVED_PREFIXES):
+            raise ConfigurationError(f"--set {name}=… cannot be changed: the project sets it; leave it out")
     return settings
 
 
@@ -91,11 +109,6 @@ def parse_overrides(pairs: Sequence[str]) -> dict[str, Any]:
         except json.JSONDecodeError:
             overrides[name.strip()] = text
     return overrides
-
-
-def learning_rate(settings: TrainSettings) -> float:
-    """Return the peak learning rate: the one asked for, else the encoder's own."""
-    return settings.learning_rate or LEARNING_RATES.get(settings.model, DEFAULT_LEARNING_RATE)
 
 
 def hardware_has_bf16() -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from data.errors import ConfigurationError
+from data.overlap import fold
 from data.types import Item
 from finetune.curves import BLUE, GREY, ORANGE, dress_axes, save_figure
 from finetune.features import label_ids, texts_of
@@ -135,7 +136,7 @@ def _duplicates(items: Sequence[Item], text_fields: Sequence[str]) -> dict[str, 
     """Find texts that occur more than once, apart from case and surrounding space."""
     same: dict[tuple[str, ...], list[Item]] = defaultdict(list)
     for item in items:
-        key = tuple(" ".join(item.inputs[field].casefold().split()) for field in text_fields)
+        key = tuple(fold(item.inputs[field]) for field in text_fields)
         same[key].append(item)
     repeated = [group for group in same.values() if len(group) > 1]
     contradictory = [group for group in repeated if len({item.choices[item.target] for item in group}) > 1]

@@ -19,6 +19,7 @@ ENCODER_NOTES = {
     "minilm": "This encoder saw MNLI and SNLI training pairs in its own pre-training "
     f"({PACKAGED['minilm'].origin}, {PACKAGED['minilm'].licence}).",
 }
+VOCABULARY_FILES = ("tokenizer.json", "vocab.*", "*vocab*.json", "*.model", "*.tiktoken")
 OFFLINE_WAYS = "offline, name a folder with the model, one that is already in the Hugging Face cache, or 'minilm'"
 
 
@@ -63,27 +64,42 @@ def load_pretrained(auto_class: Any, name: str | Path, **options: Any) -> Any:
 
     Raises:
         MissingResourceError: There is no such model, or the hub does not answer and the cache does not have it.
-        ConfigurationError: The folder is there but holds no such model.
+        ConfigurationError: The folder is there but holds no such model, or a damaged one.
     """
+    from safetensors import SafetensorError
+
+    # RuntimeError: weights of other shapes than the configuration says.
+    faults = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError)
     source = resolve(name)
     with quiet_transformers():
         try:
             return auto_class.from_pretrained(source, local_files_only=True, **options)
-        except (OSError, ValueError, KeyError) as error:
+        except faults as error:
             if isinstance(source, Path):
                 message = f"{auto_class.__name__} cannot load the folder '{name}': {one_line(error)}"
                 raise ConfigurationError(message) from error
         _require_on_hub(source)
         try:
             return auto_class.from_pretrained(source, **options)
-        except (OSError, ValueError, KeyError) as error:
+        except faults as error:
             raise MissingResourceError(f"the hub's '{name}' cannot be loaded: {one_line(error)}") from error
 
 
 def load_tokenizer(name: str | Path) -> "PreTrainedTokenizerBase":
-    """Load the tokenizer of an encoder."""
+    """Load the tokenizer of an encoder.
+
+    Raises:
+        ConfigurationError: The folder has no tokenizer: transformers would make one that knows no word.
+        MissingResourceError: There is no such encoder.
+    """
     from transformers import AutoTokenizer
 
+    folder = resolve(name)
+    if isinstance(folder, Path) and not any(path for kind in VOCABULARY_FILES for path in folder.glob(kind)):
+        raise ConfigurationError(
+            f"the folder '{name}' has no tokenizer: no tokenizer.json and no vocabulary (vocab.txt, …); "
+            "copy the files of the encoder's tokenizer into it"
+        )
     tokenizer: PreTrainedTokenizerBase = load_pretrained(AutoTokenizer, name)
     return tokenizer
 

@@ -13,10 +13,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
-from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -35,12 +34,14 @@ from transformers import (
 )
 
 from data.errors import ConfigurationError
-from data.hub import quiet_transformers
+from data.hub import one_line, quiet_transformers
+from data.overlap import without_overlap
 from data.types import Item
+from finetune.arguments import REFUSALS, training_arguments
 from finetune.card import write_card
-from finetune.config import TrainSettings, learning_rate, use_bf16
+from finetune.config import TrainSettings
 from finetune.encoders import label_names, load_pretrained, load_tokenizer, position_limit
-from finetune.features import encode_items, label_ids
+from finetune.features import encode_items, label_ids, texts_of
 from finetune.training_log import TrainingLog
 
 ComputeMetrics = Callable[[Sequence[int], np.ndarray], dict[str, float]]  # (n,), (n, n_classes) -> figures by name
@@ -59,7 +60,7 @@ def train(
 
     Args:
         settings: What to train and how.
-        train_items: What is learnt from.
+        train_items: What is learnt from, apart from those that `eval_items` has too.
         eval_items: What it is measured on; never learnt from.
         compute_metrics: Takes targets (n,) and probs (n, n_classes), both in the order of the checkpoint's labels.
         out: The checkpoint's folder; it must not exist, or be empty.
@@ -72,22 +73,70 @@ def train(
         ConfigurationError: Settings, data or `out` are not usable.
         MissingResourceError: The encoder cannot be found.
     """
-    _check_items(train_items, eval_items, labels)
+    learnt = _not_evaluated(train_items, eval_items)
+    check(settings, train_items=learnt, eval_items=eval_items, labels=labels)
     with _whole_folder(out) as folder:
-        arguments = _training_arguments(settings, folder)
+        arguments = training_arguments(settings, folder)
         names = _head_labels(settings, labels)
-        tokenizer = load_tokenizer(settings.model)
-        _check_max_length(settings, tokenizer)
-        train_set, eval_set = (
-            encode_items(
-                tokenizer, items, labels=names, text_fields=settings.text_fields, max_length=settings.max_length
-            )
-            for items in (train_items, eval_items)
-        )
-        set_seed(settings.seed)  # the new head is drawn at random while the model loads
         log = TrainingLog(folder)
-        trainer = Trainer(
-            model=_load_model(settings, names),
+        trainer = _trainer(settings, arguments, names, sets=(learnt, eval_items), compute_metrics=compute_metrics)
+        wall_s = _run(trainer, log)
+        _save(trainer, folder)
+        card = partial(write_card, folder, settings=settings, arguments=arguments, labels=names)
+        left_out = len(train_items) - len(learnt)
+        card(train_items=learnt, left_out=left_out, eval_items=eval_items, events=log.events, wall_s=wall_s)
+    return out
+
+
+def check(
+    settings: TrainSettings, *, train_items: Sequence[Item], eval_items: Sequence[Item], labels: Sequence[str]
+) -> None:
+    """Find what can be wrong with settings and items, without loading the encoder's weights or writing anything.
+
+    Args:
+        settings: What to train and how.
+        train_items: What is learnt from.
+        eval_items: What it is measured on.
+        labels: The class names.
+
+    Raises:
+        ConfigurationError: Settings or data are not usable.
+        MissingResourceError: The encoder cannot be found.
+    """
+    _check_items(train_items, eval_items, labels)
+    for item in (*train_items, *eval_items):
+        texts_of(item.inputs, settings.text_fields, where=item.id)
+    training_arguments(settings, Path("checkpoint"))
+    _check_max_length(settings, load_tokenizer(settings.model))
+
+
+def _not_evaluated(train_items: Sequence[Item], eval_items: Sequence[Item]) -> list[Item]:
+    learnt = without_overlap(train_items, eval_items)
+    if len(learnt) < len(train_items):
+        left_out = f"{len(train_items) - len(learnt)} of {len(train_items)} training items"
+        sys.stderr.write(f"{left_out} are also evaluated and are left out\n")
+    return learnt
+
+
+def _trainer(
+    settings: TrainSettings,
+    arguments: TrainingArguments,
+    labels: Sequence[str],
+    *,
+    sets: tuple[Sequence[Item], Sequence[Item]],
+    compute_metrics: ComputeMetrics,
+) -> Trainer:
+    """Load the encoder, encode the items that are learnt from and measured on (`sets`), and hand all to a Trainer."""
+    tokenizer = load_tokenizer(settings.model)
+    train_set, eval_set = (
+        encode_items(tokenizer, items, labels=labels, text_fields=settings.text_fields, max_length=settings.max_length)
+        for items in sets
+    )
+    set_seed(settings.seed)  # the new head is drawn at random while the model loads
+    model = _load_model(settings, labels)
+    try:
+        return Trainer(
+            model=model,
             args=arguments,
             processing_class=tokenizer,
             data_collator=DataCollatorWithPadding(tokenizer),
@@ -95,19 +144,8 @@ def train(
             eval_dataset=eval_set,
             compute_metrics=lambda prediction: _measure(prediction, compute_metrics),
         )
-        wall_s = _run(trainer, log)
-        _save(trainer, folder, tokenizer)
-        write_card(
-            folder,
-            settings=settings,
-            arguments=arguments,
-            labels=names,
-            train_items=train_items,
-            eval_items=eval_items,
-            events=log.events,
-            wall_s=wall_s,
-        )
-    return out
+    except REFUSALS as error:
+        raise ConfigurationError(f"transformers refuses these training arguments: {one_line(error)}") from error
 
 
 def _run(trainer: Trainer, log: TrainingLog) -> float:
@@ -124,11 +162,11 @@ def _run(trainer: Trainer, log: TrainingLog) -> float:
     return time.perf_counter() - started
 
 
-def _save(trainer: Trainer, folder: Path, tokenizer: PreTrainedTokenizerBase) -> None:
+def _save(trainer: Trainer, folder: Path) -> None:
     """Save model and tokenizer; `Trainer.save_model` adds a pickle of the arguments, which the card has as JSON."""
     with quiet_transformers():
         trainer.accelerator.unwrap_model(trainer.model).save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
+        cast(PreTrainedTokenizerBase, trainer.processing_class).save_pretrained(folder)
 
 
 def _check_items(train_items: Sequence[Item], eval_items: Sequence[Item], labels: Sequence[str]) -> None:
@@ -143,14 +181,6 @@ def _check_items(train_items: Sequence[Item], eval_items: Sequence[Item], labels
         raise ConfigurationError(
             f"all {len(train_items)} training items have the label '{seen.pop()}'; at least two labels are needed"
         )
-    learnt = {tuple(item.inputs.values()) for item in train_items}
-    repeated = sum(tuple(item.inputs.values()) in learnt for item in eval_items)
-    if repeated == len(eval_items):
-        raise ConfigurationError(
-            "every evaluation item is a training item: name others with --eval-split or --eval-data"
-        )
-    if repeated:
-        sys.stderr.write(f"warning: {repeated} of {len(eval_items)} evaluation items are training items too\n")
 
 
 def _check_max_length(settings: TrainSettings, tokenizer: PreTrainedTokenizerBase) -> None:
@@ -171,7 +201,7 @@ def _head_labels(settings: TrainSettings, labels: Sequence[str]) -> list[str]:
 
 
 def _load_model(settings: TrainSettings, labels: Sequence[str]) -> PreTrainedModel:
-    model: PreTrainedModel = load_pretrained(
+    loaded: tuple[PreTrainedModel, dict[str, Any]] = load_pretrained(
         AutoModelForSequenceClassification,
         settings.model,
         id2label=dict(enumerate(labels)),
@@ -179,44 +209,16 @@ def _load_model(settings: TrainSettings, labels: Sequence[str]) -> PreTrainedMod
         ignore_mismatched_sizes=True,  # a head for other labels is replaced
         use_safetensors=True,  # no pickle
         dtype=torch.float32,
+        output_loading_info=True,
     )
+    model, report = loaded
+    replaced = sorted(str(key[0]) for key in report["mismatched_keys"])
+    body = [name for name in replaced if name.startswith(f"{model.base_model_prefix}.")]
+    if body:
+        raise ConfigurationError(
+            f"the weights of '{settings.model}' do not fit its config.json, such as {body[0]}; copy the encoder again"
+        )
     return model
-
-
-def _training_arguments(settings: TrainSettings, folder: Path) -> TrainingArguments:
-    known = {field.name for field in fields(TrainingArguments) if field.init}
-    for name in settings.extra:
-        if name not in known:
-            near = get_close_matches(name, known, n=1)
-            guess = f"; did you mean '{near[0]}'?" if near else ""
-            raise ConfigurationError(f"--set {name}: transformers.TrainingArguments has no such field{guess}")
-    values: dict[str, Any] = {
-        "output_dir": str(folder),
-        "per_device_train_batch_size": settings.batch_size,
-        "per_device_eval_batch_size": settings.batch_size,
-        "num_train_epochs": settings.epochs,
-        "learning_rate": learning_rate(settings),
-        "warmup_steps": settings.warmup,
-        "weight_decay": settings.weight_decay,
-        "seed": settings.seed,
-        "use_cpu": not torch.accelerator.is_available(),
-        "bf16": use_bf16(settings.bf16),
-        "train_sampling_strategy": "group_by_length",
-        "eval_on_start": True,
-        "eval_strategy": "steps" if settings.eval_steps else "epoch",
-        "eval_steps": settings.eval_steps,
-        "logging_steps": settings.logging_steps,
-        "logging_first_step": True,
-        "logging_nan_inf_filter": False,  # a loss that is not a number is said, not smoothed away
-        "save_strategy": "no",
-        "report_to": "none",
-        "disable_tqdm": True,
-        "dataloader_pin_memory": torch.cuda.is_available(),
-    }
-    try:
-        return TrainingArguments(**(values | settings.extra))
-    except (TypeError, ValueError, ImportError) as error:
-        raise ConfigurationError(f"transformers refuses these training arguments: {error}") from error
 
 
 def _measure(prediction: EvalPrediction, compute_metrics: ComputeMetrics) -> dict[str, float]:

@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.runnables import RunnableLambda
+from safetensors.torch import load_file, save_file
 from tiny_encoder import LABELS, make_encoder, toy_items
 
 from data.errors import ConfigurationError, MissingResourceError
@@ -136,3 +138,46 @@ def test_what_is_no_checkpoint_for_this_task(checkpoint: Path, tmp_path: Path) -
     unnamed = make_encoder(tmp_path / "unnamed", labels=("LABEL_0", "LABEL_1", "LABEL_2"))
     with pytest.raises(ConfigurationError, match="has the labels LABEL_0, LABEL_1, LABEL_2"):
         load_classifier(unnamed, labels=LABELS)
+
+
+def damaged(checkpoint: Path, folder: Path) -> Path:
+    return Path(shutil.copytree(checkpoint, folder))
+
+
+def test_a_checkpoint_without_its_head_would_answer_at_random(checkpoint: Path, tmp_path: Path) -> None:
+    headless = damaged(checkpoint, tmp_path / "headless")
+    weights = load_file(headless / "model.safetensors")
+    body = {name: weight for name, weight in weights.items() if "classifier" not in name}
+    save_file(body, headless / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ConfigurationError, match=r"lacks 4 weights of its model's shape, such as .*classifier"):
+        load_classifier(headless, labels=LABELS)
+
+
+def test_a_checkpoint_without_its_tokenizer_knows_no_word(checkpoint: Path, tmp_path: Path) -> None:
+    wordless = damaged(checkpoint, tmp_path / "wordless")
+    for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json"):
+        (wordless / name).unlink(missing_ok=True)
+    with pytest.raises(ConfigurationError, match="has no tokenizer"):
+        load_classifier(wordless, labels=LABELS)
+
+
+def test_damaged_checkpoints_are_said_in_one_line(checkpoint: Path, tmp_path: Path) -> None:
+    cut = damaged(checkpoint, tmp_path / "cut")
+    weights = (cut / "model.safetensors").read_bytes()
+    (cut / "model.safetensors").write_bytes(weights[: len(weights) // 2])
+    wider = damaged(checkpoint, tmp_path / "wider")
+    config = json.loads((wider / "config.json").read_text())
+    (wider / "config.json").write_text(json.dumps(config | {"dim": 64}))
+    for folder, words in ((cut, "cannot load the folder"), (wider, "weights of its model's shape")):
+        with pytest.raises(ConfigurationError, match=rf"^[^\n]*{words}[^\n]*$"):
+            load_classifier(folder, labels=LABELS)
+
+
+@pytest.mark.parametrize(
+    "fault", [{"max_length": "x"}, {"max_length": -3}, {"text_fields": "premise"}, {"text_fields": []}]
+)
+def test_a_card_that_says_nonsense_is_refused(checkpoint: Path, tmp_path: Path, fault: dict) -> None:
+    carded = damaged(checkpoint, tmp_path / "carded")
+    (carded / "training_card.json").write_text(json.dumps({"schema_version": 1} | fault))
+    with pytest.raises(ConfigurationError, match=rf"training_card.json: '{next(iter(fault))}' = [^\n]*$"):
+        load_classifier(carded, labels=LABELS)

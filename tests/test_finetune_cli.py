@@ -83,7 +83,14 @@ def test_eda(encoder: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFi
         (["--split", "test"], 2, "unknown split"),
         (["--text-fields", "premise,question"], 2, "no text 'question'"),
         (["--data", "nowhere"], 3, "nowhere"),
-        (["--split", "validation_matched"], 2, "every evaluation item is a training item"),
+        (["--split", "validation_matched"], 2, "every training item (30) is an evaluated item"),
+        (["--text-fields", "premise,hypothesis,label"], 2, "name one input, or two"),
+        (["--epochs", "inf"], 2, "'epochs' = 'inf'"),
+        (["--warmup", "inf"], 2, "'warmup' = 'inf'"),
+        (["--set", "max_steps=abc"], 2, "--set max_steps='abc'"),
+        (["--set", "per_device_train_batch_size=0"], 2, "use --batch-size"),
+        (["--set", "logging_steps=1"], 2, "use --logging-steps"),
+        (["--set", "report_to=wandb"], 2, "cannot be changed"),
         (["--limit", "0"], 2, "limit 0"),
     ],
 )
@@ -94,6 +101,21 @@ def test_faults_are_one_line_and_write_nothing(encoder, data, tmp_path, capsys, 
     assert printed.err.startswith("error: ")
     assert printed.err.count("\n") == 1
     assert words in printed.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_eda_and_evaluate_check_their_options_first(encoder, data, tmp_path, capsys) -> None:
+    eda = ["eda", "--data", str(data), "--model", str(encoder), "--out", str(tmp_path / "eda")]
+    evaluate = ["evaluate", "--data", str(data), "--checkpoint", str(encoder)]
+    for options, words in (
+        ([*eda, "--max-length", "-5"], "--max-length -5 is not usable"),
+        ([*eda, "--text-fields", "premise,hypothesis,label"], "name one input, or two"),
+        ([*eda, "--text-fields", "premise,premise"], "name one input, or two"),
+        ([*evaluate, "--text-fields", "premise,hypothesis,label"], "name one input, or two"),
+        ([*evaluate, "--text-fields", ""], "name one input, or two"),
+    ):
+        assert main(options) == 2
+        assert words in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,16 +1,18 @@
 """Training end to end on a tiny encoder: tokenize, train, evaluate, save, load, predict; and every refusal."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from tiny_encoder import LABELS, MAX_POSITIONS, accuracy, make_encoder, toy_items
 
 from data.errors import ConfigurationError, MissingResourceError
+from data.overlap import without_overlap
 from data.registry import fingerprint
 from finetune.card import read_card
 from finetune.classifier import load_classifier
-from finetune.config import TrainSettings, learning_rate, make_settings, parse_overrides, use_bf16
+from finetune.config import OWN_SETTINGS, TrainSettings, make_settings, parse_overrides, use_bf16
 from finetune.train import train
 
 # fp32 losses of the first steps at seed 0; they move only if what is computed moves.
@@ -107,8 +109,8 @@ def test_the_head_of_a_classifier_keeps_its_own_label_order(tmp_path: Path) -> N
 
 
 def test_one_text_field_and_extra_arguments(encoder: Path, tmp_path: Path) -> None:
-    extra = {"max_steps": 2, "lr_scheduler_type": "constant", "warmup_steps": 0}
-    out = train_toy(encoder, tmp_path / "out", text_fields=("hypothesis",), extra=extra, eval_steps=1)
+    extra = {"max_steps": 2, "lr_scheduler_type": "constant"}
+    out = train_toy(encoder, tmp_path / "out", text_fields=("hypothesis",), extra=extra, eval_steps=1, warmup=0)
     assert [e["step"] for e in log_of(out) if e["event"] == "evaluation"] == [0, 1, 2]
     assert {e["learning_rate"] for e in log_of(out) if e["event"] == "step"} == {3e-3}
     assert load_classifier(out, labels=LABELS).text_fields == ("hypothesis",)
@@ -125,11 +127,17 @@ def one_label(n: int) -> list:
         ({"eval_items": []}, ConfigurationError, "no items to evaluate"),
         ({"train_items": one_label(8)}, ConfigurationError, "label 'entailment'; at least two"),
         ({"labels": ("yes", "no")}, ConfigurationError, "the labels are: yes, no"),
-        ({"eval_items": toy_items(9, seed=1)}, ConfigurationError, "every evaluation item is a training item"),
+        ({"eval_items": toy_items(192, seed=1)}, ConfigurationError, "every training item (192) is an evaluated"),
         ({"text_fields": ("premise", "answer")}, ConfigurationError, "no text 'answer'"),
         ({"max_length": MAX_POSITIONS + 1}, ConfigurationError, f"--max-length {MAX_POSITIONS}"),
         ({"extra": {"lr_sheduler_type": "cosine"}}, ConfigurationError, "did you mean 'lr_scheduler_type'"),
         ({"extra": {"lr_scheduler_type": "zigzag"}}, ConfigurationError, "refuses these training arguments"),
+        ({"extra": {"max_steps": "abc"}}, ConfigurationError, "--set max_steps='abc': Input should be a valid integer"),
+        ({"extra": {"max_grad_norm": float("inf")}}, ConfigurationError, "max_grad_norm=inf"),
+        ({"extra": {"gradient_accumulation_steps": 0}}, ConfigurationError, "must be 1 or more"),
+        ({"extra": {"lr_scheduler_type": "cosine_with_min_lr"}}, ConfigurationError, "refuses these training"),
+        ({"extra": {"lr_scheduler_kwargs": "abc"}}, ConfigurationError, "takes a JSON object"),
+        ({"extra": {"optim": "galore_adamw"}}, ConfigurationError, "refuses these training arguments"),
         ({"model": "./nowhere"}, MissingResourceError, "there is no folder './nowhere'"),
         ({"model": "distilbert-base-uncased-not-cached"}, MissingResourceError, "'minilm'"),
     ],
@@ -157,8 +165,7 @@ def test_a_loss_that_is_no_number_stops_the_run(encoder: Path, tmp_path: Path) -
 
 
 def test_settings() -> None:
-    assert learning_rate(TrainSettings(model="minilm")) > learning_rate(TrainSettings())
-    assert learning_rate(TrainSettings(learning_rate=1e-3)) == 1e-3
+    assert TrainSettings(model="minilm").learning_rate == TrainSettings().learning_rate == 5e-5
     assert use_bf16("on")
     assert not use_bf16("off")
     assert parse_overrides(["max_steps=5", "optim=adafactor"]) == {"max_steps": 5, "optim": "adafactor"}
@@ -168,8 +175,57 @@ def test_settings() -> None:
         make_settings({"epoch": 3})
     with pytest.raises(ConfigurationError, match="'epochs' = 'two'"):
         make_settings({"epochs": "two"})
-    with pytest.raises(ConfigurationError, match="output_dir"):
-        make_settings({"extra": {"output_dir": "/"}})
+    for name in ("epochs", "learning_rate", "warmup", "weight_decay", "logging_steps"):
+        for value in ("inf", "nan"):
+            with pytest.raises(ConfigurationError, match=f"'{name}' = '{value}'"):
+                make_settings({name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        *((name, "instead") for name in OWN_SETTINGS),
+        *((name, "cannot be changed") for name in ("output_dir", "save_strategy", "save_steps", "save_total_limit")),
+        *((name, "cannot be changed") for name in ("report_to", "push_to_hub", "hub_token", "load_best_model_at_end")),
+    ],
+)
+def test_what_the_project_decides_cannot_be_overridden(name: str, words: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"--set {name}=.*{words}"):
+        make_settings({"extra": {name: "x"}})
+
+
+def test_training_items_that_are_evaluated_are_left_out_and_said(encoder, tmp_path, capsys) -> None:
+    shared = [
+        item.model_copy(update={"inputs": {name: f" {text.upper()}" for name, text in item.inputs.items()}})
+        for item in toy_items(6, seed=1)
+    ]
+    evaluated = [*shared, *toy_items(9, seed=2, split="validation")]
+    train_items = toy_items(48, seed=1)
+    out = train_toy(encoder, tmp_path / "out", train_items=train_items, eval_items=evaluated, epochs=0.5)
+    assert "6 of 48 training items are also evaluated and are left out" in capsys.readouterr().err
+    learnt = read_card(out)["data"]["train"]
+    assert (learnt["n"], learnt["left_out"]) == (42, 6)
+    assert learnt["fingerprint"] == fingerprint(train_items[6:])
+    assert "6 training items were left out" in (out / "README.md").read_text()
+
+
+def test_overlap_folds_case_and_white_space_and_keeps_the_order() -> None:
+    items = toy_items(9, seed=1)
+    same = items[4].model_copy(update={"inputs": {name: f"\n{t.title()} " for name, t in items[4].inputs.items()}})
+    assert without_overlap(items, [same]) == [*items[:4], *items[5:]]
+    assert without_overlap(items, []) == items
+    assert without_overlap([], items) == []
+    with pytest.raises(ConfigurationError, match=r"every training item \(9\)"):
+        without_overlap(items, items)
+
+
+def test_an_encoder_whose_weights_do_not_fit_is_refused(encoder: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(encoder, tmp_path / "encoder"))
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps(config | {"dim": 64}))
+    with pytest.raises(ConfigurationError, match=r"do not fit its config.json, such as distilbert\."):
+        train_toy(copy, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_hub_that_does_not_answer_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,101 @@
+"""The training settings as `transformers.TrainingArguments`, refused in one line where they cannot work.
+
+transformers checks few of its own fields: a text for a number, or a schedule without the number it needs, would end
+in a traceback after the encoder is loaded and, in a suite, after the run has begun.
+"""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import torch
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from transformers import Trainer, TrainingArguments, get_scheduler
+
+from data.errors import ConfigurationError
+from data.hub import one_line
+from finetune.config import TrainSettings, use_bf16
+
+# Counts that transformers takes as they are, and divides by.
+AT_LEAST_ONE = ("gradient_accumulation_steps", "eval_accumulation_steps", "dataloader_prefetch_factor")
+# What transformers raises for a value or a missing optional package that it notices.
+REFUSALS = (TypeError, ValueError, ImportError, AttributeError, ZeroDivisionError)
+
+
+def training_arguments(settings: TrainSettings, folder: Path) -> TrainingArguments:
+    """Build the Trainer's arguments and try the optimizer and the schedule they name.
+
+    Args:
+        settings: What was asked for.
+        folder: Where the Trainer may write; it is not made here.
+
+    Raises:
+        ConfigurationError: An extra argument is unknown, of the wrong type, or unusable.
+    """
+    _check_extra(settings.extra)
+    try:
+        arguments = TrainingArguments(**(_own_arguments(settings, folder) | settings.extra))
+        _try_schedule(arguments)
+    except REFUSALS as error:
+        raise ConfigurationError(f"transformers refuses these training arguments: {one_line(error)}") from error
+    return arguments
+
+
+def _own_arguments(settings: TrainSettings, folder: Path) -> dict[str, Any]:
+    return {
+        "output_dir": str(folder),
+        "per_device_train_batch_size": settings.batch_size,
+        "per_device_eval_batch_size": settings.batch_size,
+        "num_train_epochs": settings.epochs,
+        "learning_rate": settings.learning_rate,
+        "warmup_steps": settings.warmup,
+        "weight_decay": settings.weight_decay,
+        "seed": settings.seed,
+        "use_cpu": not torch.accelerator.is_available(),
+        "bf16": use_bf16(settings.bf16),
+        "train_sampling_strategy": "group_by_length",
+        "eval_on_start": True,
+        "eval_strategy": "steps" if settings.eval_steps else "epoch",
+        "eval_steps": settings.eval_steps,
+        "logging_steps": settings.logging_steps,
+        "logging_first_step": True,
+        "logging_nan_inf_filter": False,  # a loss that is not a number is said, not smoothed away
+        "save_strategy": "no",
+        "report_to": "none",
+        "disable_tqdm": True,
+        "dataloader_pin_memory": torch.cuda.is_available(),
+    }
+
+
+def _check_extra(extra: Mapping[str, Any]) -> None:
+    known = {field.name for field in fields(TrainingArguments) if field.init}
+    types = get_type_hints(TrainingArguments)
+    for name, value in extra.items():
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            guess = f"; did you mean '{near[0]}'?" if near else ""
+            raise ConfigurationError(f"--set {name}: transformers.TrainingArguments has no such field{guess}")
+        try:
+            TypeAdapter(types[name], config=ConfigDict(allow_inf_nan=False)).validate_python(value, strict=True)
+        except ValidationError as error:
+            raise ConfigurationError(f"--set {name}={value!r}: {error.errors()[0]['msg']}") from error
+        if name in AT_LEAST_ONE and value is not None and value < 1:
+            raise ConfigurationError(f"--set {name}={value}: it must be 1 or more")
+
+
+def _try_schedule(arguments: TrainingArguments) -> None:
+    """Make the optimizer's arguments and the schedule of one weight: the Trainer makes them after the first pass."""
+    Trainer.get_optimizer_cls_and_kwargs(arguments, torch.nn.Linear(1, 1))  # type: ignore[arg-type]
+    numbers = arguments.lr_scheduler_kwargs
+    if isinstance(numbers, str):
+        raise ConfigurationError(f"--set lr_scheduler_kwargs={numbers!r}: it takes a JSON object")
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=arguments.learning_rate)
+    get_scheduler(
+        arguments.lr_scheduler_type,
+        optimizer,
+        num_warmup_steps=1,
+        num_training_steps=2,
+        scheduler_specific_kwargs=numbers,
+    )

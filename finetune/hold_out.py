@@ -1,0 +1,37 @@
+"""Which training items a run keeps for its learning curves, where no evaluation split may be looked at."""
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+
+from data.errors import ConfigurationError
+from data.overlap import without_overlap
+from data.types import Item
+
+
+def hold_out(items: Sequence[Item], *, seed: int) -> tuple[list[Item], list[Item]]:
+    """Split training items into those to learn from and those to draw the curves with, which share no group.
+
+    Returns:
+        The two parts. The second has whole groups with 5 % of the items or a little less, or the smallest group.
+
+    Raises:
+        ConfigurationError: The items are all of one group.
+    """
+    sizes = Counter(item.group for item in items)
+    if len(sizes) < 2:
+        raise ConfigurationError(
+            f"the {len(items)} training items share one group (premise): fine-tuning needs two or more groups, "
+            "to hold one out for its curves; name another train_split or data"
+        )
+    groups = sorted(sizes)
+    random.Random(seed).shuffle(groups)  # noqa: S311 -- repeatable, not secret
+    room, chosen = len(items) // 20, set[str]()
+    for group in groups:
+        if sizes[group] <= room:
+            chosen.add(group)
+            room -= sizes[group]
+    chosen = chosen or {min(groups, key=sizes.__getitem__)}
+    held_out = [item for item in items if item.group in chosen]
+    # Two groups may still hold the same text.
+    return without_overlap([item for item in items if item.group not in chosen], held_out), held_out
