@@ -53,13 +53,17 @@ def run(options: argparse.Namespace) -> int:
 
     planned = runner.plan(suite)
     run_dir = options.resume or options.out or _new_run_dir(suite.name)
-    outcome = runner.run(
-        planned,
-        run_dir,
-        resume=options.resume is not None,
-        max_concurrency=options.max_concurrency,
-        max_errors=options.max_errors,
-    )
+    try:
+        outcome = runner.run(
+            planned,
+            run_dir,
+            resume=options.resume is not None,
+            max_concurrency=options.max_concurrency,
+            max_errors=options.max_errors,
+        )
+    except KeyboardInterrupt:
+        log(f"interrupted; go on with --resume {run_dir}")
+        return 130
     paths = write_report(run_dir)
     if options.json:
         emit(paths.summary.read_text(encoding="utf-8"))
