@@ -11,11 +11,11 @@ from pathlib import Path
 from string import Formatter
 from typing import TYPE_CHECKING, Literal, Self
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from data.errors import ConfigurationError, unknown_name
 from data.types import Frozen
+from data.yaml_file import read_yaml
 
 if TYPE_CHECKING:
     from langchain_core.prompts import ChatPromptTemplate
@@ -135,16 +135,7 @@ def load_prompt(name_or_path: str, *, variables: Collection[str], benchmark: str
 
 def _read_prompt(path: Path) -> Prompt:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return Prompt.model_validate(content)
-    except UnicodeDecodeError:
-        raise ConfigurationError(f"prompt {path} is not UTF-8 text") from None
-    except OSError as error:
-        raise ConfigurationError(f"prompt {path} cannot be read: {error.strerror}") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f", line {mark.line + 1}" if mark else ""
-        raise ConfigurationError(f"{path}{place}: not YAML: {getattr(error, 'problem', error)}") from None
+        return Prompt.model_validate(read_yaml(path, kind="prompt").content)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "user"

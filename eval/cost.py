@@ -4,11 +4,11 @@ import os
 from functools import cache
 from pathlib import Path
 
-import yaml
 from pydantic import Field, ValidationError
 
 from data.errors import ConfigurationError
 from data.types import Frozen
+from data.yaml_file import read_yaml
 
 PRICE_FILE = Path(__file__).parent / "prices.yaml"
 
@@ -37,8 +37,8 @@ def price_table() -> PriceTable:
 @cache
 def _read_prices(path: Path) -> PriceTable:
     try:
-        return PriceTable.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError, ValidationError) as error:
+        return PriceTable.model_validate(read_yaml(path, kind="price table").content)
+    except ValidationError as error:
         raise ConfigurationError(f"price table {path} cannot be used: {str(error).splitlines()[0]}") from None
 
 

@@ -22,6 +22,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from data.errors import ConfigurationError, unknown_name
 from data.types import Frozen
+from data.yaml_file import read_yaml
 
 SUITE_DIR = Path(__file__).parent / "suites"
 PLAIN_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # a system's name is a folder's name
@@ -116,19 +117,7 @@ def load_suite(name_or_path: str) -> Suite:
         path = known[name_or_path]
     else:
         raise unknown_name("suite", name_or_path, known, "Or give the path of a .yaml file.")
-    try:
-        text = path.read_text(encoding="utf-8")
-        content = yaml.safe_load(text)
-    except UnicodeDecodeError:
-        raise ConfigurationError(f"suite {path} is not UTF-8 text") from None
-    except OSError as error:
-        raise ConfigurationError(f"suite {path} cannot be read: {error.strerror}") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f", line {mark.line + 1}" if mark else ""
-        raise ConfigurationError(f"{path}{place}: not YAML: {getattr(error, 'problem', error)}") from None
-    except ValueError as error:  # what looks like a date and is none
-        raise ConfigurationError(f"{path}: not YAML: {error}; put it in quotes") from None
+    text, content = read_yaml(path, kind="suite")
     try:
         return Suite.model_validate(content)
     except ValidationError as error:

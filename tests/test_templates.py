@@ -84,6 +84,7 @@ def test_the_hash_follows_the_text(tmp_path: Path) -> None:
         (VALID.replace("source: me", ""), "source: Field required"),
         (VALID + "temprature: 1\n", "temprature"),
         ("just text", "valid dictionary"),
+        (VALID.replace("id: mine", "id: 2020-13-45"), "not YAML"),
     ],
 )
 def test_a_faulty_prompt_says_what_is_wrong(tmp_path: Path, text: str, message: str) -> None:
