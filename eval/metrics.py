@@ -108,7 +108,7 @@ def score(records: Iterable[Record]) -> Scores:
     correct = targets == choices
     names = class_names([r.item for r in everything])
     confusion = confusion_matrix(targets, choices, len(names))
-    classes = _class_scores(confusion, names)
+    classes = class_scores(confusion, names)
     macro = _macro(classes) if answered else (None, None, None)
     return Scores(
         correct=int(correct.sum()),
@@ -151,7 +151,7 @@ def classification_metrics(targets: Sequence[int], probs: np.ndarray) -> dict[st
     choices = probs.argmax(axis=1)
     n_classes = probs.shape[1]
     confusion = confusion_matrix(gold, choices, n_classes)
-    precision, recall, f1 = _macro(_class_scores(confusion, tuple(map(str, range(n_classes)))))
+    precision, recall, f1 = _macro(class_scores(confusion, tuple(map(str, range(n_classes)))))
     scores = {
         "accuracy": float((gold == choices).mean()),
         "macro_f1": f1,
@@ -235,7 +235,8 @@ def _latencies(seconds: Sequence[float]) -> dict[str, Any]:
     }
 
 
-def _class_scores(confusion: np.ndarray, names: Sequence[str]) -> tuple[ClassScores, ...]:
+def class_scores(confusion: np.ndarray, names: Sequence[str]) -> tuple[ClassScores, ...]:
+    """Score each class against the rest; 0 where a class was never predicted, or never the target."""
     scores = []
     for label, name in enumerate(names):
         hits, support, predicted = confusion[label, label], confusion[label].sum(), confusion[:, label].sum()

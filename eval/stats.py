@@ -7,7 +7,7 @@ so every resampling draws whole clusters. All draws are seeded: the same records
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from statistics import NormalDist
 from typing import NamedTuple
@@ -19,6 +19,7 @@ SEED = 20240101
 CONFIDENCE = 0.95
 FEW_CLUSTERS = 10
 ASSUMED_DISCORDANCE = 0.3
+CHUNK = 64  # resamples at once, so that memory does not grow with their number
 
 
 class Interval(NamedTuple):
@@ -140,6 +141,26 @@ def paired_difference_interval(
     won = _wilson_of_clusters(np.maximum(gained, 0), possible, n_clusters)
     lost = _wilson_of_clusters(np.maximum(-gained, 0), possible, n_clusters)
     return Interval(round(won.low - lost.high, 6), round(won.high - lost.low, 6))
+
+
+def bootstrap_interval(statistic: Callable[[np.ndarray], np.ndarray], groups: Sequence[str]) -> Interval | None:
+    """Return the cluster bootstrap interval of any statistic of items that can be weighted.
+
+    Args:
+        statistic: Takes (rows, n), how often each resample holds each item; returns (rows,), nan where undefined.
+        groups: (n,) the cluster of each item.
+
+    Returns:
+        The interval; None for one cluster, without spread, or where over 5 % of the resamples leave it undefined.
+    """
+    clusters, n_clusters = _clusters(groups)
+    draws = _draws(n_clusters, RESAMPLES, SEED)
+    chunks = (draws[start : start + CHUNK][:, clusters] for start in range(0, RESAMPLES, CHUNK))
+    replicates = np.concatenate([statistic(weights) for weights in chunks])
+    defined = replicates[~np.isnan(replicates)]
+    if len(defined) < CONFIDENCE * RESAMPLES or np.ptp(defined) < 1e-9:
+        return None
+    return _expanded_percentile(defined, n_clusters)
 
 
 def mcnemar_midp(only_a: int, only_b: int) -> float:

@@ -1,0 +1,136 @@
+"""The report on a classifier's probabilities: what it scored, how far that can be trusted, what it takes for what.
+
+Items and probabilities in, one JSON-ready report out; `format_report` draws it for a terminal. Used where a
+checkpoint is measured and by the card it carries, so that the two show the same figures with the same intervals.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from data.errors import ConfigurationError
+from data.types import Item
+from eval.metrics import class_scores, classification_metrics, confusion_matrix
+from eval.stats import Interval, bootstrap_interval, macro_f1_interval, share_interval
+
+METRICS = ("accuracy", "macro_f1", "precision", "recall", "roc_auc")
+
+
+def classification_report(items: Sequence[Item], probs: np.ndarray, *, labels: Sequence[str]) -> dict[str, Any]:
+    """Report on a classifier's probabilities for items; its choice is the most probable class.
+
+    Args:
+        items: (n,) each with one of `labels` as its target, found by name.
+        probs: (n, n_classes), each row sums to 1; columns in the order of `labels`.
+        labels: (n_classes,) the class names.
+
+    Returns:
+        n, n_clusters, labels; accuracy, macro_f1, precision and recall (macro), roc_auc (macro one-vs-rest; None
+        where a class has no item); intervals: metric to [low, high], 95 % over whole groups of items, None where
+        there is none; confusion: (n_classes, n_classes) target by choice; per_class: name, precision, recall, f1,
+        support.
+
+    Raises:
+        ValueError: Nothing to score, or the shapes do not agree.
+        ConfigurationError: An item's label is not one of `labels`.
+    """
+    if probs.shape != (len(items), len(labels)):
+        raise ValueError(f"probabilities of shape {probs.shape} for {len(items)} items and {len(labels)} labels")
+    targets = _targets(items, labels)
+    metrics = classification_metrics(targets.tolist(), probs)
+    choices = probs.argmax(axis=1)
+    confusion = confusion_matrix(targets, choices, len(labels))
+    groups = [item.group for item in items]
+    intervals = _intervals(targets, probs, groups)
+    return {
+        "n": len(items),
+        "n_clusters": len(set(groups)),
+        "labels": list(labels),
+        **{metric: metrics.get(metric) for metric in METRICS},
+        "intervals": {metric: None if span is None else list(span) for metric, span in intervals.items()},
+        "confusion": confusion[:, : len(labels)].tolist(),
+        "per_class": [scores.model_dump() for scores in class_scores(confusion, labels)],
+    }
+
+
+def format_report(report: Mapping[str, Any]) -> str:
+    """Draw a report for a terminal: each metric with its interval, then what the classifier took for what."""
+    lines = [f"{'metric':<10}  {'value':>6}  {'95 % interval':<15}"]
+    for metric in METRICS:
+        span = report["intervals"][metric]
+        interval = "–" if span is None else f"{span[0]:.4f}–{span[1]:.4f}"
+        value = "–" if report[metric] is None else f"{report[metric]:.4f}"
+        lines.append(f"{metric:<10}  {value:>6}  {interval:<15}")
+    if report["n_clusters"] < report["n"]:
+        lines.append(f"intervals over {report['n_clusters']} groups of items that share context")
+    labels, confusion = report["labels"], report["confusion"]
+    head = "target \\ choice"
+    first = max(len(head), *map(len, labels))
+    widths = [max(len(name), *(len(str(row[place])) for row in confusion)) for place, name in enumerate(labels)]
+    lines.append("")
+    for name, row in zip([head, *labels], [labels, *confusion], strict=True):
+        cells = "".join(f"  {cell:>{width}}" for cell, width in zip(row, widths, strict=True))
+        lines.append(f"{name:<{first}}{cells}")
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def weighted_roc_auc(targets: np.ndarray, probs: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the macro one-vs-rest area under the ROC curve under each row of weights, ties counted half.
+
+    Args:
+        targets: (n,) int.
+        probs: (n, n_classes).
+        weights: (rows, n) how often each item counts.
+
+    Returns:
+        (rows,) areas; nan where every item of a class, or every other item, has no weight.
+
+    Source:
+        Mann and Whitney 1947 for the area as a rank sum; Provost and Domingos 2000 for one-vs-rest.
+    """
+    total = np.zeros(len(weights))
+    for label in range(probs.shape[1]):
+        rest = np.flatnonzero(targets != label)
+        rest = rest[np.argsort(probs[rest, label], kind="stable")]
+        positive = np.flatnonzero(targets == label)
+        below = np.zeros((len(weights), len(rest) + 1))  # weight of the first 0, 1, … of the rest
+        np.cumsum(weights[:, rest], axis=1, dtype=np.float64, out=below[:, 1:])
+        first = np.searchsorted(probs[rest, label], probs[positive, label], side="left")
+        last = np.searchsorted(probs[rest, label], probs[positive, label], side="right")
+        own = weights[:, positive].astype(np.float64)
+        pairs = own.sum(axis=1) * below[:, -1]
+        won = np.einsum("rp,rp->r", own, below[:, first] + below[:, last]) / 2
+        total += np.divide(won, pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
+    areas: np.ndarray = total / probs.shape[1]
+    return areas
+
+
+def _targets(items: Sequence[Item], labels: Sequence[str]) -> np.ndarray:
+    """Find each item's label by its name, as `finetune.features` does: sources number labels differently."""
+    index_of = {label.casefold(): index for index, label in enumerate(labels)}
+    for item in items:
+        if item.choices[item.target].casefold() not in index_of:
+            name, allowed = item.choices[item.target], ", ".join(labels)
+            raise ConfigurationError(f"{item.id} has the label '{name}'; the labels are: {allowed}")
+    return np.array([index_of[item.choices[item.target].casefold()] for item in items], dtype=np.int64)
+
+
+def _intervals(targets: np.ndarray, probs: np.ndarray, groups: Sequence[str]) -> dict[str, Interval | None]:
+    choices, classes = probs.argmax(axis=1), np.arange(probs.shape[1])
+    is_target = (targets[:, None] == classes).astype(np.float32)  # (n, n_classes)
+    is_choice = (choices[:, None] == classes).astype(np.float32)
+    hits = is_target * is_choice
+
+    def mean_share_of(whole: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        shares: np.ndarray = (weights @ hits) / np.maximum(weights @ whole, 1)  # 0 for a class that was not drawn
+        means: np.ndarray = shares.mean(axis=1, dtype=np.float64)
+        return means
+
+    return {
+        "accuracy": share_interval(targets == choices, np.ones(len(targets)), groups),
+        "macro_f1": macro_f1_interval(targets, choices, groups, n_classes=len(classes)),
+        "precision": bootstrap_interval(lambda weights: mean_share_of(is_choice, weights), groups),
+        "recall": bootstrap_interval(lambda weights: mean_share_of(is_target, weights), groups),
+        "roc_auc": bootstrap_interval(lambda weights: weighted_roc_auc(targets, probs, weights), groups),
+    }
