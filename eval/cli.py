@@ -70,6 +70,8 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     system.add_argument("--embeddings", metavar="E", help="for dense and hybrid; default: e5-small")
     system.add_argument("-k", type=int, metavar="K", help="chunks to retrieve; default: 4")
     system.add_argument("--checkpoint", metavar="DIR", help="a fine-tuned encoder's folder or hub name")
+    any_order = "report a checkpoint even where other label names fit its answers far better"
+    system.add_argument("--any-label-order", action="store_true", default=None, help=any_order)
     system.add_argument("--baseline", metavar="B")
     items = run.add_argument_group("the items")
     items.add_argument("--split", metavar="S")

@@ -2,7 +2,7 @@
 
     runs/<name>/manifest.json                what was asked of whom, enough to know whether two runs are the same
     runs/<name>/<system>/records.jsonl       one line an item, on disk as soon as it is answered
-    runs/<name>/summary.json report.md report.html
+    runs/<name>/summary.json report.md report.html break-even-<n>.svg
 
 A journal is append-only while a run goes on. A line cut short by a crash is dropped and asked again;
 an item that was asked again has two lines, of which the later counts.
@@ -48,6 +48,7 @@ class Manifest(Frozen):
         suite: The suite as it was run, with every default filled in.
         systems: For each system: its kind, chain, prompt with SHA-256, model, decoding, retriever, checkpoint.
         versions: Package name to version.
+        hardware: The machine, as `data.hardware.hardware` gives it, for what the run costs; None in an older run.
         started_utc: ISO 8601.
     """
 
@@ -60,6 +61,7 @@ class Manifest(Frozen):
     git_commit: str | None = None
     git_dirty: bool | None = None
     versions: dict[str, str] = Field(default_factory=dict)
+    hardware: dict[str, Any] | None = None
     started_utc: str
 
     def differences(self, other: "Manifest") -> list[str]:

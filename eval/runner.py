@@ -14,9 +14,11 @@ from threading import Event
 from typing import NamedTuple
 
 from data.errors import ConfigurationError, ProjectError
+from data.hardware import hardware
 from data.registry import benchmark, fingerprint, load_items
 from data.types import Item, Record
 from eval.asking import ask_items
+from eval.cost import price_table
 from eval.journal import (
     Evaluation,
     Journal,
@@ -28,6 +30,8 @@ from eval.journal import (
     settle,
     write_manifest,
 )
+from eval.label_order import check_label_order
+from eval.metrics import NO_ANSWER
 from eval.progress import Progress, log
 from eval.suite import Suite
 from eval.systems import Context, System, build_system
@@ -83,6 +87,7 @@ def plan(suite: Suite) -> Plan:
     Raises:
         ProjectError: Anything about the suite that a user must mend first.
     """
+    price_table()  # the reports need it: a fault in the user's own is not to be found once every answer is paid for
     planned = []
     for spec in suite.evaluations:
         about = benchmark(spec.benchmark)
@@ -113,6 +118,7 @@ def _manifest(suite: Suite, planned: Sequence[PlannedEvaluation]) -> Manifest:
         git_commit=commit,
         git_dirty=bool(_git("status", "--porcelain")) if commit else None,
         versions={"python": sys.version.split()[0]} | {name: v for name in _VERSIONED if (v := _version(name))},
+        hardware=hardware(),
         started_utc=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
@@ -158,7 +164,8 @@ def run(
         max_errors: Stop as soon as more items than this have failed; None: go on to the end.
 
     Raises:
-        ConfigurationError: The folder is in use, cannot be written, or holds another suite's run.
+        ConfigurationError: The folder is in use, cannot be written, or holds another suite's run; or a classifier
+            names its labels wrongly.
         TooManyErrorsError: See `max_errors`.
     """
     _open_run(planned.manifest, run_dir, resume=resume)
@@ -175,6 +182,7 @@ def run(
                 records = ask_items(system, pending, run_dir, evaluation.benchmark, max_concurrency, stop)
                 errors += _journal(path, records, system.name, len(pending), allowed, stop)
             settle(path, [item.id for item in items])
+            _check_labels(system, path)
     return Outcome(run_dir, asked, errors)
 
 
@@ -222,3 +230,22 @@ def _journal(
             f"mend it and go on with --resume {path.parent.parent}"
         )
     return errors
+
+
+def _check_labels(system: System, path: Path) -> None:
+    """Stop before a report shows the scores of a classifier that names its labels wrongly."""
+    if system.labels is None:
+        return
+    answered = [
+        (record.item.target, record.prediction) for record in latest_records(path).values() if record.prediction
+    ]
+    targets = [target for target, _ in answered]
+    choices = [NO_ANSWER if prediction.choice is None else prediction.choice for _, prediction in answered]
+    checkpoint = system.description.get("checkpoint", path.parent / "checkpoint")
+    try:
+        check_label_order(targets, choices, labels=system.labels, where=f"the checkpoint '{checkpoint}'")
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            f"{error}; its answers are journaled in {path}: with that option --resume {path.parent.parent} reports "
+            "them, a corrected checkpoint needs a new run"
+        ) from error

@@ -29,6 +29,7 @@ PLAIN_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # a system's name is a folder's na
 # Files that stand beside the systems' folders in a run.
 RESERVED_NAMES = frozenset({"manifest.json", "summary.json", "report.md", "report.html"})
 KINDS = ("baseline", "chain", "checkpoint", "finetune")
+CLASSIFIERS = ("checkpoint", "finetune")
 
 
 class SystemSpec(Frozen):
@@ -37,6 +38,8 @@ class SystemSpec(Frozen):
     Attributes:
         answering: For a chain: score the labels, generate text, or whichever the model and the prompt allow.
         finetune: Settings of `finetune.config.TrainSettings`, such as {model: minilm, epochs: 3}.
+        any_label_order: For a checkpoint or finetune: report its answers even where they fit far better under other
+            label names. It decides no answer, so no manifest holds it, and a run it stopped can go on with it.
         note: Shown beside the system's scores: what a reader must know to judge them.
     """
 
@@ -45,6 +48,7 @@ class SystemSpec(Frozen):
     chain: str | None = None
     checkpoint: str | None = None
     finetune: dict[str, Any] | None = None
+    any_label_order: bool = Field(default=False, exclude=True)
     model: str | None = None
     prompt: str | None = None
     answering: Literal["auto", "score", "generate"] = "auto"
@@ -64,10 +68,14 @@ class SystemSpec(Frozen):
         given = [kind for kind in KINDS if getattr(self, kind) is not None]
         if len(given) != 1:
             raise ValueError(f"system '{self.name}' needs exactly one of {', '.join(KINDS)}, not {len(given)}")
-        elsewhere = self.model_fields_set - {"name", "note", *given}
+        if self.any_label_order and given[0] not in CLASSIFIERS:
+            raise ValueError(
+                f"system '{self.name}': any_label_order goes with a checkpoint or finetune, not a {given[0]}"
+            )
+        elsewhere = self.model_fields_set - {"name", "note", "any_label_order", *given}
         if self.chain is None and (set_fields := sorted(f for f in elsewhere if getattr(self, f) is not None)):
             raise ValueError(f"system '{self.name}': {set_fields[0]} goes with a chain, not with a {given[0]}")
-        if self.name.lower() in RESERVED_NAMES:
+        if self.name.lower() in RESERVED_NAMES or self.name.lower().endswith(".svg"):  # a report's curves
             raise ValueError(f"system '{self.name}' would take the place of a file of the run; choose another name")
         return self
 

@@ -20,6 +20,7 @@ from data.types import Benchmark, Item, Prediction
 from eval import baselines
 from eval.progress import log
 from eval.suite import EvaluationSpec, SystemSpec
+from eval.training import training_facts
 
 if TYPE_CHECKING:
     from chains.templates import Prompt
@@ -36,12 +37,14 @@ class System(NamedTuple):
         description: What the manifest says of it: everything that can change its answers.
         batch_size: Items to hand over at once, where that is faster; None: one at a time, concurrently.
         open: Returns the predictor; takes the system's folder in the run, where training leaves its checkpoint.
+        labels: The class names of a classifier whose order of them is to be checked; None: nothing to check.
     """
 
     name: str
     description: dict[str, Any]
     batch_size: int | None
     open: Callable[[Path], Predictor]
+    labels: tuple[str, ...] | None = None
 
 
 class Context(NamedTuple):
@@ -221,9 +224,16 @@ def _retriever(spec: SystemSpec, context: Context) -> Any:
 def _checkpoint(spec: SystemSpec, context: Context) -> System:
     from finetune.classifier import load_classifier
 
-    predictor = load_classifier(str(spec.checkpoint), labels=_labels(context))
-    description = {"checkpoint": spec.checkpoint, "weights_sha256": _weights_sha256(str(spec.checkpoint))}
-    return System(spec.name, description, LOCAL_BATCH, lambda _: predictor)
+    name, labels = str(spec.checkpoint), _labels(context)
+    predictor = load_classifier(name, labels=labels)
+    description: dict[str, Any] = {"checkpoint": name, "weights_sha256": _weights_sha256(name)}
+    if training := training_facts(Path(name)):
+        description["training"] = training
+    return System(spec.name, description, LOCAL_BATCH, lambda _: predictor, _checked(spec, labels))
+
+
+def _checked(spec: SystemSpec, labels: Sequence[str]) -> tuple[str, ...] | None:
+    return None if spec.any_label_order else tuple(labels)
 
 
 def _weights_sha256(checkpoint: str) -> str | None:
@@ -246,7 +256,8 @@ def _finetune(spec: SystemSpec, context: Context) -> System:
     learnt, held_out = hold_out(context.train_items(), seed=settings.seed)
     check(settings, train_items=learnt, eval_items=held_out, labels=labels)
     description = {"finetune": settings.model_dump(mode="json"), **_learnt_from(learnt), "held_out": len(held_out)}
-    return System(spec.name, description, LOCAL_BATCH, partial(_train_and_load, settings, learnt, held_out, labels))
+    open_trained = partial(_train_and_load, settings, learnt, held_out, labels)
+    return System(spec.name, description, LOCAL_BATCH, open_trained, _checked(spec, labels))
 
 
 def _train_and_load(

@@ -1,4 +1,4 @@
-"""`python -m finetune eda | train | evaluate`: the command line of fine-tuning; see `finetune.commands`."""
+"""`python -m finetune eda | train | evaluate | export`: the command line of fine-tuning; see `finetune.commands`."""
 
 import argparse
 import sys
@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted; nothing was written\n")
+        sys.stderr.write("interrupted\n")
         return 130
     return 0
 
@@ -52,7 +52,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     eda.set_defaults(command=commands.eda)
 
-    train = subcommands.add_parser("train", help="fine-tune an encoder", epilog=TRAIN_EXAMPLE, formatter_class=formatter)
+    train = subcommands.add_parser(
+        "train", help="fine-tune an encoder", epilog=TRAIN_EXAMPLE, formatter_class=formatter
+    )
     _add_data_options(train, split="the split to learn from (default: the evaluation split's training split)")
     _add_train_options(train)
     train.set_defaults(command=commands.train)
@@ -61,8 +63,24 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--checkpoint", required=True, metavar="DIR", help="a folder that `train` wrote, or a hub id")
     _add_data_options(evaluate, split="the split to measure on (default: the benchmark's)")
     evaluate.add_argument("--batch-size", type=int, default=64, metavar="N", help="(default: 64)")
+    any_order = "print the metrics even where other label names fit the answers far better"
+    evaluate.add_argument("--any-label-order", action="store_true", help=any_order)
     evaluate.set_defaults(command=commands.evaluate)
+
+    _add_export(subcommands)
     return parser
+
+
+def _add_export(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    export = subcommands.add_parser("export", help="write a checkpoint to a folder, or as an ONNX model")
+    add = export.add_argument
+    add("--checkpoint", required=True, metavar="DIR", help="a folder that `train` wrote, or a hub id")
+    add("--out", type=Path, required=True, metavar="DIR", help="a new folder for it; must not exist, or be empty")
+    kinds = "safetensors: a transformers folder; onnx: model.onnx, tokenizer and labels (default: %(default)s)"
+    add("--format", choices=("safetensors", "onnx"), default="safetensors", help=kinds)
+    add("--json", action="store_true", help="print one JSON object instead of a table")
+    add("--debug", action="store_true", help="show the traceback of an error")
+    export.set_defaults(command=commands.export)
 
 
 def _add_data_options(parser: argparse.ArgumentParser, *, split: str) -> None:
@@ -83,14 +101,22 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
     add("--eval-data", type=Path, metavar="PATH", help="a local file or folder of it (default: --data)")
     add("--eval-limit", type=int, metavar="N", help="measure on its first N items only")
     add("--model", metavar="M", help="a hub id, a folder, or minilm (default: distilbert-base-uncased)")
+    add("--pooling", choices=("cls", "mean", "max"), help="what of the encoder the head reads (default: cls)")
+    add("--dropout", metavar="X", help="while training (default: as the encoder's configuration says)")
     add("--epochs", metavar="N", help="(default: 3)")
-    add("--batch-size", metavar="N", help="(default: 64)")
+    add("--batch-size", metavar="N", help="items per optimizer step, over all devices (default: 64)")
+    parts = "parts that a device computes its share of a batch in, to save memory (default: 1)"
+    add("--gradient-accumulation-steps", metavar="N", help=parts)
     add("--max-length", metavar="N", help="tokens an input is cut at (default: 400)")
     add("--learning-rate", metavar="X", help="the peak (default: 5e-5)")
     add("--warmup", metavar="X", help="steps, or below 1 a share of them (default: 0.06)")
     add("--weight-decay", metavar="X", help="(default: 0.01)")
     add("--eval-steps", metavar="N", help="steps between evaluations (default: after each epoch)")
+    stop = "stop after N evaluations without a better accuracy on held-out training items; keep the best (default: off)"
+    add("--patience", metavar="N", help=stop)
     add("--logging-steps", metavar="X", help="steps between logged losses, or a share of them (default: 0.02)")
+    add("--save-steps", metavar="X", help="steps between saved states, or a share of them (default: 0.1)")
+    add("--resume", action="store_true", help="go on with this training where it was interrupted")
     add("--bf16", choices=("auto", "on", "off"), help="(default: auto: where the hardware has it)")
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="any field of transformers.TrainingArguments")
 

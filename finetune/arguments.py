@@ -4,6 +4,8 @@ transformers checks few of its own fields: a text for a number, or a schedule wi
 in a traceback after the encoder is loaded and, in a suite, after the run has begun.
 """
 
+import math
+import os
 from collections.abc import Mapping
 from dataclasses import fields
 from difflib import get_close_matches
@@ -19,35 +21,41 @@ from data.hub import one_line
 from finetune.config import TrainSettings, use_bf16
 
 # Counts that transformers takes as they are, and divides by.
-AT_LEAST_ONE = ("gradient_accumulation_steps", "eval_accumulation_steps", "dataloader_prefetch_factor")
+AT_LEAST_ONE = ("eval_accumulation_steps", "dataloader_prefetch_factor")
+SAMPLING = ("group_by_length", "random")
 # What transformers raises for a value or a missing optional package that it notices.
 REFUSALS = (TypeError, ValueError, ImportError, AttributeError, ZeroDivisionError)
 
 
-def training_arguments(settings: TrainSettings, folder: Path) -> TrainingArguments:
+def training_arguments(settings: TrainSettings, folder: Path, *, n_items: int) -> TrainingArguments:
     """Build the Trainer's arguments and try the optimizer and the schedule they name.
 
     Args:
         settings: What was asked for.
         folder: Where the Trainer may write; it is not made here.
+        n_items: Training items, which decide how many steps an epoch has.
 
     Raises:
         ConfigurationError: An extra argument is unknown, of the wrong type, or unusable.
     """
     _check_extra(settings.extra)
     try:
-        arguments = TrainingArguments(**(_own_arguments(settings, folder) | settings.extra))
+        arguments = TrainingArguments(**(_own_arguments(settings, folder, n_items) | settings.extra))
         _try_schedule(arguments)
     except REFUSALS as error:
         raise ConfigurationError(f"transformers refuses these training arguments: {one_line(error)}") from error
     return arguments
 
 
-def _own_arguments(settings: TrainSettings, folder: Path) -> dict[str, Any]:
+def _own_arguments(settings: TrainSettings, folder: Path, n_items: int) -> dict[str, Any]:
+    per_device = _per_device(settings)
+    # Never by epoch: an epoch's end comes after the state of its last step is saved, and would be missed on resuming.
+    eval_steps = settings.eval_steps or math.ceil(n_items / settings.batch_size)
     return {
         "output_dir": str(folder),
-        "per_device_train_batch_size": settings.batch_size,
+        "per_device_train_batch_size": per_device,
         "per_device_eval_batch_size": settings.batch_size,
+        "gradient_accumulation_steps": settings.gradient_accumulation_steps,
         "num_train_epochs": settings.epochs,
         "learning_rate": settings.learning_rate,
         "warmup_steps": settings.warmup,
@@ -57,16 +65,42 @@ def _own_arguments(settings: TrainSettings, folder: Path) -> dict[str, Any]:
         "bf16": use_bf16(settings.bf16),
         "train_sampling_strategy": "group_by_length",
         "eval_on_start": True,
-        "eval_strategy": "steps" if settings.eval_steps else "epoch",
-        "eval_steps": settings.eval_steps,
+        "eval_strategy": "steps",
+        "eval_steps": eval_steps,
         "logging_steps": settings.logging_steps,
         "logging_first_step": True,
         "logging_nan_inf_filter": False,  # a loss that is not a number is said, not smoothed away
-        "save_strategy": "no",
+        "save_strategy": "steps",
+        "save_steps": eval_steps if settings.patience else settings.save_steps,
+        "save_total_limit": 1,
+        "ddp_find_unused_parameters": False,
         "report_to": "none",
         "disable_tqdm": True,
         "dataloader_pin_memory": torch.cuda.is_available(),
+        **({"load_best_model_at_end": True, "metric_for_best_model": "accuracy"} if settings.patience else {}),
     }
+
+
+def devices() -> int:
+    """Return how many devices share a batch: processes as torchrun or accelerate started them, else the GPUs here."""
+    processes = os.environ.get("WORLD_SIZE")
+    return int(processes) if processes else max(1, torch.cuda.device_count())
+
+
+def is_main_process() -> bool:
+    """Say whether this is the process that writes, of those that torchrun or accelerate started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _per_device(settings: TrainSettings) -> int:
+    """Return the items of one forward pass; the devices and the accumulation steps divide a batch among them."""
+    parts = devices() * settings.gradient_accumulation_steps
+    if settings.batch_size % parts:
+        raise ConfigurationError(
+            f"a batch of {settings.batch_size} cannot be divided among {devices()} devices in "
+            f"{settings.gradient_accumulation_steps} accumulation steps; use a --batch-size that {parts} divides"
+        )
+    return settings.batch_size // parts
 
 
 def _check_extra(extra: Mapping[str, Any]) -> None:
@@ -81,6 +115,8 @@ def _check_extra(extra: Mapping[str, Any]) -> None:
             TypeAdapter(types[name], config=ConfigDict(allow_inf_nan=False)).validate_python(value, strict=True)
         except ValidationError as error:
             raise ConfigurationError(f"--set {name}={value!r}: {error.errors()[0]['msg']}") from error
+        if name == "train_sampling_strategy" and value not in SAMPLING:
+            raise ConfigurationError(f"--set {name}={value}: it must be one of {', '.join(SAMPLING)}")
         if name in AT_LEAST_ONE and value is not None and value < 1:
             raise ConfigurationError(f"--set {name}={value}: it must be 1 or more")
 

@@ -4,7 +4,6 @@ The cost model reads the seconds and the hardware from the card; the classifier 
 """
 
 import json
-import os
 import platform
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from data.errors import ConfigurationError
+from data.hardware import hardware
 from data.hub import one_line
 from data.registry import fingerprint
 from data.types import Item
@@ -25,10 +25,12 @@ from finetune.encoders import ENCODER_NOTES
 if TYPE_CHECKING:
     from transformers import TrainingArguments
 
+    from finetune.training_log import TrainingLog
+
 CARD_FILE = "training_card.json"
 SCHEMA_VERSION = 1
 VERSIONED = ("tune-or-prompt", "torch", "transformers", "tokenizers", "accelerate", "numpy")
-NOT_METRICS = ("event", "step", "epoch", "wall_s")
+NOT_METRICS = ("event", "step", "best_step", "epoch", "wall_s")
 
 
 class _Reading(BaseModel):
@@ -46,11 +48,9 @@ def write_card(
     settings: TrainSettings,
     arguments: "TrainingArguments",
     labels: Sequence[str],
-    train_items: Sequence[Item],
-    left_out: int,
-    eval_items: Sequence[Item],
-    events: Sequence[Event],
-    wall_s: float,
+    items: Mapping[str, Any],
+    log: "TrainingLog",
+    report: Mapping[str, Any],
 ) -> None:
     """Write the card and the README of a finished training run.
 
@@ -59,22 +59,28 @@ def write_card(
         settings: As asked for.
         arguments: As run, overrides included.
         labels: The names of the model's output columns.
-        train_items: What was learnt from.
-        left_out: Training items that were dropped because they are evaluated too.
-        eval_items: What was measured on.
-        events: The whole training log.
-        wall_s: Seconds of training and its evaluations.
+        items: "learnt", "evaluated" and "held_out" items, and how many were "left_out" of the first because they are
+            among the others.
+        log: The whole training log.
+        report: What else is known of the trained model on the evaluated items; under this name in the card.
     """
+    import torch  # which reading a card does without
+
+    from finetune.arguments import devices
+
+    held_out = {"held_out": _describe_items(items["held_out"])} if items["held_out"] else {}
+    train_items = _describe_items(items["learnt"]) | {"left_out": items["left_out"]}
     card = {
         "schema_version": SCHEMA_VERSION,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         **_asked_for(settings),
         "labels": list(labels),
         "precision": "bf16" if arguments.bf16 else "fp16" if arguments.fp16 else "fp32",
-        "data": {"train": _describe_items(train_items, left_out), "eval": _describe_items(eval_items)},
-        **_outcome(events),
-        "wall_s": round(wall_s, 3),
-        "hardware": hardware(),
+        "data": {"train": train_items, "eval": _describe_items(items["evaluated"]), **held_out},
+        **_outcome(log.events),
+        "report": dict(report),
+        "wall_s": log.wall_s,
+        "hardware": hardware() | {"threads": torch.get_num_threads(), "devices": devices()},
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in VERSIONED},
     }
     (folder / CARD_FILE).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -111,25 +117,6 @@ def read_card(folder: Path) -> dict[str, Any] | None:
     return card
 
 
-def hardware() -> dict[str, Any]:
-    """Describe the machine as the cost model needs it: the processor, how much of it, and the accelerator."""
-    import torch
-
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-    return {"cpu": _cpu_name(), "cpus": cpus, "gpus": gpus, "threads": torch.get_num_threads()}
-
-
-def _cpu_name() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass  # not Linux
-    return platform.processor() or platform.machine()
-
-
 def _version(package: str) -> str | None:
     try:
         return version(package)
@@ -143,15 +130,16 @@ def _asked_for(settings: TrainSettings) -> dict[str, Any]:
     return {"base_model": settings.model, **reading, "settings": asked}
 
 
-def _describe_items(items: Sequence[Item], left_out: int = 0) -> dict[str, Any]:
-    ends = {"first": items[0].id, "last": items[-1].id}
-    return {"n": len(items), "left_out": left_out, "fingerprint": fingerprint(items), **ends}
+def _describe_items(items: Sequence[Item]) -> dict[str, Any]:
+    return {"n": len(items), "fingerprint": fingerprint(items), "first": items[0].id, "last": items[-1].id}
 
 
 def _outcome(events: Sequence[Event]) -> dict[str, Any]:
-    evaluations = [event for event in events if event["event"] == "evaluation"]
-    metrics = {"initial": _metrics(evaluations[0]), "final": _metrics(evaluations[-1])}
-    return {"steps": evaluations[-1]["step"], "metrics": metrics}
+    """Return the steps made, the one whose model was kept, and the first and last figures of the evaluated items."""
+    measured = [event for event in events if event["event"] == "test"]
+    measured = measured or [event for event in events if event["event"] == "evaluation"]
+    steps = {"steps": events[-1]["step"], "best_step": measured[-1].get("best_step")}
+    return steps | {"metrics": {"initial": _metrics(measured[0]), "final": _metrics(measured[-1])}}
 
 
 def _metrics(evaluation: Event) -> dict[str, float | None]:
@@ -160,22 +148,29 @@ def _metrics(evaluation: Event) -> dict[str, float | None]:
 
 def _readme(card: Mapping[str, Any]) -> str:
     initial, final, data = card["metrics"]["initial"], card["metrics"]["final"], card["data"]
-    rows = "\n".join(f"| {name} | {_figure(initial[name])} | {_figure(final[name])} |" for name in final)
+    intervals = card["report"].get("intervals", {})
+    rows = "\n".join(
+        f"| {name} | {_figure(initial[name])} | {_figure(final[name])} | {_span(intervals.get(name))} |"
+        for name in final
+    )
     settings = "\n".join(f"| {name} | `{json.dumps(value)}` |" for name, value in card["settings"].items())
     machine = ", ".join(card["hardware"]["gpus"]) or f"{card['hardware']['cpu']}, {card['hardware']['cpus']} CPUs"
     dropped = data["train"]["left_out"]
     apart = f"; {dropped} training items were left out because they are among them" if dropped else ""
-    note = ENCODER_NOTES.get(card["base_model"], "")
+    notes = [ENCODER_NOTES.get(card["base_model"], "")]
+    if card["settings"]["pooling"] != "cls":
+        notes.append(f"Its head reads the {card['settings']['pooling']} of all tokens: load it with `load_classifier`.")
     return f"""---
 library_name: transformers
 pipeline_tag: text-classification
 ---
 # {card["base_model"]} fine-tuned to tell {", ".join(card["labels"])} apart
 
-It reads {" and ".join(f"`{field}`" for field in card["text_fields"])}, cut at {card["max_length"]} tokens. {note}
+It reads {" and ".join(f"`{field}`" for field in card["text_fields"])}, cut at {card["max_length"]} tokens. \
+{" ".join(note for note in notes if note)}
 
-| metric | before training | after {card["steps"]} steps |
-|---|---|---|
+| metric | before training | after {card["steps"]} steps | 95 % interval |
+|---|---|---|---|
 {rows}
 
 Trained on {data["train"]["n"]} items (`{data["train"]["fingerprint"][:12]}`) and measured on {data["eval"]["n"]} others
@@ -195,3 +190,7 @@ Everything above, for programs: `{CARD_FILE}`; each loss: `training_log.jsonl`.
 
 def _figure(value: float | None) -> str:
     return "–" if value is None else f"{value:.4f}"
+
+
+def _span(interval: Sequence[float] | None) -> str:
+    return "–" if interval is None else f"{interval[0]:.4f} to {interval[1]:.4f}"

@@ -27,6 +27,7 @@ from finetune.card import read_card
 from finetune.config import Precision, use_bf16
 from finetune.encoders import label_names, load_pretrained, load_tokenizer, position_limit, resolve
 from finetune.features import Features, texts_of, tokenize
+from finetune.heads import set_pooling
 
 DEFAULT_TEXT_FIELDS = ("premise", "hypothesis")
 DEFAULT_MAX_LENGTH = 512
@@ -139,7 +140,7 @@ def load_classifier(
     """
     if batch_size < 1:
         raise ConfigurationError(f"batch_size {batch_size} is not usable; it must be 1 or more")
-    config = _classifier_config(checkpoint)
+    config = classifier_config(checkpoint)
     source = resolve(checkpoint)
     columns = _columns(config, labels, checkpoint)
     card = (read_card(source) if isinstance(source, Path) else None) or {}
@@ -176,10 +177,17 @@ def _load_whole(checkpoint: str | Path) -> PreTrainedModel:
             f"the checkpoint '{checkpoint}' lacks {len(absent)} weights of its model's shape, such as {absent[0]}, and "
             "would answer at random: copy it again, or train it with python -m finetune train"
         )
+    set_pooling(model, getattr(model.config, "pooling", "cls"))
     return model
 
 
-def _classifier_config(checkpoint: str | Path) -> PretrainedConfig:
+def classifier_config(checkpoint: str | Path) -> PretrainedConfig:
+    """Load a checkpoint's configuration.
+
+    Raises:
+        MissingResourceError: The checkpoint is not there, or its folder is empty.
+        ConfigurationError: It is no sequence classifier.
+    """
     try:
         config = cast(PretrainedConfig, load_pretrained(AutoConfig, checkpoint))
     except MissingResourceError as error:

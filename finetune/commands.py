@@ -8,19 +8,32 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data.errors import ConfigurationError
+from data.types import Item
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from finetune.config import TrainSettings
 
 # The options of `train` that are fields of TrainSettings under the same name.
 SETTINGS = (
-    *("model", "epochs", "batch_size", "max_length", "learning_rate", "warmup"),
-    *("weight_decay", "eval_steps", "logging_steps", "bf16", "seed"),
+    *("model", "pooling", "dropout", "epochs", "batch_size", "gradient_accumulation_steps", "max_length"),
+    *(
+        "learning_rate",
+        "warmup",
+        "weight_decay",
+        "eval_steps",
+        "patience",
+        "logging_steps",
+        "save_steps",
+        "bf16",
+        "seed",
+    ),
 )
 SHORTEST = 4  # tokens of an input: three that the encoder adds to a pair, and one of its text
 
@@ -60,21 +73,46 @@ def train(arguments: argparse.Namespace) -> None:
     eval_items = _load(arguments, split=eval_split, path=eval_data, limit=arguments.eval_limit, seed=None)
 
     from eval.metrics import classification_metrics
-    from finetune.card import read_card
+    from finetune.arguments import is_main_process
+    from finetune.hold_out import hold_out
     from finetune.train import train
 
-    out = train(
+    # Early stopping picks a model, so it looks at items that are neither learnt from nor reported.
+    learnt, held_out = hold_out(train_items, seed=settings.seed) if settings.patience else (train_items, ())
+    train(
         settings,
-        train_items=train_items,
+        train_items=learnt,
         eval_items=eval_items,
+        held_out=held_out,
         compute_metrics=classification_metrics,
+        report=_report,
         out=arguments.out,
         labels=labels,
+        resume=arguments.resume,
     )
-    card = read_card(out) or {}
-    table = _metric_table({"before": card["metrics"]["initial"], "after": card["metrics"]["final"]})
-    learnt = card["data"]["train"]["n"]
-    _print(card, f"{table}\n\n{learnt} items, {card['wall_s']:.0f} s: {out}", as_json=arguments.json)
+    if is_main_process():
+        _print_card(arguments)
+
+
+def _report(items: Sequence[Item], probs: "np.ndarray", labels: Sequence[str]) -> dict[str, Any]:
+    from eval.classification import classification_report
+
+    return classification_report(items, probs, labels=labels)
+
+
+def _print_card(arguments: argparse.Namespace) -> None:
+    """Print what a training came to; last, so that nothing is lost, say where its labels look misnumbered."""
+    from eval.classification import format_report
+    from eval.label_order import check_label_order
+    from finetune.card import read_card
+
+    card = read_card(arguments.out) or {}
+    report, initial = card["report"], card["metrics"]["initial"]["accuracy"]
+    done = f"{card['data']['train']['n']} items, {card['steps']} steps, {card['wall_s']:.0f} s: {arguments.out}"
+    _print(card, f"{format_report(report)}\n\naccuracy before training {initial:.4f}\n{done}", as_json=arguments.json)
+    cells = [(t, c) for t, row in enumerate(report["confusion"]) for c, count in enumerate(row) for _ in range(count)]
+    targets, choices = zip(*cells, strict=True)
+    check_label_order(targets, choices, labels=report["labels"], where=f"the checkpoint '{arguments.out}'")
 
 
 def _settings(arguments: argparse.Namespace) -> "TrainSettings":
@@ -93,7 +131,8 @@ def evaluate(arguments: argparse.Namespace) -> None:
     import numpy as np
 
     from data.registry import fingerprint
-    from eval.metrics import classification_metrics
+    from eval.classification import classification_report, format_report
+    from eval.label_order import check_label_order
     from finetune.classifier import load_classifier
     from finetune.features import label_ids
 
@@ -104,19 +143,34 @@ def evaluate(arguments: argparse.Namespace) -> None:
     started = time.perf_counter()
     predictions = classifier.batch([item.to_input() for item in items])
     wall_s = time.perf_counter() - started
-    metrics = classification_metrics(targets, np.array([prediction.probs for prediction in predictions]))
+    probs = np.array([prediction.probs for prediction in predictions])  # (n, n_labels)
+    if not arguments.any_label_order:
+        where = f"the checkpoint '{arguments.checkpoint}'"
+        check_label_order(targets, probs.argmax(axis=1).tolist(), labels=labels, where=where)
+    report = classification_report(items, probs, labels=labels)
     figures = {
         "checkpoint": arguments.checkpoint,
         "benchmark": arguments.benchmark,
         "split": split,
         "n": len(items),
         "fingerprint": fingerprint(items),
-        "metrics": metrics,
+        "metrics": report,
         "wall_s": round(wall_s, 3),
     }
-    _print(
-        figures, f"{_metric_table({'value': metrics})}\n\n{len(items)} items, {wall_s:.1f} s", as_json=arguments.json
-    )
+    _print(figures, f"{format_report(report)}\n\n{len(items)} items, {wall_s:.1f} s", as_json=arguments.json)
+
+
+def export(arguments: argparse.Namespace) -> None:
+    from finetune.export import export_checkpoint
+
+    figures = export_checkpoint(arguments.checkpoint, arguments.out, form=arguments.format)
+    lines = [f"{size:>12,}  {name}" for name, size in figures["files"].items()]
+    said = f"labels: {', '.join(figures['labels'])}"
+    if "largest_difference" in figures:
+        said += (
+            f"; inputs: {', '.join(figures['inputs'])}; logits within {figures['largest_difference']:.1g} of torch's"
+        )
+    _print(figures, "\n".join([*lines, said, f"{arguments.format}: {arguments.out}"]), as_json=arguments.json)
 
 
 def _load(arguments: argparse.Namespace, *, split: str, path: Path | None, limit: int | None, seed: int | None) -> Any:

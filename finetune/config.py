@@ -21,15 +21,21 @@ OWN_SETTINGS = {
     "weight_decay": "weight_decay",
     "seed": "seed",
     "eval_steps": "eval_steps",
+    "eval_strategy": "eval_steps",
     "logging_steps": "logging_steps",
+    "logging_strategy": "logging_steps",
+    "save_steps": "save_steps",
+    "load_best_model_at_end": "patience",
+    "gradient_accumulation_steps": "gradient_accumulation_steps",
     "bf16": "bf16",
 }
-# … and those that the project decides: the checkpoint's folder and its files (the Trainer's own saving leaves pickles),
-# what is read, what evaluations return, and that nothing is sent anywhere.
+# … and those that the project decides: the checkpoint's folder and its files, what is read, when evaluations come and
+# what they return, what an interrupted run needs to go on as if it had not been, and that nothing is sent anywhere.
 RESERVED_ARGUMENTS = frozenset(
     {"output_dir", "remove_unused_columns", "label_names", "eval_on_start", "prediction_loss_only"}
-    | {"batch_eval_metrics", "include_for_metrics", "load_best_model_at_end", "report_to", "push_to_hub"}
-    | {"resume_from_checkpoint", "enable_jit_checkpoint"}
+    | {"batch_eval_metrics", "include_for_metrics", "report_to", "push_to_hub", "eval_delay"}
+    | {"resume_from_checkpoint", "enable_jit_checkpoint", "ignore_data_skip", "auto_find_batch_size"}
+    | {"restore_callback_states_from_checkpoint"}
 )
 RESERVED_PREFIXES = ("save_", "hub_", "trackio_")
 
@@ -40,30 +46,41 @@ class TrainSettings(Frozen):
     Attributes:
         model: A hub id, a folder, or the packaged `minilm`.
         text_fields: The item inputs the encoder reads: one, or two that become a pair.
+        pooling: What of the encoder the head reads: [CLS]'s last hidden state, or all tokens' mean or maximum.
+        dropout: Of hidden states, attention and head while training; None: what the encoder's configuration says.
         max_length: Tokens an encoded pair is cut at.
-        batch_size: Items per optimizer step and per evaluation batch.
+        batch_size: Items per optimizer step, however many devices and accumulation steps share them.
+        gradient_accumulation_steps: Parts that a device computes its share of a batch in, where memory is short.
         epochs: Passes over the training items.
         learning_rate: The peak.
         warmup: Steps of linear warm-up; a value below 1 is a share of all steps.
         weight_decay: AdamW's.
         seed: Of the new head, the order of the items and dropout.
         eval_steps: Optimizer steps between evaluations; None evaluates after each epoch.
+        patience: Stop after so many evaluations in a row without a better one, and keep the best; None: keep the last.
         logging_steps: Steps between two logged losses; a value below 1 is a share of all steps.
+        save_steps: Steps between two states that an interrupted run can go on from; below 1, a share of all steps.
+            With `patience`, each evaluation saves one instead.
         bf16: "auto" takes it where the hardware has it.
         extra: Fields of `transformers.TrainingArguments` that none of the above decides.
     """
 
     model: str = Field(default="distilbert-base-uncased", min_length=1)
     text_fields: tuple[str, ...] = Field(default=("premise", "hypothesis"), min_length=1, max_length=2)
+    pooling: Literal["cls", "mean", "max"] = "cls"
+    dropout: float | None = Field(default=None, ge=0, lt=1)
     max_length: int = Field(default=400, ge=4)
     batch_size: int = Field(default=64, ge=1)
+    gradient_accumulation_steps: int = Field(default=1, ge=1)
     epochs: float = Field(default=3, gt=0, allow_inf_nan=False)
     learning_rate: float = Field(default=5e-5, gt=0, allow_inf_nan=False)
     warmup: float = Field(default=0.06, ge=0, allow_inf_nan=False)
     weight_decay: float = Field(default=0.01, ge=0, allow_inf_nan=False)
     seed: int = Field(default=0, ge=0, lt=2**32)
     eval_steps: int | None = Field(default=None, ge=1)
+    patience: int | None = Field(default=None, ge=1)
     logging_steps: float = Field(default=0.02, gt=0, allow_inf_nan=False)
+    save_steps: float = Field(default=0.1, gt=0, allow_inf_nan=False)
     bf16: Precision = "auto"
     extra: dict[str, Any] = Field(default_factory=dict)
 

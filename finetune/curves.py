@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Event = dict[str, Any]  # a line of training_log.jsonl
+CURVE_FILES = ("curves.svg", "curves.png")
 BLUE, ORANGE, GREY = "#0b6e99", "#d9730d", "#6b7280"
 
 

@@ -1,7 +1,8 @@
 """What the training data looks like, before anything is trained on it.
 
 Answers what a practitioner asks first: how long are the texts and what would `max_length` cut, are the labels
-balanced, in each genre too, and which pairs occur twice, or twice with different labels.
+balanced, in each genre too, which pairs occur twice, or twice with different labels, and how much of the label one
+text of a pair gives away alone.
 """
 
 import json
@@ -17,12 +18,13 @@ from data.overlap import fold
 from data.types import Item
 from finetune.curves import BLUE, GREY, ORANGE, dress_axes, save_figure
 from finetune.features import label_ids, texts_of
+from finetune.single_text import single_text_baselines
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 PERCENTILES = (5, 25, 50, 75, 95, 99)
-EXAMPLES = 5  # ids shown of each kind of duplicate
+EXAMPLES = 5  # texts shown of each kind of duplicate, and items of each text
 BAR_COLOURS = (BLUE, ORANGE, GREY, "#448361", "#9065b0", "#c14c8a", "#cb912f")
 
 Lengths = dict[str, list[int]]  # text field or "pair" -> (n,) tokens
@@ -67,22 +69,27 @@ def describe(
     if not items:
         raise ConfigurationError("there are no items to describe; check --split, --data and --limit")
     label_ids(items, labels)
-    by_tag: dict[str, list[Item]] = defaultdict(list)
-    for item in items:
-        for tag in item.tags:
-            by_tag[tag].append(item)
     return {
         "n": len(items),
         "max_length": max_length,
         "tokens": {name: _distribution(values, max_length) for name, values in lengths.items()},
         "labels": _label_counts(items, labels),
-        "by_tag": {tag: {"n": len(tagged), "labels": _label_counts(tagged, labels)} for tag, tagged in by_tag.items()},
+        "by_tag": _by_tag(items, lengths, labels=labels, max_length=max_length),
         "duplicates": _duplicates(items, text_fields),
+        # With one text there is none to leave out.
+        "single_text": single_text_baselines(items, labels=labels, text_fields=text_fields)
+        if len(text_fields) > 1
+        else None,
     }
 
 
 def write_eda(figures: Mapping[str, Any], lengths: Lengths, out: Path) -> None:
-    """Write `eda.json`, `lengths.svg`/`.png` and `labels.svg`/`.png` into a folder, which is made.
+    """Write `eda.json` and the plots (SVG and PNG) `lengths`, `labels` and, where measured, `single_text`.
+
+    Args:
+        figures: Of `describe`, with whatever else is to be in `eda.json`.
+        lengths: Of `token_lengths`.
+        out: The folder, which is made.
 
     Raises:
         ConfigurationError: The folder cannot be written.
@@ -94,14 +101,18 @@ def write_eda(figures: Mapping[str, Any], lengths: Lengths, out: Path) -> None:
         raise ConfigurationError(f"cannot write to '{out}': {error.strerror}; name another --out") from error
     _draw_lengths(lengths, figures["max_length"], out)
     _draw_labels(figures, out)
+    if figures["single_text"] and figures["single_text"]["fields"]:
+        _draw_single_text(figures["single_text"], out)
 
 
 def format_eda(figures: Mapping[str, Any]) -> str:
     """Return the figures as tables for a terminal."""
     heads = ["tokens", "mean", *(f"p{p}" for p in PERCENTILES), "max", f"cut at {figures['max_length']}"]
+    whole = list(figures["tokens"])[-1]  # "pair" or "input": what the encoder gets
+    tokens = figures["tokens"] | {f"{whole}, {tag}": row["tokens"][whole] for tag, row in figures["by_tag"].items()}
     rows = [
         [name, f"{row['mean']:.1f}", *(f"{row[f'p{p}']:.0f}" for p in PERCENTILES), str(row["max"]), _share(row["cut"])]
-        for name, row in figures["tokens"].items()
+        for name, row in tokens.items()
     ]
     labels = list(figures["labels"])
     groups = {"all": {"n": figures["n"], "labels": figures["labels"]}} | figures["by_tag"]
@@ -109,15 +120,62 @@ def format_eda(figures: Mapping[str, Any]) -> str:
         [name, str(group["n"]), *(_share(group["labels"][label]["share"]) for label in labels)]
         for name, group in groups.items()
     ]
-    twice = figures["duplicates"]
-    return "\n\n".join(
-        [
-            _table(heads, rows),
-            _table(["labels", "n", *labels], label_rows),
-            f"duplicates: {twice['repeated']} items repeat an earlier one; "
-            f"{twice['contradictory']} texts occur with different labels",
-        ]
+    parts = [
+        _table(heads, rows),
+        _table(["labels", "n", *labels], label_rows),
+        _format_duplicates(figures["duplicates"]),
+    ]
+    if figures["single_text"]:
+        parts.append(_format_single_text(figures["single_text"], labels))
+    return "\n\n".join(parts)
+
+
+def _format_duplicates(twice: Mapping[str, Any]) -> str:
+    lines = [
+        f"duplicates: {twice['repeated']} items repeat an earlier one; "
+        f"{twice['contradictory']} texts occur with different labels"
+    ]
+    for example in twice["contradictory_examples"]:
+        lines.append("  " + " against ".join(f"{item['label']} ({item['id']})" for item in example))
+    return "\n".join(lines)
+
+
+def _format_single_text(alone: Mapping[str, Any], labels: Sequence[str]) -> str:
+    if not alone["fields"]:
+        return f"one text alone: not measured: {alone['reason']}"
+    lines = []
+    for field, row in alone["fields"].items():
+        low, high = row["ci95"]
+        lines.append(
+            f"{field} alone: {_share(row['accuracy'])} ({100 * low:.1f}–{100 * high:.1f}), "
+            f"majority {_share(alone['majority'])}: {_verdict(low, alone['majority'], field)}"
+        )
+    rows = [
+        [f"{field}, {label}", _recall(row["recall"][label]), ", ".join(row["words"][label])]
+        for field, row in alone["fields"].items()
+        for label in labels
+    ]
+    used = f"a sample of {alone['n']} of {alone['of']} items" if alone["n"] < alone["of"] else f"{alone['n']} items"
+    lines.append(f"(words and word pairs, logistic regression, {alone['folds']} folds of whole groups, {used})")
+    width = max(len(row[0]) for row in rows)
+    return (
+        "\n".join(lines)
+        + "\n\n"
+        + "\n".join(
+            ["one text alone".ljust(width) + "  recall  most telling words"]
+            + [f"{name.ljust(width)}  {recall:>6}  {words}".rstrip() for name, recall, words in rows]
+        )
     )
+
+
+def _verdict(low: float, majority: float, field: str) -> str:
+    if low > majority:
+        return f"{field} gives labels away; a classifier of pairs has to beat this"
+    return f"nothing shows that {field} gives labels away"
+
+
+def _recall(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f} %"
 
 
 def _distribution(values: Sequence[int], max_length: int) -> dict[str, float]:
@@ -132,6 +190,24 @@ def _label_counts(items: Sequence[Item], labels: Sequence[str]) -> dict[str, dic
     return {label: {"n": counts[i], "share": counts[i] / len(items)} for i, label in enumerate(labels)}
 
 
+def _by_tag(items: Sequence[Item], lengths: Lengths, *, labels: Sequence[str], max_length: int) -> dict[str, Any]:
+    """Describe the items of each tag, such as a genre, in the order in which the tags first occur."""
+    rows_of: dict[str, list[int]] = defaultdict(list)
+    for row, item in enumerate(items):
+        for tag in item.tags:
+            rows_of[tag].append(row)
+    return {
+        tag: {
+            "n": len(rows),
+            "labels": _label_counts([items[row] for row in rows], labels),
+            "tokens": {
+                name: _distribution([values[row] for row in rows], max_length) for name, values in lengths.items()
+            },
+        }
+        for tag, rows in rows_of.items()
+    }
+
+
 def _duplicates(items: Sequence[Item], text_fields: Sequence[str]) -> dict[str, Any]:
     """Find texts that occur more than once, apart from case and surrounding space."""
     same: dict[tuple[str, ...], list[Item]] = defaultdict(list)
@@ -143,9 +219,16 @@ def _duplicates(items: Sequence[Item], text_fields: Sequence[str]) -> dict[str, 
     return {
         "repeated": sum(len(group) - 1 for group in repeated),
         "contradictory": len(contradictory),
-        "repeated_ids": [[item.id for item in group] for group in repeated[:EXAMPLES]],
-        "contradictory_ids": [[item.id for item in group] for group in contradictory[:EXAMPLES]],
+        "repeated_ids": [[item.id for item in group[:EXAMPLES]] for group in repeated[:EXAMPLES]],
+        "contradictory_examples": [_one_of_each_label(group) for group in contradictory[:EXAMPLES]],
     }
+
+
+def _one_of_each_label(items: Sequence[Item]) -> list[dict[str, str]]:
+    first: dict[str, str] = {}
+    for item in items:
+        first.setdefault(item.choices[item.target], item.id)
+    return [{"label": label, "id": item_id} for label, item_id in first.items()]
 
 
 def _draw_lengths(lengths: Lengths, max_length: int, out: Path) -> None:
@@ -179,6 +262,25 @@ def _draw_labels(figures: Mapping[str, Any], out: Path) -> None:
     axes.legend(frameon=False, fontsize=9, loc="upper center", bbox_to_anchor=(0.5, 1.0), ncols=len(figures["labels"]))
     axes.set_ylim(-0.6, len(names) + 0.1)
     save_figure(figure, out / "labels")
+
+
+def _draw_single_text(alone: Mapping[str, Any], out: Path) -> None:
+    from matplotlib.figure import Figure
+
+    names = list(alone["fields"])[::-1]  # the first on top
+    shares = np.array([alone["fields"][name]["accuracy"] for name in names])
+    ends = np.array([alone["fields"][name]["ci95"] for name in names])  # (n_fields, 2)
+    figure = Figure(figsize=(8, 1.4 + 0.6 * len(names)), layout="constrained")
+    axes = figure.subplots()
+    reach = np.maximum([shares - ends[:, 0], ends[:, 1] - shares], 0)
+    axes.barh([f"{name} alone" for name in names], shares, xerr=reach, height=0.5, color=BLUE, ecolor=GREY, capsize=4)
+    axes.axvline(alone["majority"], color=ORANGE, label=f"commonest label, {_share(alone['majority'])}")
+    for row, share in enumerate(shares):
+        axes.annotate(_share(share), (0.01, row), va="center", color="white", fontsize=9)
+    axes.set_xlim(0, 1)
+    axes.set_ylim(-0.6, len(names) - 0.1)
+    dress_axes(axes, title="What one text gives away", x_label="accuracy")
+    save_figure(figure, out / "single_text")
 
 
 def _share(value: float) -> str:

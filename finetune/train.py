@@ -3,48 +3,50 @@
     items → token ids → Trainer (length-grouped batches, dynamic padding, bf16 where the hardware has it)
           → model + tokenizer + training_log.jsonl + curves.svg/png + training_card.json + README.md
 
-All that can be wrong with settings and data is said before the first step. The checkpoint is written to a
-sibling folder and renamed at the end, so a folder named `out` is always a whole one.
+All that can be wrong with settings and data is said before the first step. A run that was cut off goes on from its
+last saved state as if nothing had happened (`finetune.working_folder`). Under torchrun or accelerate every process
+calls `train`; the first one alone writes.
 """
 
-import os
+import json
 import shutil
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
-import torch
-from transformers import (
-    AutoConfig,
-    AutoModelForSequenceClassification,
-    DataCollatorWithPadding,
-    EvalPrediction,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-    PrinterCallback,
-    ProgressCallback,
-    Trainer,
-    TrainingArguments,
-    set_seed,
-)
+from accelerate import PartialState
+from transformers import AutoConfig, PreTrainedTokenizerBase, Trainer, TrainingArguments
 
 from data.errors import ConfigurationError
-from data.hub import one_line, quiet_transformers
+from data.hub import quiet_transformers
 from data.overlap import without_overlap
+from data.registry import fingerprint
 from data.types import Item
-from finetune.arguments import REFUSALS, training_arguments
+from finetune.arguments import devices, is_main_process, training_arguments
 from finetune.card import write_card
 from finetune.config import TrainSettings
-from finetune.encoders import label_names, load_pretrained, load_tokenizer, position_limit
-from finetune.features import encode_items, label_ids, texts_of
-from finetune.training_log import TrainingLog
+from finetune.curves import CURVE_FILES
+from finetune.encoders import load_pretrained, load_tokenizer, position_limit
+from finetune.features import label_ids, texts_of
+from finetune.heads import check_pooling, head_labels
+from finetune.trainer import ComputeMetrics, ItemTrainer, build_trainer
+from finetune.training_log import LOG_FILE, TrainingLog
+from finetune.working_folder import STATE_FILE, last_saved, open_working_folder, working_folder
 
-ComputeMetrics = Callable[[Sequence[int], np.ndarray], dict[str, float]]  # (n,), (n, n_classes) -> figures by name
+# items, probs (n, n_classes), the class names in the order of the columns -> figures for the card
+Report = Callable[[Sequence[Item], np.ndarray, Sequence[str]], dict[str, Any]]
+
+
+class _Data(NamedTuple):
+    """The three sets of a run; `held_out` is empty where evaluations during training look at `evaluated`."""
+
+    learnt: Sequence[Item]
+    evaluated: Sequence[Item]
+    held_out: Sequence[Item]
+    left_out: int
 
 
 def train(
@@ -55,16 +57,23 @@ def train(
     compute_metrics: ComputeMetrics,
     out: Path,
     labels: Sequence[str],
+    held_out: Sequence[Item] = (),
+    report: Report | None = None,
+    resume: bool = False,
 ) -> Path:
     """Train a classifier, evaluating it before the first step, on the way and at the end.
 
     Args:
         settings: What to train and how.
-        train_items: What is learnt from, apart from those that `eval_items` has too.
+        train_items: What is learnt from, apart from those that `eval_items` or `held_out` have too.
         eval_items: What it is measured on; never learnt from.
         compute_metrics: Takes targets (n,) and probs (n, n_classes), both in the order of the checkpoint's labels.
         out: The checkpoint's folder; it must not exist, or be empty.
         labels: The class names.
+        held_out: Where given, evaluations during training, and so early stopping, look at these; `eval_items` are
+            then measured before and after only.
+        report: What else the card says of the trained model on `eval_items`, such as intervals.
+        resume: Go on with an interrupted run of the same settings and items, where there is one.
 
     Returns:
         `out`.
@@ -73,18 +82,29 @@ def train(
         ConfigurationError: Settings, data or `out` are not usable.
         MissingResourceError: The encoder cannot be found.
     """
-    learnt = _not_evaluated(train_items, eval_items)
-    check(settings, train_items=learnt, eval_items=eval_items, labels=labels)
-    with _whole_folder(out) as folder:
-        arguments = training_arguments(settings, folder)
-        names = _head_labels(settings, labels)
-        log = TrainingLog(folder)
-        trainer = _trainer(settings, arguments, names, sets=(learnt, eval_items), compute_metrics=compute_metrics)
-        wall_s = _run(trainer, log)
-        _save(trainer, folder)
-        card = partial(write_card, folder, settings=settings, arguments=arguments, labels=names)
-        left_out = len(train_items) - len(learnt)
-        card(train_items=learnt, left_out=left_out, eval_items=eval_items, events=log.events, wall_s=wall_s)
+    data = _without_overlap(train_items, eval_items, held_out)
+    check(settings, train_items=data.learnt, eval_items=(*eval_items, *held_out), labels=labels)
+    names = head_labels(load_pretrained(AutoConfig, settings.model), labels)
+    arguments = training_arguments(settings, working_folder(out), n_items=len(data.learnt))
+    with _shared_folder(out, _plan(settings, arguments, names, data), resume=resume) as folder:
+        saved = last_saved(folder)
+        log = TrainingLog(folder, since=None if saved is None else _state(saved)["global_step"])
+        sets = {"train": data.learnt, "eval": data.held_out or data.evaluated}
+        trainer = build_trainer(settings, arguments, names, sets=sets, compute_metrics=compute_metrics)
+        trainer.add_callback(log)
+        with quiet_transformers():  # its progress bars; the log says what is done
+            probs = _run(trainer, log, saved=saved, data=data)
+        if is_main_process():
+            whole = _save(trainer, folder)
+            write_card(
+                whole,
+                settings=settings,
+                arguments=arguments,
+                labels=names,
+                items=data._asdict(),
+                log=log,
+                report=report(eval_items, probs, names) if report else {},
+            )
     return out
 
 
@@ -106,67 +126,83 @@ def check(
     _check_items(train_items, eval_items, labels)
     for item in (*train_items, *eval_items):
         texts_of(item.inputs, settings.text_fields, where=item.id)
-    training_arguments(settings, Path("checkpoint"))
-    _check_max_length(settings, load_tokenizer(settings.model))
+    training_arguments(settings, Path("checkpoint"), n_items=len(train_items))
+    _check_encoder(settings, load_tokenizer(settings.model))
 
 
-def _not_evaluated(train_items: Sequence[Item], eval_items: Sequence[Item]) -> list[Item]:
-    learnt = without_overlap(train_items, eval_items)
-    if len(learnt) < len(train_items):
-        left_out = f"{len(train_items) - len(learnt)} of {len(train_items)} training items"
-        sys.stderr.write(f"{left_out} are also evaluated and are left out\n")
-    return learnt
+def _without_overlap(train_items: Sequence[Item], eval_items: Sequence[Item], held_out: Sequence[Item]) -> _Data:
+    learnt = without_overlap(train_items, (*eval_items, *held_out))
+    dropped = len(train_items) - len(learnt)
+    if dropped and is_main_process():
+        sys.stderr.write(f"{dropped} of {len(train_items)} training items are also evaluated and are left out\n")
+    return _Data(learnt, eval_items, held_out, dropped)
 
 
-def _trainer(
-    settings: TrainSettings,
-    arguments: TrainingArguments,
-    labels: Sequence[str],
-    *,
-    sets: tuple[Sequence[Item], Sequence[Item]],
-    compute_metrics: ComputeMetrics,
-) -> Trainer:
-    """Load the encoder, encode the items that are learnt from and measured on (`sets`), and hand all to a Trainer."""
-    tokenizer = load_tokenizer(settings.model)
-    train_set, eval_set = (
-        encode_items(tokenizer, items, labels=labels, text_fields=settings.text_fields, max_length=settings.max_length)
-        for items in sets
-    )
-    set_seed(settings.seed)  # the new head is drawn at random while the model loads
-    model = _load_model(settings, labels)
-    try:
-        return Trainer(
-            model=model,
-            args=arguments,
-            processing_class=tokenizer,
-            data_collator=DataCollatorWithPadding(tokenizer),
-            train_dataset=train_set,
-            eval_dataset=eval_set,
-            compute_metrics=lambda prediction: _measure(prediction, compute_metrics),
-        )
-    except REFUSALS as error:
-        raise ConfigurationError(f"transformers refuses these training arguments: {one_line(error)}") from error
+def _plan(settings: TrainSettings, arguments: TrainingArguments, labels: Sequence[str], data: _Data) -> dict[str, Any]:
+    """Return all that decides the losses: a state is taken up by the same plan only."""
+    sets = {"train": data.learnt, "eval": data.evaluated, "held_out": data.held_out}
+    return {
+        **settings.model_dump(mode="json"),
+        "precision": "bf16" if arguments.bf16 else "other",
+        "labels": list(labels),
+        "devices": devices(),
+        "items": {name: fingerprint(items) if items else None for name, items in sets.items()},
+    }
 
 
-def _run(trainer: Trainer, log: TrainingLog) -> float:
-    """Train, end with an evaluation of the model that is saved, and return the seconds."""
-    # Both print to stdout, which is kept for what a command returns.
-    trainer.remove_callback(ProgressCallback)
-    trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(log)
-    started = time.perf_counter()
-    trainer.train()
-    last = log.events[-1]
-    if last["event"] != "evaluation" or last["step"] != trainer.state.global_step:
-        trainer.evaluate()
-    return time.perf_counter() - started
+@contextmanager
+def _shared_folder(out: Path, plan: dict[str, Any], *, resume: bool) -> Iterator[Path]:
+    """Let the first process open the working folder, and the others in once it is there."""
+    everyone = PartialState()
+    if not is_main_process():
+        everyone.wait_for_everyone()
+        yield working_folder(out)
+        everyone.wait_for_everyone()
+        return
+    with open_working_folder(out, plan, resume=resume) as folder:
+        everyone.wait_for_everyone()
+        yield folder
+        everyone.wait_for_everyone()
 
 
-def _save(trainer: Trainer, folder: Path) -> None:
-    """Save model and tokenizer; `Trainer.save_model` adds a pickle of the arguments, which the card has as JSON."""
+def _run(trainer: ItemTrainer, log: TrainingLog, *, saved: Path | None, data: _Data) -> np.ndarray:
+    """Train, and return the probabilities of the model that is kept for the evaluated items, (n, n_classes)."""
+    if saved is None and data.held_out:
+        _test(trainer, log, data)
+    if saved is not None and _state(saved)["stateful_callbacks"]["TrainerControl"]["args"]["should_training_stop"]:
+        trainer.take_weights(Path(_state(saved)["best_model_checkpoint"] or saved))
+    else:
+        trainer.args.eval_on_start = saved is None
+        trainer.train(resume_from_checkpoint=None if saved is None else str(saved))
+        if not data.held_out and not trainer.args.load_best_model_at_end:
+            return trainer.probs  # the last step was evaluated
+    return _test(trainer, log, data)
+
+
+def _test(trainer: ItemTrainer, log: TrainingLog, data: _Data) -> np.ndarray:
+    """Measure the evaluated items, and log it where the evaluations during training look at others."""
+    metrics = trainer.measure(data.evaluated)
+    if data.held_out:
+        best = trainer.state.best_global_step
+        metrics |= {"test_best_step": best} if best is not None else {}
+        log.write("test", metrics, state=trainer.state, prefix="test_")
+    return trainer.probs
+
+
+def _state(saved: Path) -> dict[str, Any]:
+    state: dict[str, Any] = json.loads((saved / STATE_FILE).read_text(encoding="utf-8"))
+    return state
+
+
+def _save(trainer: Trainer, folder: Path) -> Path:
+    """Save the checkpoint without what `Trainer.save_model` adds: a pickle of the arguments, which the card has."""
+    whole = folder / "whole"
     with quiet_transformers():
-        trainer.accelerator.unwrap_model(trainer.model).save_pretrained(folder)
-        cast(PreTrainedTokenizerBase, trainer.processing_class).save_pretrained(folder)
+        trainer.accelerator.unwrap_model(trainer.model).save_pretrained(whole)
+        cast(PreTrainedTokenizerBase, trainer.processing_class).save_pretrained(whole)
+    for name in (LOG_FILE, *CURVE_FILES):
+        shutil.copy(folder / name, whole)
+    return whole
 
 
 def _check_items(train_items: Sequence[Item], eval_items: Sequence[Item], labels: Sequence[str]) -> None:
@@ -183,66 +219,12 @@ def _check_items(train_items: Sequence[Item], eval_items: Sequence[Item], labels
         )
 
 
-def _check_max_length(settings: TrainSettings, tokenizer: PreTrainedTokenizerBase) -> None:
-    limit = position_limit(load_pretrained(AutoConfig, settings.model), tokenizer)
+def _check_encoder(settings: TrainSettings, tokenizer: PreTrainedTokenizerBase) -> None:
+    config = load_pretrained(AutoConfig, settings.model)
+    check_pooling(config, settings.pooling, settings.model)
+    limit = position_limit(config, tokenizer)
     if limit is not None and settings.max_length > limit:
         raise ConfigurationError(
             f"max_length {settings.max_length} is more than the {limit} tokens '{settings.model}' has positions for; "
             f"use --max-length {limit} or less"
         )
-
-
-def _head_labels(settings: TrainSettings, labels: Sequence[str]) -> list[str]:
-    """Return `labels` in the order of the head's columns: a head that already has these names keeps its own order."""
-    own = label_names(load_pretrained(AutoConfig, settings.model))
-    if {name.casefold() for name in own} == {name.casefold() for name in labels} and len(own) == len(labels):
-        return own
-    return list(labels)
-
-
-def _load_model(settings: TrainSettings, labels: Sequence[str]) -> PreTrainedModel:
-    loaded: tuple[PreTrainedModel, dict[str, Any]] = load_pretrained(
-        AutoModelForSequenceClassification,
-        settings.model,
-        id2label=dict(enumerate(labels)),
-        label2id={name: column for column, name in enumerate(labels)},
-        ignore_mismatched_sizes=True,  # a head for other labels is replaced
-        use_safetensors=True,  # no pickle
-        dtype=torch.float32,
-        output_loading_info=True,
-    )
-    model, report = loaded
-    replaced = sorted(str(key[0]) for key in report["mismatched_keys"])
-    body = [name for name in replaced if name.startswith(f"{model.base_model_prefix}.")]
-    if body:
-        raise ConfigurationError(
-            f"the weights of '{settings.model}' do not fit its config.json, such as {body[0]}; copy the encoder again"
-        )
-    return model
-
-
-def _measure(prediction: EvalPrediction, compute_metrics: ComputeMetrics) -> dict[str, float]:
-    logits = prediction.predictions[0] if isinstance(prediction.predictions, tuple) else prediction.predictions
-    scores = torch.from_numpy(np.asarray(logits, dtype=np.float64))  # (n, n_classes)
-    return compute_metrics(np.asarray(prediction.label_ids).tolist(), torch.softmax(scores, dim=-1).numpy())
-
-
-@contextmanager
-def _whole_folder(out: Path) -> Iterator[Path]:
-    """Give a sibling of `out` to write into, and rename it to `out` only if nothing went wrong."""
-    try:
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise ConfigurationError(f"'{out}' exists and is not empty; name another --out, or remove it")
-        partial = out.with_name(f".{out.name}.partial-{os.getpid()}")
-        partial.mkdir(parents=True)
-    except OSError as error:
-        raise ConfigurationError(
-            f"cannot write the checkpoint to '{out}': {error.strerror}; name another --out"
-        ) from error
-    try:
-        yield partial
-        if out.exists():
-            out.rmdir()
-        partial.rename(out)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)

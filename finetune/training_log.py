@@ -1,21 +1,25 @@
 """The training log: one JSON line an event, written while the run goes on, and the same in words on stderr.
 
-It takes the place of the Trainer's own progress callbacks, which print to stdout.
+It takes the place of the Trainer's own progress callbacks, which print to stdout. A run that goes on from a saved
+state drops the lines after it and writes them again, so that the log is that of a run without interruption.
 """
 
 import json
 import math
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from data.errors import ConfigurationError
+from finetune.arguments import is_main_process
 from finetune.curves import draw_curves
 
 LOG_FILE = "training_log.jsonl"
+STEP_FIGURES = ("loss", "learning_rate", "grad_norm")
 # The Trainer's own speed figures; ours are taken from `wall_s`.
 DROPPED = ("runtime", "samples_per_second", "steps_per_second", "model_preparation_time")
 
@@ -24,13 +28,30 @@ class TrainingLog(TrainerCallback):
     """Write every loss and every evaluation to `folder/training_log.jsonl`, and redraw the learning curves.
 
     Attributes:
-        events: What has been written: {"event": "step" | "evaluation", "step", "epoch", "wall_s", …}.
+        events: What has been written: {"event": "step" | "evaluation" | "test", "step", "epoch", "wall_s", …}.
+            A "test" is one of items that early stopping does not look at.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.events: list[dict[str, Any]] = []
-        self._folder = folder
-        self._started = time.perf_counter()
+    def __init__(self, folder: Path, *, since: int | None = None) -> None:
+        """Start a log, or go on with the one in `folder` from the optimizer step `since`."""
+        self._path = folder / LOG_FILE
+        self.events: list[dict[str, Any]] = [] if since is None else _events_until(self._path, since)
+        if since is not None and is_main_process():
+            self._path.write_text("".join(map(_line, self.events)), encoding="utf-8")
+        spent = self.events[-1]["wall_s"] if self.events else 0.0
+        self._started = time.perf_counter() - spent
+
+    @property
+    def wall_s(self) -> float:
+        """Seconds of training so far, those before an interruption included."""
+        return round(time.perf_counter() - self._started, 3)
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> TrainerControl:
+        # The Trainer keeps no running mean over an interruption, so a mean never reaches over a saved step.
+        control.should_log = control.should_log or control.should_save
+        return control
 
     def on_log(
         self,
@@ -42,27 +63,54 @@ class TrainingLog(TrainerCallback):
     ) -> None:
         logs = logs or {}
         if "eval_loss" in logs:
-            figures = {name.removeprefix("eval_"): value for name, value in logs.items() if name.startswith("eval_")}
-            self._write(state, "evaluation", {name: v for name, v in figures.items() if name not in DROPPED})
-            draw_curves(self.events, self._folder)
+            self.write("evaluation", logs, state=state, prefix="eval_")
         elif "loss" in logs:
-            figures = {name: logs[name] for name in ("loss", "learning_rate", "grad_norm") if name in logs}
-            self._write(state, "step", figures)
+            self.write("step", {name: logs[name] for name in STEP_FIGURES if name in logs}, state=state)
             if not math.isfinite(logs["loss"]):
                 raise ConfigurationError(
                     f"the loss is {logs['loss']} at step {state.global_step}: lower --learning-rate, or use --bf16 off"
                 )
 
-    def _write(self, state: TrainerState, event: str, figures: dict[str, float]) -> None:
-        wall_s = round(time.perf_counter() - self._started, 3)
-        head = {"event": event, "step": state.global_step, "epoch": round(state.epoch or 0.0, 4), "wall_s": wall_s}
-        row: dict[str, Any] = head | {name: float(v) if math.isfinite(v) else None for name, v in figures.items()}
-        self.events.append(row)
-        with (self._folder / LOG_FILE).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
-        shown = "  ".join(f"{name} {_short(row[name])}" for name in figures)
-        when = "initial evaluation" if event == "evaluation" and state.global_step == 0 else event
-        sys.stderr.write(f"{wall_s:8.1f}s  step {state.global_step}/{state.max_steps}  {when}  {shown}\n")
+    def write(self, event: str, figures: Mapping[str, float], *, state: TrainerState, prefix: str = "") -> None:
+        """Write an event with those figures whose names start with `prefix`; only one process of a run does.
+
+        Args:
+            event: "step", "evaluation" or "test".
+            figures: By name, as the Trainer gives them.
+            state: Says where the run is.
+            prefix: Of the names; left out in the log.
+        """
+        if not is_main_process():
+            return
+        named = {n.removeprefix(prefix): value for n, value in figures.items() if n.startswith(prefix)}
+        shown = {name: float(v) if math.isfinite(v) else None for name, v in named.items() if name not in DROPPED}
+        head = {"event": event, "step": state.global_step, "epoch": round(state.epoch or 0.0, 4), "wall_s": self.wall_s}
+        self.events.append(head | shown)
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(_line(self.events[-1]))
+        words = "  ".join(f"{name} {_short(value)}" for name, value in shown.items())
+        when = f"initial {event}" if event != "step" and state.global_step == 0 else event
+        sys.stderr.write(f"{self.wall_s:8.1f}s  step {state.global_step}/{state.max_steps}  {when}  {words}\n")
+        if event != "step":
+            draw_curves(self.events, self._path.parent)
+
+
+def _events_until(path: Path, step: int) -> list[dict[str, Any]]:
+    """Read the events up to a step; the rest, and a line that a kill cut short, came after the state was saved."""
+    events = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            event = json.loads(line)
+        except ValueError:
+            break
+        if event["step"] > step:
+            break
+        events.append(event)
+    return events
+
+
+def _line(event: dict[str, Any]) -> str:
+    return json.dumps(event) + "\n"
 
 
 def _short(value: float | None) -> str:

@@ -44,6 +44,23 @@ def test_labels_are_counted_in_each_genre_too(tokenizer) -> None:
     assert sum(row["n"] for row in figures["by_tag"]["genre:odd"]["labels"].values()) == 20
 
 
+def test_each_genre_has_lengths_of_its_own(tokenizer) -> None:
+    lengths, figures = figures_of(toy_items(41, seed=6), tokenizer)
+    even = figures["by_tag"]["genre:even"]["tokens"]["pair"]
+    assert even["mean"] == pytest.approx(sum(lengths["pair"][::2]) / 21)
+    assert even["max"] == max(lengths["pair"][::2])
+
+
+def test_one_text_field_has_none_to_leave_out(tokenizer, tmp_path: Path) -> None:
+    items = toy_items(30, seed=6)
+    lengths = token_lengths(items, tokenizer, text_fields=("hypothesis",))
+    figures = describe(items, lengths, labels=LABELS, text_fields=("hypothesis",), max_length=16)
+    assert figures["single_text"] is None
+    assert "alone" not in format_eda(figures)
+    write_eda(figures, lengths, tmp_path)
+    assert not (tmp_path / "single_text.png").exists()
+
+
 def test_duplicates_and_contradictions_are_found(tokenizer) -> None:
     items = toy_items(12, seed=6)
     shouted = {name: f" {text.upper()} " for name, text in items[0].inputs.items()}
@@ -54,8 +71,11 @@ def test_duplicates_and_contradictions_are_found(tokenizer) -> None:
         "repeated": 2,
         "contradictory": 1,
         "repeated_ids": [[items[0].id, "again"], [items[1].id, "disputed"]],
-        "contradictory_ids": [[items[1].id, "disputed"]],
+        "contradictory_examples": [
+            [{"label": "neutral", "id": items[1].id}, {"label": "contradiction", "id": "disputed"}]
+        ],
     }
+    assert f"neutral ({items[1].id}) against contradiction (disputed)" in format_eda(figures)
 
 
 def test_files_and_table(tokenizer, tmp_path: Path) -> None:
@@ -64,12 +84,14 @@ def test_files_and_table(tokenizer, tmp_path: Path) -> None:
     first = (tmp_path / "eda" / "lengths.svg").read_bytes()
     write_eda(figures, lengths, tmp_path / "eda")
     names = {path.name for path in (tmp_path / "eda").iterdir()}
-    assert names == {"eda.json", "lengths.svg", "lengths.png", "labels.svg", "labels.png"}
+    plots = ("lengths", "labels", "single_text")
+    assert names == {"eda.json"} | {f"{plot}.{kind}" for plot in plots for kind in ("svg", "png")}
     assert json.loads((tmp_path / "eda" / "eda.json").read_text()) == figures
     assert (tmp_path / "eda" / "lengths.svg").read_bytes() == first
     table = format_eda(figures)
     assert "cut at 16" in table
-    assert "genre:odd" in table
+    assert "pair, genre:odd" in table
+    assert "hypothesis alone: " in table
     assert not [line for line in table.splitlines() if line != line.rstrip()]
 
 

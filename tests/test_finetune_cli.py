@@ -36,7 +36,8 @@ def test_train_then_evaluate(encoder: Path, data: Path, tmp_path: Path, capsys: 
     out = tmp_path / "checkpoint"
     assert main(train_options(encoder, data, out, "--set", "lr_scheduler_type=cosine")) == 0
     printed = capsys.readouterr()
-    assert printed.out.splitlines()[0].split() == ["metric", "before", "after"]
+    assert printed.out.splitlines()[0].split() == ["metric", "value", "95", "%", "interval"]
+    assert "accuracy before training" in printed.out
     assert "initial evaluation" in printed.err
 
     assert main(["evaluate", "--checkpoint", str(out), "--data", str(data), "--json"]) == 0

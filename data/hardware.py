@@ -1,0 +1,46 @@
+"""The machine that a program runs on, as the cost model needs it; a checkpoint's card and a run's manifest carry it.
+
+It stands here because training and evaluation both note it. Nothing in, a dict that is ready for JSON out; asking
+never loads torch, which a run that only calls APIs has no use for.
+"""
+
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+CPU_FILE = Path("/proc/cpuinfo")
+GPU_FOLDER = Path("/proc/driver/nvidia/gpus")
+
+
+def hardware() -> dict[str, Any]:
+    """Describe this machine.
+
+    Returns:
+        cpu: The processor's name.
+        cpus: Hardware threads that this process may use.
+        gpus: The names of the GPUs: those torch may use where it is loaded, else those the driver lists.
+    """
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {"cpu": _cpu_name(), "cpus": cpus, "gpus": _gpu_names()}
+
+
+def _cpu_name() -> str:
+    return _field(CPU_FILE, "model name") or platform.processor() or platform.machine()
+
+
+def _gpu_names() -> list[str]:
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return [name for path in sorted(GPU_FOLDER.glob("*/information")) if (name := _field(path, "Model"))]
+
+
+def _field(path: Path, name: str) -> str:
+    """Return the first "name: value" of a file that the kernel writes; "" where there is none, as outside Linux."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), "")

@@ -1,0 +1,121 @@
+"""Where a training run keeps what it needs to go on after an interruption, until the whole checkpoint is there.
+
+    .NAME.training/          beside the checkpoint's folder NAME
+        plan.json            what decides the losses: settings, labels, the items' fingerprints
+        checkpoint-STEP/     the Trainer's own state: weights, optimizer, schedule, random states
+        training_log.jsonl   and the curves, as they grow
+        whole/               the finished checkpoint, renamed to NAME as the last step
+
+A folder NAME is therefore always a whole checkpoint, and a kill at any moment leaves a state to go on from.
+"""
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import AcquireReturnProxy, FileLock, Timeout
+
+from data.errors import ConfigurationError
+
+PLAN_FILE = "plan.json"
+STATE_FILE = "trainer_state.json"  # the Trainer writes it last
+
+
+def working_folder(out: Path) -> Path:
+    """Return where the run that makes the checkpoint `out` keeps its state."""
+    return out.with_name(f".{out.name}.training")
+
+
+@contextmanager
+def open_working_folder(out: Path, plan: Mapping[str, Any], *, resume: bool) -> Iterator[Path]:
+    """Make or take up the working folder of `out`; on leaving, `whole/` in it becomes `out`.
+
+    A fault or an interruption, SIGKILL included, leaves the last saved state, or nothing where none was saved.
+
+    Args:
+        out: The checkpoint's folder; it must not exist, or be empty.
+        plan: What decides the losses; a state is taken up only by a run with the same plan.
+        resume: Go on from a saved state where there is one.
+
+    Raises:
+        ConfigurationError: `out` is in use or cannot be written, or the state is not this run's to take up.
+    """
+    folder = working_folder(out)
+    try:
+        _check_free(out)
+        folder.mkdir(parents=True, exist_ok=True)
+        with _lock(folder):
+            _take_up(folder, plan, resume=resume)
+            try:
+                yield folder
+                if out.exists():
+                    out.rmdir()
+                (folder / "whole").rename(out)
+            finally:
+                _leave(folder, finished=out.is_dir() and not (folder / "whole").exists())
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot write the checkpoint to '{out}': {error.strerror or error}; make room, or name another --out"
+        ) from error
+
+
+def last_saved(folder: Path) -> Path | None:
+    """Return the newest whole state of a working folder; a kill may have cut a newer one short."""
+    found = {int(path.name.rpartition("-")[2]): path for path in folder.glob("checkpoint-*")}
+    for step in sorted(found, reverse=True):
+        try:
+            json.loads((found[step] / STATE_FILE).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        return found[step]
+    return None
+
+
+def _check_free(out: Path) -> None:
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ConfigurationError(f"'{out}' exists and is not empty; name another --out, or remove it")
+
+
+def _lock(folder: Path) -> AcquireReturnProxy[FileLock]:
+    try:
+        return FileLock(folder / "lock").acquire(timeout=0)
+    except Timeout:
+        raise ConfigurationError(f"another training is writing to {folder}; wait, or name another --out") from None
+
+
+def _take_up(folder: Path, plan: Mapping[str, Any], *, resume: bool) -> None:
+    """Make the folder this run's: take up its saved state, or clear away what a run without one left."""
+    saved = last_saved(folder)
+    wanted = json.loads(json.dumps(plan))
+    if saved is None:
+        for path in folder.iterdir():
+            if path.name != "lock":
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        (folder / PLAN_FILE).write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
+        if resume:
+            sys.stderr.write("there is no saved state to go on from: starting with the first step\n")
+        return
+    if not resume:
+        raise ConfigurationError(
+            f"{folder} keeps the state ({saved.name}) of an interrupted training: go on with --resume, or remove it"
+        )
+    found = json.loads((folder / PLAN_FILE).read_text(encoding="utf-8"))
+    differing = [name for name in wanted if found.get(name) != wanted[name]]
+    if differing:
+        raise ConfigurationError(
+            f"{folder} keeps the state of a training with other {', '.join(differing)}; "
+            "give the same options, or name another --out"
+        )
+    shutil.rmtree(folder / "whole", ignore_errors=True)
+
+
+def _leave(folder: Path, *, finished: bool) -> None:
+    saved = last_saved(folder)
+    if finished or saved is None:
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    sys.stderr.write(f"{saved.name} is saved: the same command with --resume goes on from it\n")

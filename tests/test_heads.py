@@ -1,0 +1,77 @@
+"""What the head reads: position 0, the mean or the maximum, the same after saving and loading."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from test_finetune_train import train_toy
+from tiny_encoder import LABELS, make_encoder, toy_items
+from transformers import BertConfig, BertForSequenceClassification, XLNetConfig
+
+from data.errors import ConfigurationError
+from finetune.classifier import load_classifier
+from finetune.heads import check_pooling, load_new_classifier, set_pooling
+
+BATCH = {
+    "input_ids": torch.tensor([[2, 5, 9, 11, 3], [2, 6, 3, 0, 0]]),
+    "attention_mask": torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]]),
+}
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_encoder(tmp_path_factory.mktemp("encoder") / "tiny")
+
+
+@pytest.mark.parametrize("pooling", ["cls", "mean", "max"])
+def test_the_head_reads_the_pooled_vector(encoder: Path, pooling: str) -> None:
+    model = load_new_classifier(str(encoder), LABELS, pooling=pooling).eval()
+    plain = load_new_classifier(str(encoder), LABELS, pooling="cls").eval()
+    plain.load_state_dict(model.state_dict())
+    hidden = plain.distilbert(**BATCH).last_hidden_state  # (2, 5, H)
+    rows = [hidden[0, :5], hidden[1, :3]]  # without padding
+    pooled = {
+        "cls": [row[0] for row in rows],
+        "mean": [row.mean(0) for row in rows],
+        "max": [row.amax(0) for row in rows],
+    }
+    head = torch.relu(plain.pre_classifier(torch.stack(pooled[pooling])))
+    assert torch.allclose(model(**BATCH).logits, plain.classifier(head), atol=1e-6)
+
+
+def test_an_encoder_with_a_pooler_pools_before_it() -> None:
+    config = BertConfig(
+        vocab_size=30, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, num_labels=3
+    )
+    model = BertForSequenceClassification(config).eval()
+    hidden = model.bert(**BATCH).last_hidden_state
+    mean = torch.stack([hidden[0].mean(0), hidden[1, :3].mean(0)])
+    expected = model.classifier(torch.tanh(model.bert.pooler.dense(mean)))
+    set_pooling(model, "mean")
+    assert torch.allclose(model(**BATCH).logits, expected, atol=1e-6)
+
+
+def test_a_trained_pooling_is_loaded_again(encoder: Path, tmp_path: Path) -> None:
+    out = train_toy(encoder, tmp_path / "out", pooling="mean", epochs=3)
+    items = toy_items(60, seed=2, split="validation")
+    classifier = load_classifier(out, labels=LABELS, bf16="off")
+    right = sum(
+        p.choice == i.target for p, i in zip(classifier.batch([i.to_input() for i in items]), items, strict=True)
+    )
+    assert "| accuracy | " in (out / "README.md").read_text()
+    assert f"{right / len(items):.4f}" in (out / "README.md").read_text()
+    assert "load it with `load_classifier`" in (out / "README.md").read_text()
+
+
+def test_dropout_takes_the_place_of_every_rate(encoder: Path) -> None:
+    model = load_new_classifier(str(encoder), LABELS, pooling="cls", dropout=0.0).train()
+    assert torch.equal(model(**BATCH).logits, model(**BATCH).logits)
+    assert {module.p for module in model.modules() if isinstance(module, torch.nn.Dropout)} == {0.0}
+    kept = load_new_classifier(str(encoder), LABELS, pooling="cls").train()
+    assert not torch.equal(kept(**BATCH).logits, kept(**BATCH).logits)
+
+
+def test_a_pooling_that_does_not_fit_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="--pooling mean is not possible with 'x', a xlnet"):
+        check_pooling(XLNetConfig(), "mean", "x")
+    check_pooling(XLNetConfig(), "cls", "x")

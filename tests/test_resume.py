@@ -1,0 +1,178 @@
+"""An interrupted training goes on as if nothing had happened: same losses, same weights, whatever the moment."""
+
+import json
+import random
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+from test_finetune_train import log_of, train_toy
+from tiny_encoder import accuracy, make_encoder, toy_items
+
+from data.errors import ConfigurationError
+from finetune.card import read_card
+from finetune.working_folder import last_saved, open_working_folder, working_folder
+
+STEPS = 72  # of a toy training: 192 items, batches of 16, 6 epochs
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_encoder(tmp_path_factory.mktemp("encoder") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("nli")
+    for split, n, seed in (("train", 192, 1), ("validation_matched", 60, 2)):
+        rows = [
+            {
+                "id": item.id,
+                **item.inputs,
+                "label": item.choices[item.target],
+                "genre": "fiction",
+            }
+            for item in toy_items(n, seed=seed, split=split)
+        ]
+        (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+def command(encoder: Path, data: Path, out: Path, *more: str) -> list[str]:
+    options = ["--model", encoder, "--data", data, "--max-length", "48", "--batch-size", "16", "--epochs", "6"]
+    rates = ["--learning-rate", "3e-3", "--bf16", "off", "--logging-steps", "3", "--save-steps", "7"]
+    return [sys.executable, "-m", "finetune", "train", *map(str, options), *rates, "--out", str(out), *more]
+
+
+def kill_at(step: int, arguments: list[str]) -> None:
+    """Start a training and SIGKILL it as soon as it has logged this step or a later one."""
+    with subprocess.Popen(arguments, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+        for line in process.stderr:
+            if " step " in line and int(line.split("step ")[1].split("/")[0]) >= step:
+                process.send_signal(signal.SIGKILL)
+                break
+    assert process.returncode == -signal.SIGKILL
+
+
+def without_times(events: list[dict]) -> list[dict]:
+    return [{name: value for name, value in event.items() if name != "wall_s"} for event in events]
+
+
+def same_outcome(a: Path, b: Path) -> None:
+    assert without_times(log_of(a)) == without_times(log_of(b))
+    weights_a, weights_b = load_file(a / "model.safetensors"), load_file(b / "model.safetensors")
+    assert weights_a.keys() == weights_b.keys()
+    assert all(weights_a[name].equal(weights_b[name]) for name in weights_a)
+    assert read_card(a)["report"] == read_card(b)["report"]
+
+
+def test_killed_at_random_steps_it_ends_where_it_would_have(encoder: Path, data: Path, tmp_path: Path) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    subprocess.run(command(encoder, data, whole), check=True, capture_output=True)
+    steps = sorted(random.sample(range(1, STEPS), 2))
+    for step in steps:
+        kill_at(step, command(encoder, data, killed, "--resume"))
+        assert not killed.exists()
+    done = subprocess.run(command(encoder, data, killed, "--resume"), check=True, capture_output=True, text=True)
+    assert "accuracy" in done.stdout
+    same_outcome(whole, killed)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["killed", "whole"], steps
+
+
+def interrupt(encoder: Path, out: Path, *, evaluation: int, **changes) -> None:
+    """Train until Ctrl-C comes in the evaluation of this number, the initial one being 0."""
+    seen = []
+
+    def interrupted(targets, probs):
+        seen.append(len(targets))
+        if seen.count(60) > evaluation:
+            raise KeyboardInterrupt
+        return accuracy(targets, probs)
+
+    with pytest.raises(KeyboardInterrupt):
+        train_toy(encoder, out, options={"compute_metrics": interrupted}, **changes)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train_toy(encoder, tmp_path_factory.mktemp("uninterrupted") / "checkpoint")
+
+
+def test_a_kill_while_a_state_is_written_costs_that_state_only(encoder, uninterrupted, tmp_path, capsys) -> None:
+    out = tmp_path / "out"
+    interrupt(encoder, out, evaluation=2)  # at step 24, before it is saved
+    assert "checkpoint-16 is saved: the same command with --resume goes on from it" in capsys.readouterr().err
+    half = shutil.copytree(last_saved(working_folder(out)), working_folder(out) / "checkpoint-24")
+    (half / "trainer_state.json").write_text((half / "trainer_state.json").read_text()[:100])
+    with (working_folder(out) / "training_log.jsonl").open("a") as log:
+        log.write('{"event": "step", "step": 2')
+    train_toy(encoder, out, options={"resume": True})
+    same_outcome(uninterrupted, out)
+
+
+def test_interrupted_at_an_epochs_end_and_after_the_last_step(encoder, uninterrupted, tmp_path) -> None:
+    def stop(*_: object) -> dict:
+        raise KeyboardInterrupt
+
+    out = tmp_path / "out"
+    interrupt(encoder, out, evaluation=3, save_steps=12)  # an epoch's end is saved, the next one is evaluated
+    with pytest.raises(KeyboardInterrupt):  # while the finished model is measured
+        train_toy(encoder, out, options={"resume": True, "report": stop}, save_steps=12)
+    assert last_saved(working_folder(out)).name == "checkpoint-72"
+    train_toy(encoder, out, options={"resume": True}, save_steps=12)
+    assert load_file(out / "model.safetensors").keys() == load_file(uninterrupted / "model.safetensors").keys()
+    same_outcome(train_toy(encoder, tmp_path / "again", save_steps=12), out)
+
+
+def test_early_stopping_keeps_the_best_and_reports_other_items(encoder, tmp_path) -> None:
+    held_out = toy_items(30, seed=5, split="held-out")
+    early = {"patience": 1, "eval_steps": 6, "epochs": 20}
+    whole = train_toy(encoder, tmp_path / "whole", options={"held_out": held_out}, **early)
+    evaluations = [event for event in log_of(whole) if event["event"] == "evaluation"]
+    best = max(evaluations[1:], key=lambda event: event["accuracy"])
+    assert evaluations[-1]["step"] == best["step"] + 6 < 240
+    card = read_card(whole)
+    tested = [event for event in log_of(whole) if event["event"] == "test"]
+    assert [event.get("best_step") for event in tested] == [None, best["step"]] == [None, card["best_step"]]
+    assert card["metrics"]["final"]["accuracy"] == tested[1]["accuracy"]
+    assert card["data"]["held_out"]["n"] == 30
+
+
+def test_a_state_is_taken_up_by_the_same_training_only(encoder, tmp_path) -> None:
+    out = tmp_path / "out"
+    interrupt(encoder, out, evaluation=2)
+    for changes, options, words in (
+        ({}, {}, "keeps the state (checkpoint-16) of an interrupted training: go on with --resume, or remove it"),
+        ({"learning_rate": 1e-3}, {"resume": True}, "of a training with other learning_rate"),
+        ({"train_items": toy_items(96, seed=8)}, {"resume": True}, "of a training with other items"),
+    ):
+        with pytest.raises(ConfigurationError, match=r"^[^\n]*$") as caught:
+            train_toy(encoder, out, options=options, **changes)
+        assert words in str(caught.value)
+        assert last_saved(working_folder(out)).name == "checkpoint-16"
+
+
+def test_resume_with_nothing_saved_starts_anew_and_a_finished_one_is_left_alone(encoder, tmp_path, capsys) -> None:
+    out = tmp_path / "out"
+    interrupt(encoder, out, evaluation=0)
+    assert list(tmp_path.iterdir()) == []
+    train_toy(encoder, out, options={"resume": True}, epochs=0.1)
+    assert "no saved state" in capsys.readouterr().err
+    with pytest.raises(ConfigurationError, match="exists and is not empty"):
+        train_toy(encoder, out, options={"resume": True}, epochs=0.1)
+
+
+def test_two_trainings_do_not_share_a_folder(tmp_path) -> None:
+    out = tmp_path / "out"
+    with open_working_folder(out, {}, resume=False) as folder:
+        with (
+            pytest.raises(ConfigurationError, match="another training is writing"),
+            open_working_folder(out, {}, resume=True),
+        ):
+            raise AssertionError
+        (folder / "whole").mkdir()
+    assert list(tmp_path.iterdir()) == [out]
