@@ -24,6 +24,7 @@ _SYSTEM_OPTIONS = (
     "embeddings",
     "k",
     "checkpoint",
+    "any_label_order",
     "baseline",
 )
 _ITEM_OPTIONS = ("split", "data", "train_split")
@@ -177,13 +178,15 @@ def rescore(options: argparse.Namespace) -> int:
 
 
 def compare(options: argparse.Namespace) -> int:
-    """Compare the systems of a run with one another, or with those of another run."""
+    """Compare the systems of a run with one another, or with those of another run: how good, and how dear."""
     from eval.compare import compare as compare_runs
     from eval.compare import to_json
+    from eval.report.costs import costs_json, costs_of_runs
     from eval.report.terminal import comparison_text
 
     comparisons = compare_runs(options.run, options.other)
-    emit(to_json(comparisons) if options.json else comparison_text(comparisons))
+    costs = costs_of_runs(options.run, options.other)
+    emit(to_json(comparisons, **costs_json(costs)) if options.json else comparison_text(comparisons, costs))
     return 0
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -113,21 +114,35 @@ def compare(run_a: Path, run_b: Path | None = None) -> tuple[Comparison, ...]:
         MissingResourceError: A folder is no run.
         ConfigurationError: The runs have no benchmark in common, their items differ, or nothing was answered.
     """
-    manifest_a = read_manifest(run_a)
-    if run_b is None:
-        found = [
-            one
-            for evaluation in manifest_a.evaluations
-            for one in compare_all(_answers(run_a, evaluation), evaluation=evaluation)
-        ]
-    else:
-        manifest_b = read_manifest(run_b)
-        found = []
-        for ours, theirs in _same_items((run_a, manifest_a), (run_b, manifest_b)):
-            found += _compare_evaluations(_answers(run_a, ours), _answers(run_b, theirs), evaluation=ours)
+    found: list[Comparison] = []
+    for group in evaluation_groups(run_a, run_b):
+        answers = [_answers(run_dir, evaluation) for _, run_dir, evaluation in group]
+        evaluation = group[0][2]
+        found += (
+            compare_all(answers[0], evaluation=evaluation)
+            if run_b is None
+            else _compare_evaluations(*answers, evaluation=evaluation)
+        )
     if not found:
         raise ConfigurationError(f"{run_a}: there are no two systems with answers to the same items to compare")
     return tuple(found)
+
+
+def evaluation_groups(run_a: Path, run_b: Path | None = None) -> list[list[tuple[str, Path, Evaluation]]]:
+    """Return each evaluation of a run alone, or with the one of another run over the same items.
+
+    Returns:
+        For each evaluation, (what stands before its systems' names, the run, the evaluation), once or twice.
+
+    Raises:
+        MissingResourceError: A folder is no run.
+        ConfigurationError: The runs have no benchmark in common, or their items differ.
+    """
+    manifest_a = read_manifest(run_a)
+    if run_b is None:
+        return [[("", run_a, evaluation)] for evaluation in manifest_a.evaluations]
+    pairs = _same_items((run_a, manifest_a), (run_b, read_manifest(run_b)))
+    return [[("A/", run_a, ours), ("B/", run_b, theirs)] for ours, theirs in pairs]
 
 
 def compare_all(answers: Mapping[str, Answers], *, evaluation: Evaluation) -> list[Comparison]:
@@ -141,9 +156,9 @@ def compare_all(answers: Mapping[str, Answers], *, evaluation: Evaluation) -> li
     return _compare_pairs(pairs, evaluation)
 
 
-def to_json(comparisons: Sequence[Comparison]) -> str:
-    """Return the comparisons as one JSON object, for `--json`."""
-    content = {"comparisons": [one.model_dump(mode="json") for one in comparisons]}
+def to_json(comparisons: Sequence[Comparison], **more: Any) -> str:
+    """Return the comparisons as one JSON object, for `--json`, with what else is to stand in it by name."""
+    content = {"comparisons": [one.model_dump(mode="json") for one in comparisons], **more}
     return json.dumps(content, ensure_ascii=False, indent=2)
 
 

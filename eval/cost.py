@@ -1,8 +1,11 @@
-"""What calls cost: tokens times a dated price table, and a rough count of tokens before anything is sent."""
+"""What calls and machines cost: a dated price table, and a rough count of tokens before anything is sent."""
 
 import os
+import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
@@ -16,21 +19,58 @@ PRICE_FILE = Path(__file__).parent / "prices.yaml"
 class Price(Frozen):
     """US dollars for a million tokens."""
 
-    input: float = Field(ge=0)
-    output: float = Field(ge=0)
-    cached_input: float | None = Field(default=None, ge=0)
+    input: float = Field(ge=0, allow_inf_nan=False)
+    output: float = Field(ge=0, allow_inf_nan=False)
+    cached_input: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+
+
+class MachinePrice(Frozen):
+    """US dollars for an hour of one CPU or one GPU.
+
+    Attributes:
+        match: Whole words of the CPU's or GPU's name, in any case.
+        source: Where the figure was read; None: where the table's others were.
+        as_of: When; None: as the table's others.
+    """
+
+    match: str = Field(min_length=1)
+    per: Literal["cpu", "gpu"]
+    usd_per_hour: float = Field(ge=0, allow_inf_nan=False)
+    source: str | None = None
+    as_of: str | None = None
+
+    def fits(self, name: str) -> bool:
+        """Say whether the name of a CPU or GPU holds the words; "L4" is not in "NVIDIA L40S"."""
+        return re.search(rf"(?<!\w){re.escape(self.match)}(?!\w)", name, re.IGNORECASE) is not None
 
 
 class PriceTable(Frozen):
-    """Prices by model spec, with the day and the place they were read."""
+    """Prices of models and machines, with the day and the place they were read.
+
+    Attributes:
+        models: By model spec.
+        machines: The first that fits counts.
+        labels_usd: For one training item; None: unknown, and then not counted.
+    """
 
     as_of: str
     source: str
-    models: dict[str, Price]
+    models: dict[str, Price] = Field(default_factory=dict)
+    machines: tuple[MachinePrice, ...] = ()
+    labels_usd: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+
+    def cited(self, machine: MachinePrice | None = None) -> str:
+        """Say where and when a machine's price, or without one the models' prices, were read."""
+        source, as_of = (None, None) if machine is None else (machine.source, machine.as_of)
+        return f"{source or self.source} ({as_of or self.as_of})"
 
 
 def price_table() -> PriceTable:
-    """Return the table in force: the file that TUNE_OR_PROMPT_PRICES names, else the project's own."""
+    """Return the table in force: the file that TUNE_OR_PROMPT_PRICES names, else the project's own.
+
+    Raises:
+        ConfigurationError: The file cannot be read or is no price table.
+    """
     return _read_prices(Path(os.environ.get("TUNE_OR_PROMPT_PRICES") or PRICE_FILE))
 
 
@@ -39,23 +79,52 @@ def _read_prices(path: Path) -> PriceTable:
     try:
         return PriceTable.model_validate(read_yaml(path, kind="price table").content)
     except ValidationError as error:
-        raise ConfigurationError(f"price table {path} cannot be used: {str(error).splitlines()[0]}") from None
+        fault = error.errors()[0]
+        place = ".".join(map(str, fault["loc"])) or "the file"
+        raise ConfigurationError(
+            f"price table {path}, {place}: {fault['msg']}; write it as eval/prices.yaml is written"
+        ) from None
 
 
-def price(usage: dict[str, int], model_spec: str) -> float | None:
+def price(usage: Mapping[str, int], model_spec: str, *, table: PriceTable | None = None) -> float | None:
     """Return the US dollars that `usage` costs with a model, or None where its price is unknown.
 
     Args:
         usage: input_tokens (cached ones included), output_tokens (reasoning included), cached_tokens.
         model_spec: As in a suite, such as "openai:gpt-4o-mini".
+        table: None for the one in force.
     """
-    found = price_table().models.get(model_spec)
+    found = (table or price_table()).models.get(model_spec)
     if found is None:
         return None
     cached = usage.get("cached_tokens", 0)
     cached_price = found.input if found.cached_input is None else found.cached_input
     fresh = usage.get("input_tokens", 0) - cached
     return (fresh * found.input + cached * cached_price + usage.get("output_tokens", 0) * found.output) / 1e6
+
+
+def machine_price(hardware: Mapping[str, Any], *, table: PriceTable | None = None) -> float | None:
+    """Return the US dollars that an hour of a machine costs, or None where a part of it has no known price.
+
+    Args:
+        hardware: As `data.hardware.hardware` gives it: a machine with GPUs is priced by them, another by its CPUs.
+        table: None for the one in force.
+    """
+    parts = machine_parts(hardware, table=table or price_table())
+    return None if parts is None else sum(part.usd_per_hour for part in parts)
+
+
+def machine_parts(hardware: Mapping[str, Any], *, table: PriceTable) -> list[MachinePrice] | None:
+    """Return the price of each GPU, or without one of each CPU; None where one is unknown or there is nothing."""
+    per: Literal["cpu", "gpu"] = "gpu" if hardware.get("gpus") else "cpu"
+    names = hardware["gpus"] if per == "gpu" else [str(hardware.get("cpu", ""))] * int(hardware.get("cpus") or 0)
+    parts = []
+    for name in names:
+        found = next((machine for machine in table.machines if machine.per == per and machine.fits(name)), None)
+        if found is None:
+            return None
+        parts.append(found)
+    return parts or None
 
 
 def estimate_tokens(text: str) -> int:

@@ -60,12 +60,14 @@ def write_run(
     *,
     descriptions: dict[str, dict[str, object]] | None = None,
     name: str = "made-up",
+    hardware: dict[str, object] | None = None,
 ) -> Path:
     """Write a run's manifest and journals.
 
     Args:
         evaluations: (benchmark, items, {system: item to record, None for a missing one}).
         descriptions: What each system is; {"kind": "baseline"} where left out.
+        hardware: The machine, as `data.hardware.hardware` gives it.
     """
     parts = [
         Evaluation(
@@ -89,6 +91,7 @@ def write_run(
         git_commit="0123456789abcdef",
         git_dirty=False,
         versions={"torch": "2.13.0", "langchain-core": "1.7.0"},
+        hardware=hardware,
         started_utc="2026-06-21T12:00:00Z",
     )
     write_manifest(run_dir, manifest)

@@ -11,8 +11,9 @@ from data.errors import ConfigurationError, MissingResourceError
 from data.types import Message
 from eval.journal import read_manifest, records_path
 from eval.report import html, write_report
-from eval.report.cells import dollars, what_it_is
+from eval.report.cells import what_it_is
 from eval.report.markdown import escape, render_markdown
+from eval.report.money import dollars
 from eval.report.show import show_item
 from eval.report.summary import Summary, summarize
 from eval.report.terminal import WIDTH, display_width, fit, plain, terminal_table, wrap
@@ -127,28 +128,6 @@ def test_a_folder_that_is_no_run_is_named(tmp_path):
         write_report(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("description", "usd", "note"),
-    [
-        ({"kind": "chain", "model": {"spec": "openai:known"}}, 2.0, ""),
-        ({"kind": "chain", "model": {"spec": "openai:unheard-of"}}, None, "price unknown"),
-        ({"kind": "chain", "model": {"spec": "smollm2", "device": "cpu"}}, None, "not priced"),
-        ({"kind": "baseline", "baseline": "always-3"}, None, "not priced"),
-    ],
-)
-def test_cost_is_a_price_or_the_reason_for_none(tmp_path, description, usd, note):
-    items = [exam_item(number) for number in range(1, 5)]
-    usage = {"input_tokens": 1000, "output_tokens": 1}
-
-    def respond(item):
-        return answer(item, "s", right_where(item, item.id.endswith("1")), usage=usage)
-
-    run = write_run(tmp_path / "run", [("kice", items, {"s": respond})], descriptions={"s": description})
-    summary = summarize(run, price=lambda usage, spec: usage["input_tokens"] / 2000 if spec == "openai:known" else None)
-    cost = summary.evaluations[0].systems[0].cost
-    assert (cost.usd, cost.per_correct, cost.note) == (usd, usd, note)
-
-
 def test_hostile_texts_stay_texts_in_html(hostile):
     page = write_report(hostile).html.read_text(encoding="utf-8")
     assert "<script" not in page
@@ -254,8 +233,8 @@ def test_what_a_system_is_in_words(demo):
 
 
 def test_small_prices_keep_two_digits():
-    assert [dollars(usd) for usd in (None, 0.0, 12.5, 0.0123, 0.0000682)] == [
-        "–", "$0.00", "$12.50", "$0.012", "$0.000068",
+    assert [dollars(usd) for usd in (None, 0.0, 12.5, 0.0123, 0.0000682, -0.004)] == [
+        "price unknown", "$0.00", "$12.50", "$0.012", "$0.000068", "−$0.0040",
     ]  # fmt: skip
 
 

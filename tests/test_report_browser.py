@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from journaled_runs import answer, exam_item, write_demo, write_run
 from matplotlib.image import imread
+from priced_runs import priced_run, toy_prices
 
 from eval.report import write_report
 
@@ -51,6 +52,17 @@ def test_the_report_opens_with_its_style_and_without_a_complaint(chromium, tmp_p
     assert console == []
     assert tuple(picture[2, 2]) == colour  # the style sheet's hash is the one that the policy names
     assert len({tuple(pixel) for pixel in picture[::7, ::7].reshape(-1, 3)}) > 20
+
+
+def test_the_break_even_curve_is_drawn_in_its_colours(chromium, tmp_path, monkeypatch):
+    monkeypatch.setenv("TUNE_OR_PROMPT_PRICES", str(toy_prices(tmp_path)))
+    run = priced_run(tmp_path / "run")
+    page = write_report(run).html
+    for drawn, size in ((page, "1280,3000"), (run / "break-even-1.svg", "760,420")):
+        picture, console = pixels(chromium, drawn, tmp_path / "curve.png", size=size)
+        assert console == []
+        for colour in ((0x25, 0x63, 0xC9), (0xC2, 0x57, 0x0C)):  # the trained line and the prompted one
+            assert (picture == colour).all(axis=2).sum() > 100
 
 
 def test_markup_in_the_data_neither_runs_nor_becomes_elements(chromium, tmp_path):

@@ -1,11 +1,11 @@
 """The cells of a report's tables: one figure with what belongs to it, as a person reads it."""
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from eval.breakeven import model_spec
 from eval.metrics import Scores
-from eval.report.summary import SystemSummary, model_spec
+from eval.report.summary import SystemSummary
 from eval.stats import Interval
 
 NOTHING = "–"
@@ -77,23 +77,6 @@ def _seconds(seconds: float) -> str:
     if seconds < 0.001:
         return "<0.001"
     return f"{seconds:.2f}" if seconds >= 0.1 else f"{seconds:.2g}"
-
-
-def cost_cell(system: SystemSummary) -> str:
-    """US dollars, and in brackets for each right answer; or why there is no price."""
-    if system.cost.usd is None:
-        return system.cost.note
-    each = "" if system.cost.per_correct is None else f" ({dollars(system.cost.per_correct)})"
-    return dollars(system.cost.usd) + each
-
-
-def dollars(usd: float | None) -> str:
-    """Write US dollars with two decimals, or two digits that count where it is less than ten cents."""
-    if usd is None:
-        return NOTHING
-    if usd >= 0.1 or usd == 0:
-        return f"${usd:,.2f}"
-    return f"${usd:.{1 - math.floor(math.log10(usd))}f}"
 
 
 def percent(share: float) -> str:

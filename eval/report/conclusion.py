@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from eval.report.cost_sentences import cost_sentences
 from eval.stats import FEW_CLUSTERS, Interval
 
 NAMED_DIFFERENCES = 5
@@ -23,6 +24,7 @@ def conclude(evaluation: EvaluationSummary) -> list[str]:
         *_incomplete(evaluation),
         *_differences(evaluation),
         *_against_guessing(evaluation),
+        *_costs(evaluation),
         *_reach(evaluation),
         *_few_clusters(evaluation),
     ]
@@ -102,6 +104,15 @@ def _against_guessing(evaluation: EvaluationSummary) -> list[str]:
         return []
     verb = "is" if len(guessing) == 1 else "are"
     return [f"{_listed(guessing)} {verb} not distinguishable from guessing ({100 * evaluation.chance:.1f}%)."]
+
+
+def _costs(evaluation: EvaluationSummary) -> list[str]:
+    return cost_sentences(
+        evaluation.break_even,
+        {system.name: system.cost for system in evaluation.systems},
+        accuracies={s.name: None if s.scores is None else s.scores.accuracy for s in evaluation.systems},
+        comparisons=evaluation.comparisons,
+    )
 
 
 def _reach(evaluation: EvaluationSummary) -> list[str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from data.types import Item, Record
 from eval.journal import read_records, records_path
 from eval.report.cells import accuracy_cell, points_cell, what_it_is
-from eval.report.summary import EvaluationSummary, Summary
+from eval.report.summary import EvaluationSummary, Summary, cost_drawing
 from eval.report.tables import evaluation_tables, provenance_table
 from eval.report.terminal import plain
 
@@ -59,6 +59,7 @@ def render_html(summary: Summary, run_dir: Path) -> str:
         {
             "evaluation": evaluation,
             "tables": evaluation_tables(evaluation),
+            "curve": cost_drawing(evaluation),
             "asked": list(_asked(evaluation, run_dir).values()),
         }
         for evaluation in summary.evaluations

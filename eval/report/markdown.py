@@ -1,7 +1,9 @@
 """A report as Markdown, for a repository or an issue: the conclusion first, then every table."""
 
-from eval.report.summary import Summary
-from eval.report.tables import Table, evaluation_tables, provenance_table
+from eval.report.cost_curve import curve_file
+from eval.report.summary import Summary, cost_drawing
+from eval.report.table import Table
+from eval.report.tables import evaluation_tables, provenance_table
 from eval.report.terminal import plain
 
 SPECIAL = str.maketrans({**{mark: f"\\{mark}" for mark in "\\|`*[]"}, "&": "&amp;", "<": "&lt;", ">": "&gt;"})
@@ -13,10 +15,13 @@ def render_markdown(summary: Summary) -> str:
     if not summary.complete:
         parts.append("**This run is incomplete.**")
     parts.append("\n".join(f"- {escape(sentence)}" for sentence in summary.conclusion))
-    for evaluation in summary.evaluations:
+    for number, evaluation in enumerate(summary.evaluations, start=1):
         title = f"{evaluation.benchmark}, {evaluation.split} ({evaluation.n_items:,} items)"
         parts.append(f"## {escape(title)}")
-        parts += [_section(table) for table in evaluation_tables(evaluation)]
+        for table in evaluation_tables(evaluation):
+            parts.append(_section(table))
+            if table.kind == "break-even" and cost_drawing(evaluation) is not None:
+                parts.append(f"![Total cost against the number of queries]({curve_file(number)})")
     parts.append(_section(provenance_table(summary), level=2))
     return "\n\n".join(part for part in parts if part) + "\n"
 

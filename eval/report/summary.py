@@ -4,16 +4,19 @@ A run's directory in, one `Summary` out; the Markdown, HTML and terminal reports
 cannot disagree. The same records always give the same summary: no clock and no unseeded draw.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from data.types import Frozen, Record
-from eval import cost
+from eval.breakeven import BreakEven, SystemCost, break_evens
 from eval.compare import Answers, Comparison, compare_all, read_answers
-from eval.journal import Evaluation, latest_records, read_manifest, records_path
+from eval.cost import PriceTable, price_table
+from eval.journal import Evaluation, Manifest, latest_records, read_manifest, records_path
 from eval.metrics import Scores, score
 from eval.report.conclusion import conclude
+from eval.report.cost_curve import Drawing, lay_out
+from eval.report.costs import cost_of, measure
 from eval.stats import (
     ASSUMED_DISCORDANCE,
     Interval,
@@ -21,22 +24,6 @@ from eval.stats import (
     minimum_detectable_difference,
     share_interval,
 )
-
-Pricing = Callable[[dict[str, int], str], float | None]
-
-
-class Cost(Frozen):
-    """What a system's answers cost in US dollars.
-
-    Attributes:
-        usd: None where there is no price.
-        per_correct: `usd` for each right answer; None without a price or a right answer.
-        note: Why there is no price: "not priced" (runs here) or "price unknown"; "" where there is one.
-    """
-
-    usd: float | None
-    per_correct: float | None
-    note: str
 
 
 class SystemSummary(Frozen):
@@ -60,7 +47,7 @@ class SystemSummary(Frozen):
     accuracy_interval: Interval | None
     points_interval: Interval | None
     macro_f1_interval: Interval | None
-    cost: Cost
+    cost: SystemCost
 
     @property
     def complete(self) -> bool:
@@ -75,6 +62,7 @@ class EvaluationSummary(Frozen):
         chance: Expected accuracy of a uniform guess.
         weighted: Whether items are worth points, as in an exam.
         labelled: Whether all items share their choices, so that the classes have names.
+        break_even: Every trained system against every prompted one.
         detectable_difference: Smallest true difference in accuracy seen with 80 % power; None where there is none.
         assumed_discordance: The share of items on which two systems disagree, as assumed for it.
     """
@@ -91,15 +79,16 @@ class EvaluationSummary(Frozen):
     labelled: bool
     systems: tuple[SystemSummary, ...]
     comparisons: tuple[Comparison, ...]
+    break_even: tuple[BreakEven, ...]
     detectable_difference: float | None
     assumed_discordance: float
     conclusion: tuple[str, ...]
 
 
 class Summary(Frozen):
-    """A whole run."""
+    """A whole run; version 2 prices machines and training, where version 1 knew calls alone."""
 
-    schema_version: int = 1
+    schema_version: int = 2
     name: str
     complete: bool
     conclusion: tuple[str, ...]
@@ -108,15 +97,16 @@ class Summary(Frozen):
     git_commit: str | None
     git_dirty: bool | None
     versions: dict[str, str]
+    hardware: dict[str, Any] | None
     started_utc: str
 
 
-def summarize(run_dir: Path, *, price: Pricing = cost.price) -> Summary:
+def summarize(run_dir: Path, *, prices: PriceTable | None = None) -> Summary:
     """Score everything that a run's journals hold.
 
     Args:
         run_dir: The run; a journal or an item that is missing makes the summary incomplete.
-        price: Usage and model spec to US dollars, None where unknown.
+        prices: None for the price table in force.
 
     Raises:
         MissingResourceError: The folder is no run.
@@ -124,7 +114,7 @@ def summarize(run_dir: Path, *, price: Pricing = cost.price) -> Summary:
     """
     manifest = read_manifest(run_dir)
     evaluations = tuple(
-        _summarize_evaluation(run_dir, evaluation, descriptions=manifest.systems, price=price)
+        _summarize_evaluation(run_dir, evaluation, manifest=manifest, prices=prices or price_table())
         for evaluation in manifest.evaluations
     )
     return Summary(
@@ -136,6 +126,7 @@ def summarize(run_dir: Path, *, price: Pricing = cost.price) -> Summary:
         git_commit=manifest.git_commit,
         git_dirty=manifest.git_dirty,
         versions=manifest.versions,
+        hardware=manifest.hardware,
         started_utc=manifest.started_utc,
     )
 
@@ -145,14 +136,20 @@ def read_summary(path: Path) -> Summary:
     return Summary.model_validate_json(path.read_text(encoding="utf-8"))
 
 
+def cost_drawing(evaluation: EvaluationSummary) -> Drawing | None:
+    """Return the break-even curve of an evaluation; None where no break-even is known."""
+    return lay_out({system.name: system.cost for system in evaluation.systems}, evaluation.break_even)
+
+
 def _summarize_evaluation(
-    run_dir: Path, evaluation: Evaluation, *, descriptions: Mapping[str, dict[str, Any]], price: Pricing
+    run_dir: Path, evaluation: Evaluation, *, manifest: Manifest, prices: PriceTable
 ) -> EvaluationSummary:
     systems: list[SystemSummary] = []
     answers: dict[str, Answers] = {}
     traits = _Traits()
     for name in evaluation.systems:  # one journal in memory at a time: records carry whole conversations
         records = latest_records(records_path(run_dir, name))
+        description = manifest.systems.get(name, {})
         answers[name] = read_answers(records.values())
         traits.see(records.values())
         systems.append(
@@ -161,8 +158,14 @@ def _summarize_evaluation(
                 records,
                 answers=answers[name],
                 n_items=evaluation.n_items,
-                description=descriptions.get(name, {}),
-                price=price,
+                description=description,
+                cost=cost_of(
+                    description,
+                    measure(records.values()),
+                    run_dir / name,
+                    hardware=manifest.hardware,
+                    table=prices,
+                ),
             )
         )
     comparisons = tuple(compare_all(answers, evaluation=evaluation))
@@ -179,6 +182,7 @@ def _summarize_evaluation(
         labelled=any(s.scores is not None and not s.scores.class_names[0].isdigit() for s in systems),
         systems=tuple(systems),
         comparisons=comparisons,
+        break_even=break_evens({system.name: system.cost for system in systems}),
         detectable_difference=minimum_detectable_difference(evaluation.n_items),
         assumed_discordance=ASSUMED_DISCORDANCE,
         conclusion=(),
@@ -213,7 +217,7 @@ def _summarize_system(
     answers: Answers,
     n_items: int,
     description: dict[str, Any],
-    price: Pricing,
+    cost: SystemCost,
 ) -> SystemSummary:
     scores = score(records.values()) if records else None
     accuracy = points = macro_f1 = None
@@ -232,28 +236,5 @@ def _summarize_system(
         accuracy_interval=accuracy,
         points_interval=points,
         macro_f1_interval=macro_f1,
-        cost=_cost(scores, description, price=price),
+        cost=cost,
     )
-
-
-def _cost(scores: Scores | None, description: Mapping[str, Any], *, price: Pricing) -> Cost:
-    spec = model_spec(description)
-    if spec is None or _runs_here(description):
-        return Cost(usd=None, per_correct=None, note="not priced")
-    usd = price(scores.usage, spec) if scores is not None and scores.usage else None
-    if usd is None or scores is None:
-        return Cost(usd=None, per_correct=None, note="price unknown")
-    return Cost(usd=usd, per_correct=usd / scores.correct if scores.correct else None, note="")
-
-
-def _runs_here(description: Mapping[str, Any]) -> bool:
-    """Whether the model's weights run on this machine: only such a model's description names a device."""
-    model = description.get("model")
-    return isinstance(model, Mapping) and "device" in model
-
-
-def model_spec(description: Mapping[str, Any]) -> str | None:
-    """Return the model spec out of a system's description, None for a system without a model."""
-    model = description.get("model")
-    spec = model.get("spec") if isinstance(model, Mapping) else model
-    return str(spec) if spec else None

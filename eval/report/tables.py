@@ -5,14 +5,14 @@ An `EvaluationSummary` in, `Table`s out. Cells are text as a person reads it; es
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
+from eval.breakeven import machine_name
 from eval.metrics import STATUSES, Scores
 from eval.report.cells import (
     NOTHING,
     accuracy_cell,
     answered_cell,
-    cost_cell,
     decimal,
     macro_f1_cell,
     percent,
@@ -22,7 +22,10 @@ from eval.report.cells import (
     what_it_is,
 )
 from eval.report.conclusion import p_value, signed, span
+from eval.report.cost_tables import break_even_table, cost_table
+from eval.report.money import per_thousand
 from eval.report.summary import EvaluationSummary, Summary, SystemSummary
+from eval.report.table import Table
 
 PAIRS_NOTE = (
     "Accuracy in percentage points, on the same items. p is McNemar's mid-p; Holm's adjustment is over all pairs "
@@ -30,31 +33,13 @@ PAIRS_NOTE = (
 )
 
 
-class Table(NamedTuple):
-    """A table as text.
-
-    Attributes:
-        kind: Which table it is, for a form that draws one in its own way.
-        rows: Each as long as `columns`.
-        text_columns: How many columns from the left are words; the others are figures and aligned right.
-        counts: (n_rows, m) the counts behind the first m figures, where their size is worth a shade.
-        note: What a reader must know to read it right.
-    """
-
-    kind: str
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    text_columns: int = 1
-    note: str = ""
-    counts: tuple[tuple[int, ...], ...] = ()
-
-
 def evaluation_tables(evaluation: EvaluationSummary) -> list[Table]:
     """Return every table of one benchmark that has something to show, the most important first."""
     tables = [
         systems_table(evaluation),
         differences_table(evaluation),
+        cost_table({system.name: system.cost for system in evaluation.systems}),
+        break_even_table(evaluation.break_even),
         distribution_table(evaluation),
         *confusion_tables(evaluation),
         tags_table(evaluation),
@@ -79,7 +64,7 @@ def systems_table(evaluation: EvaluationSummary) -> Table:
         ("Answered / unparsed / errors", answered_cell),
         ("Seconds an item (p95)", _of_scores(seconds_cell)),
         ("Tokens in / out", _of_scores(tokens_cell)),
-        ("Cost (a right answer)", cost_cell),
+        ("Cost of 1,000 queries", lambda s: per_thousand(s.cost.usd_per_query)),
     ]
     rows = tuple(tuple(cell(system) for _, cell in columns) for system in evaluation.systems)
     chance = "" if evaluation.chance is None else f" Guessing scores {percent(evaluation.chance)}."
@@ -197,6 +182,8 @@ def provenance_table(summary: Summary) -> Table:
         ("seed", str(summary.seed)),
         ("commit", f"{commit} (with uncommitted changes)" if summary.git_dirty else commit),
     ]
+    if summary.hardware:
+        rows.append(("machine", machine_name(summary.hardware)))
     for evaluation in summary.evaluations:
         source = evaluation.data or "the benchmark's own source"
         rows.append((f"{evaluation.benchmark}, {evaluation.split}", f"{evaluation.n_items:,} items from {source}"))

@@ -11,14 +11,18 @@ from eval.report.cells import (
     NOTHING,
     accuracy_cell,
     answered_cell,
-    dollars,
     macro_f1_cell,
     points_cell,
     seconds_cell,
 )
 from eval.report.conclusion import p_value, signed, span
+from eval.report.cost_sentences import cost_sentences
+from eval.report.cost_tables import break_even_table, cost_table
+from eval.report.costs import EvaluationCosts
+from eval.report.money import per_thousand
 from eval.report.summary import EvaluationSummary, Summary
-from eval.report.tables import PAIRS_NOTE, Table
+from eval.report.table import Table
+from eval.report.tables import PAIRS_NOTE
 
 WIDTH = 100
 GAP = "  "
@@ -39,12 +43,27 @@ def terminal_table(summary: Summary) -> str:
     for evaluation in summary.evaluations:
         head = f"{evaluation.benchmark}, {evaluation.split}: {evaluation.n_items:,} items"
         parts.append("\n".join([plain(head), draw(_scores(evaluation))]))
+        if evaluation.break_even:
+            parts.append(_titled(cost_table({system.name: system.cost for system in evaluation.systems})))
+            parts.append(_titled(break_even_table(evaluation.break_even)))
     parts.append("\n".join(wrap(f"- {sentence}", indent=GAP) for sentence in summary.conclusion))
     return "\n\n".join(part for part in parts if part)
 
 
-def comparison_text(comparisons: Sequence[Comparison]) -> str:
-    """Draw what `eval compare` prints: a table for each benchmark, and the items won and lost of every pair."""
+def comparison_text(comparisons: Sequence[Comparison], costs: Sequence[EvaluationCosts] = ()) -> str:
+    """Draw what `eval compare` prints: what differs on each benchmark, the items won and lost, and what it costs."""
+    parts = [*_compared(comparisons)]
+    for one in costs:
+        parts.append(_titled(cost_table(one.systems), before=f"{one.benchmark}: "))
+        if one.break_even:
+            parts.append(_titled(break_even_table(one.break_even), before=f"{one.benchmark}: "))
+            same = [pair for pair in comparisons if pair.benchmark == one.benchmark]
+            said = cost_sentences(one.break_even, one.systems, accuracies=one.accuracies, comparisons=same)
+            parts.append("\n".join(wrap(f"- {sentence}", indent=GAP) for sentence in said))
+    return "\n\n".join(parts)
+
+
+def _compared(comparisons: Sequence[Comparison]) -> list[str]:
     parts = []
     for benchmark in dict.fromkeys(one.benchmark for one in comparisons):
         pairs = [one for one in comparisons if one.benchmark == benchmark]
@@ -57,7 +76,12 @@ def comparison_text(comparisons: Sequence[Comparison]) -> str:
                     for label, ids in ((f"{one.a} alone right", one.won), (f"{one.b} alone right", one.lost))
                 )
             )
-    return "\n\n".join(parts)
+    return parts
+
+
+def _titled(table: Table, *, before: str = "") -> str:
+    title = before + (table.title[0].lower() + table.title[1:] if before else table.title)
+    return "\n".join([plain(title), draw(table), *([wrap(table.note)] if table.note else [])])
 
 
 def draw(table: Table) -> str:
@@ -144,11 +168,11 @@ def _scores(evaluation: EvaluationSummary) -> Table:
             second(system),
             answered_cell(system),
             NOTHING if system.scores is None else seconds_cell(system.scores),
-            dollars(system.cost.usd),
+            per_thousand(system.cost.usd_per_query),
         )
         for system in evaluation.systems
     )
-    columns = ("system", "accuracy (95%)", f"{title} (95%)", "ok / none / err", "s/item (p95)", "cost")
+    columns = ("system", "accuracy (95%)", f"{title} (95%)", "ok / none / err", "s/item (p95)", "$ of 1,000")
     return Table("scores", "", columns, rows)
 
 

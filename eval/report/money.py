@@ -1,0 +1,43 @@
+"""How reports write amounts of money, time and queries: as few digits as a person needs, at any magnitude."""
+
+import math
+
+UNKNOWN = "price unknown"
+LEFT_OUT = "people's time and electricity that is not in a machine's price"
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def dollars(usd: float | None) -> str:
+    """Write US dollars with two decimals, or two digits that count where it is less than ten cents."""
+    if usd is None:
+        return UNKNOWN
+    if usd < 0:
+        return f"−{dollars(-usd)}"
+    if usd >= 0.1 or usd == 0:
+        return f"${usd:,.2f}"
+    return f"${usd:.{1 - math.floor(math.log10(usd))}f}"
+
+
+def per_thousand(usd: float | None) -> str:
+    """Write what a thousand cost where one costs `usd`."""
+    return dollars(None if usd is None else 1000 * usd)
+
+
+def duration(seconds: float) -> str:
+    """Write seconds in the unit that suits them."""
+    if seconds < 120:
+        return f"{seconds:.3g} s"
+    return f"{seconds / 60:.3g} min" if seconds < 7200 else f"{seconds / 3600:,.1f} h"
+
+
+def queries_counted(queries: float) -> str:
+    """Write a number of queries, rounded up: the first whole one that is not dearer."""
+    # The ninth digit is far beyond what is known; past it, rounding errors would add a query.
+    return f"{math.ceil(float(f'{queries:.9g}')):,}" if queries < 1e15 else f"{queries:.1e}"
+
+
+def power_of_ten(exponent: int) -> str:
+    """Write 10**exponent US dollars, in few letters at any magnitude."""
+    if -5 <= exponent <= 6:
+        return f"${10**exponent:,}" if exponent >= 0 else f"${10**exponent:.{-exponent}f}"
+    return f"$10{str(exponent).translate(SUPERSCRIPTS)}"
