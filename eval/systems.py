@@ -226,7 +226,7 @@ def _checkpoint(spec: SystemSpec, context: Context) -> System:
 
     name, labels = str(spec.checkpoint), _labels(context)
     predictor = load_classifier(name, labels=labels)
-    description: dict[str, Any] = {"checkpoint": name, "weights_sha256": _weights_sha256(name)}
+    description: dict[str, Any] = {"checkpoint": name, "checkpoint_sha256": _checkpoint_sha256(name)}
     if training := training_facts(Path(name)):
         description["training"] = training
     return System(spec.name, description, LOCAL_BATCH, lambda _: predictor, _checked(spec, labels))
@@ -236,14 +236,18 @@ def _checked(spec: SystemSpec, labels: Sequence[str]) -> tuple[str, ...] | None:
     return None if spec.any_label_order else tuple(labels)
 
 
-def _weights_sha256(checkpoint: str) -> str | None:
-    """Identify a checkpoint's folder by its weights; None for one from the hub, which its name and cache identify."""
-    weights = sorted(Path(checkpoint).glob("*.safetensors"))
+def _checkpoint_sha256(checkpoint: str) -> str | None:
+    """Identify a checkpoint's folder by its weights and its configuration, which names the labels.
+
+    Returns:
+        None for one from the hub, which its name and cache identify.
+    """
+    files = [*sorted(Path(checkpoint).glob("*.safetensors")), *Path(checkpoint).glob("config.json")]
     digest = hashlib.sha256()
-    for path in weights:
+    for path in files:
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest() if weights else None
+    return digest.hexdigest() if files else None
 
 
 def _finetune(spec: SystemSpec, context: Context) -> System:
@@ -263,10 +267,11 @@ def _finetune(spec: SystemSpec, context: Context) -> System:
 def _train_and_load(
     settings: Any, train_items: Sequence[Item], held_out: Sequence[Item], labels: Sequence[str], folder: Path
 ) -> Predictor:
-    """Train into the run's folder, or take the checkpoint that an interrupted run had finished there."""
+    """Train into the run's folder, going on where an interrupted run stopped, or take the checkpoint it had finished."""
     from eval.metrics import classification_metrics
     from finetune.classifier import load_classifier
     from finetune.train import train
+    from finetune.working_folder import working_folder
 
     checkpoint = folder / "checkpoint"
     if not checkpoint.is_dir():
@@ -277,6 +282,7 @@ def _train_and_load(
             labels=labels,
             compute_metrics=classification_metrics,
             out=checkpoint,
+            resume=working_folder(checkpoint).is_dir(),
         )
     predictor: Predictor = load_classifier(checkpoint, labels=labels)
     return predictor

@@ -217,3 +217,8 @@ def test_the_command_line_refuses_it_for_others_in_one_line(tmp_path, capsys):
     assert cli.main([*options, "--out", str(tmp_path / "out")]) == 2
     assert "any_label_order goes with a checkpoint" in error_line(capsys)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_classifier_that_learnt_nothing_has_no_order_to_be_wrong() -> None:
+    targets = [0] * 20 + [1] * 30 + [2] * 50
+    check_label_order(targets, [0] * 100, labels=("a", "b", "c"), where="it")
