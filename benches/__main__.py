@@ -2,9 +2,9 @@
 
 import sys
 
-from benches import label_scoring, training
+from benches import label_scoring, pooling, training
 
-BENCHES = {"label-scoring": label_scoring.main, "training": training.main}
+BENCHES = {"label-scoring": label_scoring.main, "training": training.main, "pooling": pooling.main}
 
 if __name__ == "__main__":
     unknown = [name for name in sys.argv[1:] if name not in BENCHES]

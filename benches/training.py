@@ -40,16 +40,16 @@ SETTINGS = TrainSettings(
 )
 
 
-def mnli_items() -> tuple[list[Item], list[Item]]:
-    """Return the pairs to learn from and those to answer."""
+def mnli_items(n: int) -> tuple[list[Item], list[Item]]:
+    """Return n pairs to learn from, or as many as there are, and those to answer."""
     folder = os.environ.get("TUNE_OR_PROMPT_DATA")
     if folder is None:
         evaluated = load_items("mnli", split="sample")
-        return without_overlap(load_items("mnli", split="sample_train")[:PAIRS], evaluated), evaluated
+        return without_overlap(load_items("mnli", split="sample_train")[:n], evaluated), evaluated
     data = Path(folder) / "mnli"
     evaluated = load_items("mnli", split="validation_matched", path=data)
-    learnt = load_items("mnli", split="train", path=data, limit=PAIRS + 100, seed=0)
-    return without_overlap(learnt, evaluated)[:PAIRS], evaluated
+    learnt = load_items("mnli", split="train", path=data, limit=n + 100, seed=0)
+    return without_overlap(learnt, evaluated)[:n], evaluated
 
 
 def our_trainer(settings: TrainSettings, items: Sequence[Item], labels: Sequence[str], folder: Path) -> ItemTrainer:
@@ -95,7 +95,7 @@ def accuracy(trainer: Trainer, items: Sequence[Item], labels: Sequence[str], fol
 
 def main() -> None:
     """Print the table."""
-    learnt, evaluated = mnli_items()
+    learnt, evaluated = mnli_items(PAIRS)
     labels = list(benchmark("mnli").labels or ())
     makers = {"ours": our_trainer, "stock": stock_trainer}
     rates: dict[str, list[float]] = {side: [] for side in makers}

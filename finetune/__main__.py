@@ -1,4 +1,4 @@
-"""`python -m finetune eda | train | evaluate | export`: the command line of fine-tuning; see `finetune.commands`."""
+"""`python -m finetune eda | train | curve | evaluate | export`: fine-tuning's command line; see `finetune.commands`."""
 
 import argparse
 import sys
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data.errors import ProjectError
-from finetune import commands
+from finetune import commands, curve_command
 
 TRAIN_EXAMPLE = """examples:
   python -m finetune train --out checkpoints/distilbert
@@ -15,6 +15,12 @@ TRAIN_EXAMPLE = """examples:
       the packaged 22M encoder on a folder with train.jsonl and validation_matched.jsonl; needs no network
   python -m finetune train --data mnli/ --out checkpoints/cosine --set lr_scheduler_type=cosine
       any field of transformers.TrainingArguments
+"""
+CURVE_EXAMPLE = """examples:
+  python -m finetune curve --data mnli/ --model minilm --run runs/prompted --out curves/minilm
+      how many labelled pairs match each system of the run, measured on the run's items
+  python -m finetune curve --data mnli/ --model minilm --sizes 100,1000 --seeds 3 --out curves/seeds
+      three draws of each size; without --run there are no lines
 """
 
 
@@ -56,8 +62,14 @@ def _parser() -> argparse.ArgumentParser:
         "train", help="fine-tune an encoder", epilog=TRAIN_EXAMPLE, formatter_class=formatter
     )
     _add_data_options(train, split="the split to learn from (default: the evaluation split's training split)")
-    _add_train_options(train)
+    _add_train_options(train, out="the checkpoint's folder; must not exist, or be empty")
+    train.add_argument("--eval-steps", metavar="N", help="steps between evaluations (default: after each epoch)")
+    stop = "stop after N evaluations without a better accuracy on held-out training items; keep the best (default: off)"
+    train.add_argument("--patience", metavar="N", help=stop)
+    train.add_argument("--resume", action="store_true", help="go on with this training where it was interrupted")
     train.set_defaults(command=commands.train)
+
+    _add_curve(subcommands)
 
     evaluate = subcommands.add_parser("evaluate", help="measure a checkpoint")
     evaluate.add_argument("--checkpoint", required=True, metavar="DIR", help="a folder that `train` wrote, or a hub id")
@@ -69,6 +81,25 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_export(subcommands)
     return parser
+
+
+def _add_curve(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = subcommands.add_parser(
+        "curve",
+        help="accuracy by number of training items, and how many match a run's systems",
+        epilog=CURVE_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_data_options(parser, split="the split to learn from (default: the evaluation split's training split)")
+    add = parser.add_argument
+    add("--run", type=Path, metavar="DIR", help="a run of `python -m eval run`: its items, its systems as lines")
+    add("--sizes", metavar="A,B,…", help="training items (default: 100, 300, 1000, 3000, … and all)")
+    add("--seeds", type=int, default=1, metavar="N", help="draws and trainings of each size (default: 1)")
+    steps = "optimizer steps at least; a small size gets more epochs (default: %(default)s)"
+    add("--min-steps", type=int, default=150, metavar="N", help=steps)
+    add("--keep-checkpoints", action="store_true", help="keep the weights of each training too")
+    _add_train_options(parser, out="the curve's folder; one that was interrupted, or gets more sizes or seeds, goes on")
+    parser.set_defaults(command=curve_command.curve, eval_steps=None, patience=None)
 
 
 def _add_export(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -94,13 +125,15 @@ def _add_data_options(parser: argparse.ArgumentParser, *, split: str) -> None:
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
 
-def _add_train_options(parser: argparse.ArgumentParser) -> None:
+def _add_train_options(parser: argparse.ArgumentParser, *, out: str) -> None:
     add = parser.add_argument
-    add("--out", type=Path, required=True, metavar="DIR", help="the checkpoint's folder; must not exist, or be empty")
+    add("--out", type=Path, required=True, metavar="DIR", help=out)
     add("--eval-split", metavar="S", help="the split to measure on (default: the benchmark's)")
     add("--eval-data", type=Path, metavar="PATH", help="a local file or folder of it (default: --data)")
     add("--eval-limit", type=int, metavar="N", help="measure on its first N items only")
     add("--model", metavar="M", help="a hub id, a folder, or minilm (default: distilbert-base-uncased)")
+    other = "train on from a classifier of another task, with a new head for these labels"
+    add("--replace-head", action="store_true", default=None, help=other)
     add("--pooling", choices=("cls", "mean", "max"), help="what of the encoder the head reads (default: cls)")
     add("--dropout", metavar="X", help="while training (default: as the encoder's configuration says)")
     add("--epochs", metavar="N", help="(default: 3)")
@@ -111,12 +144,8 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
     add("--learning-rate", metavar="X", help="the peak (default: 5e-5)")
     add("--warmup", metavar="X", help="steps, or below 1 a share of them (default: 0.06)")
     add("--weight-decay", metavar="X", help="(default: 0.01)")
-    add("--eval-steps", metavar="N", help="steps between evaluations (default: after each epoch)")
-    stop = "stop after N evaluations without a better accuracy on held-out training items; keep the best (default: off)"
-    add("--patience", metavar="N", help=stop)
     add("--logging-steps", metavar="X", help="steps between logged losses, or a share of them (default: 0.02)")
     add("--save-steps", metavar="X", help="steps between saved states, or a share of them (default: 0.1)")
-    add("--resume", action="store_true", help="go on with this training where it was interrupted")
     add("--bf16", choices=("auto", "on", "off"), help="(default: auto: where the hardware has it)")
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="any field of transformers.TrainingArguments")
 

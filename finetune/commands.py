@@ -22,7 +22,16 @@ if TYPE_CHECKING:
 
 # The options of `train` that are fields of TrainSettings under the same name.
 SETTINGS = (
-    *("model", "pooling", "dropout", "epochs", "batch_size", "gradient_accumulation_steps", "max_length"),
+    *(
+        "model",
+        "replace_head",
+        "pooling",
+        "dropout",
+        "epochs",
+        "batch_size",
+        "gradient_accumulation_steps",
+        "max_length",
+    ),
     *(
         "learning_rate",
         "warmup",
@@ -45,9 +54,9 @@ def eda(arguments: argparse.Namespace) -> None:
 
     if arguments.max_length < SHORTEST:
         raise ConfigurationError(f"--max-length {arguments.max_length} is not usable; it must be {SHORTEST} or more")
-    labels = _labels(arguments.benchmark)
+    labels = labels_of(arguments.benchmark)
     fields = _text_fields(arguments) or ("premise", "hypothesis")
-    split = arguments.split or _train_split(arguments.benchmark, None)
+    split = arguments.split or train_split(arguments.benchmark, None)
     items = _load(arguments, split=split, path=arguments.data, limit=arguments.limit, seed=arguments.seed)
     lengths = token_lengths(items, load_tokenizer(arguments.model), text_fields=fields)
     figures = describe(items, lengths, labels=labels, text_fields=fields, max_length=arguments.max_length)
@@ -58,15 +67,15 @@ def eda(arguments: argparse.Namespace) -> None:
         "tokenizer": arguments.model,
     }
     write_eda(head | figures, lengths, arguments.out)
-    _print(head | figures, format_eda(figures), as_json=arguments.json)
+    print_outcome(head | figures, format_eda(figures), as_json=arguments.json)
     sys.stderr.write(f"plots and JSON: {arguments.out}\n")
 
 
 def train(arguments: argparse.Namespace) -> None:
-    settings = _settings(arguments)
-    labels = _labels(arguments.benchmark)
-    eval_split = arguments.eval_split or _default_split(arguments.benchmark)
-    split = arguments.split or _train_split(arguments.benchmark, eval_split)
+    settings = train_settings(arguments)
+    labels = labels_of(arguments.benchmark)
+    eval_split = arguments.eval_split or default_split(arguments.benchmark)
+    split = arguments.split or train_split(arguments.benchmark, eval_split)
     # A sample of the training items follows the seed; the evaluation items stay the same whatever the seed.
     train_items = _load(arguments, split=split, path=arguments.data, limit=arguments.limit, seed=settings.seed)
     eval_data = arguments.eval_data or arguments.data
@@ -109,13 +118,15 @@ def _print_card(arguments: argparse.Namespace) -> None:
     card = read_card(arguments.out) or {}
     report, initial = card["report"], card["metrics"]["initial"]["accuracy"]
     done = f"{card['data']['train']['n']} items, {card['steps']} steps, {card['wall_s']:.0f} s: {arguments.out}"
-    _print(card, f"{format_report(report)}\n\naccuracy before training {initial:.4f}\n{done}", as_json=arguments.json)
+    print_outcome(
+        card, f"{format_report(report)}\n\naccuracy before training {initial:.4f}\n{done}", as_json=arguments.json
+    )
     cells = [(t, c) for t, row in enumerate(report["confusion"]) for c, count in enumerate(row) for _ in range(count)]
     targets, choices = zip(*cells, strict=True)
     check_label_order(targets, choices, labels=report["labels"], where=f"the checkpoint '{arguments.out}'")
 
 
-def _settings(arguments: argparse.Namespace) -> "TrainSettings":
+def train_settings(arguments: argparse.Namespace) -> "TrainSettings":
     from finetune.config import make_settings, parse_overrides
 
     given = {name: getattr(arguments, name) for name in SETTINGS if getattr(arguments, name) is not None}
@@ -124,8 +135,8 @@ def _settings(arguments: argparse.Namespace) -> "TrainSettings":
 
 
 def evaluate(arguments: argparse.Namespace) -> None:
-    labels, fields = _labels(arguments.benchmark), _text_fields(arguments)
-    split = arguments.split or _default_split(arguments.benchmark)
+    labels, fields = labels_of(arguments.benchmark), _text_fields(arguments)
+    split = arguments.split or default_split(arguments.benchmark)
     items = _load(arguments, split=split, path=arguments.data, limit=arguments.limit, seed=arguments.seed)
 
     import numpy as np
@@ -157,7 +168,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
         "metrics": report,
         "wall_s": round(wall_s, 3),
     }
-    _print(figures, f"{format_report(report)}\n\n{len(items)} items, {wall_s:.1f} s", as_json=arguments.json)
+    print_outcome(figures, f"{format_report(report)}\n\n{len(items)} items, {wall_s:.1f} s", as_json=arguments.json)
 
 
 def export(arguments: argparse.Namespace) -> None:
@@ -170,7 +181,7 @@ def export(arguments: argparse.Namespace) -> None:
         said += (
             f"; inputs: {', '.join(figures['inputs'])}; logits within {figures['largest_difference']:.1g} of torch's"
         )
-    _print(figures, "\n".join([*lines, said, f"{arguments.format}: {arguments.out}"]), as_json=arguments.json)
+    print_outcome(figures, "\n".join([*lines, said, f"{arguments.format}: {arguments.out}"]), as_json=arguments.json)
 
 
 def _load(arguments: argparse.Namespace, *, split: str, path: Path | None, limit: int | None, seed: int | None) -> Any:
@@ -179,7 +190,7 @@ def _load(arguments: argparse.Namespace, *, split: str, path: Path | None, limit
     return load_items(arguments.benchmark, split=split, path=path, limit=limit, seed=seed)
 
 
-def _labels(benchmark_name: str) -> tuple[str, ...]:
+def labels_of(benchmark_name: str) -> tuple[str, ...]:
     from data.registry import benchmark
 
     labels = benchmark(benchmark_name).labels
@@ -190,13 +201,13 @@ def _labels(benchmark_name: str) -> tuple[str, ...]:
     return labels
 
 
-def _default_split(benchmark_name: str) -> str:
+def default_split(benchmark_name: str) -> str:
     from data.registry import benchmark
 
     return benchmark(benchmark_name).default_split
 
 
-def _train_split(benchmark_name: str, eval_split: str | None) -> str:
+def train_split(benchmark_name: str, eval_split: str | None) -> str:
     from data.registry import benchmark
 
     found = benchmark(benchmark_name)
@@ -227,5 +238,5 @@ def _metric_table(columns: Mapping[str, Mapping[str, float | None]]) -> str:
     return "\n".join(lines)
 
 
-def _print(figures: Mapping[str, Any], table: str, *, as_json: bool) -> None:
+def print_outcome(figures: Mapping[str, Any], table: str, *, as_json: bool) -> None:
     sys.stdout.write((json.dumps(figures, ensure_ascii=False) if as_json else table) + "\n")

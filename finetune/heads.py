@@ -77,6 +77,23 @@ def head_labels(config: "PretrainedConfig", labels: Sequence[str]) -> list[str]:
     return list(labels)
 
 
+def check_head(config: "PretrainedConfig", labels: Sequence[str], encoder: str, *, replace: bool) -> None:
+    """Refuse to train on from another task's checkpoint unawares: its head would be taken for the labels'.
+
+    Raises:
+        ConfigurationError: The encoder is a classifier of other labels, and its head is not to be replaced.
+    """
+    own = label_names(config)
+    is_classifier = any(kind.endswith("ForSequenceClassification") for kind in config.architectures or [])
+    unnamed = all(name == f"LABEL_{column}" for column, name in enumerate(own))
+    if replace or not is_classifier or unnamed or {n.casefold() for n in own} == {n.casefold() for n in labels}:
+        return
+    raise ConfigurationError(
+        f"'{encoder}' is a classifier of another task, with the labels {', '.join(own)}, not {', '.join(labels)}; "
+        "start from its base encoder, or train on from it with --replace-head"
+    )
+
+
 def check_pooling(config: "PretrainedConfig", pooling: Pooling, encoder: str) -> None:
     """Refuse a pooling that this kind of encoder cannot be given.
 

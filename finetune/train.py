@@ -31,7 +31,7 @@ from finetune.config import TrainSettings
 from finetune.curves import CURVE_FILES
 from finetune.encoders import load_pretrained, load_tokenizer, position_limit
 from finetune.features import label_ids, texts_of
-from finetune.heads import check_pooling, head_labels
+from finetune.heads import check_head, check_pooling, head_labels
 from finetune.trainer import ComputeMetrics, ItemTrainer, build_trainer
 from finetune.training_log import LOG_FILE, TrainingLog
 from finetune.working_folder import STATE_FILE, last_saved, open_working_folder, working_folder
@@ -127,7 +127,7 @@ def check(
     for item in (*train_items, *eval_items):
         texts_of(item.inputs, settings.text_fields, where=item.id)
     training_arguments(settings, Path("checkpoint"), n_items=len(train_items))
-    _check_encoder(settings, load_tokenizer(settings.model))
+    _check_encoder(settings, load_tokenizer(settings.model), labels)
 
 
 def _without_overlap(train_items: Sequence[Item], eval_items: Sequence[Item], held_out: Sequence[Item]) -> _Data:
@@ -219,8 +219,9 @@ def _check_items(train_items: Sequence[Item], eval_items: Sequence[Item], labels
         )
 
 
-def _check_encoder(settings: TrainSettings, tokenizer: PreTrainedTokenizerBase) -> None:
+def _check_encoder(settings: TrainSettings, tokenizer: PreTrainedTokenizerBase, labels: Sequence[str]) -> None:
     config = load_pretrained(AutoConfig, settings.model)
+    check_head(config, labels, settings.model, replace=settings.replace_head)
     check_pooling(config, settings.pooling, settings.model)
     limit = position_limit(config, tokenizer)
     if limit is not None and settings.max_length > limit:

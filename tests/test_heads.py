@@ -75,3 +75,13 @@ def test_a_pooling_that_does_not_fit_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="--pooling mean is not possible with 'x', a xlnet"):
         check_pooling(XLNetConfig(), "mean", "x")
     check_pooling(XLNetConfig(), "cls", "x")
+
+
+def test_another_tasks_checkpoint_is_not_trained_on_unawares(tmp_path: Path) -> None:
+    sentiment = make_encoder(tmp_path / "sentiment", labels=("negative", "positive"))
+    with pytest.raises(
+        ConfigurationError, match=r"of another task, with the labels negative, positive.*--replace-head"
+    ):
+        train_toy(sentiment, tmp_path / "out", epochs=0.1)
+    out = train_toy(sentiment, tmp_path / "out", epochs=0.1, replace_head=True)
+    assert load_classifier(out, labels=LABELS).columns == (0, 1, 2)
