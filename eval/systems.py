@@ -267,7 +267,7 @@ def _finetune(spec: SystemSpec, context: Context) -> System:
 def _train_and_load(
     settings: Any, train_items: Sequence[Item], held_out: Sequence[Item], labels: Sequence[str], folder: Path
 ) -> Predictor:
-    """Train into the run's folder, going on where an interrupted run stopped, or take the checkpoint it had finished."""
+    """Train into the run's folder, going on where an interrupted run stopped; a finished checkpoint is taken."""
     from eval.metrics import classification_metrics
     from finetune.classifier import load_classifier
     from finetune.train import train

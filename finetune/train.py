@@ -89,6 +89,10 @@ def train(
     with _shared_folder(out, _plan(settings, arguments, names, data), resume=resume) as folder:
         saved = last_saved(folder)
         log = TrainingLog(folder, since=None if saved is None else _state(saved)["global_step"])
+        if is_main_process():
+            sys.stderr.write(
+                f"learning from {len(data.learnt):,} items, measuring on {len(eval_items):,}: encoding …\n"
+            )
         sets = {"train": data.learnt, "eval": data.held_out or data.evaluated}
         trainer = build_trainer(settings, arguments, names, sets=sets, compute_metrics=compute_metrics)
         trainer.add_callback(log)
