@@ -20,7 +20,7 @@ from eval.stats import paired_difference_interval, share_interval
 from finetune.config import TrainSettings
 from finetune.features import label_ids
 
-PAIRS = 8000
+PAIRS = 3200
 POOLINGS = ("cls", "mean", "max")
 
 

@@ -35,6 +35,7 @@ from finetune.trainer import ItemTrainer, build_trainer
 
 SEEDS = (0, 1, 2)
 PAIRS = 3200
+ANSWERED = 3000
 SETTINGS = TrainSettings(
     model="minilm", pooling="mean", dropout=0, batch_size=32, epochs=1, learning_rate=1.5e-4, max_length=128
 )
@@ -49,7 +50,7 @@ def mnli_items(n: int) -> tuple[list[Item], list[Item]]:
     data = Path(folder) / "mnli"
     evaluated = load_items("mnli", split="validation_matched", path=data)
     learnt = load_items("mnli", split="train", path=data, limit=n + 100, seed=0)
-    return without_overlap(learnt, evaluated)[:n], evaluated
+    return without_overlap(learnt, evaluated)[:n], evaluated[:ANSWERED]
 
 
 def our_trainer(settings: TrainSettings, items: Sequence[Item], labels: Sequence[str], folder: Path) -> ItemTrainer:

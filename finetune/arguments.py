@@ -24,7 +24,7 @@ from finetune.config import TrainSettings, use_bf16
 AT_LEAST_ONE = ("eval_accumulation_steps", "dataloader_prefetch_factor")
 SAMPLING = ("group_by_length", "random")
 # What transformers raises for a value or a missing optional package that it notices.
-REFUSALS = (TypeError, ValueError, ImportError, AttributeError, ZeroDivisionError)
+REFUSALS = (TypeError, ValueError, KeyError, ImportError, AttributeError, ZeroDivisionError)
 
 
 def training_arguments(settings: TrainSettings, folder: Path, *, n_items: int) -> TrainingArguments:
@@ -72,7 +72,8 @@ def _own_arguments(settings: TrainSettings, folder: Path, n_items: int) -> dict[
         "logging_nan_inf_filter": False,  # a loss that is not a number is said, not smoothed away
         "save_strategy": "steps",
         "save_steps": eval_steps if settings.patience else settings.save_steps,
-        "save_total_limit": 1,
+        "save_total_limit": 2 if settings.patience else 1,  # the best, and the last to go on from
+        "restore_callback_states_from_checkpoint": True,
         "ddp_find_unused_parameters": False,
         "report_to": "none",
         "disable_tqdm": True,
@@ -85,6 +86,11 @@ def devices() -> int:
     """Return how many devices share a batch: processes as torchrun or accelerate started them, else the GPUs here."""
     processes = os.environ.get("WORLD_SIZE")
     return int(processes) if processes else max(1, torch.cuda.device_count())
+
+
+def machines() -> int:
+    """Return how many machines torchrun or accelerate started processes on."""
+    return max(1, devices() // int(os.environ.get("LOCAL_WORLD_SIZE") or devices()))
 
 
 def is_main_process() -> bool:
@@ -123,7 +129,9 @@ def _check_extra(extra: Mapping[str, Any]) -> None:
 
 def _try_schedule(arguments: TrainingArguments) -> None:
     """Make the optimizer's arguments and the schedule of one weight: the Trainer makes them after the first pass."""
-    Trainer.get_optimizer_cls_and_kwargs(arguments, torch.nn.Linear(1, 1))  # type: ignore[arg-type]
+    weight = torch.nn.Linear(1, 1)
+    optimizer_class, options = Trainer.get_optimizer_cls_and_kwargs(arguments, weight)  # type: ignore[arg-type]
+    optimizer_class(weight.parameters(), **options)
     numbers = arguments.lr_scheduler_kwargs
     if isinstance(numbers, str):
         raise ConfigurationError(f"--set lr_scheduler_kwargs={numbers!r}: it takes a JSON object")

@@ -25,8 +25,6 @@ from finetune.encoders import ENCODER_NOTES
 if TYPE_CHECKING:
     from transformers import TrainingArguments
 
-    from finetune.training_log import TrainingLog
-
 CARD_FILE = "training_card.json"
 SCHEMA_VERSION = 1
 VERSIONED = ("tune-or-prompt", "torch", "transformers", "tokenizers", "accelerate", "numpy")
@@ -49,7 +47,8 @@ def write_card(
     arguments: "TrainingArguments",
     labels: Sequence[str],
     items: Mapping[str, Any],
-    log: "TrainingLog",
+    events: Sequence[Event],
+    wall_s: float,
     report: Mapping[str, Any],
 ) -> None:
     """Write the card and the README of a finished training run.
@@ -61,7 +60,8 @@ def write_card(
         labels: The names of the model's output columns.
         items: "learnt", "evaluated" and "held_out" items, and how many were "left_out" of the first because they are
             among the others.
-        log: The whole training log.
+        events: The whole training log.
+        wall_s: Seconds of training and its evaluations.
         report: What else is known of the trained model on the evaluated items; under this name in the card.
     """
     import torch  # which reading a card does without
@@ -77,9 +77,9 @@ def write_card(
         "labels": list(labels),
         "precision": "bf16" if arguments.bf16 else "fp16" if arguments.fp16 else "fp32",
         "data": {"train": train_items, "eval": _describe_items(items["evaluated"]), **held_out},
-        **_outcome(log.events),
+        **_outcome(events),
         "report": dict(report),
-        "wall_s": log.wall_s,
+        "wall_s": wall_s,
         "hardware": hardware() | {"threads": torch.get_num_threads(), "devices": devices()},
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in VERSIONED},
     }
@@ -136,10 +136,12 @@ def _describe_items(items: Sequence[Item]) -> dict[str, Any]:
 
 def _outcome(events: Sequence[Event]) -> dict[str, Any]:
     """Return the steps made, the one whose model was kept, and the first and last figures of the evaluated items."""
-    measured = [event for event in events if event["event"] == "test"]
-    measured = measured or [event for event in events if event["event"] == "evaluation"]
-    steps = {"steps": events[-1]["step"], "best_step": measured[-1].get("best_step")}
-    return steps | {"metrics": {"initial": _metrics(measured[0]), "final": _metrics(measured[-1])}}
+    evaluations = [event for event in events if event["event"] == "evaluation"]
+    tests = [event for event in events if event["event"] == "test"]
+    initial = tests[0] if tests and tests[0]["step"] == 0 else evaluations[0]
+    final = (tests or evaluations)[-1]
+    steps = {"steps": events[-1]["step"], "best_step": final.get("best_step")}
+    return steps | {"metrics": {"initial": _metrics(initial), "final": _metrics(final)}}
 
 
 def _metrics(evaluation: Event) -> dict[str, float | None]:

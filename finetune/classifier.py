@@ -145,6 +145,10 @@ def load_classifier(
     columns = _columns(config, labels, checkpoint)
     card = (read_card(source) if isinstance(source, Path) else None) or {}
     tokenizer = load_tokenizer(checkpoint)
+    if tokenizer.pad_token is None:
+        raise ConfigurationError(
+            f"the tokenizer of '{checkpoint}' has no padding token; copy the encoder's own into it"
+        )
     limit = position_limit(config, tokenizer)
     max_length = card.get("max_length") or limit or DEFAULT_MAX_LENGTH
     model = _load_whole(checkpoint)

@@ -35,7 +35,7 @@ RESERVED_ARGUMENTS = frozenset(
     {"output_dir", "remove_unused_columns", "label_names", "eval_on_start", "prediction_loss_only"}
     | {"batch_eval_metrics", "include_for_metrics", "report_to", "push_to_hub", "eval_delay"}
     | {"resume_from_checkpoint", "enable_jit_checkpoint", "ignore_data_skip", "auto_find_batch_size"}
-    | {"restore_callback_states_from_checkpoint"}
+    | {"restore_callback_states_from_checkpoint", "dataloader_drop_last", "eval_do_concat_batches", "use_liger_kernel"}
 )
 RESERVED_PREFIXES = ("save_", "hub_", "trackio_")
 
@@ -74,7 +74,7 @@ class TrainSettings(Frozen):
     max_length: int = Field(default=400, ge=4)
     batch_size: int = Field(default=64, ge=1)
     gradient_accumulation_steps: int = Field(default=1, ge=1)
-    epochs: float = Field(default=3, gt=0, allow_inf_nan=False)
+    epochs: float = Field(default=3, gt=0, le=10_000, allow_inf_nan=False)
     learning_rate: float = Field(default=5e-5, gt=0, allow_inf_nan=False)
     warmup: float = Field(default=0.06, ge=0, allow_inf_nan=False)
     weight_decay: float = Field(default=0.01, ge=0, allow_inf_nan=False)

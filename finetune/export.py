@@ -25,6 +25,7 @@ from finetune.classifier import Classifier, classifier_config, load_classifier
 from finetune.curves import CURVE_FILES
 from finetune.encoders import label_names, resolve
 from finetune.training_log import LOG_FILE
+from finetune.working_folder import check_free
 
 if TYPE_CHECKING:
     from transformers import BatchEncoding
@@ -55,7 +56,7 @@ def export_checkpoint(checkpoint: str | Path, out: Path, *, form: str) -> dict[s
     """
     if form not in FORMS:
         raise ValueError(f"format {form!r} is none of {', '.join(FORMS)}")
-    _check_out(out)
+    check_free(out)
     if form == "onnx":
         _check_packages()
     labels = label_names(classifier_config(checkpoint))
@@ -169,11 +170,6 @@ def _check_packages() -> None:
         raise MissingResourceError(
             f"export to ONNX needs the package {missing[0]}, which is not installed: pip install 'tune-or-prompt[onnx]'"
         )
-
-
-def _check_out(out: Path) -> None:
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ConfigurationError(f"'{out}' exists and is not empty; name another --out, or remove it")
 
 
 @contextmanager

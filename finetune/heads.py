@@ -45,11 +45,12 @@ def load_new_classifier(
     from transformers import AutoConfig, AutoModelForSequenceClassification
 
     config = load_pretrained(AutoConfig, encoder)
-    rates = {name: dropout for name in DROPOUT_NAMES if dropout is not None and hasattr(config, name)}
+    rates = _dropout_rates(config, dropout, encoder)
     loaded: tuple[PreTrainedModel, dict[str, Any]] = load_pretrained(
         AutoModelForSequenceClassification,
         encoder,
         **rates,
+        problem_type="single_label_classification",  # a checkpoint of another task may say otherwise
         id2label=dict(enumerate(labels)),
         label2id={name: column for column, name in enumerate(labels)},
         ignore_mismatched_sizes=True,  # a head for other labels is replaced
@@ -64,17 +65,42 @@ def load_new_classifier(
         raise ConfigurationError(
             f"the weights of '{encoder}' do not fit its config.json, such as {body[0]}; copy the encoder again"
         )
+    if _is_classifier(config) and not _same_names(config, labels):
+        _draw_head(model)
     check_pooling(model.config, pooling, encoder)
     set_pooling(model, pooling)
     return model
 
 
+def _dropout_rates(config: "PretrainedConfig", dropout: float | None, encoder: str) -> dict[str, float]:
+    if dropout is None:
+        return {}
+    names = [name for name in DROPOUT_NAMES if hasattr(config, name)]
+    if not names:
+        raise ConfigurationError(
+            f"--dropout {dropout}: the configuration of '{encoder}' has no rate known; leave it out"
+        )
+    return dict.fromkeys(names, dropout)
+
+
+def _draw_head(model: "PreTrainedModel") -> None:
+    """Draw the head anew: one of as many labels was loaded, but they are other labels."""
+    drawn = type(model)(model.config).state_dict()
+    head = {name: weight for name, weight in drawn.items() if not name.startswith(f"{model.base_model_prefix}.")}
+    model.load_state_dict(head, strict=False)
+
+
+def _is_classifier(config: "PretrainedConfig") -> bool:
+    return any(kind.endswith("ForSequenceClassification") for kind in config.architectures or [])
+
+
+def _same_names(config: "PretrainedConfig", labels: Sequence[str]) -> bool:
+    return sorted(name.casefold() for name in label_names(config)) == sorted(name.casefold() for name in labels)
+
+
 def head_labels(config: "PretrainedConfig", labels: Sequence[str]) -> list[str]:
     """Return `labels` in the order of the head's columns: a head that already has these names keeps its own order."""
-    own = label_names(config)
-    if {name.casefold() for name in own} == {name.casefold() for name in labels} and len(own) == len(labels):
-        return own
-    return list(labels)
+    return label_names(config) if _same_names(config, labels) else list(labels)
 
 
 def check_head(config: "PretrainedConfig", labels: Sequence[str], encoder: str, *, replace: bool) -> None:
@@ -84,9 +110,8 @@ def check_head(config: "PretrainedConfig", labels: Sequence[str], encoder: str, 
         ConfigurationError: The encoder is a classifier of other labels, and its head is not to be replaced.
     """
     own = label_names(config)
-    is_classifier = any(kind.endswith("ForSequenceClassification") for kind in config.architectures or [])
     unnamed = all(name == f"LABEL_{column}" for column, name in enumerate(own))
-    if replace or not is_classifier or unnamed or {n.casefold() for n in own} == {n.casefold() for n in labels}:
+    if replace or unnamed or not _is_classifier(config) or _same_names(config, labels):
         return
     raise ConfigurationError(
         f"'{encoder}' is a classifier of another task, with the labels {', '.join(own)}, not {', '.join(labels)}; "
@@ -116,11 +141,12 @@ def set_pooling(model: "PreTrainedModel", pooling: Pooling) -> None:
     Raises:
         ConfigurationError: There is no such pooling.
     """
+    if pooling != "cls" or hasattr(model.config, "pooling"):
+        model.config.pooling = pooling
     if pooling == "cls":
         return
     if pooling not in _POOLS:
         raise ConfigurationError(f"the checkpoint's config.json has pooling = {pooling!r}; it is one of cls, mean, max")
-    model.config.pooling = pooling
     pool = _POOLS[pooling]
 
     def replace_first(

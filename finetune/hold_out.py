@@ -1,4 +1,4 @@
-"""Which training items a run keeps for its learning curves, where no evaluation split may be looked at."""
+"""Which training items a run keeps to look at while it trains, where the items it is scored on may not be seen."""
 
 import random
 from collections import Counter
@@ -10,7 +10,7 @@ from data.types import Item
 
 
 def hold_out(items: Sequence[Item], *, seed: int) -> tuple[list[Item], list[Item]]:
-    """Split training items into those to learn from and those to draw the curves with, which share no group.
+    """Split training items into those to learn from and those to look at meanwhile, which share no group.
 
     Returns:
         The two parts. The second has whole groups with 5 % of the items or a little less, or the smallest group.
@@ -21,8 +21,8 @@ def hold_out(items: Sequence[Item], *, seed: int) -> tuple[list[Item], list[Item
     sizes = Counter(item.group for item in items)
     if len(sizes) < 2:
         raise ConfigurationError(
-            f"the {len(items)} training items share one group (premise): fine-tuning needs two or more groups, "
-            "to hold one out for its curves; name another train_split or data"
+            f"the {len(items)} training items share one group (premise): two or more are needed, "
+            "to hold one out; use more training items"
         )
     groups = sorted(sizes)
     random.Random(seed).shuffle(groups)  # noqa: S311 -- repeatable, not secret

@@ -33,8 +33,8 @@ from finetune.encoders import load_pretrained, load_tokenizer, position_limit
 from finetune.features import label_ids, texts_of
 from finetune.heads import check_head, check_pooling, head_labels
 from finetune.trainer import ComputeMetrics, ItemTrainer, build_trainer
-from finetune.training_log import LOG_FILE, TrainingLog
-from finetune.working_folder import STATE_FILE, last_saved, open_working_folder, working_folder
+from finetune.training_log import LOG_FILE, LossNotFiniteError, TrainingLog
+from finetune.working_folder import STATE_FILE, forget_states, last_saved, open_working_folder, working_folder
 
 # items, probs (n, n_classes), the class names in the order of the columns -> figures for the card
 Report = Callable[[Sequence[Item], np.ndarray, Sequence[str]], dict[str, Any]]
@@ -96,8 +96,13 @@ def train(
         sets = {"train": data.learnt, "eval": data.held_out or data.evaluated}
         trainer = build_trainer(settings, arguments, names, sets=sets, compute_metrics=compute_metrics)
         trainer.add_callback(log)
-        with quiet_transformers():  # its progress bars; the log says what is done
-            probs = _run(trainer, log, saved=saved, data=data)
+        try:
+            with quiet_transformers():  # its progress bars; the log says what is done
+                probs = _run(trainer, log, saved=saved, data=data)
+        except LossNotFiniteError:
+            forget_states(folder)
+            raise
+        wall_s = log.wall_s
         if is_main_process():
             whole = _save(trainer, folder)
             write_card(
@@ -106,7 +111,8 @@ def train(
                 arguments=arguments,
                 labels=names,
                 items=data._asdict(),
-                log=log,
+                events=log.events,
+                wall_s=wall_s,
                 report=report(eval_items, probs, names) if report else {},
             )
     return out
@@ -135,6 +141,7 @@ def check(
 
 
 def _without_overlap(train_items: Sequence[Item], eval_items: Sequence[Item], held_out: Sequence[Item]) -> _Data:
+    held_out = without_overlap(held_out, eval_items) if held_out else ()
     learnt = without_overlap(train_items, (*eval_items, *held_out))
     dropped = len(train_items) - len(learnt)
     if dropped and is_main_process():
@@ -174,7 +181,7 @@ def _run(trainer: ItemTrainer, log: TrainingLog, *, saved: Path | None, data: _D
     if saved is None and data.held_out:
         _test(trainer, log, data)
     if saved is not None and _state(saved)["stateful_callbacks"]["TrainerControl"]["args"]["should_training_stop"]:
-        trainer.take_weights(Path(_state(saved)["best_model_checkpoint"] or saved))
+        trainer.take_up(saved)
     else:
         trainer.args.eval_on_start = saved is None
         trainer.train(resume_from_checkpoint=None if saved is None else str(saved))
@@ -184,9 +191,9 @@ def _run(trainer: ItemTrainer, log: TrainingLog, *, saved: Path | None, data: _D
 
 
 def _test(trainer: ItemTrainer, log: TrainingLog, data: _Data) -> np.ndarray:
-    """Measure the evaluated items, and log it where the evaluations during training look at others."""
+    """Measure the evaluated items, and log it where the evaluations during training were of others, or other models."""
     metrics = trainer.measure(data.evaluated)
-    if data.held_out:
+    if data.held_out or trainer.args.load_best_model_at_end:
         best = trainer.state.best_global_step
         metrics |= {"test_best_step": best} if best is not None else {}
         log.write("test", metrics, state=trainer.state, prefix="test_")
@@ -226,6 +233,8 @@ def _check_items(train_items: Sequence[Item], eval_items: Sequence[Item], labels
 def _check_encoder(settings: TrainSettings, tokenizer: PreTrainedTokenizerBase, labels: Sequence[str]) -> None:
     config = load_pretrained(AutoConfig, settings.model)
     check_head(config, labels, settings.model, replace=settings.replace_head)
+    if tokenizer.pad_token is None:
+        raise ConfigurationError(f"the tokenizer of '{settings.model}' has no padding token; name another --model")
     check_pooling(config, settings.pooling, settings.model)
     limit = position_limit(config, tokenizer)
     if limit is not None and settings.max_length > limit:

@@ -39,7 +39,7 @@ from finetune.encoders import load_tokenizer
 from finetune.features import Features, encode_items
 from finetune.heads import load_new_classifier
 from finetune.order import EpochOrder
-from finetune.working_folder import STATE_FILE
+from finetune.working_folder import STATE_FILE, WEIGHTS_FILE
 
 ComputeMetrics = Callable[[Sequence[int], np.ndarray], dict[str, float]]  # (n,), (n, n_classes) -> figures by name
 
@@ -89,10 +89,11 @@ class ItemTrainer(Trainer):
         self._places = self._watched
         return dict(metrics or {})
 
-    def take_weights(self, saved: Path) -> None:
-        """Load the weights of a saved state."""
-        cast(torch.nn.Module, self.model).load_state_dict(load_file(saved / "model.safetensors"))
+    def take_up(self, saved: Path) -> None:
+        """Load a saved state after which nothing was left to train, with the best weights where those are kept."""
         self.state = TrainerState.load_from_json(str(saved / STATE_FILE))
+        weights = Path(self.state.best_model_checkpoint or saved) / WEIGHTS_FILE
+        cast(torch.nn.Module, self.model).load_state_dict(load_file(weights))
 
     def evaluation_loop(
         self,

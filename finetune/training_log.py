@@ -24,6 +24,10 @@ STEP_FIGURES = ("loss", "learning_rate", "grad_norm")
 DROPPED = ("runtime", "samples_per_second", "steps_per_second", "model_preparation_time")
 
 
+class LossNotFiniteError(ConfigurationError):
+    """The loss is no number any more: going on from a saved state would end there again."""
+
+
 class TrainingLog(TrainerCallback):
     """Write every loss and every evaluation to `folder/training_log.jsonl`, and redraw the learning curves.
 
@@ -35,15 +39,19 @@ class TrainingLog(TrainerCallback):
     def __init__(self, folder: Path, *, since: int | None = None) -> None:
         """Start a log, or go on with the one in `folder` from the optimizer step `since`."""
         self._path = folder / LOG_FILE
-        self.events: list[dict[str, Any]] = [] if since is None else _events_until(self._path, since)
-        if since is not None and is_main_process():
-            self._path.write_text("".join(map(_line, self.events)), encoding="utf-8")
-        spent = self.events[-1]["wall_s"] if self.events else 0.0
+        whole = _read_events(self._path) if since is not None and is_main_process() else []
+        self.events = [event for event in whole if since is not None and _is_before(event, since)]
+        if whole:
+            rewritten = self._path.with_suffix(".tmp")
+            rewritten.write_text("".join(map(_line, self.events)), encoding="utf-8")
+            rewritten.replace(self._path)
+        # What is done again was paid for twice.
+        spent = whole[-1]["wall_s"] if whole else 0.0
         self._started = time.perf_counter() - spent
 
     @property
     def wall_s(self) -> float:
-        """Seconds of training so far, those before an interruption included."""
+        """Seconds spent so far, up to the last event before an interruption included."""
         return round(time.perf_counter() - self._started, 3)
 
     def on_step_end(
@@ -52,6 +60,10 @@ class TrainingLog(TrainerCallback):
         # The Trainer keeps no running mean over an interruption, so a mean never reaches over a saved step.
         control.should_log = control.should_log or control.should_save
         return control
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        if is_main_process():
+            draw_curves(self.events, self._path.parent)
 
     def on_log(
         self,
@@ -67,7 +79,7 @@ class TrainingLog(TrainerCallback):
         elif "loss" in logs:
             self.write("step", {name: logs[name] for name in STEP_FIGURES if name in logs}, state=state)
             if not math.isfinite(logs["loss"]):
-                raise ConfigurationError(
+                raise LossNotFiniteError(
                     f"the loss is {logs['loss']} at step {state.global_step}: lower --learning-rate, or use --bf16 off"
                 )
 
@@ -95,17 +107,19 @@ class TrainingLog(TrainerCallback):
             draw_curves(self.events, self._path.parent)
 
 
-def _events_until(path: Path, step: int) -> list[dict[str, Any]]:
-    """Read the events up to a step; the rest, and a line that a kill cut short, came after the state was saved."""
+def _is_before(event: dict[str, Any], step: int) -> bool:
+    """Say whether an event came before the state of a step was saved; the last "test" came after every state."""
+    return bool(event["step"] <= step and (event["event"] != "test" or event["step"] == 0))
+
+
+def _read_events(path: Path) -> list[dict[str, Any]]:
+    """Read a log up to a line that a kill cut short."""
     events = []
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
-            event = json.loads(line)
+            events.append(json.loads(line))
         except ValueError:
             break
-        if event["step"] > step:
-            break
-        events.append(event)
     return events
 
 

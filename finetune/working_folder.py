@@ -22,11 +22,20 @@ from filelock import AcquireReturnProxy, FileLock, Timeout
 from data.errors import ConfigurationError
 
 PLAN_FILE = "plan.json"
+FINISHED_FILE = "finished"  # whole/ is, or will be, the checkpoint
+WEIGHTS_FILE = "model.safetensors"
 STATE_FILE = "trainer_state.json"  # the Trainer writes it last
 
 
 def working_folder(out: Path) -> Path:
-    """Return where the run that makes the checkpoint `out` keeps its state."""
+    """Return where the run that makes the checkpoint `out` keeps its state.
+
+    Raises:
+        ConfigurationError: `out` has no name, as "/" has none.
+    """
+    out = out.absolute()
+    if not out.name:
+        raise ConfigurationError(f"'{out}' cannot be a checkpoint's folder; name another --out")
     return out.with_name(f".{out.name}.training")
 
 
@@ -44,23 +53,25 @@ def open_working_folder(out: Path, plan: Mapping[str, Any], *, resume: bool) -> 
     Raises:
         ConfigurationError: `out` is in use or cannot be written, or the state is not this run's to take up.
     """
-    folder = working_folder(out)
-    try:
-        _check_free(out)
+    folder, finished = working_folder(out), False
+    with _faults_of_writing(out):
+        _clear_finished(out, folder)
+        check_free(out)
         folder.mkdir(parents=True, exist_ok=True)
-        with _lock(folder):
+    with _lock(folder):
+        with _faults_of_writing(out):
+            check_free(out)  # a training that held the lock may have ended meanwhile
             _take_up(folder, plan, resume=resume)
-            try:
-                yield folder
+        try:
+            yield folder
+            with _faults_of_writing(out):
+                (folder / FINISHED_FILE).touch()
                 if out.exists():
                     out.rmdir()
                 (folder / "whole").rename(out)
-            finally:
-                _leave(folder, finished=out.is_dir() and not (folder / "whole").exists())
-    except OSError as error:
-        raise ConfigurationError(
-            f"cannot write the checkpoint to '{out}': {error.strerror or error}; make room, or name another --out"
-        ) from error
+            finished = True
+        finally:
+            _leave(folder, finished=finished)
 
 
 def last_saved(folder: Path) -> Path | None:
@@ -71,13 +82,44 @@ def last_saved(folder: Path) -> Path | None:
             json.loads((found[step] / STATE_FILE).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             continue
-        return found[step]
+        if (found[step] / WEIGHTS_FILE).is_file():  # not one that was being removed
+            return found[step]
     return None
 
 
-def _check_free(out: Path) -> None:
+def forget_states(folder: Path) -> None:
+    """Remove the saved states: going on from them would end where this run did."""
+    for path in folder.glob("checkpoint-*"):
+        shutil.rmtree(path)
+
+
+def check_free(out: Path) -> None:
+    """Refuse a folder that cannot be renamed to, before any work is done.
+
+    Raises:
+        ConfigurationError: `out` is not empty, a link, or the root of a disk.
+    """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigurationError(f"'{out}' exists and is not empty; name another --out, or remove it")
+    if out.is_symlink() or out.is_mount():
+        raise ConfigurationError(f"'{out}' is a link or a disk's root; name a folder in it as --out")
+
+
+@contextmanager
+def _faults_of_writing(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot write the checkpoint to '{out}': {error.strerror or error}; make room, or name another --out"
+        ) from error
+
+
+def _clear_finished(out: Path, folder: Path) -> None:
+    """Remove what a run left that was killed between its last step and its end."""
+    if out.is_dir() and any(out.iterdir()) and (folder / FINISHED_FILE).exists():
+        shutil.rmtree(folder)
+        raise ConfigurationError(f"'{out}' is finished: there is nothing to go on with")
 
 
 def _lock(folder: Path) -> AcquireReturnProxy[FileLock]:
@@ -103,7 +145,11 @@ def _take_up(folder: Path, plan: Mapping[str, Any], *, resume: bool) -> None:
         raise ConfigurationError(
             f"{folder} keeps the state ({saved.name}) of an interrupted training: go on with --resume, or remove it"
         )
-    found = json.loads((folder / PLAN_FILE).read_text(encoding="utf-8"))
+    (folder / FINISHED_FILE).unlink(missing_ok=True)
+    try:
+        found = json.loads((folder / PLAN_FILE).read_text(encoding="utf-8"))
+    except ValueError:
+        raise ConfigurationError(f"{folder / PLAN_FILE} is damaged; remove {folder} and start again") from None
     differing = [name for name in wanted if found.get(name) != wanted[name]]
     if differing:
         raise ConfigurationError(

@@ -6,7 +6,7 @@ import pytest
 import torch
 from test_finetune_train import train_toy
 from tiny_encoder import LABELS, make_encoder, toy_items
-from transformers import BertConfig, BertForSequenceClassification, XLNetConfig
+from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification, XLNetConfig
 
 from data.errors import ConfigurationError
 from finetune.classifier import load_classifier
@@ -85,3 +85,28 @@ def test_another_tasks_checkpoint_is_not_trained_on_unawares(tmp_path: Path) -> 
         train_toy(sentiment, tmp_path / "out", epochs=0.1)
     out = train_toy(sentiment, tmp_path / "out", epochs=0.1, replace_head=True)
     assert load_classifier(out, labels=LABELS).columns == (0, 1, 2)
+
+
+def test_a_replaced_head_is_drawn_anew(tmp_path: Path) -> None:
+    feeling = make_encoder(tmp_path / "feeling", labels=("negative", "neutral", "positive"))
+    own = load_new_classifier(str(feeling), ("positive", "negative", "neutral"), pooling="cls")
+    drawn = load_new_classifier(str(feeling), LABELS, pooling="cls")
+    assert not torch.equal(own.classifier.weight, drawn.classifier.weight)
+    assert torch.equal(
+        own.distilbert.embeddings.word_embeddings.weight, drawn.distilbert.embeddings.word_embeddings.weight
+    )
+
+
+def test_what_another_checkpoint_says_is_not_taken_over(encoder: Path, tmp_path: Path) -> None:
+    other = load_new_classifier(str(encoder), LABELS, pooling="mean")
+    other.config.problem_type = "multi_label_classification"
+    other.save_pretrained(tmp_path / "other")
+    AutoTokenizer.from_pretrained(encoder).save_pretrained(tmp_path / "other")
+    out = train_toy(tmp_path / "other", tmp_path / "out", epochs=0.1)
+    config = load_classifier(out, labels=LABELS).model.config
+    assert (config.pooling, config.problem_type) == ("cls", "single_label_classification")
+    tokenizer = AutoTokenizer.from_pretrained(encoder)
+    tokenizer.pad_token = None
+    tokenizer.save_pretrained(tmp_path / "other")
+    with pytest.raises(ConfigurationError, match="no padding token"):
+        train_toy(tmp_path / "other", tmp_path / "again")

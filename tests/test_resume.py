@@ -67,7 +67,9 @@ def same_outcome(a: Path, b: Path) -> None:
     weights_a, weights_b = load_file(a / "model.safetensors"), load_file(b / "model.safetensors")
     assert weights_a.keys() == weights_b.keys()
     assert all(weights_a[name].equal(weights_b[name]) for name in weights_a)
-    assert read_card(a)["report"] == read_card(b)["report"]
+    card_a, card_b = read_card(a), read_card(b)
+    for name in ("report", "metrics", "steps", "best_step", "data"):
+        assert card_a[name] == card_b[name], name
 
 
 def test_killed_at_random_steps_it_ends_where_it_would_have(encoder: Path, data: Path, tmp_path: Path) -> None:
@@ -140,6 +142,73 @@ def test_early_stopping_keeps_the_best_and_reports_other_items(encoder, tmp_path
     assert [event.get("best_step") for event in tested] == [None, best["step"]] == [None, card["best_step"]]
     assert card["metrics"]["final"]["accuracy"] == tested[1]["accuracy"]
     assert card["data"]["held_out"]["n"] == 30
+
+
+def test_early_stopping_counts_on_where_it_was(encoder, tmp_path) -> None:
+    def interrupted_at(evaluation: int):
+        calls = []
+
+        def measure(targets, probs):
+            calls.append(len(targets))
+            if calls.count(30) > evaluation:
+                raise KeyboardInterrupt
+            return accuracy(targets, probs)
+
+        return measure
+
+    held_out = toy_items(30, seed=5, split="held-out")
+    early = {"patience": 3, "eval_steps": 6, "epochs": 20}
+    whole = train_toy(encoder, tmp_path / "whole", options={"held_out": held_out}, **early)
+    evaluations = [event for event in log_of(whole) if event["event"] == "evaluation"]
+    assert read_card(whole)["best_step"] == evaluations[-1]["step"] - 18
+    cut = tmp_path / "cut"
+    cut.mkdir()  # an empty folder is no reason to lose a state
+    options = {"held_out": held_out}
+    with pytest.raises(KeyboardInterrupt):
+        train_toy(encoder, cut, options=options | {"compute_metrics": interrupted_at(len(evaluations) - 1)}, **early)
+    assert last_saved(working_folder(cut)) is not None
+    train_toy(encoder, cut, options=options | {"resume": True}, **early)
+    same_outcome(whole, cut)
+
+
+def test_interrupted_after_early_stopping_it_ends_the_same(encoder, tmp_path) -> None:
+    def stop(*_: object) -> dict:
+        raise KeyboardInterrupt
+
+    early = {"patience": 1, "eval_steps": 6, "epochs": 20}
+    whole = train_toy(encoder, tmp_path / "whole", **early)
+    assert read_card(whole)["metrics"]["final"]["accuracy"] == max(
+        event["accuracy"] for event in log_of(whole) if event["event"] == "evaluation" and event["step"]
+    )
+    with pytest.raises(KeyboardInterrupt):
+        train_toy(encoder, tmp_path / "cut", options={"report": stop}, **early)
+    train_toy(encoder, tmp_path / "cut", options={"resume": True}, **early)
+    same_outcome(whole, tmp_path / "cut")
+
+
+def test_held_out_items_that_are_evaluated_are_not_looked_at(encoder, tmp_path) -> None:
+    evaluated = toy_items(60, seed=2, split="validation")
+    held_out = [*evaluated[:5], *toy_items(30, seed=5, split="held-out")]
+    out = train_toy(encoder, tmp_path / "out", options={"held_out": held_out}, patience=1, epochs=0.2)
+    assert read_card(out)["data"]["held_out"]["n"] == 30
+
+
+def test_a_finished_training_that_was_killed_before_it_cleaned_up(encoder, tmp_path) -> None:
+    out = train_toy(encoder, tmp_path / "out", epochs=0.1)
+    (working_folder(out) / "checkpoint-2").mkdir(parents=True)
+    (working_folder(out) / "finished").touch()
+    with pytest.raises(ConfigurationError, match="is finished"):
+        train_toy(encoder, out, options={"resume": True}, epochs=0.1)
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_folders_that_cannot_become_a_checkpoint_are_refused_first(encoder, tmp_path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    with pytest.raises(ConfigurationError, match="is a link"):
+        train_toy(encoder, tmp_path / "link")
+    with pytest.raises(ConfigurationError, match="cannot be a checkpoint's folder"):
+        train_toy(encoder, Path("/"))
 
 
 def test_a_state_is_taken_up_by_the_same_training_only(encoder, tmp_path) -> None:

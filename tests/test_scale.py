@@ -40,7 +40,7 @@ def test_two_processes_compute_what_one_does(encoder: Path, data: Path, tmp_path
     """Through torchrun (gloo), with sets that neither the batch nor the processes divide."""
     more = ["--dropout", "0", "--epochs", "2", "--limit", "185", "--eval-limit", "59", "--json"]
     alone = subprocess.run(command(encoder, data, tmp_path / "one", *more), check=True, capture_output=True, text=True)
-    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29417"]
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     both = subprocess.run(
         [*launch, *command(encoder, data, tmp_path / "two", *more)[1:]],
