@@ -12,6 +12,7 @@ from typing import Any
 
 CPU_FILE = Path("/proc/cpuinfo")
 GPU_FOLDER = Path("/proc/driver/nvidia/gpus")
+QUOTA_FILE = Path("/sys/fs/cgroup/cpu.max")  # of the container, where there is one
 
 
 def hardware() -> dict[str, Any]:
@@ -19,11 +20,20 @@ def hardware() -> dict[str, Any]:
 
     Returns:
         cpu: The processor's name.
-        cpus: Hardware threads that this process may use.
+        cpus: Hardware threads that this process may use, or fewer where a container's quota is below them.
         gpus: The names of the GPUs: those torch may use where it is loaded, else those the driver lists.
     """
+    return {"cpu": _cpu_name(), "cpus": _cpu_count(), "gpus": _gpu_names()}
+
+
+def _cpu_count() -> int | None:
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {"cpu": _cpu_name(), "cpus": cpus, "gpus": _gpu_names()}
+    try:
+        quota, period = map(int, QUOTA_FILE.read_text(encoding="utf-8").split())  # microseconds
+    except (OSError, ValueError):  # "max 100000" is no quota
+        return cpus
+    allowed = -(-quota // period)
+    return allowed if cpus is None else min(cpus, allowed)
 
 
 def _cpu_name() -> str:

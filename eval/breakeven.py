@@ -7,14 +7,24 @@ from it is None too; it is never 0.
     total(queries) = fixed + queries * per_query
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 from data.types import Frozen
 from eval.cost import PriceTable, machine_parts, price
+from eval.description import (
+    Role,
+    is_api,
+    machine_name,
+    model_spec,
+    place_of,
+    role_of,
+    unpriced_retrieval,
+    used_hardware,
+)
 
-Role = Literal["trained", "prompted", "baseline"]
-ROLES: dict[str, Role] = {"finetune": "trained", "checkpoint": "trained", "chain": "prompted"}
+SAME = 1e-9  # two amounts that differ by a smaller share are the same: the rest is rounding
 
 
 class Measured(NamedTuple):
@@ -24,8 +34,8 @@ class Measured(NamedTuple):
         predictions: Items that it gave a prediction for, usable or not.
         correct: How many are right.
         seconds: What those items took: of a batch each item has its share, so that the sum is the time that passed.
-        usage: Token counts, summed.
-        counted: Predictions whose tokens were reported; `usage` is over them.
+        usage: Token counts, summed over the counted predictions.
+        counted: Predictions whose tokens, those sent and those written, were reported.
     """
 
     predictions: int
@@ -47,12 +57,13 @@ class Training(Frozen):
     """What a system cost before its first query.
 
     Attributes:
-        usd: Its seconds on its machine; None where unknown.
-        labels_usd: To have its items labelled; None where the price table does not say, and then it is not counted.
+        usd: Its seconds, evaluations included, on its machine; None where unknown.
+        labels_usd: To have its items labelled; None where the price table does not say, and then it is not counted,
+            and where it is not known how many they are, which `note` says.
         wall_s: Seconds.
         n_items: Items that it learnt from.
         machine: What it ran on; "" where unknown.
-        note: Why `usd` is unknown; "" where it is known.
+        note: Why what is to be counted is unknown; "" where it is known.
     """
 
     usd: float | None
@@ -71,7 +82,7 @@ class SystemCost(Frozen):
         usd_per_query: Mean over the items of the run.
         usd_per_correct: `usd_per_query` for each right answer; training is not in it.
         usd: All queries of the run.
-        runs_on: A machine, or "API".
+        runs_on: A machine, "API", or "endpoint": a server of the user's choice.
         training: None where nothing is trained.
         note: Why `usd_per_query` is unknown; "" where it is known.
         sources: Where and when the prices were read.
@@ -92,7 +103,8 @@ class BreakEven(Frozen):
     """A trained system against a prompted one.
 
     Attributes:
-        verdict: Whether the trained one is cheaper "from" some number of queries on, "always", or "never".
+        verdict: Whether the trained one is cheaper "from" some number of queries on, "always", or "never"; "same"
+            where both cost the same, at any number.
         queries: Where both have cost the same; None unless the verdict is "from".
         fixed_usd: What the trained one costs more before the first query.
         saved_usd: What it saves in a query; negative where it costs more.
@@ -101,7 +113,7 @@ class BreakEven(Frozen):
 
     trained: str
     prompted: str
-    verdict: Literal["from", "always", "never", "unknown"]
+    verdict: Literal["from", "always", "never", "same", "unknown"]
     queries: float | None
     fixed_usd: float | None
     saved_usd: float | None
@@ -125,13 +137,11 @@ def system_cost(
         training: As `eval.training.training_facts` returns them; None where nothing is known of the training.
         table: Prices.
     """
-    role = ROLES.get(str(description.get("kind")), "baseline")
-    worked_on = _worked_on(description, hardware)
+    role = role_of(description)
+    worked_on = used_hardware(description, hardware, role=role)
     query = _query(description, measured, hardware=worked_on, role=role, table=table)
     trained, training_source = _training(description, training, role=role, table=table)
-    fixed = 0.0 if trained is None else trained.usd
-    if fixed is not None and trained is not None and trained.labels_usd is not None:
-        fixed += trained.labels_usd
+    fixed = 0.0 if trained is None else None if trained.note else (trained.usd or 0.0) + (trained.labels_usd or 0.0)
     n, correct = measured.predictions, measured.correct
     return SystemCost(
         role=role,
@@ -139,7 +149,7 @@ def system_cost(
         usd_per_query=query.usd,
         usd_per_correct=None if query.usd is None or not correct else query.usd * n / correct,
         usd=None if query.usd is None else query.usd * n,
-        runs_on="API" if is_api(description) else machine_name(worked_on),
+        runs_on=place_of(description) or machine_name(worked_on),
         training=trained,
         note=query.note,
         sources=tuple(dict.fromkeys(source for source in (query.source, *training_source) if source)),
@@ -163,8 +173,8 @@ def break_even(trained: tuple[str, SystemCost], prompted: tuple[str, SystemCost]
         reasons = [f"{name}: {why}" for name, cost in (trained, prompted) for why in unknown_parts(cost)]
         verdict, queries, fixed, saved = "unknown", None, None, None
     else:
-        reasons, fixed, saved = [], a.fixed_usd - b.fixed_usd, b.usd_per_query - a.usd_per_query
-        verdict = "from" if fixed > 0 and saved > 0 else "always" if fixed <= 0 and saved >= 0 else "never"
+        reasons, fixed, saved = [], _less(a.fixed_usd, b.fixed_usd), _less(b.usd_per_query, a.usd_per_query)
+        verdict = _verdict(fixed, saved)
         queries = fixed / saved if verdict == "from" else None
     return BreakEven.model_validate(
         {
@@ -179,41 +189,23 @@ def break_even(trained: tuple[str, SystemCost], prompted: tuple[str, SystemCost]
     )
 
 
+def _verdict(fixed: float, saved: float) -> str:
+    if fixed == 0 and saved == 0:
+        return "same"
+    if fixed <= 0 and saved >= 0:
+        return "always"
+    return "from" if fixed > 0 and saved > 0 else "never"
+
+
+def _less(a: float, b: float) -> float:
+    """Return a - b, 0 where only rounding tells them apart."""
+    return 0.0 if math.isclose(a, b, rel_tol=SAME) else a - b
+
+
 def unknown_parts(cost: SystemCost) -> list[str]:
     """Say what keeps a system's cost from being known, training first."""
     training = [f"training: {cost.training.note}"] if cost.training is not None and cost.training.note else []
     return [*training, *([cost.note] if cost.note else [])]
-
-
-def is_api(description: Mapping[str, Any]) -> bool:
-    """Say whether a model answers that runs elsewhere: only a model that runs here is described with its device."""
-    model = description.get("model")
-    return model_spec(description) is not None and not (isinstance(model, Mapping) and "device" in model)
-
-
-def model_spec(description: Mapping[str, Any]) -> str | None:
-    """Return the model spec out of a system's description, None for a system without a model."""
-    model = description.get("model")
-    spec = model.get("spec") if isinstance(model, Mapping) else model
-    return str(spec) if spec else None
-
-
-def machine_name(hardware: Mapping[str, Any] | None) -> str:
-    """Write a machine as what it is priced by, such as "2 × AMD EPYC"; "" where it is unknown."""
-    if not hardware:
-        return ""
-    gpus = hardware.get("gpus") or []
-    if gpus:
-        return ", ".join(f"{gpus.count(name)} × {name}" for name in dict.fromkeys(gpus))
-    return f"{hardware.get('cpus') or 'unknown'} × {hardware.get('cpu') or 'unknown CPU'}"
-
-
-def _worked_on(description: Mapping[str, Any], hardware: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """Return the machine without its GPUs for a system that did not use them: they can be left unrented."""
-    model = description.get("model")
-    device = str(model.get("device", "")) if isinstance(model, Mapping) else ""
-    on_cpu = description.get("kind") == "baseline" or device.startswith("cpu")
-    return {**hardware, "gpus": []} if hardware and on_cpu else hardware
 
 
 def _query(
@@ -228,6 +220,8 @@ def _query(
     spec = model_spec(description)
     if not measured.predictions:
         return Amount(None, "it answered nothing")
+    if unpriced := unpriced_retrieval(description):
+        return Amount(None, unpriced)
     if is_api(description):
         if not measured.counted:
             return Amount(None, "no token counts were reported")
@@ -261,13 +255,18 @@ def _training(
     spent = _machine_time(seconds, hardware, table=table)
     if facts is None:
         spent = Amount(None, "not timed" if role == "baseline" else "the checkpoint has no training card")
-    labels = None if table.labels_usd is None or n_items is None else table.labels_usd * n_items
+    notes = [spent.note] if spent.note else []
+    labels = None
+    if table.labels_usd is not None and n_items is not None:
+        labels = table.labels_usd * (n_items + ((facts or {}).get("held_out") or 0))
+    elif table.labels_usd is not None and facts is not None:
+        notes.append("how many items were labelled is not noted")
     training = Training(
         usd=spent.usd,
         labels_usd=labels,
         wall_s=seconds,
         n_items=n_items,
         machine=machine_name(hardware),
-        note=spent.note,
+        note="; ".join(notes),
     )
     return training, [spent.source, *([table.cited()] if labels is not None else [])]

@@ -9,17 +9,27 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from data.errors import ConfigurationError
 from data.types import Frozen, Record
+from eval.description import role_of
 from eval.journal import Evaluation, Manifest, latest_records, read_manifest, records_path
 from eval.metrics import NO_ANSWER
 from eval.stats import Interval, holm, mcnemar_midp, paired_difference_interval
 
 LEVEL = 0.05
+
+
+class Asked(NamedTuple):
+    """One evaluation of a run that is compared; `prefix` stands before its systems' names where there are two runs."""
+
+    prefix: str
+    run_dir: Path
+    manifest: Manifest
+    evaluation: Evaluation
 
 
 @dataclass(frozen=True)
@@ -107,8 +117,9 @@ def read_answers(records: Iterable[Record]) -> Answers:
 def compare(run_a: Path, run_b: Path | None = None) -> tuple[Comparison, ...]:
     """Compare the systems of one run, or those of two runs over the same items.
 
-    Within a run every pair of an evaluation is compared. Between two runs, systems of the same name are
-    compared with each other; where the runs share no name, every system of the one with every one of the other.
+    Within a run every pair of an evaluation is compared. Between two runs, systems of the same name are compared with
+    each other, and the trained systems of either with the prompted ones of the other, whose costs are compared too;
+    where the runs share no name, every system of the one with every one of the other.
 
     Raises:
         MissingResourceError: A folder is no run.
@@ -116,23 +127,21 @@ def compare(run_a: Path, run_b: Path | None = None) -> tuple[Comparison, ...]:
     """
     found: list[Comparison] = []
     for group in evaluation_groups(run_a, run_b):
-        answers = [_answers(run_dir, evaluation) for _, run_dir, evaluation in group]
-        evaluation = group[0][2]
-        found += (
-            compare_all(answers[0], evaluation=evaluation)
-            if run_b is None
-            else _compare_evaluations(*answers, evaluation=evaluation)
-        )
+        answers = [_answers(asked.run_dir, asked.evaluation) for asked in group]
+        evaluation = group[0].evaluation
+        if run_b is None:
+            found += compare_all(answers[0], evaluation=evaluation)
+        else:
+            names = _names_across(*group)
+            pairs = [((f"A/{a}", answers[0][a]), (f"B/{b}", answers[1][b])) for a, b in names]
+            found += _compare_pairs(pairs, evaluation)
     if not found:
         raise ConfigurationError(f"{run_a}: there are no two systems with answers to the same items to compare")
     return tuple(found)
 
 
-def evaluation_groups(run_a: Path, run_b: Path | None = None) -> list[list[tuple[str, Path, Evaluation]]]:
+def evaluation_groups(run_a: Path, run_b: Path | None = None) -> list[list[Asked]]:
     """Return each evaluation of a run alone, or with the one of another run over the same items.
-
-    Returns:
-        For each evaluation, (what stands before its systems' names, the run, the evaluation), once or twice.
 
     Raises:
         MissingResourceError: A folder is no run.
@@ -140,9 +149,10 @@ def evaluation_groups(run_a: Path, run_b: Path | None = None) -> list[list[tuple
     """
     manifest_a = read_manifest(run_a)
     if run_b is None:
-        return [[("", run_a, evaluation)] for evaluation in manifest_a.evaluations]
-    pairs = _same_items((run_a, manifest_a), (run_b, read_manifest(run_b)))
-    return [[("A/", run_a, ours), ("B/", run_b, theirs)] for ours, theirs in pairs]
+        return [[Asked("", run_a, manifest_a, evaluation)] for evaluation in manifest_a.evaluations]
+    manifest_b = read_manifest(run_b)
+    pairs = _same_items((run_a, manifest_a), (run_b, manifest_b))
+    return [[Asked("A/", run_a, manifest_a, ours), Asked("B/", run_b, manifest_b, theirs)] for ours, theirs in pairs]
 
 
 def compare_all(answers: Mapping[str, Answers], *, evaluation: Evaluation) -> list[Comparison]:
@@ -162,13 +172,18 @@ def to_json(comparisons: Sequence[Comparison], **more: Any) -> str:
     return json.dumps(content, ensure_ascii=False, indent=2)
 
 
-def _compare_evaluations(
-    ours: Mapping[str, Answers], theirs: Mapping[str, Answers], *, evaluation: Evaluation
-) -> list[Comparison]:
-    shared = [name for name in ours if name in theirs]
-    names = [(name, name) for name in shared] or list(product(ours, theirs))
-    pairs = [((f"A/{a}", ours[a]), (f"B/{b}", theirs[b])) for a, b in names]
-    return _compare_pairs(pairs, evaluation)
+def _names_across(ours: Asked, theirs: Asked) -> list[tuple[str, str]]:
+    """Return which systems of two runs are compared, those of the same name first."""
+    names = [(name, name) for name in ours.evaluation.systems if name in theirs.evaluation.systems]
+    if not names:
+        return list(product(ours.evaluation.systems, theirs.evaluation.systems))
+    roles = [
+        {name: role_of(asked.manifest.systems.get(name, {})) for name in asked.evaluation.systems}
+        for asked in (ours, theirs)
+    ]
+    against = {"trained", "prompted"}
+    across = [(a, b) for a, b in product(*roles) if {roles[0][a], roles[1][b]} == against]
+    return [*names, *(pair for pair in across if pair not in names)]
 
 
 def _compare_pairs(

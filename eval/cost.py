@@ -29,6 +29,7 @@ class MachinePrice(Frozen):
 
     Attributes:
         match: Whole words of the CPU's or GPU's name, in any case.
+        name: What the price is of, such as an instance type; "" where the source says it.
         source: Where the figure was read; None: where the table's others were.
         as_of: When; None: as the table's others.
     """
@@ -36,6 +37,7 @@ class MachinePrice(Frozen):
     match: str = Field(min_length=1)
     per: Literal["cpu", "gpu"]
     usd_per_hour: float = Field(ge=0, allow_inf_nan=False)
+    name: str = ""
     source: str | None = None
     as_of: str | None = None
 
@@ -62,7 +64,8 @@ class PriceTable(Frozen):
     def cited(self, machine: MachinePrice | None = None) -> str:
         """Say where and when a machine's price, or without one the models' prices, were read."""
         source, as_of = (None, None) if machine is None else (machine.source, machine.as_of)
-        return f"{source or self.source} ({as_of or self.as_of})"
+        name = "" if machine is None or not machine.name else f"{machine.name}: "
+        return f"{name}{source or self.source} ({as_of or self.as_of})"
 
 
 def price_table() -> PriceTable:
@@ -87,35 +90,30 @@ def _read_prices(path: Path) -> PriceTable:
 
 
 def price(usage: Mapping[str, int], model_spec: str, *, table: PriceTable | None = None) -> float | None:
-    """Return the US dollars that `usage` costs with a model, or None where its price is unknown.
+    """Return the US dollars that `usage` costs with a model, or None where its price or a count is unknown.
 
     Args:
-        usage: input_tokens (cached ones included), output_tokens (reasoning included), cached_tokens.
+        usage: input_tokens (cached ones included), output_tokens (reasoning included), and where some were cached,
+            cached_tokens.
         model_spec: As in a suite, such as "openai:gpt-4o-mini".
         table: None for the one in force.
     """
     found = (table or price_table()).models.get(model_spec)
-    if found is None:
+    if found is None or "input_tokens" not in usage or "output_tokens" not in usage:
         return None
     cached = usage.get("cached_tokens", 0)
     cached_price = found.input if found.cached_input is None else found.cached_input
-    fresh = usage.get("input_tokens", 0) - cached
-    return (fresh * found.input + cached * cached_price + usage.get("output_tokens", 0) * found.output) / 1e6
-
-
-def machine_price(hardware: Mapping[str, Any], *, table: PriceTable | None = None) -> float | None:
-    """Return the US dollars that an hour of a machine costs, or None where a part of it has no known price.
-
-    Args:
-        hardware: As `data.hardware.hardware` gives it: a machine with GPUs is priced by them, another by its CPUs.
-        table: None for the one in force.
-    """
-    parts = machine_parts(hardware, table=table or price_table())
-    return None if parts is None else sum(part.usd_per_hour for part in parts)
+    fresh = usage["input_tokens"] - cached
+    return (fresh * found.input + cached * cached_price + usage["output_tokens"] * found.output) / 1e6
 
 
 def machine_parts(hardware: Mapping[str, Any], *, table: PriceTable) -> list[MachinePrice] | None:
-    """Return the price of each GPU, or without one of each CPU; None where one is unknown or there is nothing."""
+    """Return the price of each GPU, or without one of each CPU; None where one is unknown or there is nothing.
+
+    Args:
+        hardware: As `data.hardware.hardware` gives it.
+        table: Prices.
+    """
     per: Literal["cpu", "gpu"] = "gpu" if hardware.get("gpus") else "cpu"
     names = hardware["gpus"] if per == "gpu" else [str(hardware.get("cpu", ""))] * int(hardware.get("cpus") or 0)
     parts = []

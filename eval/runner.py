@@ -51,6 +51,15 @@ _VERSIONED = (
     "tune-or-prompt",
 )
 
+REMEDY_CHECKPOINT = (
+    "correct id2label in its config.json, or, where the items are meant to mislead it, turn this check off with "
+    "--any-label-order (in a suite: any_label_order: true)"
+)
+REMEDY_TRAINED = (
+    "the items that it learnt from and those it is evaluated on seem to name their labels differently: correct the "
+    "data, or, where the items are meant to mislead it, turn this check off with any_label_order: true in the suite"
+)
+
 
 class PlannedEvaluation(NamedTuple):
     """One benchmark's items and built systems, ready to be asked."""
@@ -165,7 +174,7 @@ def run(
 
     Raises:
         ConfigurationError: The folder is in use, cannot be written, or holds another suite's run; or a classifier
-            names its labels wrongly.
+            seems to name its labels wrongly.
         TooManyErrorsError: See `max_errors`.
     """
     _open_run(planned.manifest, run_dir, resume=resume)
@@ -177,6 +186,7 @@ def run(
             pending = [item for item in items if item.id not in answered]
             asked += len(pending)
             if pending:
+                _note_hardware(planned.manifest, run_dir)
                 allowed = None if max_errors is None else max_errors - errors
                 stop = Event()
                 records = ask_items(system, pending, run_dir, evaluation.benchmark, max_concurrency, stop)
@@ -206,6 +216,14 @@ def _open_run(manifest: Manifest, run_dir: Path, *, resume: bool) -> None:
         ) from None
 
 
+def _note_hardware(manifest: Manifest, run_dir: Path) -> None:
+    """Take the machine out of the manifest of a run that goes on on another: no price fits the seconds of both."""
+    found = read_manifest(run_dir)
+    if found.hardware not in (None, redacted(manifest).hardware):
+        log(f"{run_dir} was begun on another machine: what its answers cost by the hour will be unknown")
+        write_manifest(run_dir, found.model_copy(update={"hardware": None}))
+
+
 def _journal(
     path: Path, records: Iterator[Record], system: str, total: int, allowed_errors: int | None, stop: Event
 ) -> int:
@@ -233,7 +251,7 @@ def _journal(
 
 
 def _check_labels(system: System, path: Path) -> None:
-    """Stop before a report shows the scores of a classifier that names its labels wrongly."""
+    """Stop before a report shows the scores of a classifier that seems to name its labels wrongly."""
     if system.labels is None:
         return
     answered = [
@@ -241,11 +259,11 @@ def _check_labels(system: System, path: Path) -> None:
     ]
     targets = [target for target, _ in answered]
     choices = [NO_ANSWER if prediction.choice is None else prediction.choice for _, prediction in answered]
-    checkpoint = system.description.get("checkpoint", path.parent / "checkpoint")
-    try:
-        check_label_order(targets, choices, labels=system.labels, where=f"the checkpoint '{checkpoint}'")
-    except ConfigurationError as error:
-        raise ConfigurationError(
-            f"{error}; its answers are journaled in {path}: with that option --resume {path.parent.parent} reports "
-            "them, a corrected checkpoint needs a new run"
-        ) from error
+    checkpoint = system.description.get("checkpoint")
+    where = (
+        f"the system '{system.name}', trained in this run," if checkpoint is None else f"the checkpoint '{checkpoint}'"
+    )
+    remedy = REMEDY_TRAINED if checkpoint is None else REMEDY_CHECKPOINT
+    again = f"with that option --resume {path.parent.parent} reports its answers, which are journaled in {path}"
+    remedy = f"{remedy}; {again}; what is corrected needs a new run"
+    check_label_order(targets, choices, labels=system.labels, where=where, remedy=remedy)

@@ -23,13 +23,13 @@ from pydantic import Field, ValidationError, model_validator
 from data.errors import ConfigurationError, unknown_name
 from data.types import Frozen
 from data.yaml_file import read_yaml
+from eval.description import TRAINED_KINDS
 
 SUITE_DIR = Path(__file__).parent / "suites"
 PLAIN_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # a system's name is a folder's name
 # Files that stand beside the systems' folders in a run.
 RESERVED_NAMES = frozenset({"manifest.json", "summary.json", "report.md", "report.html"})
 KINDS = ("baseline", "chain", "checkpoint", "finetune")
-CLASSIFIERS = ("checkpoint", "finetune")
 
 
 class SystemSpec(Frozen):
@@ -38,8 +38,9 @@ class SystemSpec(Frozen):
     Attributes:
         answering: For a chain: score the labels, generate text, or whichever the model and the prompt allow.
         finetune: Settings of `finetune.config.TrainSettings`, such as {model: minilm, epochs: 3}.
-        any_label_order: For a checkpoint or finetune: report its answers even where they fit far better under other
-            label names. It decides no answer, so no manifest holds it, and a run it stopped can go on with it.
+        any_label_order: For a checkpoint or finetune: go on, and report its answers, even where they fit far better
+            under other label names; the report says so all the same. It decides no answer, so no manifest holds it,
+            and a run it stopped can go on with it.
         note: Shown beside the system's scores: what a reader must know to judge them.
     """
 
@@ -68,7 +69,7 @@ class SystemSpec(Frozen):
         given = [kind for kind in KINDS if getattr(self, kind) is not None]
         if len(given) != 1:
             raise ValueError(f"system '{self.name}' needs exactly one of {', '.join(KINDS)}, not {len(given)}")
-        if self.any_label_order and given[0] not in CLASSIFIERS:
+        if self.any_label_order and given[0] not in TRAINED_KINDS:
             raise ValueError(
                 f"system '{self.name}': any_label_order goes with a checkpoint or finetune, not a {given[0]}"
             )

@@ -66,7 +66,7 @@ def write_card(
     """
     import torch  # which reading a card does without
 
-    from finetune.arguments import devices
+    from finetune.arguments import devices, machines
 
     held_out = {"held_out": _describe_items(items["held_out"])} if items["held_out"] else {}
     train_items = _describe_items(items["learnt"]) | {"left_out": items["left_out"]}
@@ -80,7 +80,7 @@ def write_card(
         **_outcome(events),
         "report": dict(report),
         "wall_s": wall_s,
-        "hardware": hardware() | {"threads": torch.get_num_threads(), "devices": devices()},
+        "hardware": hardware() | {"threads": torch.get_num_threads(), "devices": devices(), "machines": machines()},
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in VERSIONED},
     }
     (folder / CARD_FILE).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

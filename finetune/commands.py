@@ -123,7 +123,11 @@ def _print_card(arguments: argparse.Namespace) -> None:
     )
     cells = [(t, c) for t, row in enumerate(report["confusion"]) for c, count in enumerate(row) for _ in range(count)]
     targets, choices = zip(*cells, strict=True)
-    check_label_order(targets, choices, labels=report["labels"], where=f"the checkpoint '{arguments.out}'")
+    remedy = (
+        "the training items and the evaluated ones seem to name their labels differently: correct the data, then train"
+    )
+    where = f"the checkpoint '{arguments.out}', which is written,"
+    check_label_order(targets, choices, labels=report["labels"], where=where, remedy=remedy)
 
 
 def train_settings(arguments: argparse.Namespace) -> "TrainSettings":
@@ -157,7 +161,10 @@ def evaluate(arguments: argparse.Namespace) -> None:
     probs = np.array([prediction.probs for prediction in predictions])  # (n, n_labels)
     if not arguments.any_label_order:
         where = f"the checkpoint '{arguments.checkpoint}'"
-        check_label_order(targets, probs.argmax(axis=1).tolist(), labels=labels, where=where)
+        remedy = (
+            "correct id2label in its config.json, or, where the items are meant to mislead it, add --any-label-order"
+        )
+        check_label_order(targets, probs.argmax(axis=1).tolist(), labels=labels, where=where, remedy=remedy)
     report = classification_report(items, probs, labels=labels)
     figures = {
         "checkpoint": arguments.checkpoint,
@@ -228,14 +235,6 @@ def _text_fields(arguments: argparse.Namespace) -> tuple[str, ...] | None:
             f"--text-fields '{arguments.text_fields}': name one input, or two different ones as A,B"
         )
     return names
-
-
-def _metric_table(columns: Mapping[str, Mapping[str, float | None]]) -> str:
-    lines = [f"{'metric':<12}" + "".join(f"{name:>10}" for name in columns)]
-    for metric in next(iter(columns.values())):
-        values = (column.get(metric) for column in columns.values())
-        lines.append(f"{metric:<12}" + "".join(f"{'–' if v is None else format(v, '.4f'):>10}" for v in values))
-    return "\n".join(lines)
 
 
 def print_outcome(figures: Mapping[str, Any], table: str, *, as_json: bool) -> None:

@@ -8,7 +8,6 @@ A training whose folder is there is not repeated, so an interrupted curve goes o
 """
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from finetune.data_curve import CurvePoint, Level
 
 CURVE_FILE = "curve.json"
-TRAINED_KINDS = ("finetune", "checkpoint")  # systems of a run that are no alternative to training
+MOST_SEED = 2**32 - 1  # as `finetune.config.TrainSettings` has it
 
 
 class _Evaluated(NamedTuple):
@@ -53,19 +52,19 @@ def curve(arguments: argparse.Namespace) -> None:
     """Train on each size, and compare the accuracies with those of a run's systems."""
     planned = _read(arguments)
 
-    from finetune.curve_folder import open_curve_folder
+    from finetune.curve_folder import open_curve_folder, write_json
     from finetune.data_curve import default_sizes, format_curve, nested_order, parse_sizes, subset
     from finetune.data_curve_figure import draw_data_curve
 
     n_items, first = len(planned.pool), planned.settings.seed
-    sizes = parse_sizes(arguments.sizes, n_items) if arguments.sizes else default_sizes(n_items)
+    sizes = parse_sizes(arguments.sizes, n_items) if arguments.sizes is not None else default_sizes(n_items)
     _check(planned, sizes[-1])
     orders = {seed: nested_order(planned.pool, seed=seed) for seed in range(first, first + planned.n_seeds)}
     subsets = {(n, seed): subset(planned.pool, order, n) for n in sizes for seed, order in orders.items()}
     open_curve_folder(arguments.out, _plan(planned))
     cards = {key: _card(arguments, planned, key, items) for key, items in subsets.items()}
     figures = _figures(arguments, planned, cards)
-    (arguments.out / CURVE_FILE).write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(arguments.out / CURVE_FILE, figures)
     draw_data_curve(figures, arguments.out)
     print_outcome(figures, format_curve(figures), as_json=arguments.json)
     sys.stderr.write(f"curve and JSON: {arguments.out}\n")
@@ -74,6 +73,7 @@ def curve(arguments: argparse.Namespace) -> None:
 def _figures(arguments: argparse.Namespace, planned: _Curve, cards: dict[tuple[int, int], Any]) -> dict[str, Any]:
     """Return what `curve.json` has."""
     from data.registry import fingerprint
+    from finetune.data_curve import ONE_DRAW
 
     items, pool = planned.evaluated.items, planned.pool
     points, correct = _points(cards, items)
@@ -86,6 +86,7 @@ def _figures(arguments: argparse.Namespace, planned: _Curve, cards: dict[tuple[i
         "settings": planned.settings.model_dump(mode="json"),
         "min_steps": planned.min_steps,
         "seeds": planned.n_seeds,
+        "caveat": ONE_DRAW if planned.n_seeds == 1 else None,
         "points": [point.model_dump(mode="json") for point in points],
         "systems": [_cross(level, right, points, correct, items) for level, right in planned.evaluated.levels],
         "left_out": planned.evaluated.left_out,
@@ -101,6 +102,9 @@ def _read(arguments: argparse.Namespace) -> _Curve:
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise ConfigurationError("`curve` runs in one process, got more; start it with: python -m finetune curve")
     settings, labels = train_settings(arguments), labels_of(arguments.benchmark)
+    if settings.seed + arguments.seeds - 1 > MOST_SEED:
+        given = f"--seeds {arguments.seeds} from --seed {settings.seed} on"
+        raise ConfigurationError(f"{given} go beyond {MOST_SEED}, the last seed there is; give a smaller --seed")
     evaluated = _run_items(arguments) if arguments.run else _split_items(arguments)
 
     from data.overlap import without_overlap
@@ -126,6 +130,7 @@ def _split_items(arguments: argparse.Namespace) -> _Evaluated:
 
 def _run_items(arguments: argparse.Namespace) -> _Evaluated:
     """Read a run's items and its systems' answers from the journals, which hold both."""
+    from eval.description import TRAINED_KINDS
     from eval.journal import latest_records, read_manifest, records_path
     from finetune.data_curve import Level
 
@@ -136,6 +141,7 @@ def _run_items(arguments: argparse.Namespace) -> _Evaluated:
     kinds = {name: str(manifest.systems.get(name, {}).get("kind", "")) for name in evaluation.systems}
     items: list[Item] = []
     levels, left_out = [], {}
+    # What was trained is no alternative to training.
     for name in (name for name in evaluation.systems if kinds[name] not in TRAINED_KINDS):
         records = list(latest_records(records_path(arguments.run, name)).values())
         answered = sum(record.prediction is not None for record in records)
@@ -278,7 +284,7 @@ def _cross(
     import numpy as np
 
     from eval.stats import paired_difference_interval
-    from finetune.data_curve import find_crossing, surely_above_from
+    from finetune.data_curve import above_from, find_crossing
 
     groups, possible = [item.group for item in items], np.ones(len(items))
     spans = [paired_difference_interval(share - right, possible, groups) for share in correct]
@@ -287,5 +293,5 @@ def _cross(
         **level.model_dump(mode="json"),
         **find_crossing(points, level.accuracy).model_dump(mode="json"),
         "difference_intervals": [None if span is None else list(span) for span in spans],
-        "surely_above_from": surely_above_from([point.n for point in points], lows),
+        "above_from": above_from([point.n for point in points], lows),
     }

@@ -7,6 +7,7 @@ A folder of a training is there only when it is whole (`finetune.working_folder`
 """
 
 import json
+import math
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,6 +28,13 @@ def training_folder(out: Path, size: int, seed: int) -> Path:
     return out / f"n-{size}-seed-{seed}"
 
 
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON file so that it is either the old one or the whole new one, whenever the program is killed."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
 def open_curve_folder(out: Path, plan: Mapping[str, Any]) -> None:
     """Make the folder of a curve, or take up the one that a curve with the same plan left.
 
@@ -36,10 +44,11 @@ def open_curve_folder(out: Path, plan: Mapping[str, Any]) -> None:
     file = out / PLAN_FILE
     try:
         if not file.exists():
-            if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            torn = f".{PLAN_FILE}.tmp"  # of a program that was killed just before it had a plan
+            if out.exists() and (not out.is_dir() or any(path.name != torn for path in out.iterdir())):
                 raise ConfigurationError(f"'{out}' is not empty and has no curve; name another --out, or remove it")
             out.mkdir(parents=True, exist_ok=True)
-            file.write_text(json.dumps(plan, indent=2) + "\n", encoding="utf-8")
+            write_json(file, plan)
             return
         found = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -63,19 +72,35 @@ def check_same(
     """Refuse a training that was done with other settings or items, such as one that was copied into the folder.
 
     Raises:
-        ConfigurationError: It was.
+        ConfigurationError: It was, or its card does not say it.
     """
+    correct = _at(card, "report", "correct")
     parts = (
-        ("settings", card["settings"], settings.model_dump(mode="json")),
-        ("training items", card["data"]["train"]["fingerprint"], fingerprint(train_items)),
-        ("evaluated items", card["data"]["eval"]["fingerprint"], fingerprint(eval_items)),
-        ("report", len(card["report"].get("correct", "")), len(eval_items)),
+        ("settings", _at(card, "settings") == settings.model_dump(mode="json")),
+        ("training items", _at(card, "data", "train", "fingerprint") == fingerprint(train_items)),
+        ("evaluated items", _at(card, "data", "eval", "fingerprint") == fingerprint(eval_items)),
+        ("report", isinstance(correct, str) and len(correct) == len(eval_items) and set(correct) <= {"0", "1"}),
+        ("steps", _is_amount(card.get("steps"))),
+        ("wall_s", _is_amount(card.get("wall_s"))),
     )
-    differing = [name for name, found, wanted in parts if found != wanted]
+    differing = [name for name, same in parts if not same]
     if differing:
         raise ConfigurationError(
-            f"'{folder}' was trained with other {', '.join(differing)}; remove it, or name another --out"
+            f"'{folder}' was trained with other {', '.join(differing)}, or its card is damaged; remove it, or name "
+            "another --out"
         )
+
+
+def _at(card: Mapping[str, Any], *names: str) -> Any:
+    """Return what stands in a card under names within names; None where there is nothing of the kind."""
+    found: Any = card
+    for name in names:
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found
+
+
+def _is_amount(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
 
 
 def remove_weights(folder: Path) -> None:

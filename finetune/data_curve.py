@@ -17,6 +17,11 @@ from finetune.config import TrainSettings
 Span = tuple[float, float]  # the ends of a 95 % interval
 SMALLEST = 100
 FACTORS = (3, 10)  # of a power of ten: 100, 300, 1000, 3000, …
+CLOSEST = 0.8  # of all items: a size beyond it is hardly another than all
+ONE_DRAW = (
+    "intervals and what is beyond chance are over the evaluated items, for this one draw of training items and one "
+    "training; others would move the curve (--seeds 3)"
+)
 
 
 class CurvePoint(Frozen):
@@ -73,12 +78,12 @@ class Crossing(Frozen):
 
 
 def default_sizes(n_items: int) -> tuple[int, ...]:
-    """Return 100, 300, 1000, 3000, … below `n_items`, and `n_items` itself."""
+    """Return 100, 300, 1000, 3000, … up to 80 % of `n_items`, and `n_items` itself."""
     sizes, power = [SMALLEST], SMALLEST
     while sizes[-1] < n_items:
         sizes += [power * factor for factor in FACTORS]
         power *= 10
-    return (*(size for size in sizes if size < n_items), n_items)
+    return (*(size for size in sizes if size <= CLOSEST * n_items), n_items)
 
 
 def parse_sizes(text: str, n_items: int) -> tuple[int, ...]:
@@ -163,8 +168,8 @@ def find_crossing(points: Sequence[CurvePoint], accuracy: float) -> Crossing:
     return Crossing(matched_at=matched_at, between=(before.n, after.n), reason=None, below_again_at=later)
 
 
-def surely_above_from(sizes: Sequence[int], lows: Sequence[float | None]) -> int | None:
-    """Return the size from which on, to the largest, the curve is above a level beyond chance.
+def above_from(sizes: Sequence[int], lows: Sequence[float | None]) -> int | None:
+    """Return the size from which on, to the largest, the curve is above a level beyond chance; None: nowhere.
 
     Args:
         sizes: In order.
@@ -192,7 +197,8 @@ def format_curve(curve: Mapping[str, Any]) -> str:
             f"{format_span(point['interval']):<15}{spread}  {point['wall_s']:>7.0f}"
         )
     chance = 1 / len(curve["labels"])
-    lines += ["", f"chance is {chance:.4f}; measured on {curve['evaluated']['n']:,} items"]
+    lines += ["", f"guessing is right on {chance:.4f}; measured on {curve['evaluated']['n']:,} items"]
+    lines += [curve["caveat"]] if curve["caveat"] else []
     return "\n".join([*lines, *map(format_crossing, curve["systems"])])
 
 
@@ -210,11 +216,11 @@ def format_crossing(system: Mapping[str, Any]) -> str:
         ]
     if system["below_again_at"]:
         parts.append(f"below it again at {', '.join(f'{n:,}' for n in system['below_again_at'])}")
-    surely = system["surely_above_from"]
-    if surely is not None:
-        parts.append(f"surely above from {surely:,}")
+    above = system["above_from"]
+    if above is not None:
+        parts.append(f"above beyond chance from {above:,}")
     elif system["matched_at"] is not None or system["reason"].startswith("already"):
-        parts.append("nowhere surely above to the end")
+        parts.append("nowhere above beyond chance to the end")
     return f"{system['name']} ({system['accuracy']:.1%}): {'; '.join(parts)}".replace("%)", " %)")
 
 

@@ -21,23 +21,42 @@ def draw_data_curve(curve: Mapping[str, Any], folder: Path) -> list[Path]:
     figure = Figure(figsize=(9.5, 5), layout="constrained")
     axes = figure.subplots()
     axes.set_xscale("log")
-    names = _draw_systems(axes, curve["systems"])
-    names.append((1 / len(curve["labels"]), "chance", GREY))
-    axes.axhline(names[-1][0], color=GREY, linewidth=0.8, linestyle=(0, (1, 4)))
+    _draw_names(axes, curve)
     _draw_points(axes, curve["points"])
-    _set_limits(axes, curve)
-    _write_names(axes, names)
     dress_axes(axes, title="Accuracy by number of training items", x_label="training items (log scale)")
     axes.set_ylabel(f"accuracy on {curve['evaluated']['n']:,} items")
     return save_figure(figure, folder / "curve")
 
 
-def spread(values: Sequence[float], gap: float) -> list[float]:
-    """Move values apart, upward, until two neighbours differ by `gap` or more; in the order given."""
-    places, last = [0.0] * len(values), float("-inf")
-    for index in sorted(range(len(values)), key=values.__getitem__):
-        last = max(values[index], last + gap)
-        places[index] = last
+def spread(values: Sequence[float], gap: float, *, low: float, high: float) -> list[float]:
+    """Move values apart as little as needed, in all, until neighbours differ by `gap`; in the order given.
+
+    A group that is moved apart stays around its mean, or inside the limits. Where they leave no room for all, the gap
+    is what room there is.
+
+    Args:
+        values: One or more.
+        gap: Between neighbours.
+        low: No value is moved below it.
+        high: Nor above it.
+
+    Source:
+        Barlow et al. 1972, Statistical Inference under Order Restrictions (pool adjacent violators): values less their
+        rank times the gap must not fall.
+    """
+    gap = min(gap, (high - low) / max(1, len(values) - 1))
+    order = sorted(range(len(values)), key=values.__getitem__)
+    pools: list[tuple[float, int]] = []  # (mean, how many) of what is moved together
+    for rank, index in enumerate(order):
+        mean, count = values[index] - rank * gap, 1
+        while pools and pools[-1][0] >= mean:
+            before, more = pools.pop()
+            mean, count = (mean * count + before * more) / (count + more), count + more
+        pools.append((mean, count))
+    level = [mean for mean, count in pools for _ in range(count)]
+    places = [0.0] * len(values)
+    for rank, index in enumerate(order):
+        places[index] = min(max(level[rank], low), high - (len(values) - 1) * gap) + rank * gap
     return places
 
 
@@ -75,6 +94,15 @@ def _draw_systems(axes: "Axes", systems: Sequence[Mapping[str, Any]]) -> list[tu
     return names
 
 
+def _draw_names(axes: "Axes", curve: Mapping[str, Any]) -> None:
+    """Draw every horizontal line with its name; that of guessing is not called as a baseline is."""
+    names, guessing = _draw_systems(axes, curve["systems"]), 1 / len(curve["labels"])
+    names.append((guessing, f"guessing {guessing:.1%}".replace("%", " %"), GREY))
+    axes.axhline(guessing, color=GREY, linewidth=0.8, linestyle=(0, (1, 4)))
+    _set_limits(axes, curve)
+    _write_names(axes, names)
+
+
 def _set_limits(axes: "Axes", curve: Mapping[str, Any]) -> None:
     drawn = [*curve["points"], *curve["systems"]]
     ends = [end for one in drawn for end in one["interval"] or ()]
@@ -85,7 +113,8 @@ def _set_limits(axes: "Axes", curve: Mapping[str, Any]) -> None:
 def _write_names(axes: "Axes", names: Sequence[tuple[float, str, str]]) -> None:
     """Write the lines' names to the right of the axes, apart from each other where the lines are not."""
     bottom, top = axes.get_ylim()
-    places = spread([accuracy for accuracy, _, _ in names], LABEL_GAP * (top - bottom))
+    gap = LABEL_GAP * (top - bottom)
+    places = spread([accuracy for accuracy, _, _ in names], gap, low=bottom + gap / 2, high=top - gap / 2)
     for (accuracy, name, colour), place in zip(names, places, strict=True):
         axes.annotate(
             name,
@@ -97,5 +126,13 @@ def _write_names(axes: "Axes", names: Sequence[tuple[float, str, str]]) -> None:
             fontsize=9,
             va="center",
             annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 0},
+            # From the middle of the name's left side: from its middle, a steep line would cross other names.
+            arrowprops={
+                "arrowstyle": "-",
+                "color": colour,
+                "linewidth": 0.6,
+                "shrinkA": 0,
+                "shrinkB": 0,
+                "relpos": (0, 0.5),
+            },
         )

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from journaled_runs import answer, pair_item
 from priced_runs import API, FACTS, TABLE, TOY, TUNED, priced_run, toy_prices
 from tiny_encoder import make_encoder, toy_items
 
@@ -13,12 +14,14 @@ from data.hardware import hardware
 from eval import runner
 from eval.__main__ import main
 from eval.breakeven import Measured, break_even, break_evens, system_cost
-from eval.cost import machine_price, price_table
+from eval.compare import Comparison
+from eval.cost import machine_parts, price_table
 from eval.journal import read_manifest
 from eval.report import write_report
 from eval.report.cost_curve import COLOURS, lay_out
+from eval.report.cost_sentences import cost_sentences
 from eval.report.cost_tables import break_even_table, cost_table
-from eval.report.costs import costs_of_runs
+from eval.report.costs import costs_of_runs, measure
 from eval.report.summary import Summary, summarize
 from eval.report.terminal import WIDTH, display_width, terminal_table
 from eval.suite import EvaluationSpec, Suite, SystemSpec
@@ -35,6 +38,11 @@ def measured(*, correct=8, n=10, seconds=2.5, usage=USAGE, counted=10):
 
 def cost(description, *, of=None, hardware=TOY, training=None, table=TABLE):
     return system_cost(description, of or measured(), hardware=hardware, training=training, table=table)
+
+
+def hourly(hardware, table):
+    parts = machine_parts(hardware, table=table)
+    return None if parts is None else sum(part.usd_per_hour for part in parts)
 
 
 @pytest.fixture
@@ -57,17 +65,17 @@ def prices(tmp_path, monkeypatch):
     ],
 )
 def test_a_machine_is_priced_by_its_gpus_else_by_its_cpus(hardware, usd):
-    assert machine_price(hardware, table=TABLE) == (None if usd is None else pytest.approx(usd))
+    assert hourly(hardware, TABLE) == (None if usd is None else pytest.approx(usd))
 
 
 def test_the_project_s_own_prices_have_a_source_and_a_date():
     table = price_table()
     assert table.labels_usd is None
     for machine in table.machines:
-        assert re.search(r"^https://\S+ \(2\d{3}-\d\d-\d\d\)$", table.cited(machine))
+        assert re.search(r"^[\w.]+: https://\S+ \(2\d{3}-\d\d-\d\d\)$", table.cited(machine))
     for name in ("NVIDIA H100 80GB HBM3", "NVIDIA A100-SXM4-80GB", "NVIDIA A10G", "Tesla T4", "NVIDIA L40S"):
-        assert machine_price({"cpu": "", "cpus": 8, "gpus": [name]}) is not None
-    assert machine_price({"cpu": "AMD EPYC 9R14", "cpus": 2, "gpus": []}) == pytest.approx(0.10264)
+        assert hourly({"cpu": "", "cpus": 8, "gpus": [name]}, table) is not None
+    assert hourly({"cpu": "AMD EPYC 9R14", "cpus": 2, "gpus": []}, table) == pytest.approx(0.10264)
 
 
 @pytest.mark.parametrize(
@@ -115,6 +123,64 @@ def test_labels_are_counted_only_at_a_known_price():
 def test_only_answers_whose_tokens_were_reported_make_the_mean():
     one = cost(API, of=measured(usage={"input_tokens": 400, "output_tokens": 40}, counted=4))
     assert one.usd_per_query == pytest.approx(0.00012)
+
+
+@pytest.mark.parametrize(
+    ("unreported", "counted"),
+    [({}, 2), ({"input_tokens": 0, "output_tokens": 0}, 2), ({"input_tokens": 50}, 2), ({"output_tokens": 5}, 2)],
+)
+def test_an_answer_counts_only_with_both_its_token_counts(unreported, counted):
+    whole = {"input_tokens": 100, "output_tokens": 10}
+    items = [pair_item(number) for number in range(3)]
+    found = measure(
+        [answer(i, "s", 0, usage=usage) for i, usage in zip(items, (whole, unreported, whole), strict=True)]
+    )
+    assert (found.predictions, found.counted, found.usage) == (3, counted, {"input_tokens": 200, "output_tokens": 20})
+    assert cost(API, of=found).usd_per_query == pytest.approx(0.00012)
+    none = cost(API, of=measure([answer(items[0], "s", 0, usage=unreported)]))
+    assert (none.usd_per_query, none.note) == (None, "no token counts were reported")
+
+
+@pytest.mark.parametrize(
+    ("retriever", "note"),
+    [
+        (
+            {"name": "dense", "embeddings": "openai:e", "k": 4},
+            "what the embeddings openai:e of a query cost is not known",
+        ),
+        ({"name": "dense", "embeddings": "mine:make", "k": 4}, "what embeddings of your own call is not known"),
+        ({"name": "mine:search", "embeddings": None, "k": 4}, "what a retriever of your own calls is not known"),
+        ({"name": "dense", "embeddings": "hf:some/model", "k": 4}, ""),
+        ({"name": "hybrid", "embeddings": None, "k": 4}, ""),
+    ],
+)
+@pytest.mark.parametrize("chain", [API, LOCAL])
+def test_what_looking_up_costs_elsewhere_is_unknown(chain, retriever, note):
+    one = cost({**chain, "retriever": retriever})
+    assert (one.usd_per_query is None, one.note) == (bool(note), note)
+
+
+def test_a_system_pays_for_the_one_gpu_that_it_used():
+    hardware = {**TOY, "gpus": ["NVIDIA L4", "Other", "NVIDIA L4"]}
+    for description in (TUNED, {"kind": "checkpoint"}, {**LOCAL, "model": {"spec": "smollm2", "device": "cuda:2"}}):
+        one = cost(description, hardware=hardware, training=FACTS)
+        assert one.usd_per_query == pytest.approx(0.25 / 3600 * 3.6)
+        assert one.runs_on == "1 × NVIDIA L4"
+    assert cost({**LOCAL, "model": {"spec": "smollm2", "device": "cuda:1"}}, hardware=hardware).runs_on == "1 × Other"
+
+
+def test_a_server_of_the_user_s_is_called_an_endpoint():
+    assert cost({**API, "model": {"spec": "endpoint:m@http://localhost:1/v1"}}).runs_on == "endpoint"
+    assert cost(API).runs_on == "API"
+
+
+def test_labels_that_were_held_out_are_paid_for_and_an_unknown_number_is_unknown():
+    table = TABLE.model_copy(update={"labels_usd": 0.1})
+    assert cost(TUNED, training={**FACTS, "held_out": 20}, table=table).fixed_usd == pytest.approx(0.72 + 520 * 0.1)
+    unknown = cost(TUNED, training={**FACTS, "n": None}, table=table)
+    assert (unknown.fixed_usd, unknown.training.usd) == (None, pytest.approx(0.72))
+    assert unknown.training.note == "how many items were labelled is not noted"
+    assert cost(TUNED, training={**FACTS, "n": None}).fixed_usd == pytest.approx(0.72)  # not counted at all
 
 
 def test_work_on_the_cpu_does_not_pay_for_the_gpus_beside_it():
@@ -181,8 +247,61 @@ def test_without_a_break_even_the_verdict_says_which_way():
     assert never.saved_usd == pytest.approx(-0.00008)
     free = cost(TUNED, training={**FACTS, "wall_s": 0})
     assert break_even(("tuned", free), ("api", cost(API))).verdict == "always"
-    same = cost(TUNED, training=FACTS, of=measured(seconds=6))
-    assert break_even(("tuned", same), ("api", cost(API))).verdict == "never"
+    level = cost(TUNED, training=FACTS, of=measured(seconds=6))
+    never = break_even(("tuned", level), ("api", cost(API)))
+    assert (never.verdict, never.saved_usd) == ("never", 0)
+    same = cost(TUNED, training={**FACTS, "wall_s": 0}, of=measured(seconds=6))
+    pair = break_even(("tuned", same), ("api", cost(API)))
+    assert (pair.verdict, pair.queries, pair.fixed_usd, pair.saved_usd) == ("same", None, 0, 0)
+    assert break_even_table([pair]).rows[0][-1] == "same cost"
+
+
+def sentence(trained, prompted, **more):
+    costs = {"tuned": trained, "api": prompted}
+    more = {"accuracies": {"tuned": 0.8, "api": 0.5}, "comparisons": ()} | more
+    return cost_sentences(break_evens(costs), costs, **more)[0]
+
+
+def test_the_sentence_of_every_verdict():
+    tuned, api = cost(TUNED, training=FACTS), cost(API, of=measured(correct=5))
+    free = cost(TUNED, training={**FACTS, "wall_s": 0})
+    assert sentence(free, api).startswith(
+        "tuned costs $0.00 to train and is cheaper than api from the first query on ("
+    )
+    same = cost(TUNED, training={**FACTS, "wall_s": 0}, of=measured(seconds=6))
+    assert sentence(same, api).startswith("tuned and api cost the same: $0.12 for 1,000 queries (1,000 right answers:")
+    dear = cost(TUNED, training=FACTS, of=measured(seconds=10))
+    assert sentence(dear, api).startswith(
+        "tuned costs $0.72 to train and is never cheaper than api: 1,000 queries cost $0.20 against $0.12 ("
+    )
+    labels = TABLE.model_copy(update={"labels_usd": 0.1})
+    labelled = cost(TUNED, training=FACTS, table=labels)
+    assert sentence(labelled, api).startswith("tuned costs $50.72 to train and label; from ")
+    soon = cost(TUNED, training={**FACTS, "wall_s": 1e-3})
+    assert "; from the first query on it is cheaper than api (" in sentence(soon, api)
+    late = cost(TUNED, training={**FACTS, "wall_s": 1e13})
+    assert "; from over a trillion queries on it is cheaper than api (" in sentence(late, api)
+    assert "; from 10,286 queries on it is cheaper than api (" in sentence(tuned, api)
+    wrong = cost(API, of=measured(correct=0))
+    assert "(no right answer of api has a price: there is none)" in sentence(tuned, wrong)
+
+
+def test_the_sentence_is_over_the_items_that_were_compared():
+    tuned, api = cost(TUNED, training=FACTS), cost(API, of=measured(correct=5))
+    parts = {"benchmark": "mnli", "a": "api", "b": "tuned", "n": 8, "n_left_out": 2, "n_clusters": 8}
+    parts |= {"accuracy_a": 0.25, "accuracy_b": 0.75, "difference": -0.5, "interval": None, "p": 0.1, "p_holm": 0.1}
+    parts |= {"points_difference": -4, "points_possible": 8, "won": (), "lost": (), "both_right": 2, "both_wrong": 2}
+    one = Comparison.model_validate(parts)
+    said = "tuned is right on 75.0% of the 8 items both answered, api on 25.0%, a difference that is not"
+    assert said in sentence(tuned, api, comparisons=[one])
+    all_items = one.model_copy(update={"n_left_out": 0})
+    assert "tuned is right on 75.0%, api on 25.0%, a" in sentence(tuned, api, comparisons=[all_items])
+
+
+def test_a_curve_without_a_break_even_says_so():
+    costs = {"tuned": cost(TUNED, training=FACTS, of=measured(seconds=10)), "api": cost(API)}
+    drawing = lay_out(costs, break_evens(costs))
+    assert (drawing.dots, drawing.label) == ([], "Total cost against the number of queries; no break-even is in it")
 
 
 def test_the_training_of_a_checkpoint_is_read_from_its_card(tmp_path):
@@ -191,12 +310,37 @@ def test_the_training_of_a_checkpoint_is_read_from_its_card(tmp_path):
         return training_facts(tmp_path)
 
     assert training_facts(tmp_path) is None
-    assert facts() == {"wall_s": None, "hardware": None, "n": None}
+    assert facts() == {"wall_s": None, "hardware": None, "n": None, "held_out": None}
     gpus = {"cpu": "x", "cpus": 8, "gpus": ["NVIDIA L4"] * 2}
-    data = {"train": {"n": 7}}
-    assert facts(wall_s=3, hardware=gpus, data=data) == {"wall_s": 3, "hardware": gpus, "n": 7}
+    data = {"train": {"n": 7}, "held_out": {"n": 2}}
+    assert facts(wall_s=3, hardware=gpus, data=data) == {"wall_s": 3, "hardware": gpus, "n": 7, "held_out": 2}
     assert facts(hardware=gpus, settings={"extra": {"use_cpu": True}})["hardware"]["gpus"] == []
-    assert facts(hardware={**gpus, "devices": 8})["hardware"]["gpus"] == ["NVIDIA L4"] * 8  # four such machines
+    for devices, machines, used in ((8, 4, 8), (8, None, 8), (1, 1, 1), (None, 2, 4), (3, 2, 3)):
+        noted = {name: n for name, n in (("devices", devices), ("machines", machines)) if n is not None}
+        assert facts(hardware={**gpus, **noted})["hardware"]["gpus"] == ["NVIDIA L4"] * used
+    many = facts(hardware={**gpus, "gpus": [], "devices": 6, "machines": 3})["hardware"]
+    assert many == {"cpu": "x", "cpus": 24, "gpus": []}
+
+
+@pytest.mark.parametrize(
+    ("card", "said"),
+    [
+        ({"data": [1]}, "'data' = '[1]'"),
+        ({"data": {"train": {"n": "many"}}}, "'data.train.n' = 'many'"),
+        ({"hardware": "x"}, "'hardware' = 'x'"),
+        ({"hardware": {"devices": None}}, "'hardware.devices' = 'None'"),
+        ({"hardware": {"gpus": 1}}, "'hardware.gpus' = '1'"),
+        ({"wall_s": "abc"}, "'wall_s' = 'abc'"),
+        ({"wall_s": -1}, "'wall_s' = '-1'"),
+        ({"settings": {"extra": 1}}, "'settings.extra' = '1'"),
+    ],
+)
+def test_a_damaged_card_is_named_in_one_line(tmp_path, card, said):
+    (tmp_path / "training_card.json").write_text(json.dumps({"schema_version": 1, **card}), encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=re.escape(said)) as caught:
+        training_facts(tmp_path)
+    assert "\n" not in str(caught.value)
+    assert "training_card.json" in str(caught.value)
 
 
 @pytest.mark.usefixtures("prices")

@@ -76,6 +76,19 @@ def test_two_runs_without_a_shared_name_compare_everything(tmp_path):
     assert [(one.a, one.b) for one in compare(first, second)] == [("A/x", "B/z"), ("A/y", "B/z")]
 
 
+def test_two_runs_also_compare_what_is_trained_with_what_is_prompted(tmp_path):
+    first = {"majority": right_on(1), "tuned": right_on(1, 2, 3)}
+    second = {"majority": right_on(1), "asked": right_on(1, 2), "tuned": right_on(1)}
+    kinds = {"majority": "baseline", "tuned": "finetune", "asked": "chain"}
+    descriptions = {name: {"kind": kind} for name, kind in kinds.items()}
+    runs = [
+        write_run(tmp_path / name, [("kice", exam(), systems)], descriptions=descriptions)
+        for name, systems in (("a", first), ("b", second))
+    ]
+    found = [(one.a, one.b) for one in compare(*runs)]
+    assert found == [("A/majority", "B/majority"), ("A/tuned", "B/tuned"), ("A/tuned", "B/asked")]
+
+
 def test_runs_over_other_items_are_refused_with_what_differs(tmp_path):
     first = write_run(tmp_path / "a", [("kice", exam(20), {"x": right_on(1)})])
     second = write_run(tmp_path / "b", [("kice", exam(18), {"x": right_on(1)})])

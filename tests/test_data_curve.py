@@ -2,8 +2,10 @@
 
 import json
 import math
+import random
 import shutil
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -13,18 +15,22 @@ from tiny_encoder import LABELS, make_encoder, toy_items
 from data.errors import ConfigurationError
 from data.types import Item
 from eval.stats import share_interval
+from finetune import data_curve_figure
 from finetune.__main__ import main
 from finetune.config import TrainSettings
+from finetune.curve_folder import open_curve_folder
 from finetune.data_curve import (
+    ONE_DRAW,
     CurvePoint,
+    above_from,
     default_sizes,
     find_crossing,
     format_crossing,
+    format_curve,
     nested_order,
     parse_sizes,
     settings_for,
     subset,
-    surely_above_from,
 )
 from finetune.data_curve_figure import spread
 
@@ -39,8 +45,11 @@ def points(*pairs: tuple[int, float]) -> list[CurvePoint]:
     [
         (40, (40,)),
         (100, (100,)),
-        (101, (100, 101)),
+        (101, (101,)),
+        (124, (124,)),
+        (125, (100, 125)),
         (3000, (100, 300, 1000, 3000)),
+        (3749, (100, 300, 1000, 3749)),
         (49_160, (100, 300, 1000, 3000, 10_000, 30_000, 49_160)),
     ],
 )
@@ -113,29 +122,55 @@ def test_no_crossing() -> None:
     assert (always.matched_at, always.reason) == (None, "already matched at the smallest size, 100")
 
 
-def test_surely_above_holds_to_the_end() -> None:
+def test_above_beyond_chance_holds_to_the_end() -> None:
     sizes = (100, 300, 1000, 3000)
-    assert surely_above_from(sizes, (-0.1, 0.01, 0.1, 0.2)) == 300
-    assert surely_above_from(sizes, (0.1, -0.01, 0.1, 0.2)) == 1000
-    assert surely_above_from(sizes, (0.1, 0.1, 0.1, 0.0)) is None
-    assert surely_above_from(sizes, (None, None, None, None)) is None
+    assert above_from(sizes, (-0.1, 0.01, 0.1, 0.2)) == 300
+    assert above_from(sizes, (0.1, -0.01, 0.1, 0.2)) == 1000
+    assert above_from(sizes, (0.1, 0.1, 0.1, 0.0)) is None
+    assert above_from(sizes, (None, None, None, None)) is None
 
 
 def test_sentences() -> None:
     system = {"name": "zero-shot", "accuracy": 0.373, "reason": None, "matched_at": 412.3, "between": (300, 1000)}
-    system |= {"below_again_at": (), "surely_above_from": 1000}
+    system |= {"below_again_at": (), "above_from": 1000}
     assert format_crossing(system) == (
-        "zero-shot (37.3 %): matched at about 410 training items (between 300 and 1,000); surely above from 1,000"
+        "zero-shot (37.3 %): matched at about 410 training items (between 300 and 1,000); "
+        "above beyond chance from 1,000"
     )
-    noisy = system | {"matched_at": 12_345.0, "below_again_at": (30_000,), "surely_above_from": None}
+    noisy = system | {"matched_at": 12_345.0, "below_again_at": (30_000,), "above_from": None}
     assert "about 12,000" in format_crossing(noisy)
-    assert format_crossing(noisy).endswith("; below it again at 30,000; nowhere surely above to the end")
-    never = system | {"matched_at": None, "reason": "not reached by 900 training items", "surely_above_from": None}
+    assert format_crossing(noisy).endswith("; below it again at 30,000; nowhere above beyond chance to the end")
+    never = system | {"matched_at": None, "reason": "not reached by 900 training items", "above_from": None}
     assert format_crossing(never) == "zero-shot (37.3 %): not reached by 900 training items"
 
 
-def test_names_are_moved_apart() -> None:
-    assert spread([0.5, 0.2, 0.51, 0.5], 0.1) == pytest.approx([0.5, 0.2, 0.7, 0.6])
+def test_names_are_moved_apart_around_where_they_belong() -> None:
+    assert spread([0.5, 0.2, 0.51, 0.5], 0.1, low=0, high=1) == pytest.approx([0.40333333, 0.2, 0.60333333, 0.50333333])
+    assert spread([0.5, 0.7], 0.1, low=0, high=1) == [0.5, 0.7]
+    assert spread([0.99, 0.98], 0.1, low=0, high=1) == pytest.approx([1.0, 0.9])  # inside the axes
+    assert spread([0.01, 0.0], 0.1, low=0, high=1) == pytest.approx([0.1, 0.0])
+    assert spread([0.5, 0.5, 0.5], 0.6, low=0, high=1) == pytest.approx([0, 0.5, 1])  # no room for the gap
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_names_keep_their_order_their_gap_and_the_limits(seed: int) -> None:
+    draw = random.Random(seed)
+    values = [draw.random() ** 3 for _ in range(draw.randint(1, 12))]
+    places = spread(values, 0.05, low=0.0, high=1.0)
+    in_order = [places[index] for index in sorted(range(len(values)), key=values.__getitem__)]
+    assert all(later - earlier >= 0.05 - 1e-9 for earlier, later in pairwise(in_order))
+    assert in_order[0] >= -1e-9 and in_order[-1] <= 1 + 1e-9
+
+
+def test_the_line_of_guessing_is_not_named_like_a_baseline() -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    axes = figure.subplots()
+    shared = {"interval": (0.3, 0.36), "matched_at": None}
+    systems = [{"name": name, "kind": "baseline", "accuracy": 0.33, **shared} for name in ("chance", "majority")]
+    data_curve_figure._draw_names(axes, {"systems": systems, "points": [], "labels": LABELS})
+    assert [text.get_text() for text in axes.texts] == ["chance 33.0 %", "majority 33.0 %", "guessing 33.3 %"]
 
 
 @pytest.fixture(scope="module")
@@ -194,6 +229,8 @@ def test_a_curve_against_a_run(encoder, data, run, tmp_path, capsys) -> None:
     printed = capsys.readouterr()
     curve = json.loads(printed.out)
     assert curve == json.loads((out / "curve.json").read_text())
+    assert curve["caveat"] == ONE_DRAW
+    printed_table = format_curve(curve)
     assert "broken is left out: it has answers to 59 of 60 items" in printed.err
     assert [point["n"] for point in curve["points"]] == [6, 48, 200]
     assert [point["steps"] for point in curve["points"]] == [10, 10, 13]  # ten at least, or one epoch
@@ -217,8 +254,8 @@ def test_a_curve_against_a_run(encoder, data, run, tmp_path, capsys) -> None:
     assert list(by_name) == ["zero-shot", "perfect", "hopeless"]
     assert by_name["zero-shot"]["accuracy"] == pytest.approx(0.6)
     assert by_name["hopeless"]["reason"] == "already matched at the smallest size, 6"
-    assert by_name["hopeless"]["surely_above_from"] == 6
-    assert by_name["perfect"]["surely_above_from"] is None
+    assert by_name["hopeless"]["above_from"] == 6
+    assert by_name["perfect"]["above_from"] is None
 
     # A run again trains nothing; another run's lines over the same items, another size or a seed add to the curve.
     before = {path: path.stat().st_mtime_ns for path in out.glob("n-*/*")}
@@ -228,7 +265,8 @@ def test_a_curve_against_a_run(encoder, data, run, tmp_path, capsys) -> None:
     assert "training on 6 items, seed 1" in again.err
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert "over the seeds" in again.out
-    assert "hopeless (0.0 %): already matched at the smallest size, 6; surely above from 6" in again.out
+    assert "hopeless (0.0 %): already matched at the smallest size, 6; above beyond chance from 6" in again.out
+    assert ONE_DRAW in printed_table and ONE_DRAW not in again.out
     both = json.loads((out / "curve.json").read_text())["points"][0]
     assert both["accuracy"] == pytest.approx(sum(both["seed_accuracies"]) / 2)
 
@@ -266,7 +304,51 @@ def test_an_interrupted_curve_goes_on(encoder, data, tmp_path, capsys, monkeypat
     shutil.rmtree(out / "n-12-seed-0")
     shutil.copytree(out / "n-24-seed-0", out / "n-12-seed-0")
     assert main(given) == 2
-    assert "was trained with other settings, training items" in capsys.readouterr().err
+    assert "was trained with other settings, training items, or its card" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def small_curve(encoder, data, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("small") / "curve"
+    assert main(options(encoder, data, out, "--sizes", "12")) == 0
+    return out
+
+
+DAMAGES = {
+    "data": [1],
+    "settings": "x",
+    "report": {"correct": None},
+    "steps": "abc",
+    "wall_s": None,
+}
+
+
+@pytest.mark.parametrize("part", DAMAGES)
+@pytest.mark.parametrize("missing", [True, False])
+def test_a_damaged_card_is_one_line(small_curve, encoder, data, tmp_path, capsys, part, missing) -> None:
+    out = Path(shutil.copytree(small_curve, tmp_path / "curve"))
+    path = out / "n-12-seed-0" / "training_card.json"
+    card = json.loads(path.read_text())
+    card = {name: value for name, value in card.items() if name != part} if missing else card | {part: DAMAGES[part]}
+    path.write_text(json.dumps(card))
+    capsys.readouterr()
+    assert main(options(encoder, data, out, "--sizes", "12")) == 2
+    printed = capsys.readouterr()
+    line = printed.err.splitlines()[-1]
+    assert printed.out == "" and "Traceback" not in printed.err
+    assert "was trained with other" in line and "or its card is damaged; remove it" in line
+    assert {"data": "training items", "settings": "settings"}.get(part, part) in line
+
+
+def test_a_curve_killed_before_its_plan_was_whole_can_be_begun(small_curve, encoder, data, tmp_path, capsys) -> None:
+    out = tmp_path / "curve"
+    out.mkdir()
+    (out / ".plan.json.tmp").write_text('{"half')
+    shutil.copytree(small_curve / "n-12-seed-0", tmp_path / "kept")
+    open_curve_folder(out, json.loads((small_curve / "plan.json").read_text()))
+    assert [path.name for path in out.iterdir()] == ["plan.json"]
+    shutil.move(tmp_path / "kept", out / "n-12-seed-0")
+    assert main(options(encoder, data, out, "--sizes", "12")) == 0
 
 
 def test_faults_are_one_line_and_write_nothing(encoder, data, run, tmp_path, capsys) -> None:
@@ -280,6 +362,8 @@ def test_faults_are_one_line_and_write_nothing(encoder, data, run, tmp_path, cap
         (["--sizes", "100,50"], 2, "larger than the one before"),
         (["--sizes", "100,201"], 2, "there are 200 training items"),
         (["--sizes", "some"], 2, "whole numbers"),
+        (["--sizes", ""], 2, "whole numbers"),
+        (["--seed", str(2**32 - 1), "--seeds", "2"], 2, "--seeds 2 from --seed 4294967295 on go beyond 4294967295"),
         (["--seeds", "0"], 2, "--seeds 0"),
         (["--min-steps", "-1"], 2, "--min-steps -1"),
         (["--model", "./nowhere"], 3, "there is no folder"),

@@ -4,6 +4,8 @@ import os
 import sys
 from types import SimpleNamespace
 
+import pytest
+
 from data import hardware
 from data.hardware import hardware as describe
 
@@ -27,6 +29,16 @@ def test_the_driver_names_the_gpus_where_torch_is_not_loaded(tmp_path, monkeypat
     hidden = SimpleNamespace(cuda=SimpleNamespace(device_count=lambda: 0))
     monkeypatch.setitem(sys.modules, "torch", hidden)  # torch may not use them, so nor does the run
     assert describe()["gpus"] == []
+
+
+@pytest.mark.parametrize(
+    ("quota", "cpus"), [("150000 100000\n", 2), ("50000 100000\n", 1), ("max 100000\n", 8), ("9900000 100000\n", 8)]
+)
+def test_a_container_s_quota_limits_the_cpus(tmp_path, monkeypatch, quota, cpus):
+    (tmp_path / "cpu.max").write_text(quota, encoding="utf-8")
+    monkeypatch.setattr(hardware, "QUOTA_FILE", tmp_path / "cpu.max")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    assert describe()["cpus"] == cpus
 
 
 def test_without_the_kernel_s_files_there_is_still_a_name(tmp_path, monkeypatch):

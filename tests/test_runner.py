@@ -10,7 +10,7 @@ from langchain_core.runnables import RunnableLambda
 from data.registry import fingerprint
 from data.types import Item, Prediction
 from eval.asking import BATCH_CHARACTERS, cut_batches
-from eval.journal import Evaluation, Manifest, read_records, records_path
+from eval.journal import Evaluation, Manifest, read_manifest, read_records, records_path
 from eval.runner import Plan, PlannedEvaluation, TooManyErrorsError, run
 from eval.systems import System
 
@@ -56,6 +56,36 @@ def test_an_interruption_ends_the_run_and_keeps_what_was_answered(tmp_path: Path
     assert outcome.asked == len(items) - len(kept)
     records = list(read_records(records_path(tmp_path / "run", "s")))
     assert [record.item.id for record in records] == [entry.id for entry in items]
+
+
+def test_going_on_on_another_machine_makes_it_unknown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def answer(entry: dict[str, Any]) -> Prediction:
+        if entry["id"] == "i2":
+            raise KeyboardInterrupt
+        return right(entry)
+
+    def on(machine: str, answer: Callable[[dict[str, Any]], Prediction], **options: Any) -> dict[str, Any] | None:
+        plan = planned([item(number) for number in range(4)], answer, None)
+        plan = plan._replace(manifest=plan.manifest.model_copy(update={"hardware": {"cpu": machine, "cpus": 2}}))
+        run(plan, tmp_path / "run", max_concurrency=1, **options)
+        return read_manifest(tmp_path / "run").hardware
+
+    with pytest.raises(KeyboardInterrupt):
+        on("one", answer)
+    with pytest.raises(KeyboardInterrupt):
+        on("one", answer, resume=True)
+    assert read_manifest(tmp_path / "run").hardware == {"cpu": "one", "cpus": 2}
+    assert "another machine" not in capsys.readouterr().err
+    assert on("two", right, resume=True) is None
+    assert "was begun on another machine" in capsys.readouterr().err
+
+
+def test_a_finished_run_keeps_its_machine(tmp_path: Path) -> None:
+    for machine in ("one", "two"):
+        plan = planned([item(0)], right, None)
+        plan = plan._replace(manifest=plan.manifest.model_copy(update={"hardware": {"cpu": machine}}))
+        run(plan, tmp_path / "run", resume=machine == "two")
+    assert read_manifest(tmp_path / "run").hardware == {"cpu": "one"}  # nothing was asked on the other
 
 
 @pytest.mark.parametrize("batch_size", [None, 3])

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from eval.breakeven import model_spec
+from eval.description import model_spec
 from eval.metrics import Scores
 from eval.report.summary import SystemSummary
 from eval.stats import Interval

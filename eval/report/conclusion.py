@@ -22,6 +22,7 @@ def conclude(evaluation: EvaluationSummary) -> list[str]:
     """Say in words what an evaluation shows, most important first."""
     return [
         *_incomplete(evaluation),
+        *_exchanged_labels(evaluation),
         *_differences(evaluation),
         *_against_guessing(evaluation),
         *_costs(evaluation),
@@ -40,6 +41,14 @@ def _incomplete(evaluation: EvaluationSummary) -> list[str]:
         items = items_counted(evaluation.n_items)
         sentences.append(f"{evaluation.benchmark} is incomplete: {_what_is_missing(system)} of {items}; {rest}.")
     return sentences
+
+
+def _exchanged_labels(evaluation: EvaluationSummary) -> list[str]:
+    return [
+        f"{system.name} seems to name its labels wrongly: {system.exchanged}."
+        for system in evaluation.systems
+        if system.exchanged
+    ]
 
 
 def _what_is_missing(system: SystemSummary) -> str:

@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from eval.breakeven import BreakEven, SystemCost
-from eval.report.money import dollars, per_thousand, power_of_ten, queries_counted
+from eval.report.money import MOST_QUERIES, dollars, per_thousand, power_of_ten, queries_counted
 
 WIDTH, LEFT, RIGHT, TOP, PLOT_HEIGHT = 720, 92, 20, 14, 270
 LEGEND_TOP, LEGEND_STEP = 58, 22  # below the plot: the axis' numbers and its name
 POINTS = 61
 COLOURS = 6
 TICKS = 7
-MOST_QUERIES = 1e12
 NAME_LETTERS = 32
 UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
@@ -93,9 +92,17 @@ def lay_out(costs: Mapping[str, SystemCost], pairs: Sequence[BreakEven]) -> Draw
         y_ticks=[Tick(y_scale.at(10**n), power_of_ten(n)) for n in y_scale.decades()],
         lines=_lines(totals, costs, x_scale=x_scale, y_scale=y_scale, legend_top=bottom + LEGEND_TOP),
         dots=[_dot(pair, totals[pair.trained], x_scale=x_scale, y_scale=y_scale) for pair in crossings],
-        label="Total cost against the number of queries: "
-        + "; ".join(f"{p.trained} and {p.prompted} meet at {queries_counted(p.queries or 0)}" for p in crossings),
+        label="; ".join(
+            ["Total cost against the number of queries", *(_meeting(crossings) or ["no break-even is in it"])]
+        ),
     )
+
+
+def _meeting(crossings: Sequence[BreakEven]) -> list[str]:
+    return [
+        f"{one.trained} and {one.prompted} have cost the same at query {queries_counted(one.queries or 1)}"
+        for one in crossings
+    ]
 
 
 def draw_svg(drawing: Drawing) -> str:
@@ -162,7 +169,9 @@ def _lines(
 def _dot(pair: BreakEven, total: tuple[float, float], *, x_scale: _Scale, y_scale: _Scale) -> Dot:
     queries = pair.queries or 1.0
     usd = total[0] + total[1] * queries
-    label = f"{pair.trained} and {pair.prompted}: {dollars(usd)} after {queries_counted(queries)} queries"
+    at = queries_counted(queries)
+    after = "the first query" if at == "the first" else f"{at} queries"
+    label = f"{pair.trained} and {pair.prompted}: {dollars(usd)} after {after}"
     return Dot(x_scale.at(queries), y_scale.at(usd), label)
 
 

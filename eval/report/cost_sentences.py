@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from eval.breakeven import BreakEven, SystemCost
 from eval.compare import Comparison
-from eval.report.money import LEFT_OUT, dollars, per_thousand, queries_counted
+from eval.report.money import LEFT_OUT, dollars, from_queries, per_thousand
 
 NAMED_PAIRS = 5
 
@@ -40,16 +40,19 @@ def cost_sentences(
 
 
 def _verdict(pair: BreakEven, costs: Mapping[str, SystemCost]) -> str:
-    a, b, fixed = pair.trained, pair.prompted, dollars(costs[pair.trained].fixed_usd)
+    a, b = pair.trained, pair.prompted
     if pair.verdict == "unknown":
         return f"Whether {a} or {b} is cheaper cannot be said: {pair.reason}"
+    training, each_a, each_b = costs[a].training, *(per_thousand(costs[name].usd_per_query) for name in (a, b))
+    if pair.verdict == "same":
+        return f"{a} and {b} cost the same: {each_a} for 1,000 queries"
+    once = "to train and label" if training is not None and training.labels_usd is not None else "to train"
+    fixed = f"{a} costs {dollars(costs[a].fixed_usd)} {once}"
     if pair.verdict == "from":
-        return (
-            f"{a} costs {fixed} to train; from {queries_counted(pair.queries or 0)} queries on it is cheaper than {b}"
-        )
+        return f"{fixed}; {from_queries(pair.queries or 0)} it is cheaper than {b}"
     if pair.verdict == "always":
-        return f"{a} costs {fixed} to train and is cheaper than {b} from the first query on"
-    return f"{a} costs {fixed} to train and is never cheaper than {b}: a query costs no less"
+        return f"{fixed} and is cheaper than {b} from the first query on"
+    return f"{fixed} and is never cheaper than {b}: 1,000 queries cost {each_a} against {each_b}"
 
 
 def _rightness(
@@ -59,19 +62,28 @@ def _rightness(
     comparison: Comparison | None,
 ) -> str:
     """Set the price of a right answer, and how often there is one, beside the verdict."""
-    a, b = pair.trained, pair.prompted
-    each_a, each_b = costs[a].usd_per_correct, costs[b].usd_per_correct
-    each = (
-        ""
-        if each_a is None or each_b is None
-        else f" (1,000 right answers: {per_thousand(each_a)} against {per_thousand(each_b)})"
-    )
-    right_a, right_b = accuracies[a], accuracies[b]
-    if right_a is None or right_b is None:
-        return f"{each}."
-    shares = f"{a} is right on {100 * right_a:.1f}%, {b} on {100 * right_b:.1f}%"
+    a, b, each = pair.trained, pair.prompted, _each_right(pair, costs)
     if comparison is None:
-        return f"{each}; {shares}, which was not tested item by item."
-    if comparison.distinguishable:
-        return f"{each}; {shares}, a difference beyond chance."
-    return f"{each}; {shares}, a difference that is not distinguishable from chance."
+        right_a, right_b = accuracies[a], accuracies[b]
+        if right_a is None or right_b is None:
+            return f"{each}."
+        return f"{each}; {_shares((a, right_a), (b, right_b))}, which was not tested item by item."
+    right = {comparison.a: comparison.accuracy_a, comparison.b: comparison.accuracy_b}
+    items = f"{comparison.n:,} items" if comparison.n > 1 else "one item"
+    both = f" of the {items} both answered" if comparison.n_left_out else ""
+    beyond = "beyond chance" if comparison.distinguishable else "that is not distinguishable from chance"
+    return f"{each}; {_shares((a, right[a]), (b, right[b]), of=both)}, a difference {beyond}."
+
+
+def _shares(a: tuple[str, float], b: tuple[str, float], *, of: str = "") -> str:
+    return f"{a[0]} is right on {100 * a[1]:.1f}%{of}, {b[0]} on {100 * b[1]:.1f}%"
+
+
+def _each_right(pair: BreakEven, costs: Mapping[str, SystemCost]) -> str:
+    a, b = costs[pair.trained], costs[pair.prompted]
+    if a.usd_per_query is None or b.usd_per_query is None:
+        return ""
+    none = [name for name in (pair.trained, pair.prompted) if costs[name].usd_per_correct is None]
+    if none:
+        return f" (no right answer of {' or '.join(none)} has a price: there is none)"
+    return f" (1,000 right answers: {per_thousand(a.usd_per_correct)} against {per_thousand(b.usd_per_correct)})"

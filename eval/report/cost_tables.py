@@ -9,7 +9,7 @@ from eval.breakeven import BreakEven, SystemCost, Training, unknown_parts
 from eval.report.money import LEFT_OUT, dollars, duration, per_thousand, queries_counted
 from eval.report.table import Table
 
-VERDICTS = {"always": "the first query", "never": "never", "unknown": "unknown"}
+VERDICTS = {"always": "the first", "never": "never", "same": "same cost", "unknown": "unknown"}
 
 
 def cost_table(costs: Mapping[str, SystemCost]) -> Table:
@@ -46,7 +46,7 @@ def break_even_table(pairs: Sequence[BreakEven]) -> Table:
         for one in pairs
     )
     columns = ("Trained", "Prompted", "Costs more once", "Saves in 1,000 queries", "Cheaper from query")
-    note = "Never: it costs more once and no less a query." if any(one.verdict == "never" for one in pairs) else ""
+    note = "Never: it costs no less once, and no less a query." if any(one.verdict == "never" for one in pairs) else ""
     return Table("break-even", "Break-even", columns, rows, text_columns=2, note=note)
 
 
@@ -70,6 +70,8 @@ def _note(costs: Mapping[str, SystemCost]) -> str:
     trained = [cost.training for cost in costs.values() if cost.training is not None]
     labelled = bool(trained) and all(one.labels_usd is not None for one in trained)
     parts = ["A machine is paid for the seconds that it works, not for waiting; an API for tokens."]
+    if trained:
+        parts.append("Training is counted with its evaluations.")
     parts.append(f"Not counted: {'' if labelled or not trained else 'labelling, '}{LEFT_OUT}.")
     unknown = [f"{name}: {why}" for name, cost in costs.items() for why in unknown_parts(cost)]
     if unknown:

@@ -10,10 +10,11 @@ from typing import Any
 
 from data.errors import ProjectError
 from data.types import Frozen, Prediction, Record
-from eval.breakeven import BreakEven, Measured, SystemCost, break_evens, model_spec, system_cost
+from eval.breakeven import BreakEven, Measured, SystemCost, break_evens, system_cost
 from eval.compare import evaluation_groups
 from eval.cost import PriceTable, price_table
-from eval.journal import latest_records, read_manifest, records_path
+from eval.description import model_spec
+from eval.journal import latest_records, records_path
 from eval.training import training_facts
 
 
@@ -41,16 +42,14 @@ def costs_of_runs(run_a: Path, run_b: Path | None = None) -> list[EvaluationCost
     table, found = price_table(), []
     for group in evaluation_groups(run_a, run_b):
         systems, accuracies = {}, {}
-        for prefix, run_dir, evaluation in group:
-            manifest = read_manifest(run_dir)
+        for prefix, run_dir, manifest, evaluation in group:
             for name in evaluation.systems:
                 measured = measure(latest_records(records_path(run_dir, name)).values())
-                description = manifest.systems.get(name, {})
-                hardware = manifest.hardware
+                description, hardware = manifest.systems.get(name, {}), manifest.hardware
                 systems[prefix + name] = cost_of(description, measured, run_dir / name, hardware=hardware, table=table)
                 n = measured.predictions
                 accuracies[prefix + name] = measured.correct / n if n else None
-        benchmark = group[0][2].benchmark
+        benchmark = group[0].evaluation.benchmark
         found.append(
             EvaluationCosts(
                 benchmark=benchmark, systems=systems, accuracies=accuracies, break_even=break_evens(systems)
@@ -81,16 +80,17 @@ def costs_json(found: Sequence[EvaluationCosts]) -> dict[str, list[dict[str, Any
 def measure(records: Collection[Record]) -> Measured:
     """Add up what the cost model needs of a system's records; failed calls are left out, as in its scores."""
     answered = [(record, record.prediction) for record in records if record.prediction is not None]
+    counted = [prediction.usage for _, prediction in answered if _is_counted(prediction)]
     usage: dict[str, int] = {}
-    for _, prediction in answered:
-        for name, count in prediction.usage.items():
+    for one in counted:
+        for name, count in one.items():
             usage[name] = usage.get(name, 0) + count
     return Measured(
         predictions=len(answered),
         correct=sum(prediction.choice == record.item.target for record, prediction in answered),
         seconds=sum(record.latency_s for record, _ in answered),
         usage=usage,
-        counted=sum(_is_counted(prediction) for _, prediction in answered),
+        counted=len(counted),
     )
 
 
@@ -118,7 +118,8 @@ def cost_of(
 
 
 def _is_counted(prediction: Prediction) -> bool:
-    return bool(prediction.usage)
+    """Say whether a server reported both counts that are paid for: none, or a prompt of 0 tokens, is no report."""
+    return prediction.usage.get("input_tokens", 0) > 0 and "output_tokens" in prediction.usage
 
 
 def _with_full_spec(description: Mapping[str, Any]) -> Mapping[str, Any]:

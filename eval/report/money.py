@@ -3,6 +3,7 @@
 import math
 
 UNKNOWN = "price unknown"
+MOST_QUERIES = 1e12  # beyond it a number of queries says nothing but that it will not be reached
 LEFT_OUT = "people's time and electricity that is not in a machine's price"
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -32,8 +33,17 @@ def duration(seconds: float) -> str:
 
 def queries_counted(queries: float) -> str:
     """Write a number of queries, rounded up: the first whole one that is not dearer."""
+    if queries > MOST_QUERIES:
+        return "over a trillion"
     # The ninth digit is far beyond what is known; past it, rounding errors would add a query.
-    return f"{math.ceil(float(f'{queries:.9g}')):,}" if queries < 1e15 else f"{queries:.1e}"
+    count = math.ceil(float(f"{queries:.9g}"))
+    return "the first" if count <= 1 else f"{count:,}"
+
+
+def from_queries(queries: float) -> str:
+    """Write from which query on something holds."""
+    counted = queries_counted(queries)
+    return f"from {counted} {'query' if counted == 'the first' else 'queries'} on"
 
 
 def power_of_ten(exponent: int) -> str:

@@ -12,7 +12,9 @@ from data.types import Frozen, Record
 from eval.breakeven import BreakEven, SystemCost, break_evens
 from eval.compare import Answers, Comparison, compare_all, read_answers
 from eval.cost import PriceTable, price_table
+from eval.description import TRAINED_KINDS
 from eval.journal import Evaluation, Manifest, latest_records, read_manifest, records_path
+from eval.label_order import find_exchange
 from eval.metrics import Scores, score
 from eval.report.conclusion import conclude
 from eval.report.cost_curve import Drawing, lay_out
@@ -37,6 +39,8 @@ class SystemSummary(Frozen):
         accuracy_interval: 95 %; None where nothing was answered or all items are one cluster, as are the others.
         points_interval: 95 %, as a share of the points possible.
         macro_f1_interval: 95 %.
+        cost: At the prices in force.
+        exchanged: Of a classifier: which of its label names seem to be exchanged, and by what; "" for none.
     """
 
     name: str
@@ -48,6 +52,7 @@ class SystemSummary(Frozen):
     points_interval: Interval | None
     macro_f1_interval: Interval | None
     cost: SystemCost
+    exchanged: str = ""
 
     @property
     def complete(self) -> bool:
@@ -149,26 +154,13 @@ def _summarize_evaluation(
     traits = _Traits()
     for name in evaluation.systems:  # one journal in memory at a time: records carry whole conversations
         records = latest_records(records_path(run_dir, name))
-        description = manifest.systems.get(name, {})
         answers[name] = read_answers(records.values())
         traits.see(records.values())
+        cost = _cost(run_dir / name, records, manifest=manifest, prices=prices)
+        description, n_items = manifest.systems.get(name, {}), evaluation.n_items
         systems.append(
-            _summarize_system(
-                name,
-                records,
-                answers=answers[name],
-                n_items=evaluation.n_items,
-                description=description,
-                cost=cost_of(
-                    description,
-                    measure(records.values()),
-                    run_dir / name,
-                    hardware=manifest.hardware,
-                    table=prices,
-                ),
-            )
+            _summarize_system(name, records, answers=answers[name], n_items=n_items, description=description, cost=cost)
         )
-    comparisons = tuple(compare_all(answers, evaluation=evaluation))
     without_conclusion = EvaluationSummary(
         benchmark=evaluation.benchmark,
         split=evaluation.split,
@@ -181,13 +173,18 @@ def _summarize_evaluation(
         weighted=traits.weights != {1.0},
         labelled=any(s.scores is not None and not s.scores.class_names[0].isdigit() for s in systems),
         systems=tuple(systems),
-        comparisons=comparisons,
+        comparisons=tuple(compare_all(answers, evaluation=evaluation)),
         break_even=break_evens({system.name: system.cost for system in systems}),
         detectable_difference=minimum_detectable_difference(evaluation.n_items),
         assumed_discordance=ASSUMED_DISCORDANCE,
         conclusion=(),
     )
     return without_conclusion.model_copy(update={"conclusion": tuple(conclude(without_conclusion))})
+
+
+def _cost(folder: Path, records: Mapping[str, Record], *, manifest: Manifest, prices: PriceTable) -> SystemCost:
+    description = manifest.systems.get(folder.name, {})
+    return cost_of(description, measure(records.values()), folder, hardware=manifest.hardware, table=prices)
 
 
 class _Traits:
@@ -237,4 +234,13 @@ def _summarize_system(
         points_interval=points,
         macro_f1_interval=macro_f1,
         cost=cost,
+        exchanged=_exchanged(description, answers, scores),
     )
+
+
+def _exchanged(description: Mapping[str, Any], answers: Answers, scores: Scores | None) -> str:
+    """Check a classifier's label order, whatever its run was told: a report shows the scores to others too."""
+    if description.get("kind") not in TRAINED_KINDS or scores is None:
+        return ""
+    found = find_exchange(answers.targets.tolist(), answers.choices.tolist(), labels=scores.class_names)
+    return "" if found is None else str(found)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from eval.breakeven import machine_name
+from eval.description import machine_name
 from eval.metrics import STATUSES, Scores
 from eval.report.cells import (
     NOTHING,

@@ -1,0 +1,75 @@
+"""What the cost model reads out of a system's description, as a manifest has it: what it is, and what it ran on.
+
+A description in, a role, a place or a machine out. It is the one place that knows which kinds of system are trained.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+Role = Literal["trained", "prompted", "baseline"]
+ROLES: dict[str, Role] = {"checkpoint": "trained", "finetune": "trained", "chain": "prompted"}  # any other: baseline
+TRAINED_KINDS = tuple(kind for kind, role in ROLES.items() if role == "trained")
+
+
+def role_of(description: Mapping[str, Any]) -> Role:
+    """Say whether a system is trained, prompted or a yardstick, out of its description."""
+    return ROLES.get(str(description.get("kind")), "baseline")
+
+
+def is_api(description: Mapping[str, Any]) -> bool:
+    """Say whether a model answers that runs elsewhere: only a model that runs here is described with its device."""
+    model = description.get("model")
+    return model_spec(description) is not None and not (isinstance(model, Mapping) and "device" in model)
+
+
+def place_of(description: Mapping[str, Any]) -> str:
+    """Name where a model answers that runs elsewhere; "" for what runs here."""
+    if not is_api(description):
+        return ""
+    return "endpoint" if str(model_spec(description)).startswith("endpoint:") else "API"
+
+
+def model_spec(description: Mapping[str, Any]) -> str | None:
+    """Return the model spec out of a system's description, None for a system without a model."""
+    model = description.get("model")
+    spec = model.get("spec") if isinstance(model, Mapping) else model
+    return str(spec) if spec else None
+
+
+def machine_name(hardware: Mapping[str, Any] | None) -> str:
+    """Write a machine as what it is priced by, such as "2 × AMD EPYC"; "" where it is unknown."""
+    if not hardware:
+        return ""
+    gpus = hardware.get("gpus") or []
+    if gpus:
+        return ", ".join(f"{gpus.count(name)} × {name}" for name in dict.fromkeys(gpus))
+    return f"{hardware.get('cpus') or 'unknown'} × {hardware.get('cpu') or 'unknown CPU'}"
+
+
+def used_hardware(
+    description: Mapping[str, Any], hardware: Mapping[str, Any] | None, *, role: Role
+) -> Mapping[str, Any] | None:
+    """Return the machine with the GPUs that a system used, one or none: the others can be left unrented."""
+    if not hardware:
+        return hardware
+    model = description.get("model")
+    device = str(model.get("device", "")) if isinstance(model, Mapping) else ""
+    if role == "baseline" or device.startswith("cpu"):
+        return {**hardware, "gpus": []}
+    number = device.partition(":")[2]  # of "cuda:1"; a classifier takes the first
+    first = int(number) if number.isdecimal() else 0
+    gpus = hardware.get("gpus") or []
+    return {**hardware, "gpus": gpus[first : first + 1] or gpus[:1]}
+
+
+def unpriced_retrieval(description: Mapping[str, Any]) -> str:
+    """Say why what it costs to look something up is unknown; "" where that is done on the machine, or not at all."""
+    retriever = description.get("retriever")
+    if not isinstance(retriever, Mapping):
+        return ""
+    embeddings = str(retriever.get("embeddings") or "")
+    if embeddings.startswith("openai:"):
+        return f"what the embeddings {embeddings} of a query cost is not known"
+    if ":" in embeddings and not embeddings.startswith("hf:"):
+        return "what embeddings of your own call is not known"
+    return "what a retriever of your own calls is not known" if ":" in str(retriever.get("name")) else ""
