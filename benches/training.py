@@ -79,6 +79,7 @@ def stock_trainer(settings: TrainSettings, items: Sequence[Item], labels: Sequen
             save_strategy="no",
             report_to="none",
             disable_tqdm=True,
+            dataloader_pin_memory=False,
         ),
         processing_class=tokenizer,
         data_collator=DataCollatorWithPadding(tokenizer),
