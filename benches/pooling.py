@@ -14,11 +14,11 @@ import numpy as np
 
 from benches.training import SEEDS, SETTINGS, mnli_items, our_trainer
 from data.hub import quiet_transformers
+from data.labels import label_ids
 from data.registry import benchmark
 from data.types import Item
 from eval.stats import paired_difference_interval, share_interval
 from finetune.config import TrainSettings
-from finetune.features import label_ids
 
 PAIRS = 3200
 POOLINGS = ("cls", "mean", "max")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from data.errors import ConfigurationError
+from data.labels import label_ids
 from data.types import Item
 from eval.metrics import class_scores, classification_metrics, confusion_matrix
 from eval.stats import Interval, bootstrap_interval, macro_f1_interval, share_interval
@@ -37,7 +37,7 @@ def classification_report(items: Sequence[Item], probs: np.ndarray, *, labels: S
     """
     if probs.shape != (len(items), len(labels)):
         raise ValueError(f"probabilities of shape {probs.shape} for {len(items)} items and {len(labels)} labels")
-    targets = _targets(items, labels)
+    targets = np.array(label_ids(items, labels), dtype=np.int64)
     metrics = classification_metrics(targets.tolist(), probs)
     choices = probs.argmax(axis=1)
     confusion = confusion_matrix(targets, choices, len(labels))
@@ -104,16 +104,6 @@ def weighted_roc_auc(targets: np.ndarray, probs: np.ndarray, weights: np.ndarray
         total += np.divide(won, pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
     areas: np.ndarray = total / probs.shape[1]
     return areas
-
-
-def _targets(items: Sequence[Item], labels: Sequence[str]) -> np.ndarray:
-    """Find each item's label by its name, as `finetune.features` does: sources number labels differently."""
-    index_of = {label.casefold(): index for index, label in enumerate(labels)}
-    for item in items:
-        if item.choices[item.target].casefold() not in index_of:
-            name, allowed = item.choices[item.target], ", ".join(labels)
-            raise ConfigurationError(f"{item.id} has the label '{name}'; the labels are: {allowed}")
-    return np.array([index_of[item.choices[item.target].casefold()] for item in items], dtype=np.int64)
 
 
 def _intervals(targets: np.ndarray, probs: np.ndarray, groups: Sequence[str]) -> dict[str, Interval | None]:

@@ -128,14 +128,13 @@ def _check_extra(extra: Mapping[str, Any]) -> None:
 
 
 def _try_schedule(arguments: TrainingArguments) -> None:
-    """Make the optimizer's arguments and the schedule of one weight: the Trainer makes them after the first pass."""
-    weight = torch.nn.Linear(1, 1)
-    optimizer_class, options = Trainer.get_optimizer_cls_and_kwargs(arguments, weight)  # type: ignore[arg-type]
-    optimizer_class(weight.parameters(), **options)
+    """Make the optimizer and the schedule of one weight: the Trainer makes them after the first pass."""
+    model = torch.nn.Linear(1, 1)
+    optimizer_class, options = Trainer.get_optimizer_cls_and_kwargs(arguments, model)  # type: ignore[arg-type]
+    optimizer = optimizer_class(model.parameters(), **options)
     numbers = arguments.lr_scheduler_kwargs
     if isinstance(numbers, str):
         raise ConfigurationError(f"--set lr_scheduler_kwargs={numbers!r}: it takes a JSON object")
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=arguments.learning_rate)
     get_scheduler(
         arguments.lr_scheduler_type,
         optimizer,

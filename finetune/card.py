@@ -18,7 +18,7 @@ from data.hardware import hardware
 from data.hub import one_line
 from data.registry import fingerprint
 from data.types import Item
-from finetune.config import TrainSettings
+from finetune.config import DEFAULT_TEXT_FIELDS, TrainSettings
 from finetune.curves import Event
 from finetune.encoders import ENCODER_NOTES
 
@@ -36,7 +36,7 @@ class _Reading(BaseModel):
 
     model_config = ConfigDict(strict=True)
 
-    text_fields: list[str] = Field(default=["premise", "hypothesis"], min_length=1, max_length=2)
+    text_fields: list[str] = Field(default=list(DEFAULT_TEXT_FIELDS), min_length=1, max_length=2)
     max_length: int = Field(default=4, ge=4)
 
 

@@ -24,12 +24,11 @@ from transformers import (
 from data.errors import ConfigurationError, MissingResourceError
 from data.types import Prediction
 from finetune.card import read_card
-from finetune.config import Precision, use_bf16
-from finetune.encoders import label_names, load_pretrained, load_tokenizer, position_limit, resolve
+from finetune.config import DEFAULT_TEXT_FIELDS, Precision, use_bf16
+from finetune.encoders import is_classifier, label_names, load_pretrained, load_tokenizer, position_limit, resolve
 from finetune.features import Features, texts_of, tokenize
 from finetune.heads import set_pooling
 
-DEFAULT_TEXT_FIELDS = ("premise", "hypothesis")
 DEFAULT_MAX_LENGTH = 512
 
 
@@ -198,7 +197,7 @@ def classifier_config(checkpoint: str | Path) -> PretrainedConfig:
         message = f"{error}; a checkpoint is made by: python -m finetune train --out DIR"
         raise MissingResourceError(message) from error
     kinds = config.architectures or []
-    if not any(kind.endswith("ForSequenceClassification") for kind in kinds):
+    if not is_classifier(config):
         raise ConfigurationError(
             f"'{checkpoint}' is no sequence classifier but {', '.join(kinds) or config.model_type}; "
             "fine-tune it first: python -m finetune train --model …"

@@ -49,13 +49,14 @@ SHORTEST = 4  # tokens of an input: three that the encoder adds to a pair, and o
 
 def eda(arguments: argparse.Namespace) -> None:
     from data.registry import fingerprint
+    from finetune.config import DEFAULT_TEXT_FIELDS
     from finetune.eda import describe, format_eda, token_lengths, write_eda
     from finetune.encoders import load_tokenizer
 
     if arguments.max_length < SHORTEST:
         raise ConfigurationError(f"--max-length {arguments.max_length} is not usable; it must be {SHORTEST} or more")
     labels = labels_of(arguments.benchmark)
-    fields = _text_fields(arguments) or ("premise", "hypothesis")
+    fields = _text_fields(arguments) or DEFAULT_TEXT_FIELDS
     split = arguments.split or train_split(arguments.benchmark, None)
     items = _load(arguments, split=split, path=arguments.data, limit=arguments.limit, seed=arguments.seed)
     lengths = token_lengths(items, load_tokenizer(arguments.model), text_fields=fields)
@@ -145,11 +146,11 @@ def evaluate(arguments: argparse.Namespace) -> None:
 
     import numpy as np
 
+    from data.labels import label_ids
     from data.registry import fingerprint
     from eval.classification import classification_report, format_report
     from eval.label_order import check_label_order
     from finetune.classifier import load_classifier
-    from finetune.features import label_ids
 
     targets = label_ids(items, labels)
     classifier = load_classifier(arguments.checkpoint, labels=labels, batch_size=arguments.batch_size)

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError
 from data.errors import ConfigurationError
 from data.types import Frozen
 
+DEFAULT_TEXT_FIELDS = ("premise", "hypothesis")
 Precision = Literal["auto", "on", "off"]  # whether to compute in bf16
 
 # Fields of TrainingArguments that `extra` may not hold, because a setting of ours decides them: field -> setting.
@@ -67,7 +68,7 @@ class TrainSettings(Frozen):
     """
 
     model: str = Field(default="distilbert-base-uncased", min_length=1)
-    text_fields: tuple[str, ...] = Field(default=("premise", "hypothesis"), min_length=1, max_length=2)
+    text_fields: tuple[str, ...] = Field(default=DEFAULT_TEXT_FIELDS, min_length=1, max_length=2)
     replace_head: bool = False
     pooling: Literal["cls", "mean", "max"] = "cls"
     dropout: float | None = Field(default=None, ge=0, lt=1)

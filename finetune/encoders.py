@@ -104,6 +104,11 @@ def load_tokenizer(name: str | Path) -> "PreTrainedTokenizerBase":
     return tokenizer
 
 
+def is_classifier(config: "PretrainedConfig") -> bool:
+    """Say whether a configuration is a sequence classifier's, and not that of an encoder without a head."""
+    return any(kind.endswith("ForSequenceClassification") for kind in config.architectures or [])
+
+
 def label_names(config: "PretrainedConfig") -> list[str]:
     """Return the names of a classifier's output columns, in their order."""
     names = {int(column): name for column, name in (config.id2label or {}).items()}

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from data.errors import ConfigurationError
+from data.labels import label_ids
 from data.types import Item
 
 if TYPE_CHECKING:
@@ -31,22 +32,6 @@ def texts_of(inputs: Mapping[str, Any], text_fields: Sequence[str], *, where: st
             have = ", ".join(sorted(name for name, value in inputs.items() if isinstance(value, str)))
             raise ConfigurationError(f"{where} has no text '{field}'; it has: {have}. Name others with --text-fields")
     return tuple(inputs[field] for field in text_fields)
-
-
-def label_ids(items: Sequence[Item], labels: Sequence[str]) -> list[int]:
-    """Return each item's label as an index into `labels`, found by name because sources number labels differently.
-
-    Raises:
-        ConfigurationError: An item's label is not one of `labels`.
-    """
-    index_of = {label.casefold(): index for index, label in enumerate(labels)}
-    ids = []
-    for item in items:
-        name = item.choices[item.target]
-        if name.casefold() not in index_of:
-            raise ConfigurationError(f"{item.id} has the label '{name}'; the labels are: {', '.join(labels)}")
-        ids.append(index_of[name.casefold()])
-    return ids
 
 
 def tokenize(

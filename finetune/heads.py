@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from data.errors import ConfigurationError
-from finetune.encoders import label_names, load_pretrained
+from finetune.encoders import is_classifier, label_names, load_pretrained
 
 if TYPE_CHECKING:
     import torch
@@ -65,7 +65,7 @@ def load_new_classifier(
         raise ConfigurationError(
             f"the weights of '{encoder}' do not fit its config.json, such as {body[0]}; copy the encoder again"
         )
-    if _is_classifier(config) and not _same_names(config, labels):
+    if is_classifier(config) and not _same_names(config, labels):
         _draw_head(model)
     check_pooling(model.config, pooling, encoder)
     set_pooling(model, pooling)
@@ -90,10 +90,6 @@ def _draw_head(model: "PreTrainedModel") -> None:
     model.load_state_dict(head, strict=False)
 
 
-def _is_classifier(config: "PretrainedConfig") -> bool:
-    return any(kind.endswith("ForSequenceClassification") for kind in config.architectures or [])
-
-
 def _same_names(config: "PretrainedConfig", labels: Sequence[str]) -> bool:
     return sorted(name.casefold() for name in label_names(config)) == sorted(name.casefold() for name in labels)
 
@@ -111,7 +107,7 @@ def check_head(config: "PretrainedConfig", labels: Sequence[str], encoder: str, 
     """
     own = label_names(config)
     unnamed = all(name == f"LABEL_{column}" for column, name in enumerate(own))
-    if replace or unnamed or not _is_classifier(config) or _same_names(config, labels):
+    if replace or unnamed or not is_classifier(config) or _same_names(config, labels):
         return
     raise ConfigurationError(
         f"'{encoder}' is a classifier of another task, with the labels {', '.join(own)}, not {', '.join(labels)}; "

@@ -18,8 +18,9 @@ from typing import Any
 
 import numpy as np
 
+from data.labels import label_ids
 from data.types import Item
-from finetune.features import label_ids, texts_of
+from finetune.features import texts_of
 
 MAX_ITEMS = 50_000  # the time grows with them, and the interval is down to ± 0.4 points by then
 FOLDS = 5

@@ -22,6 +22,7 @@ from transformers import AutoConfig, PreTrainedTokenizerBase, Trainer, TrainingA
 
 from data.errors import ConfigurationError
 from data.hub import quiet_transformers
+from data.labels import label_ids
 from data.overlap import without_overlap
 from data.registry import fingerprint
 from data.types import Item
@@ -30,11 +31,18 @@ from finetune.card import write_card
 from finetune.config import TrainSettings
 from finetune.curves import CURVE_FILES
 from finetune.encoders import load_pretrained, load_tokenizer, position_limit
-from finetune.features import label_ids, texts_of
+from finetune.features import texts_of
 from finetune.heads import check_head, check_pooling, head_labels
 from finetune.trainer import ComputeMetrics, ItemTrainer, build_trainer
 from finetune.training_log import LOG_FILE, LossNotFiniteError, TrainingLog
-from finetune.working_folder import STATE_FILE, forget_states, last_saved, open_working_folder, working_folder
+from finetune.working_folder import (
+    STATE_FILE,
+    WHOLE_FOLDER,
+    forget_states,
+    last_saved,
+    open_working_folder,
+    working_folder,
+)
 
 # items, probs (n, n_classes), the class names in the order of the columns -> figures for the card
 Report = Callable[[Sequence[Item], np.ndarray, Sequence[str]], dict[str, Any]]
@@ -207,7 +215,7 @@ def _state(saved: Path) -> dict[str, Any]:
 
 def _save(trainer: Trainer, folder: Path) -> Path:
     """Save the checkpoint without what `Trainer.save_model` adds: a pickle of the arguments, which the card has."""
-    whole = folder / "whole"
+    whole = folder / WHOLE_FOLDER
     with quiet_transformers():
         trainer.accelerator.unwrap_model(trainer.model).save_pretrained(whole)
         cast(PreTrainedTokenizerBase, trainer.processing_class).save_pretrained(whole)

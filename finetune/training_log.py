@@ -33,7 +33,7 @@ class TrainingLog(TrainerCallback):
 
     Attributes:
         events: What has been written: {"event": "step" | "evaluation" | "test", "step", "epoch", "wall_s", …}.
-            A "test" is one of items that early stopping does not look at.
+            A "test" is one outside the training loop, where its evaluations are of other items or models.
     """
 
     def __init__(self, folder: Path, *, since: int | None = None) -> None:

@@ -22,6 +22,7 @@ from filelock import AcquireReturnProxy, FileLock, Timeout
 from data.errors import ConfigurationError
 
 PLAN_FILE = "plan.json"
+WHOLE_FOLDER = "whole"
 FINISHED_FILE = "finished"  # whole/ is, or will be, the checkpoint
 WEIGHTS_FILE = "model.safetensors"
 STATE_FILE = "trainer_state.json"  # the Trainer writes it last
@@ -68,7 +69,7 @@ def open_working_folder(out: Path, plan: Mapping[str, Any], *, resume: bool) -> 
                 (folder / FINISHED_FILE).touch()
                 if out.exists():
                     out.rmdir()
-                (folder / "whole").rename(out)
+                (folder / WHOLE_FOLDER).rename(out)
             finished = True
         finally:
             _leave(folder, finished=finished)
@@ -156,7 +157,7 @@ def _take_up(folder: Path, plan: Mapping[str, Any], *, resume: bool) -> None:
             f"{folder} keeps the state of a training with other {', '.join(differing)}; "
             "give the same options, or name another --out"
         )
-    shutil.rmtree(folder / "whole", ignore_errors=True)
+    shutil.rmtree(folder / WHOLE_FOLDER, ignore_errors=True)
 
 
 def _leave(folder: Path, *, finished: bool) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from journaled_runs import answer, failure, right_where, write_run
-from tiny_encoder import LABELS, make_encoder, toy_items
+from tiny_encoder import LABELS, make_encoder, toy_items, write_nli
 
 from data.errors import ConfigurationError
 from data.types import Item
@@ -180,11 +180,7 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data")
-    for split, n, seed in (("train", 200, 1), ("validation_matched", 30, 2)):
-        rows = [item.inputs | {"label": LABELS[item.target]} for item in toy_items(n, seed=seed)]
-        (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return folder
+    return write_nli(tmp_path_factory.mktemp("data"), train=(200, 1), validation_matched=(30, 2))
 
 
 EVALUATED = toy_items(60, seed=3, split="evaluated")

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tiny_encoder import LABELS, MAX_POSITIONS, make_encoder, toy_items
+from tiny_encoder import MAX_POSITIONS, make_encoder, write_nli
 
 from finetune.__main__ import main
 
@@ -18,11 +18,7 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of NLI files in the layout that `--data` takes."""
-    folder = tmp_path_factory.mktemp("data")
-    for split, n, seed in (("train", 96, 1), ("validation_matched", 30, 2)):
-        rows = [item.inputs | {"label": LABELS[item.target]} for item in toy_items(n, seed=seed)]
-        (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    folder = write_nli(tmp_path_factory.mktemp("data"), train=(96, 1), validation_matched=(30, 2))
     (folder / "one.jsonl").write_text('{"premise": "a", "hypothesis": "b", "label": "neutral"}\n' * 3)
     return folder
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from journaled_runs import answer, pair_item, write_run
-from tiny_encoder import LABELS, make_encoder, toy_items
+from tiny_encoder import LABELS, make_encoder, write_nli
 
 from data.errors import ConfigurationError
 from data.registry import benchmark, load_items
@@ -103,11 +103,7 @@ def test_the_line_says_what_is_exchanged_and_how_to_mend_it():
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data")
-    for split, n, seed in (("train", 360, 1), ("validation_matched", 60, 2)):
-        rows = [item.inputs | {"label": LABELS[item.target]} for item in toy_items(n, seed=seed)]
-        (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return folder
+    return write_nli(tmp_path_factory.mktemp("data"), train=(360, 1), validation_matched=(60, 2))
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """An interrupted training goes on as if nothing had happened: same losses, same weights, whatever the moment."""
 
-import json
 import random
 import shutil
 import signal
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 from test_finetune_train import log_of, train_toy
-from tiny_encoder import accuracy, make_encoder, toy_items
+from tiny_encoder import accuracy, make_encoder, toy_items, write_nli
 
 from data.errors import ConfigurationError
 from finetune.card import read_card
@@ -27,19 +26,7 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("nli")
-    for split, n, seed in (("train", 192, 1), ("validation_matched", 60, 2)):
-        rows = [
-            {
-                "id": item.id,
-                **item.inputs,
-                "label": item.choices[item.target],
-                "genre": "fiction",
-            }
-            for item in toy_items(n, seed=seed, split=split)
-        ]
-        (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return folder
+    return write_nli(tmp_path_factory.mktemp("nli"), train=(192, 1), validation_matched=(60, 2))
 
 
 def command(encoder: Path, data: Path, out: Path, *more: str) -> list[str]:

@@ -3,6 +3,7 @@
 The task: the hypothesis says "yes", "no" or "maybe", which is the label; the other words are noise.
 """
 
+import json
 import random
 from pathlib import Path
 
@@ -64,6 +65,14 @@ def toy_items(n: int, *, seed: int, split: str = "train") -> list[Item]:
             )
         )
     return items
+
+
+def write_nli(folder: Path, **splits: tuple[int, int]) -> Path:
+    """Write the toy task as NLI files in the layout that `--data` takes: split=(n, seed)."""
+    for split, (n, seed) in splits.items():
+        rows = [item.inputs | {"label": LABELS[item.target]} for item in toy_items(n, seed=seed)]
+        (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
 
 
 def accuracy(targets, probs):
