@@ -1,8 +1,8 @@
-"""What should the head read, [CLS], the mean or the maximum? `python -m benches pooling` trains each for three seeds.
+"""What should the head read: [CLS], or what is pooled from all tokens? `python -m benches pooling` trains each way.
 
-Everything but the pooling is the same: encoder, head, pairs, order, steps. Differences from [CLS] are paired over the
-validation items, averaged over the seeds, with a cluster bootstrap interval. Reads the data that `benches.training`
-reads.
+Everything but the pooling is the same for each of three seeds: encoder, head, pairs, order, steps. Differences from
+[CLS] are paired over the validation items, averaged over the seeds, with a cluster bootstrap interval, which does not
+hold what other seeds would change. Reads the data that `benches.training` reads.
 """
 
 import sys
@@ -19,9 +19,9 @@ from data.registry import benchmark
 from data.types import Item
 from eval.stats import paired_difference_interval, share_interval
 from finetune.config import TrainSettings
+from finetune.pooling import POOLINGS
 
 PAIRS = 3200
-POOLINGS = ("cls", "mean", "max")
 
 
 def correctness(settings: TrainSettings, learnt: Sequence[Item], evaluated: Sequence[Item]) -> np.ndarray:

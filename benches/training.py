@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from transformers import DataCollatorWithPadding, Trainer, TrainingArguments, set_seed
+from transformers import DataCollatorWithPadding, PrinterCallback, Trainer, TrainingArguments, set_seed
 
 from data.hub import quiet_transformers
 from data.overlap import without_overlap
@@ -36,8 +36,9 @@ from finetune.trainer import ItemTrainer, build_trainer
 SEEDS = (0, 1, 2)
 PAIRS = 3200
 ANSWERED = 3000
+# The user's batch; all else as docs/fine-tuning.md trains on all pairs.
 SETTINGS = TrainSettings(
-    model="minilm", pooling="mean", dropout=0, batch_size=32, epochs=1, learning_rate=1.5e-4, max_length=128
+    model="minilm", pooling="pair", dropout=0, batch_size=64, epochs=1, learning_rate=2e-4, max_length=128
 )
 
 
@@ -66,7 +67,7 @@ def stock_trainer(settings: TrainSettings, items: Sequence[Item], labels: Sequen
     tokenizer = load_tokenizer(settings.model)
     set_seed(settings.seed)
     options = {"labels": labels, "text_fields": settings.text_fields, "max_length": settings.max_length}
-    return Trainer(
+    trainer = Trainer(
         model=load_new_classifier(settings.model, labels, pooling=settings.pooling, dropout=settings.dropout),
         args=TrainingArguments(
             output_dir=str(folder),
@@ -85,6 +86,8 @@ def stock_trainer(settings: TrainSettings, items: Sequence[Item], labels: Sequen
         data_collator=DataCollatorWithPadding(tokenizer),
         train_dataset=encode_items(tokenizer, items, **options),  # type: ignore[arg-type]
     )
+    trainer.remove_callback(PrinterCallback)  # stdout is kept for the table
+    return trainer
 
 
 def accuracy(trainer: Trainer, items: Sequence[Item], labels: Sequence[str], folder: Path) -> float:

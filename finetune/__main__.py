@@ -134,7 +134,7 @@ def _add_train_options(parser: argparse.ArgumentParser, *, out: str) -> None:
     add("--model", metavar="M", help="a hub id, a folder, or minilm (default: distilbert-base-uncased)")
     other = "train on from a classifier of another task, with a new head for these labels"
     add("--replace-head", action="store_true", default=None, help=other)
-    add("--pooling", choices=("cls", "mean", "max"), help="what of the encoder the head reads (default: cls)")
+    add("--pooling", choices=("cls", "mean", "max", "pair"), help="what of the encoder the head reads (default: cls)")
     add("--dropout", metavar="X", help="while training (default: as the encoder's configuration says)")
     add("--epochs", metavar="N", help="(default: 3)")
     add("--batch-size", metavar="N", help="items per optimizer step, over all devices (default: 64)")

@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 CARD_FILE = "training_card.json"
 SCHEMA_VERSION = 1
 VERSIONED = ("tune-or-prompt", "torch", "transformers", "tokenizers", "accelerate", "numpy")
+READS = {
+    "mean": "the mean of all tokens",
+    "max": "the maximum over all tokens",
+    "pair": "the means of both texts and how they compare",
+}
 NOT_METRICS = ("event", "step", "best_step", "epoch", "wall_s")
 
 
@@ -161,7 +166,7 @@ def _readme(card: Mapping[str, Any]) -> str:
     apart = f"; {dropped} training items were left out because they are among them" if dropped else ""
     notes = [ENCODER_NOTES.get(card["base_model"], "")]
     if card["settings"]["pooling"] != "cls":
-        notes.append(f"Its head reads the {card['settings']['pooling']} of all tokens: load it with `load_classifier`.")
+        notes.append(f"Its head reads {READS[card['settings']['pooling']]}: load it with `load_classifier`.")
     return f"""---
 library_name: transformers
 pipeline_tag: text-classification

@@ -13,7 +13,6 @@ from langchain_core.runnables.config import run_in_executor
 from pydantic import ConfigDict
 from transformers import (
     AutoConfig,
-    AutoModelForSequenceClassification,
     BatchEncoding,
     DataCollatorWithPadding,
     PretrainedConfig,
@@ -27,7 +26,7 @@ from finetune.card import read_card
 from finetune.config import DEFAULT_TEXT_FIELDS, Precision, use_bf16
 from finetune.encoders import is_classifier, label_names, load_pretrained, load_tokenizer, position_limit, resolve
 from finetune.features import Features, texts_of, tokenize
-from finetune.heads import set_pooling
+from finetune.pooling import classifier_class
 
 DEFAULT_MAX_LENGTH = 512
 
@@ -150,7 +149,7 @@ def load_classifier(
         )
     limit = position_limit(config, tokenizer)
     max_length = card.get("max_length") or limit or DEFAULT_MAX_LENGTH
-    model = _load_whole(checkpoint)
+    model = _load_whole(checkpoint, config)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return Classifier(
         model=model.eval().to(device),
@@ -163,11 +162,12 @@ def load_classifier(
     )
 
 
-def _load_whole(checkpoint: str | Path) -> PreTrainedModel:
+def _load_whole(checkpoint: str | Path, config: PretrainedConfig) -> PreTrainedModel:
     """Load the model if the checkpoint has every weight of it: transformers draws those it misses at random."""
     loaded: tuple[PreTrainedModel, dict[str, Any]] = load_pretrained(
-        AutoModelForSequenceClassification,
+        classifier_class(config),
         checkpoint,
+        config=config,
         use_safetensors=True,  # no pickle
         ignore_mismatched_sizes=True,  # they are in the report
         dtype=torch.float32,
@@ -180,7 +180,6 @@ def _load_whole(checkpoint: str | Path) -> PreTrainedModel:
             f"the checkpoint '{checkpoint}' lacks {len(absent)} weights of its model's shape, such as {absent[0]}, and "
             "would answer at random: copy it again, or train it with python -m finetune train"
         )
-    set_pooling(model, getattr(model.config, "pooling", "cls"))
     return model
 
 

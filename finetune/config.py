@@ -48,7 +48,8 @@ class TrainSettings(Frozen):
         model: A hub id, a folder, or the packaged `minilm`.
         text_fields: The item inputs the encoder reads: one, or two that become a pair.
         replace_head: Train on from a classifier of another task, with a head for these labels in place of its own.
-        pooling: What of the encoder the head reads: [CLS]'s last hidden state, or all tokens' mean or maximum.
+        pooling: What of the encoder the head reads: [CLS]'s last hidden state, all tokens' mean or maximum, or a
+            comparison of the two texts' means (`finetune.pooling`).
         dropout: Of hidden states, attention and head while training; None: what the encoder's configuration says.
         max_length: Tokens an encoded pair is cut at.
         batch_size: Items per optimizer step, however many devices and accumulation steps share them.
@@ -70,7 +71,7 @@ class TrainSettings(Frozen):
     model: str = Field(default="distilbert-base-uncased", min_length=1)
     text_fields: tuple[str, ...] = Field(default=DEFAULT_TEXT_FIELDS, min_length=1, max_length=2)
     replace_head: bool = False
-    pooling: Literal["cls", "mean", "max"] = "cls"
+    pooling: Literal["cls", "mean", "max", "pair"] = "cls"
     dropout: float | None = Field(default=None, ge=0, lt=1)
     max_length: int = Field(default=400, ge=4)
     batch_size: int = Field(default=64, ge=1)

@@ -32,7 +32,8 @@ from finetune.config import TrainSettings
 from finetune.curves import CURVE_FILES
 from finetune.encoders import load_pretrained, load_tokenizer, position_limit
 from finetune.features import texts_of
-from finetune.heads import check_head, check_pooling, head_labels
+from finetune.heads import check_head, head_labels
+from finetune.pooling import check_pooling
 from finetune.trainer import ComputeMetrics, ItemTrainer, build_trainer
 from finetune.training_log import LOG_FILE, LossNotFiniteError, TrainingLog
 from finetune.working_folder import (
@@ -243,7 +244,7 @@ def _check_encoder(settings: TrainSettings, tokenizer: PreTrainedTokenizerBase, 
     check_head(config, labels, settings.model, replace=settings.replace_head)
     if tokenizer.pad_token is None:
         raise ConfigurationError(f"the tokenizer of '{settings.model}' has no padding token; name another --model")
-    check_pooling(config, settings.pooling, settings.model)
+    check_pooling(config, settings.pooling, settings.model, n_texts=len(settings.text_fields))
     limit = position_limit(config, tokenizer)
     if limit is not None and settings.max_length > limit:
         raise ConfigurationError(

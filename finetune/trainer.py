@@ -34,6 +34,7 @@ from data.errors import ConfigurationError
 from data.hub import one_line
 from data.types import Item
 from finetune.arguments import REFUSALS
+from finetune.attention import use_plain_attention_when_short
 from finetune.config import TrainSettings
 from finetune.encoders import load_tokenizer
 from finetune.features import Features, encode_items
@@ -163,6 +164,8 @@ def build_trainer(
     tokenizer = load_tokenizer(settings.model)
     set_seed(settings.seed)  # the new head is drawn at random while the model loads
     model = load_new_classifier(settings.model, labels, pooling=settings.pooling, dropout=settings.dropout)
+    if arguments.device.type == "cpu":
+        use_plain_attention_when_short(model)
     _check_best_metric(arguments, len(labels), compute_metrics)
     try:
         return ItemTrainer(

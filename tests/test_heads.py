@@ -10,7 +10,8 @@ from transformers import AutoTokenizer, BertConfig, BertForSequenceClassificatio
 
 from data.errors import ConfigurationError
 from finetune.classifier import load_classifier
-from finetune.heads import check_pooling, load_new_classifier, set_pooling
+from finetune.heads import load_new_classifier
+from finetune.pooling import check_pooling, classifier_class
 
 BATCH = {
     "input_ids": torch.tensor([[2, 5, 9, 11, 3], [2, 6, 3, 0, 0]]),
@@ -44,15 +45,37 @@ def test_an_encoder_with_a_pooler_pools_before_it() -> None:
         vocab_size=30, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, num_labels=3
     )
     model = BertForSequenceClassification(config).eval()
+    config.pooling = "mean"
+    pooled = classifier_class(config)(config).eval()
+    pooled.load_state_dict(model.state_dict())
     hidden = model.bert(**BATCH).last_hidden_state
     mean = torch.stack([hidden[0].mean(0), hidden[1, :3].mean(0)])
     expected = model.classifier(torch.tanh(model.bert.pooler.dense(mean)))
-    set_pooling(model, "mean")
-    assert torch.allclose(model(**BATCH).logits, expected, atol=1e-6)
+    assert torch.allclose(pooled(**BATCH).logits, expected, atol=1e-6)
 
 
-def test_a_trained_pooling_is_loaded_again(encoder: Path, tmp_path: Path) -> None:
-    out = train_toy(encoder, tmp_path / "out", pooling="mean", epochs=3)
+def test_a_pair_is_compared_by_the_means_of_its_texts(encoder: Path) -> None:
+    model = load_new_classifier(str(encoder), LABELS, pooling="pair").eval()
+    plain = load_new_classifier(str(encoder), LABELS, pooling="cls").eval()
+    plain.load_state_dict(model.state_dict(), strict=False)
+    # [CLS] a b [SEP] c d [SEP] and [CLS] a [SEP] b [SEP]
+    batch = {
+        "input_ids": torch.tensor([[2, 5, 9, 3, 11, 12, 3], [2, 6, 3, 7, 3, 0, 0]]),
+        "attention_mask": torch.tensor([[1, 1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 1, 0, 0]]),
+    }
+    hidden = plain.distilbert(**batch).last_hidden_state
+    rows = []
+    for row, (first, last) in enumerate(((4, 7), (3, 5))):
+        u, v = hidden[row, :first].mean(0), hidden[row, first:last].mean(0)
+        rows.append(torch.cat([u, v, (u - v).abs(), u * v]))
+    compared = model.distilbert.pair_projection(torch.stack(rows))
+    expected = plain.classifier(torch.relu(plain.pre_classifier(compared)))
+    assert torch.allclose(model(**batch).logits, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "pair"])
+def test_a_trained_pooling_is_loaded_again(encoder: Path, tmp_path: Path, pooling: str) -> None:
+    out = train_toy(encoder, tmp_path / "out", pooling=pooling, epochs=3)
     items = toy_items(60, seed=2, split="validation")
     classifier = load_classifier(out, labels=LABELS, bf16="off")
     right = sum(
@@ -75,6 +98,8 @@ def test_a_pooling_that_does_not_fit_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="--pooling mean is not possible with 'x', a xlnet"):
         check_pooling(XLNetConfig(), "mean", "x")
     check_pooling(XLNetConfig(), "cls", "x")
+    with pytest.raises(ConfigurationError, match="compares two texts, but --text-fields names one"):
+        check_pooling(BertConfig(), "pair", "x", n_texts=1)
 
 
 def test_another_tasks_checkpoint_is_not_trained_on_unawares(tmp_path: Path) -> None:
