@@ -135,6 +135,8 @@ def _add_train_options(parser: argparse.ArgumentParser, *, out: str) -> None:
     other = "train on from a classifier of another task, with a new head for these labels"
     add("--replace-head", action="store_true", default=None, help=other)
     add("--pooling", choices=("cls", "mean", "max", "pair"), help="what of the encoder the head reads (default: cls)")
+    frozen = "leave the encoder's embeddings as they are: less to compute, and less to overfit with"
+    add("--freeze-embeddings", action="store_true", default=None, help=frozen)
     add("--dropout", metavar="X", help="while training (default: as the encoder's configuration says)")
     add("--epochs", metavar="N", help="(default: 3)")
     add("--batch-size", metavar="N", help="items per optimizer step, over all devices (default: 64)")

@@ -26,6 +26,7 @@ SETTINGS = (
         "model",
         "replace_head",
         "pooling",
+        "freeze_embeddings",
         "dropout",
         "epochs",
         "batch_size",

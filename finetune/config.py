@@ -50,6 +50,8 @@ class TrainSettings(Frozen):
         replace_head: Train on from a classifier of another task, with a head for these labels in place of its own.
         pooling: What of the encoder the head reads: [CLS]'s last hidden state, all tokens' mean or maximum, or a
             comparison of the two texts' means (`finetune.pooling`).
+        freeze_embeddings: Leave the encoder's embeddings as they are: a small set changes few of their rows, and each
+            step is cheaper by the optimizer's work on them, half of a small encoder's weights.
         dropout: Of hidden states, attention and head while training; None: what the encoder's configuration says.
         max_length: Tokens an encoded pair is cut at.
         batch_size: Items per optimizer step, however many devices and accumulation steps share them.
@@ -72,6 +74,7 @@ class TrainSettings(Frozen):
     text_fields: tuple[str, ...] = Field(default=DEFAULT_TEXT_FIELDS, min_length=1, max_length=2)
     replace_head: bool = False
     pooling: Literal["cls", "mean", "max", "pair"] = "cls"
+    freeze_embeddings: bool = False
     dropout: float | None = Field(default=None, ge=0, lt=1)
     max_length: int = Field(default=400, ge=4)
     batch_size: int = Field(default=64, ge=1)

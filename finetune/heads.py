@@ -19,7 +19,12 @@ DROPOUT_NAMES = (
 
 
 def load_new_classifier(
-    encoder: str, labels: Sequence[str], *, pooling: Pooling, dropout: float | None = None
+    encoder: str,
+    labels: Sequence[str],
+    *,
+    pooling: Pooling,
+    dropout: float | None = None,
+    freeze_embeddings: bool = False,
 ) -> PreTrainedModel:
     """Load an encoder with a new head, drawn from torch's random state, or with its own where that has these labels.
 
@@ -28,6 +33,7 @@ def load_new_classifier(
         labels: In the order of the head's columns.
         pooling: What the head reads.
         dropout: In place of every rate in the encoder's configuration; None keeps them.
+        freeze_embeddings: Train neither the vectors of the tokens nor those of their positions.
 
     Raises:
         ConfigurationError: The weights do not fit the encoder's configuration, or `pooling` does not fit the encoder.
@@ -58,7 +64,15 @@ def load_new_classifier(
         )
     if other_labels:
         _draw_head(model)
+    if freeze_embeddings:
+        _embeddings(model).requires_grad_(False)
     return model
+
+
+def _embeddings(model: PreTrainedModel) -> torch.nn.Module:
+    """Return the module that holds all the embeddings, as the encoders of BERT's kind name it, or the tokens' alone."""
+    embeddings: torch.nn.Module = getattr(model.base_model, "embeddings", None) or model.get_input_embeddings()
+    return embeddings
 
 
 def _pooling_facts(config: PretrainedConfig, pooling: Pooling, encoder: str) -> dict[str, Any]:

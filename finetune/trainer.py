@@ -163,7 +163,13 @@ def build_trainer(
     """
     tokenizer = load_tokenizer(settings.model)
     set_seed(settings.seed)  # the new head is drawn at random while the model loads
-    model = load_new_classifier(settings.model, labels, pooling=settings.pooling, dropout=settings.dropout)
+    model = load_new_classifier(
+        settings.model,
+        labels,
+        pooling=settings.pooling,
+        dropout=settings.dropout,
+        freeze_embeddings=settings.freeze_embeddings,
+    )
     if arguments.device.type == "cpu":
         use_plain_attention_when_short(model)
     _check_best_metric(arguments, len(labels), compute_metrics)

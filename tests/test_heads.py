@@ -94,6 +94,14 @@ def test_dropout_takes_the_place_of_every_rate(encoder: Path) -> None:
     assert not torch.equal(kept(**BATCH).logits, kept(**BATCH).logits)
 
 
+def test_frozen_embeddings_stay_what_they_were(encoder: Path, tmp_path: Path) -> None:
+    before = load_new_classifier(str(encoder), LABELS, pooling="cls").state_dict()
+    out = train_toy(encoder, tmp_path / "out", epochs=0.2, freeze_embeddings=True)
+    after = load_classifier(out, labels=LABELS).model.state_dict()
+    same = {name for name in before if torch.equal(before[name], after[name])}
+    assert same == {name for name in before if ".embeddings." in name}
+
+
 def test_a_pooling_that_does_not_fit_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="--pooling mean is not possible with 'x', a xlnet"):
         check_pooling(XLNetConfig(), "mean", "x")
