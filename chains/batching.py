@@ -1,12 +1,13 @@
 """Batches by token budget, left padding, and the one forward pass that scoring and decoding share."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar
 
 import torch
 from transformers import Cache
 
+from chains.memory import MemoryLimitError, TokenBudget, memory_for, release_memory
 from chains.weights import LoadedModel
 
 Key = TypeVar("Key")
@@ -37,6 +38,47 @@ def batches(
         batch.append(row)
     if batch:
         yield batch
+
+
+def run_batches(
+    lengths: Mapping[Key, int],
+    budget: TokenBudget,
+    compute: Callable[[list[Key]], None],
+    *,
+    extra: int = 0,
+    before: int = 0,
+    enough: int | None = None,
+) -> None:
+    """Compute all rows in batches within a budget; when memory runs out, halve it and go on with the rows left.
+
+    Args:
+        lengths: Of each row, in tokens, at least 1.
+        budget: Lowered in place.
+        compute: Takes a batch and keeps what it finds. Called again with some of a batch's rows after memory ran out.
+        extra: As `batches` takes it.
+        before: Tokens in front of every row that are computed already.
+        enough: As `batches` takes it.
+
+    Raises:
+        MemoryLimitError: A row does not even fit alone.
+    """
+    left = dict(lengths)
+    while left:
+        for batch in batches(dict(left), budget.tokens, extra=extra, enough=enough):
+            longest = max(lengths[row] for row in batch)
+            try:
+                with memory_for(before + longest, budget.device):
+                    compute(batch)
+            except MemoryLimitError:
+                if len(batch) == 1:
+                    raise
+                budget.tokens = len(batch) * (longest + extra) // 2
+            else:
+                for row in batch:
+                    del left[row]
+                continue
+            release_memory()  # out here the error is gone, and with it the hold that it had on the batch's tensors
+            break
 
 
 def pad_left(rows: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:

@@ -12,7 +12,8 @@ from typing import Literal
 import torch
 from transformers import DynamicCache
 
-from chains.batching import batches, forward, pad_left
+from chains.batching import forward, pad_left, run_batches
+from chains.memory import memory_for, token_budget
 from chains.weights import LoadedModel
 
 # A token of text may wait for so many more before its characters are whole (a Korean syllable is up to three).
@@ -59,7 +60,7 @@ class Reply:
 
 
 def generate_replies(
-    loaded: LoadedModel, prompts: Sequence[Sequence[int]], *, decoding: Decoding, max_batch_tokens: int
+    loaded: LoadedModel, prompts: Sequence[Sequence[int]], *, decoding: Decoding, max_batch_tokens: int | None
 ) -> list[Reply]:
     """Answer prompts in batches of like length, and return the replies in the order given.
 
@@ -67,38 +68,59 @@ def generate_replies(
         loaded: The model.
         prompts: n prompts of token ids, none empty.
         decoding: The same for all.
-        max_batch_tokens: Of a batch at its end: prompts, padding and replies.
+        max_batch_tokens: Of a batch at its end: prompts, padding and replies. None for what fits into memory.
+
+    Raises:
+        MemoryLimitError: A prompt and its reply do not fit into memory alone.
     """
-    replies: dict[int, Reply] = {}
+    if not prompts:
+        return []
     lengths = {row: len(prompt) for row, prompt in enumerate(prompts)}
-    for batch in batches(lengths, max_batch_tokens, extra=decoding.max_tokens):
-        answered = [Reply() for _ in batch]
-        for _ in _decode(loaded, [prompts[row] for row in batch], answered, decoding):
+    shortest = min(lengths.values()) + decoding.max_tokens
+    budget = token_budget(loaded, max_batch_tokens, logits_per_token=1 / shortest)
+    replies = [Reply() for _ in prompts]
+    streams: dict[int, torch.Generator] = {}
+
+    def answer(batch: list[int]) -> None:
+        # Where memory ran out before, a row goes on behind what it has said, with the random stream that it has.
+        going = [row for row in batch if replies[row].finish_reason is None]
+        streams.update((row, _random_stream(decoding)) for row in going if row not in streams)
+        asked, said = [prompts[row] for row in going], [replies[row] for row in going]
+        for _ in _decode(loaded, asked, said, decoding, [streams[row] for row in going]):
             pass
-        replies.update(zip(batch, answered, strict=True))
-    for reply in replies.values():
+        for row in going:
+            del streams[row]
+
+    run_batches(lengths, budget, answer, extra=decoding.max_tokens)
+    for reply in replies:
         reply.text = _whole_text(loaded, reply, decoding.stop)
-    return [replies[row] for row in range(len(prompts))]
+    return replies
 
 
 def stream_reply(loaded: LoadedModel, prompt: Sequence[int], *, decoding: Decoding) -> Iterator[Reply]:
     """Answer one prompt, yielding the same growing reply after every token; its text only ever grows at the end."""
     reply = Reply()
-    for _ in _decode(loaded, [prompt], [reply], decoding):
-        if reply.finish_reason is None:
-            reply.text = _settled_text(loaded, reply, decoding.stop)
-        else:
-            reply.text = _whole_text(loaded, reply, decoding.stop)
-        yield reply
+    with memory_for(len(prompt), loaded.device):
+        for _ in _decode(loaded, [prompt], [reply], decoding, [_random_stream(decoding)]):
+            if reply.finish_reason is None:
+                reply.text = _settled_text(loaded, reply, decoding.stop)
+            else:
+                reply.text = _whole_text(loaded, reply, decoding.stop)
+            yield reply
 
 
 def _decode(
-    loaded: LoadedModel, prompts: Sequence[Sequence[int]], replies: Sequence[Reply], decoding: Decoding
+    loaded: LoadedModel,
+    prompts: Sequence[Sequence[int]],
+    replies: Sequence[Reply],
+    decoding: Decoding,
+    streams: Sequence[torch.Generator],
 ) -> Iterator[None]:
-    """Extend the replies by a token a step until all have finished, pausing after each step."""
-    tokens, mask = pad_left(prompts)  # (B, T)
+    """Extend unfinished replies by a token a step until all have finished, pausing after each step."""
+    if not prompts:
+        return
+    tokens, mask = pad_left([[*prompt, *reply.token_ids] for prompt, reply in zip(prompts, replies, strict=True)])
     limits = [_room(loaded, len(prompt), decoding.max_tokens) for prompt in prompts]
-    streams = [_random_stream(decoding) for _ in prompts]
     cache = DynamicCache(config=loaded.model.config)
     active = list(range(len(prompts)))  # the row that each place of the batch answers
     while True:

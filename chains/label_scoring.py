@@ -6,13 +6,14 @@ being copied for every row. A last pass on top of that reads the labels of more 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import torch
 
-from chains.batching import batches, forward, pad_left
+from chains.batching import forward, pad_left, run_batches
 from chains.encoding import LabelledPrompt, common_length
+from chains.memory import TokenBudget, memory_for, token_budget
 from chains.prefix_cache import KeysValues, PrefixCache, keeps_everything
 from chains.weights import LoadedModel
 
@@ -46,18 +47,23 @@ class Prefix:
 
 
 def score_labels(
-    loaded: LoadedModel, prompts: Sequence[LabelledPrompt], *, max_batch_tokens: int
+    loaded: LoadedModel, prompts: Sequence[LabelledPrompt], *, max_batch_tokens: int | None
 ) -> list[tuple[float, ...]]:
     """Return log p(continuation | context) for every label of every prompt, in the order given.
 
     Args:
         loaded: The model.
         prompts: n of them; each may have labels of its own.
-        max_batch_tokens: Of a forward pass, padding included; a single longer row makes a batch of its own.
+        max_batch_tokens: Of a forward pass, padding included; a single longer row makes a batch of its own. None for
+            what fits into memory.
+
+    Raises:
+        MemoryLimitError: A prompt does not fit into memory alone.
     """
     if not prompts:
         return []
-    scoring = _Scoring(loaded, prompts, max_batch_tokens)
+    budget = token_budget(loaded, max_batch_tokens)
+    scoring = _Scoring(loaded, prompts, budget, replace(budget))
     longest_label = max(len(ids) for prompt in prompts for ids in prompt.continuations)
     if keeps_everything(loaded.model.config, max(len(prompt.context) for prompt in prompts) + longest_label):
         _score_prefix(scoring, plan_prefixes([prompt.context for prompt in prompts]), None)
@@ -102,22 +108,36 @@ def plan_prefixes(contexts: Sequence[Sequence[int]]) -> Prefix:
 
 @dataclass(frozen=True)
 class _Scoring:
-    """One call of `score_labels`: what it was given, and the scores found up to now, by (row, label)."""
+    """One call of `score_labels`: what it was given, and the scores found up to now, by (row, label).
+
+    Attributes:
+        loaded: The model.
+        prompts: n of them.
+        budget: Of passes over prompts.
+        label_budget: Of passes over labels alone. Where these run out of memory, prompts need not be fewer.
+        scores: Log-likelihoods.
+    """
 
     loaded: LoadedModel
     prompts: Sequence[LabelledPrompt]
-    max_batch_tokens: int
+    budget: TokenBudget
+    label_budget: TokenBudget
     scores: dict[tuple[int, int], float] = field(default_factory=dict)
 
 
 def _score_prefix(scoring: _Scoring, prefix: Prefix, before: KeysValues | None) -> None:
     prompts = scoring.prompts
     if prefix.end > prefix.start:
-        before = _extend(scoring.loaded, prompts[prefix.example].context[prefix.start : prefix.end], before)
-    attended = prefix.end // ATTENDED_SHARE
-    lengths = {row: len(prompts[row].context) - prefix.end for row in prefix.rows}
-    for batch in batches(lengths, scoring.max_batch_tokens, extra=attended, enough=BUSY_TOKENS):
-        _score_batch(scoring, batch, before)
+        with memory_for(prefix.end, scoring.budget.device):
+            before = _extend(scoring.loaded, prompts[prefix.example].context[prefix.start : prefix.end], before)
+    run_batches(
+        {row: len(prompts[row].context) - prefix.end for row in prefix.rows},
+        scoring.budget,
+        lambda batch: _score_batch(scoring, batch, before),
+        extra=prefix.end // ATTENDED_SHARE,
+        before=prefix.end,
+        enough=BUSY_TOKENS,
+    )
     for child in prefix.children:
         _score_prefix(scoring, child, before)
 
@@ -149,12 +169,16 @@ def _score_batch(scoring: _Scoring, batch: Sequence[int], before: KeysValues | N
         picked = first[place, [ids[0] for ids in continuations]].tolist()
         scoring.scores.update({(row, label): logprob for label, logprob in enumerate(picked)})
         unread |= {(place, label): len(ids) - 1 for label, ids in enumerate(continuations) if len(ids) > 1}
-    for part in batches(unread, scoring.max_batch_tokens, extra=mask.shape[1] // ATTENDED_SHARE):
+
+    def add_rest(part: list[tuple[int, int]]) -> None:
         places = torch.tensor([place for place, _ in part])
         labels = [prompts[batch[place]].continuations[label] for place, label in part]
         logprobs = _score_after_first(loaded, labels, mask[places], cache.selected(places))
         for (place, label), logprob in zip(part, logprobs, strict=True):
             scoring.scores[batch[place], label] += logprob
+
+    before_labels = mask.shape[1]
+    run_batches(unread, scoring.label_budget, add_rest, extra=before_labels // ATTENDED_SHARE, before=before_labels)
 
 
 def _score_after_first(
@@ -174,13 +198,16 @@ def _score_whole(scoring: _Scoring) -> None:
     prompts = scoring.prompts
     pairs = [(row, label) for row, prompt in enumerate(prompts) for label in range(len(prompt.continuations))]
     rows = {(row, label): prompts[row].context + prompts[row].continuations[label] for row, label in pairs}
-    for batch in batches({pair: len(ids) for pair, ids in rows.items()}, scoring.max_batch_tokens, enough=BUSY_TOKENS):
+
+    def score(batch: list[tuple[int, int]]) -> None:
         labels = [prompts[row].continuations[label] for row, label in batch]
         longest = max(map(len, labels))
         tokens, mask = pad_left([rows[pair][:-1] for pair in batch])
         targets = torch.tensor([[*[-1] * (longest - len(ids)), *ids] for ids in labels])  # (R, L)
         logits = forward(scoring.loaded, tokens, mask=mask, cache=None, n_logits=longest, precise=True)
         scoring.scores.update(zip(batch, _sum_logprobs(logits, targets), strict=True))
+
+    run_batches({pair: len(ids) for pair, ids in rows.items()}, scoring.budget, score, enough=BUSY_TOKENS)
 
 
 def _sum_logprobs(logits: torch.Tensor, targets: torch.Tensor) -> list[float]:

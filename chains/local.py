@@ -61,7 +61,8 @@ class LocalChatModel(BaseChatModel):
         max_tokens: Of a reply.
         seed: Of the sampling; the same prompt gets the same reply, whatever is beside it in a batch.
         stop: Strings that end a reply, besides the model's own end of turn.
-        max_batch_tokens: Of a forward pass, padding included: what bounds the memory.
+        max_batch_tokens: Of a forward pass, padding included: what bounds the memory. None for what fits into what
+            is free at each call; either way, running out of memory halves it for the rest of the call.
         template_options: Further variables of the chat template, such as `{"enable_thinking": False}`.
     """
 
@@ -75,7 +76,7 @@ class LocalChatModel(BaseChatModel):
     max_tokens: int = Field(default=256, gt=0)
     seed: int | None = None
     stop: tuple[str, ...] = ()
-    max_batch_tokens: int = Field(default=8192, gt=0)
+    max_batch_tokens: int | None = Field(default=None, gt=0)
     template_options: dict[str, Any] = Field(default_factory=dict)
 
     _loaded: LoadedModel | None = PrivateAttr(default=None)
@@ -107,6 +108,7 @@ class LocalChatModel(BaseChatModel):
 
         Raises:
             ContextLengthError: An input is too long; with `return_exceptions`, it stands in its place instead.
+            MemoryLimitError: An input and its reply do not fit into memory, even alone.
         """
         conversations = [self._convert_input(value).to_messages() for value in inputs]
         loaded, decoding = self.load(), self._decoding(stop, kwargs)
@@ -162,6 +164,7 @@ class LocalChatModel(BaseChatModel):
 
         Raises:
             ContextLengthError: A conversation with its longest label does not fit the model's context.
+            MemoryLimitError: A conversation does not fit into memory, even alone.
         """
         if len(conversations) != len(labels):
             raise ValueError(f"{len(conversations)} conversations, but labels for {len(labels)}")
