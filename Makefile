@@ -29,7 +29,7 @@ format: $(VENV)/.dev-installed
 	$(BIN)/ruff check --fix .
 
 bench: $(VENV)/.dev-installed
-	$(BIN)/python -m benches
+	$(BIN)/python -m benches all
 
 clean:
 	rm -rf $(VENV)

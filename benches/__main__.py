@@ -1,14 +1,57 @@
-"""`python -m benches [NAME]` (or: make bench): time the project's ways against plainer ones, both sides in one run."""
+"""`python -m benches NAME [options]`: time the project's ways against other ones, both sides in one run.
+
+Without a name it lists them; `all` runs each with its defaults (make bench). Tables go to stdout, progress to stderr.
+"""
 
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 
-from benches import label_scoring, pooling, training
+from data.errors import ProjectError, unknown_name
 
-BENCHES = {"label-scoring": label_scoring.main, "training": training.main, "pooling": pooling.main}
+# Of each bench: its module, whose `main` prints the table, and what it compares.
+BENCHES = {
+    "label-scoring": ("benches.label_scoring", "label scoring against one prompt at a time"),
+    "training": ("benches.training", "the training recipe against the Trainer's defaults"),
+    "pooling": ("benches.pooling", "what the classifier's head should read"),
+    "harness": ("benches.harness", "label scoring against lm-evaluation-harness (takes options, see --help)"),
+    "generation": ("benches.generation", "batched replies against ChatHuggingFace.batch (takes options)"),
+    "bm25": ("benches.bm25", "BM25 against langchain-community's BM25Retriever (takes options)"),
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the benches that are named, or list them; return the exit code."""
+    names = []
+    for argument in arguments:
+        if argument.startswith("-"):
+            break
+        names.append(argument)
+    options = list(arguments[len(names) :])
+    if not names:
+        width = max(map(len, BENCHES))
+        print("\n".join(f"{name:<{width}}  {summary}" for name, (_, summary) in BENCHES.items()))
+        return 0
+    code = 0
+    for name in BENCHES if names == ["all"] else names:
+        try:
+            _run(name, options)
+        except ProjectError as error:  # the others can still run
+            print(f"{name}: {error}", file=sys.stderr)
+            code = error.exit_code
+    return code
+
+
+def _run(name: str, options: list[str]) -> None:
+    if name not in BENCHES:
+        raise unknown_name("bench", name, ["all", *BENCHES])
+    bench = import_module(BENCHES[name][0]).main
+    if options:
+        bench(options)
+    else:
+        bench()
+    print()
+
 
 if __name__ == "__main__":
-    unknown = [name for name in sys.argv[1:] if name not in BENCHES]
-    if unknown:
-        sys.exit(f"unknown bench '{unknown[0]}'. Allowed: {', '.join(BENCHES)}")
-    for name in sys.argv[1:] or BENCHES:
-        BENCHES[name]()
+    sys.exit(main(sys.argv[1:]))

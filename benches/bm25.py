@@ -1,0 +1,129 @@
+"""BM25 against langchain-community's BM25Retriever: `python -m benches bm25 [--items N]` on KorQuAD's dev questions.
+
+Both sides index the same paragraphs and answer the same questions through LangChain's `batch`, in turns. Three rows:
+the same tokenizer on both sides (ours, one text a call for the peer, which takes no lists); each side with its own
+default, which for the peer is words split at spaces; and ranking alone, with every text's tokens looked up.
+
+BM25Retriever scores by rank-bm25's Okapi variant and returns documents without their scores; ours by Lucene's.
+"""
+
+import argparse
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from statistics import median
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+from benches.items import data_folder
+from benches.table import RUNS, Timed, count, in_turns, markdown_table, median_seconds, timed, versions_line
+from data.errors import MissingResourceError
+from data.registry import retrieval_set
+from data.retrieval_set import RetrievalSet
+
+K = 10
+Tokenize = Callable[[Sequence[str]], list[list[str]]]
+
+
+class Search(NamedTuple):
+    """What a side does in one run: index, then answer; `index_s` of the run's seconds go to the index."""
+
+    index_s: float
+    mrr: float
+
+
+def main(arguments: Sequence[str] = ()) -> None:
+    """Print the table."""
+    from retrievers.korean import content_tokens
+
+    options = _options(arguments)
+    questions = korquad(options.items)
+    ready = looked_up(content_tokens, questions)
+    content_tokens(["첫 호출은 모델을 읽는다."])
+    rows = [
+        _compare("same tokenizer: morphemes", questions, content_tokens, content_tokens, options.runs),
+        _compare("own defaults: morphemes, words", questions, content_tokens, None, options.runs),
+        _compare("ranking alone: tokens looked up", questions, ready, ready, options.runs),
+    ]
+    print(
+        f"KorQuAD 1.0 dev, {len(questions.queries)} questions, {len(questions.passages)} paragraphs, k = {K}; ", end=""
+    )
+    packages = ["bm25s", "kiwipiepy", "langchain-community", "rank-bm25", "langchain-core"]
+    print(f"median of {options.runs}; {versions_line(packages)}\n")
+    columns = ["tokens", "ours, queries/s", "BM25Retriever, queries/s", "ratio", "ours, index s", "theirs, index s"]
+    print(markdown_table([*columns, f"ours, MRR@{K}", f"theirs, MRR@{K}"], rows))
+
+
+def korquad(limit: int | None) -> RetrievalSet:
+    """Return all paragraphs with the first questions.
+
+    Raises:
+        MissingResourceError: TUNE_OR_PROMPT_DATA names no folder of data.
+    """
+    folder = data_folder()
+    if folder is None:
+        raise MissingResourceError(
+            "this bench reads korquad/KorQuAD_v1.0_dev.json in the folder that TUNE_OR_PROMPT_DATA names; set it"
+        )
+    whole = retrieval_set("korquad", folder / "korquad" / "KorQuAD_v1.0_dev.json")
+    return whole.model_copy(update={"queries": whole.queries[:limit]})
+
+
+def looked_up(tokenize: Tokenize, questions: RetrievalSet) -> Tokenize:
+    """Return a tokenizer that knows the set's texts already."""
+    texts = [passage.text for passage in questions.passages] + [query.text for query in questions.queries]
+    known = dict(zip(texts, tokenize(texts), strict=True))
+    return lambda asked: [known[text] for text in asked]
+
+
+def run_ours(questions: RetrievalSet, tokenize: Tokenize) -> Timed[Search]:
+    """Index and answer with our retriever, whose tokenizer is replaced by the one given."""
+    from eval.retrieval import evaluate_retriever
+    from retrievers.bm25 import Bm25Retriever
+    from retrievers.corpus import whole_passages
+
+    documents = whole_passages(questions.passages)
+    with _tokenizer(tokenize):
+        index = timed(lambda: Bm25Retriever(documents=documents, k=K))
+        scores = evaluate_retriever(index.answer, questions, k=K)
+    return Timed(scores.seconds_per_query * scores.n_queries, Search(index.seconds, scores.mrr_at_k))
+
+
+def run_theirs(questions: RetrievalSet, tokenize: Tokenize | None) -> Timed[Search]:
+    """Index and answer with BM25Retriever; without a tokenizer, with its own."""
+    from langchain_community.retrievers import BM25Retriever
+
+    from eval.retrieval import evaluate_retriever
+    from retrievers.corpus import whole_passages
+
+    documents = whole_passages(questions.passages)
+    settings: dict[str, Any] = {"preprocess_func": lambda text: tokenize([text])[0]} if tokenize else {}
+    index = timed(lambda: BM25Retriever.from_documents(documents, k=K, **settings))
+    scores = evaluate_retriever(index.answer, questions, k=K)
+    return Timed(scores.seconds_per_query * scores.n_queries, Search(index.seconds, scores.mrr_at_k))
+
+
+@contextmanager
+def _tokenizer(tokenize: Tokenize) -> Iterator[None]:
+    # Which tokenizer it has is not an option of our retriever, and should not become one for a bench.
+    with patch("retrievers.bm25.content_tokens", tokenize):
+        yield
+
+
+def _compare(name: str, questions: RetrievalSet, ours: Tokenize, theirs: Tokenize | None, runs: int) -> list[str]:
+    mine, other = in_turns(name, lambda: run_ours(questions, ours), lambda: run_theirs(questions, theirs), runs=runs)
+    fast, slow = (len(questions.queries) / median_seconds(side) for side in (mine, other))
+    return [
+        name,
+        f"{fast:.0f}",
+        f"{slow:.0f}",
+        f"{fast / slow:.1f} x",
+        *(f"{median(run.answer.index_s for run in side):.2f}" for side in (mine, other)),
+        *(f"{side[-1].answer.mrr:.3f}" for side in (mine, other)),
+    ]
+
+
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benches bm25", description=str(__doc__).split("\n")[0])
+    parser.add_argument("--items", type=count, help="first questions asked (default: all); paragraphs are all there")
+    parser.add_argument("--runs", type=count, default=RUNS)
+    return parser.parse_args(list(arguments))

@@ -1,0 +1,150 @@
+"""The comparisons' pure parts: turns and tables, what agreement is, and what the peers are asked."""
+
+import io
+import json
+import math
+from argparse import ArgumentTypeError
+from pathlib import Path
+
+import pytest
+
+from benches.__main__ import BENCHES
+from benches.__main__ import main as run_benches
+from benches.agreement import among_labels, compare_scores, lead
+from benches.environments import peer_python, same_release
+from benches.harness import HARNESS, Questions, Worker, by_item, disagreement_rows, requests_of
+from benches.items import bench_items, texts_to_answer
+from benches.table import Timed, count, in_turns, markdown_table, median_seconds, versions_line
+from data.errors import MissingResourceError
+
+
+def test_sides_run_in_turns_and_the_median_counts() -> None:
+    order: list[str] = []
+    seconds = iter([3.0, 1.0, 2.0])
+
+    def one() -> Timed[str]:
+        order.append("one")
+        return Timed(next(seconds), "a")
+
+    def other() -> Timed[str]:
+        order.append("other")
+        return Timed(1.0, "b")
+
+    ones, others = in_turns("a bench", one, other, runs=3)
+    assert order == ["one", "other"] * 3
+    assert median_seconds(ones) == 2.0
+    assert [run.answer for run in others] == ["b"] * 3
+
+
+def test_a_table_has_a_rule_and_refuses_a_row_that_is_too_short() -> None:
+    assert markdown_table(["set", "ratio"], [["mnli", "2.0 x"]]) == "| set | ratio |\n| --- | ---: |\n| mnli | 2.0 x |"
+    with pytest.raises(ValueError, match="2 columns but 1 cells"):
+        markdown_table(["set", "ratio"], [["mnli"]])
+
+
+def test_versions_name_both_sides() -> None:
+    assert versions_line(["pytest"], {"lm_eval": "0.4.13"}).endswith(f"pytest {pytest.__version__}, lm_eval 0.4.13")
+
+
+def test_a_constant_on_all_labels_of_an_item_is_no_difference() -> None:
+    one = [[-1.0, -2.0, -3.0], [-4.0, -0.5, -2.0]]
+    other = [[score - 7 for score in row] for row in one]
+    agreement = compare_scores(one, other)
+    assert agreement.n_same == agreement.n_items == 2
+    assert agreement.largest_difference == pytest.approx(0, abs=1e-12)
+    assert sum(map(math.exp, among_labels(one[0]))) == pytest.approx(1)
+
+
+def test_disagreements_show_how_little_each_side_was_sure() -> None:
+    agreement = compare_scores([[-1.0, -1.25], [-3.0, -1.0]], [[-1.5, -1.0], [-3.0, -1.0]])
+    assert agreement.n_same == 1
+    (found,) = agreement.disagreements
+    assert (found.item, found.best, found.gaps) == (0, (0, 1), (0.25, 0.5))
+    questions = Questions("a set", ["i0", "i1"], [], [["yes", "no"]] * 2, [])
+    rows = disagreement_rows(agreement, questions, [[-2.0, -1.0]])
+    assert rows == [["i0", "yes", "no", "no", "0.2500", "0.5000", "1.0000"]]
+
+
+def test_ties_are_counted_and_the_first_label_wins_them() -> None:
+    agreement = compare_scores([[-1.0, -1.0], [-1.0, -2.0]], [[-1.0, -1.5], [-1.0, -2.0]])
+    assert agreement.ties == (1, 0)
+    assert agreement.n_same == 2
+    assert lead([-1.0]) == math.inf
+
+
+def test_scores_of_other_labels_are_refused() -> None:
+    for one, other in (([], []), ([[-1.0]], []), ([[-1.0, -2.0]], [[-1.0]])):
+        with pytest.raises(ValueError, match="not the labels of the same items"):
+            compare_scores(one, other)
+
+
+def test_requests_pair_each_prompt_with_its_labels_and_scores_come_back_by_item() -> None:
+    labels = [["yes", "no"], ["1", "2", "3"]]
+    requests = requests_of(["p", "q"], labels)
+    assert requests == [("p", "yes"), ("p", "no"), ("q", "1"), ("q", "2"), ("q", "3")]
+    assert by_item([1, 2, 3, 4, 5], labels) == [[1, 2], [3, 4, 5]]
+
+
+def test_the_harness_is_asked_through_a_file_and_answers_a_line(tmp_path: Path) -> None:
+    lines = [{"versions": {"lm_eval": "0"}}, {"seconds": 1.5, "logprobs": [-1.0, -2.0]}]
+    asked = io.StringIO()
+    worker = Worker(asked, io.StringIO("".join(json.dumps(line) + "\n" for line in lines)), tmp_path / "requests.json")
+    assert worker.versions == {"lm_eval": "0"}
+    assert worker.score([("p", "예"), ("p", "아니요")]) == Timed(1.5, [-1.0, -2.0])
+    assert json.loads(Path(asked.getvalue().strip()).read_text(encoding="utf-8")) == [["p", "예"], ["p", "아니요"]]
+    with pytest.raises(MissingResourceError, match="ended before it answered"):
+        worker.score([("p", "예")])
+
+
+def test_an_environment_that_is_there_is_not_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Path] = []
+    monkeypatch.setenv("TUNE_OR_PROMPT_CACHE", str(tmp_path))
+    monkeypatch.setattr("venv.create", lambda folder, **_: (made.append(folder), folder.mkdir(exist_ok=True)))
+    monkeypatch.setattr("subprocess.run", lambda *_, **__: type("Done", (), {"returncode": 0}))
+    for requirements in (["a==1"], ["a==1"], ["a==2"]):
+        python = peer_python("peer", requirements)
+    assert made == [tmp_path / "peers" / "peer"] * 2
+    assert python.is_relative_to(made[0])
+    assert HARNESS == "0.4.13"
+    assert "+" not in same_release("torch")
+
+
+def test_a_failed_installation_is_said_and_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TUNE_OR_PROMPT_CACHE", str(tmp_path))
+    monkeypatch.setattr("venv.create", lambda folder, **_: folder.mkdir(exist_ok=True))
+    monkeypatch.setattr("subprocess.run", lambda *_, **__: type("Done", (), {"returncode": 1}))
+    for _ in range(2):
+        with pytest.raises(MissingResourceError, match="pip cannot install a==1"):
+            peer_python("peer", ["a==1"])
+
+
+def test_questions_to_answer_take_both_languages_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TUNE_OR_PROMPT_DATA", raising=False)
+    (title, mnli), (_, kice) = (bench_items(name, 2) for name in ("mnli", "kice"))
+    texts = texts_to_answer(mnli, kice, 3)
+    assert title == "mnli sample"
+    assert len(texts) == 3
+    assert mnli[1].inputs["hypothesis"] in texts[2]
+    assert kice[0].choices[4] in texts[1]
+
+
+def test_names_are_listed_and_an_unknown_one_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_benches([]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [*BENCHES]
+    assert run_benches(["nosuch"]) == 2
+    assert "unknown bench 'nosuch'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "many"])
+def test_a_count_is_above_0(text: str) -> None:
+    assert count("8") == 8
+    with pytest.raises(ArgumentTypeError, match="no whole number above 0"):
+        count(text)
+
+
+def test_a_bench_without_its_data_says_which(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("TUNE_OR_PROMPT_DATA", raising=False)
+    assert run_benches(["bm25"]) == 3
+    assert "TUNE_OR_PROMPT_DATA" in capsys.readouterr().err
