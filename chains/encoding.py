@@ -88,6 +88,17 @@ def encode_labels(loaded: LoadedModel, text: str, labels: Sequence[str]) -> Labe
     return LabelledPrompt(tuple(prompt[:boundary]), continuations, len(prompt))
 
 
+def count_tokens(loaded: LoadedModel, texts: Sequence[str]) -> list[int]:
+    """Return how many tokens each rendered text takes, whether it fits the context or not."""
+    return [len(ids) for ids in _tokenize(loaded, list(texts))]
+
+
+def token_ends(loaded: LoadedModel, text: str) -> list[int]:
+    """Return where each token of a text ends, as a number of characters from its beginning."""
+    encoded = loaded.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+    return [end for _, end in encoded["offset_mapping"]]
+
+
 def common_length(one: Sequence[int], other: Sequence[int]) -> int:
     """Count the tokens that two sequences begin with alike."""
     for position, (a, b) in enumerate(zip(one, other, strict=False)):

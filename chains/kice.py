@@ -8,16 +8,23 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableLambda
 
+from chains.context import TooLong
 from chains.predictor import Answering, Assign, Inputs, Predictor, answer_with
 from chains.templates import load_prompt
 
 VARIABLES = ("context", "question", "extra", "choices")
 
 
-def kice_prompt(model: BaseChatModel, *, prompt: str = "kice/minimal", answering: Answering = "auto") -> Predictor:
+def kice_prompt(
+    model: BaseChatModel,
+    *,
+    prompt: str = "kice/minimal",
+    answering: Answering = "auto",
+    too_long: TooLong = "error",
+) -> Predictor:
     """Answer from the item's own passage: the exam as it is set (the oracle of the retrieval ladder)."""
     loaded = load_prompt(prompt, variables=VARIABLES, benchmark="kice")
-    return answer_with(model, loaded, render=with_own_passage, answering=answering)
+    return answer_with(model, loaded, render=with_own_passage, answering=answering, too_long=too_long)
 
 
 def kice_closed_book(model: BaseChatModel, *, prompt: str = "kice/minimal", answering: Answering = "auto") -> Predictor:
@@ -27,12 +34,17 @@ def kice_closed_book(model: BaseChatModel, *, prompt: str = "kice/minimal", answ
 
 
 def kice_rag(
-    model: BaseChatModel, retriever: BaseRetriever, *, prompt: str = "kice/minimal", answering: Answering = "auto"
+    model: BaseChatModel,
+    retriever: BaseRetriever,
+    *,
+    prompt: str = "kice/minimal",
+    answering: Answering = "auto",
+    too_long: TooLong = "error",
 ) -> Predictor:
     """Answer from what `retriever` finds for the question and its choices; the item's own passage is not shown."""
     loaded = load_prompt(prompt, variables=VARIABLES, benchmark="kice")
     retrieve = Assign(key="documents", step=RunnableLambda(retrieval_query, name="retrieval_query") | retriever)
-    return retrieve | answer_with(model, loaded, render=with_documents, answering=answering)
+    return retrieve | answer_with(model, loaded, render=with_documents, answering=answering, too_long=too_long)
 
 
 def retrieval_query(item: Inputs) -> str:

@@ -1,6 +1,6 @@
 """The steps that every chain is made of: fill a field in, ask or score a model, read its reply.
 
-    input ─ Assign(documents = query | retriever) ─ render ─ template ─ model ─ read reply → Prediction
+    input ─ Assign(documents = query | retriever) ─ render ─ (fit passage) ─ template ─ model ─ read reply → Prediction
 
 LangChain's own `RunnablePassthrough.assign` invokes item by item when a chain is batched, which would hide
 the real batches of local models and retrievers; `Assign` is the same step with the batch kept whole.
@@ -8,6 +8,7 @@ the real batches of local models and retrievers; `Assign` is the same step with 
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from operator import itemgetter
 from typing import Any, Literal
 
 from langchain_core.language_models import BaseChatModel
@@ -16,6 +17,7 @@ from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda, R
 from langchain_core.runnables.config import get_config_list
 from pydantic import ConfigDict
 
+from chains.context import TooLong, fit_passage
 from chains.models import score_labels, supports_scoring
 from chains.parsing import Extraction, extract_choice, extract_label
 from chains.templates import AnswerForm, Prompt
@@ -96,7 +98,7 @@ def _scored(probs: Sequence[float], input_tokens: int, entry: Inputs) -> Predict
         rule="label-likelihood",
         probs=tuple(probs),
         document_ids=_document_ids(entry),
-        usage={"input_tokens": input_tokens, "output_tokens": 0},
+        usage={"input_tokens": input_tokens, "output_tokens": 0, **_cut_tokens(entry)},
     )
 
 
@@ -116,7 +118,7 @@ def read_reply(form: AnswerForm, entry: Inputs) -> Prediction:
         raw=text,
         finish_reason=finish_reason,
         document_ids=_document_ids(entry),
-        usage=_usage(reply),
+        usage={**_usage(reply), **_cut_tokens(entry)},
     )
 
 
@@ -151,6 +153,10 @@ def _document_ids(entry: Inputs) -> tuple[str, ...]:
     return tuple(document.id for document in entry.get("documents", ()))
 
 
+def _cut_tokens(entry: Inputs) -> dict[str, int]:
+    return {"cut_tokens": entry["cut_tokens"]} if "cut_tokens" in entry else {}
+
+
 def _usage(reply: AIMessage) -> dict[str, int]:
     if reply.usage_metadata is None:
         return {}
@@ -160,7 +166,12 @@ def _usage(reply: AIMessage) -> dict[str, int]:
 
 
 def answer_with(
-    model: BaseChatModel, prompt: Prompt, *, render: Callable[[Inputs], dict[str, str]], answering: Answering = "auto"
+    model: BaseChatModel,
+    prompt: Prompt,
+    *,
+    render: Callable[[Inputs], dict[str, str]],
+    answering: Answering = "auto",
+    too_long: TooLong = "error",
 ) -> Predictor:
     """Chain a prompt, a model and the reading of its answer.
 
@@ -170,15 +181,29 @@ def answer_with(
         render: Makes the prompt's variables from the input (and what earlier steps put there).
         answering: "score" compares the labels' likelihoods (local models), "generate" reads generated text,
             "auto" scores where the model can and the prompt asks for the bare answer.
+        too_long: What becomes of a prompt beyond the model's context: "error" leaves it to the model, which refuses
+            it; "truncate-passage" shortens the variable `context` until it fits (local models).
 
     Raises:
-        ConfigurationError: Scoring was asked of a model or a prompt that does not allow it.
+        ConfigurationError: Scoring was asked of a model or a prompt that does not allow it, or shortening of a model
+            that runs elsewhere.
     """
     scorable = supports_scoring(model)
     if answering == "score" and (prompt.answer.reasoning or not scorable):
         why = f"prompt '{prompt.id}' reasons before it answers" if scorable else "the model gives no label likelihoods"
         raise ConfigurationError(f"answering 'score' is not possible: {why}; use 'generate' or 'auto'")
-    ask = RunnableLambda(render, name="render").pipe(prompt.template())
-    if answering == "score" or (answering == "auto" and scorable and not prompt.answer.reasoning):
+    scored = answering == "score" or (answering == "auto" and scorable and not prompt.answer.reasoning)
+    rendered = RunnableLambda(render, name="render")
+    if too_long == "error":
+        return _ask(model, prompt, rendered, scored=scored)
+    fitted = Assign(key="variables", step=rendered) | fit_passage(model, prompt, scored=scored)
+    return fitted | _ask(model, prompt, RunnableLambda(itemgetter("variables"), name="variables"), scored=scored)
+
+
+def _ask(
+    model: BaseChatModel, prompt: Prompt, variables: Runnable[Inputs, dict[str, str]], *, scored: bool
+) -> Predictor:
+    ask = variables | prompt.template()
+    if scored:
         return Assign(key="prompt", step=ask) | ScoreLabels(model=model, prompt=prompt)
     return Assign(key="reply", step=ask | model) | RunnableLambda(partial(read_reply, prompt.answer), name="read_reply")

@@ -11,24 +11,29 @@ from data.errors import ConfigurationError, unknown_name
 
 
 class ChainEntry(NamedTuple):
-    """What the command line and the suites know of a chain before it is built."""
+    """What the command line and the suites know of a chain before it is built.
+
+    Attributes:
+        has_passage: Whether its prompts hold passages, which `too_long` may shorten.
+    """
 
     factory: str  # "module:attr"
     benchmark: str
     needs: tuple[Literal["model", "retriever"], ...]
     prompt: str
     summary: str
+    has_passage: bool = False
 
 
 CHAINS: dict[str, ChainEntry] = {
     "kice-prompt": ChainEntry(
-        "chains.kice:kice_prompt", "kice", ("model",), "kice/minimal", "the item's own passage in the prompt"
+        "chains.kice:kice_prompt", "kice", ("model",), "kice/minimal", "the item's own passage in the prompt", True
     ),
     "kice-closed-book": ChainEntry(
         "chains.kice:kice_closed_book", "kice", ("model",), "kice/minimal", "question and choices, no passage"
     ),
     "kice-rag": ChainEntry(
-        "chains.kice:kice_rag", "kice", ("model", "retriever"), "kice/minimal", "passages that a retriever finds"
+        "chains.kice:kice_rag", "kice", ("model", "retriever"), "kice/minimal", "passages that a retriever finds", True
     ),
     "mnli-zero-shot": ChainEntry(
         "chains.mnli:mnli_zero_shot", "mnli", ("model",), "mnli/zero-shot", "premise, hypothesis and label names"

@@ -38,7 +38,7 @@ from chains.families import (
 from data.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from chains.local import LabelScores
+    from chains.local import LabelScores, LocalChatModel
 
 REASONING = "reasoning_content"
 
@@ -234,19 +234,23 @@ class FamilyChatModel(BaseChatModel):
             config: One for all, or one for each.
             return_exceptions: Put a conversation's error in its place, so that it does not sink the others.
         """
-        if not is_local(self.inner):
-            raise ValueError("only a model in this process scores labels; ask supports_scoring first")
-        options = {**self.inner.template_options}
-        if self.family.thinking_switch:
-            options[self.family.thinking_switch] = False
-        quiet = self.inner.model_copy(update={"template_options": options})
-        opening = f"\n{CLOSE_TAG}\n\n" if try_template(quiet).opens_thoughts else ""
+        quiet, opening = self.for_scoring()
         return quiet.score(
             [self.adapt(messages) for messages in conversations],
             [[opening + label for label in row] for row in labels],
             config=config,
             return_exceptions=return_exceptions,
         )
+
+    def for_scoring(self) -> tuple["LocalChatModel", str]:
+        """Return the model inside, told not to think, and what is written in front of each label that it scores."""
+        if not is_local(self.inner):
+            raise ValueError("only a model in this process scores labels; ask supports_scoring first")
+        options = {**self.inner.template_options}
+        if self.family.thinking_switch:
+            options[self.family.thinking_switch] = False
+        quiet = self.inner.model_copy(update={"template_options": options})
+        return quiet, f"\n{CLOSE_TAG}\n\n" if try_template(quiet).opens_thoughts else ""
 
     def bind_tools(
         self, tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool], **kwargs: Any

@@ -60,7 +60,8 @@ class Prediction(Frozen):
         finish_reason: Why it stopped writing: "stop", "length", "content_filter" …; "" where nothing says so.
         probs: (n_choices,), sums to 1; None where the predictor has no distribution.
         document_ids: Ids of the retrieved chunks, best first.
-        usage: Token counts: input_tokens, output_tokens, cached_tokens.
+        usage: Token counts: input_tokens, output_tokens, cached_tokens; cut_tokens, by which the prompt was shortened
+            to fit the model's context, only where it was.
     """
 
     choice: int | None

@@ -64,6 +64,8 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     system.add_argument("--model", metavar="SPEC", help="such as smollm2, gpt, hf:DIR, endpoint:NAME@URL")
     system.add_argument("--prompt", metavar="P", help="a prompt's id or a YAML file")
     system.add_argument("--answering", choices=["auto", "score", "generate"], help="score labels or generate text")
+    beyond = "a prompt beyond a local model's context: an error (default), or its passage is shortened"
+    system.add_argument("--too-long", choices=["error", "truncate-passage"], help=beyond)
     system.add_argument("--temperature", type=float, metavar="T")
     system.add_argument("--max-tokens", type=int, metavar="N", help="longest reply; default: what the prompt needs")
     system.add_argument("--retriever", metavar="R")

@@ -18,6 +18,7 @@ _SYSTEM_OPTIONS = (
     "model",
     "prompt",
     "answering",
+    "too_long",
     "temperature",
     "max_tokens",
     "retriever",

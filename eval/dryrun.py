@@ -70,7 +70,8 @@ def _estimate_chain(system: SystemSpec, spec: EvaluationSpec, seed: int) -> Esti
     context = Context(benchmark=benchmark(spec.benchmark), spec=spec, items=pool, seed=seed)
     prepared = prepare_chain(system.model_copy(update={"answering": "auto"}), context)
     model: dict[str, BaseChatModel] = {"model": _Unasked()} if prepared.needs_model else {}
-    predictor = chain_predictor(prepared.spec, {**prepared.parts, **model})
+    unshortened = prepared.spec.model_copy(update={"too_long": "error"})  # no model is loaded, so none measures
+    predictor = chain_predictor(unshortened, {**prepared.parts, **model})
     items = pool[: spec.limit]
     sent = [_messages(predictor, item) for item in items]
     input_tokens = sum(estimate_tokens(message.content) for messages in sent for message in messages)

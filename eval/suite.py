@@ -37,6 +37,8 @@ class SystemSpec(Frozen):
 
     Attributes:
         answering: For a chain: score the labels, generate text, or whichever the model and the prompt allow.
+        too_long: For a chain that shows passages to a local model: a prompt beyond its context is an error, or its
+            passage is shortened.
         finetune: Settings of `finetune.config.TrainSettings`, such as {model: minilm, epochs: 3}.
         any_label_order: For a checkpoint or finetune: go on, and report its answers, even where they fit far better
             under other label names; the report says so all the same. It decides no answer, so no manifest holds it,
@@ -53,6 +55,7 @@ class SystemSpec(Frozen):
     model: str | None = None
     prompt: str | None = None
     answering: Literal["auto", "score", "generate"] = "auto"
+    too_long: Literal["error", "truncate-passage"] = "error"
     temperature: float = Field(default=0.0, ge=0)
     max_tokens: int | None = Field(default=None, gt=0)
     retriever: str | None = None

@@ -18,6 +18,7 @@ from data.overlap import without_overlap
 from data.registry import fingerprint, load_items
 from data.types import Benchmark, Item, Prediction
 from eval import baselines
+from eval.chain_check import check_chain
 from eval.progress import log
 from eval.suite import EvaluationSpec, SystemSpec
 from eval.training import training_facts
@@ -130,9 +131,9 @@ def prepare_chain(spec: SystemSpec, context: Context) -> PreparedChain:
     from chains.registry import chain_entry
 
     entry = chain_entry(str(spec.chain))
-    _check_chain(spec, entry.benchmark, entry.needs, context.benchmark.name, bool(entry.prompt))
+    check_chain(spec, entry, context.benchmark.name)
     parts: dict[str, Any] = {}
-    description: dict[str, Any] = {"chain": spec.chain, "answering": spec.answering}
+    description: dict[str, Any] = {"chain": spec.chain, "answering": spec.answering, "too_long": spec.too_long}
     max_tokens = None
     if entry.prompt:
         prompt = _prompt(spec.prompt or entry.prompt, context.benchmark.name)
@@ -174,36 +175,19 @@ def chain_predictor(spec: SystemSpec, parts: dict[str, Any]) -> Predictor:
     """Call a chain's factory with the parts it needs.
 
     Raises:
-        ConfigurationError: The factory of the user's own chain fails.
+        ConfigurationError: The factory of the user's own chain fails, or the model cannot be asked in that way.
     """
     from chains.registry import CHAINS, chain_factory
 
     factory: Callable[..., Predictor] = chain_factory(str(spec.chain))
     if spec.chain in CHAINS:
-        return factory(**parts, answering=spec.answering)
+        policy = {"too_long": spec.too_long} if CHAINS[spec.chain].has_passage else {}
+        return factory(**parts, answering=spec.answering, **policy)
     try:
         return factory(**parts)
     except Exception as error:  # the user's own factory may raise anything
         reason = f"{type(error).__name__}: {one_line(error)}"
         raise ConfigurationError(f"chain '{spec.chain}' cannot be made: {reason}") from error
-
-
-def _check_chain(
-    spec: SystemSpec, chain_benchmark: str, needs: Sequence[str], benchmark: str, takes_prompt: bool
-) -> None:
-    from chains.registry import CHAINS
-
-    if chain_benchmark and chain_benchmark != benchmark:
-        raise ConfigurationError(f"chain '{spec.chain}' answers {chain_benchmark}, not {benchmark}")
-    if "model" in needs and spec.model is None:
-        raise ConfigurationError(f"chain '{spec.chain}' needs a model; add --model SPEC, such as --model smollm2")
-    if "retriever" in needs and spec.retriever is None:
-        raise ConfigurationError(f"chain '{spec.chain}' needs a retriever; add --retriever bm25, dense or hybrid")
-    if spec.chain not in CHAINS and (spec.answering != "auto" or (spec.prompt and not takes_prompt)):
-        given = "prompt" if spec.prompt else "answering"
-        raise ConfigurationError(f"chain '{spec.chain}' is your own and takes no {given}; leave --{given} out")
-    if "retriever" not in needs and spec.retriever is not None:
-        raise ConfigurationError(f"chain '{spec.chain}' takes no retriever; leave --retriever out")
 
 
 def _prompt(name: str, benchmark: str) -> "Prompt":

@@ -23,6 +23,7 @@ def conclude(evaluation: EvaluationSummary) -> list[str]:
     return [
         *_incomplete(evaluation),
         *_exchanged_labels(evaluation),
+        *_shortened(evaluation),
         *_differences(evaluation),
         *_against_guessing(evaluation),
         *_costs(evaluation),
@@ -49,6 +50,19 @@ def _exchanged_labels(evaluation: EvaluationSummary) -> list[str]:
         for system in evaluation.systems
         if system.exchanged
     ]
+
+
+def _shortened(evaluation: EvaluationSummary) -> list[str]:
+    sentences = []
+    for system in evaluation.systems:
+        if not system.shortened:
+            continue
+        longer = f"{system.shortened:,} of {system.records:,} prompts of {system.name}"
+        most = f"{system.most_cut_tokens:,} token{'' if system.most_cut_tokens == 1 else 's'}"
+        many = "were longer than the model's context (with room for the answer): their passages were shortened, by"
+        one = "was longer than the model's context (with room for the answer): its passage was shortened, by"
+        sentences.append(f"{longer} {one} {most}." if system.shortened == 1 else f"{longer} {many} {most} at most.")
+    return sentences
 
 
 def _what_is_missing(system: SystemSummary) -> str:

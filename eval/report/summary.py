@@ -41,6 +41,8 @@ class SystemSummary(Frozen):
         macro_f1_interval: 95 %.
         cost: At the prices in force.
         exchanged: Of a classifier: which of its label names seem to be exchanged, and by what; "" for none.
+        shortened: Prompts whose passage was shortened to fit the model's context.
+        most_cut_tokens: By which one of them was shortened the most.
     """
 
     name: str
@@ -53,6 +55,8 @@ class SystemSummary(Frozen):
     macro_f1_interval: Interval | None
     cost: SystemCost
     exchanged: str = ""
+    shortened: int = 0
+    most_cut_tokens: int = 0
 
     @property
     def complete(self) -> bool:
@@ -217,6 +221,8 @@ def _summarize_system(
     cost: SystemCost,
 ) -> SystemSummary:
     scores = score(records.values()) if records else None
+    predictions = (record.prediction for record in records.values())
+    cuts = [one.usage["cut_tokens"] for one in predictions if one and one.usage.get("cut_tokens")]
     accuracy = points = macro_f1 = None
     if scores is not None and answers.ids:
         ones, groups = answers.weights * 0 + 1, answers.groups
@@ -235,6 +241,8 @@ def _summarize_system(
         macro_f1_interval=macro_f1,
         cost=cost,
         exchanged=_exchanged(description, answers, scores),
+        shortened=len(cuts),
+        most_cut_tokens=max(cuts, default=0),
     )
 
 
