@@ -139,6 +139,8 @@ def test_comparisons_as_text_and_as_json(tmp_path):
     assert "rag − closed-book" in text
     assert "closed-book alone right: kice/made-up/q18" in text
     assert max(map(display_width, text.splitlines())) <= WIDTH
+    many = [one.model_copy(update={"won": tuple(f"i{n}" for n in range(25))}) for one in found]
+    assert "i18, i19 and 5 more (--json lists all)" in " ".join(comparison_text(many).split())
     loaded = json.loads(to_json(found))["comparisons"]
     assert loaded[2]["won"][0] == "kice/made-up/q01"
     assert loaded[2]["interval"] == list(found[2].interval)

@@ -27,6 +27,7 @@ from eval.report.tables import PAIRS_NOTE
 WIDTH = 100
 GAP = "  "
 NARROWEST = 8
+SHOWN_IDS = 20
 BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -72,11 +73,17 @@ def _compared(comparisons: Sequence[Comparison]) -> list[str]:
         for one in pairs:
             parts.append(
                 "\n".join(
-                    wrap(f"{label}: {', '.join(ids) or 'none'}", indent=GAP)
+                    wrap(f"{label}: {_first(ids)}", indent=GAP)
                     for label, ids in ((f"{one.a} alone right", one.won), (f"{one.b} alone right", one.lost))
                 )
             )
     return parts
+
+
+def _first(ids: Sequence[str]) -> str:
+    """Name the first items: of thousands, a screen full says less than their number."""
+    rest = f" and {len(ids) - SHOWN_IDS:,} more (--json lists all)" if len(ids) > SHOWN_IDS else ""
+    return (", ".join(ids[:SHOWN_IDS]) or "none") + rest
 
 
 def _titled(table: Table, *, before: str = "") -> str:
