@@ -6,8 +6,9 @@ Without a name it lists them; `all` runs each with its defaults (make bench). Ta
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from inspect import signature
 
-from data.errors import ProjectError, unknown_name
+from data.errors import ConfigurationError, MissingResourceError, ProjectError, unknown_name
 
 # Of each bench: its module, whose `main` prints the table, and what it compares.
 BENCHES = {
@@ -36,7 +37,10 @@ def main(arguments: Sequence[str]) -> int:
     for name in BENCHES if names == ["all"] else names:
         try:
             _run(name, options)
-        except ProjectError as error:  # the others can still run
+        except MissingResourceError as error:  # the others can still run
+            print(f"{name}: {error}", file=sys.stderr)
+            code = code if names == ["all"] else error.exit_code  # all: of what can run here
+        except ProjectError as error:
             print(f"{name}: {error}", file=sys.stderr)
             code = error.exit_code
     return code
@@ -46,10 +50,12 @@ def _run(name: str, options: list[str]) -> None:
     if name not in BENCHES:
         raise unknown_name("bench", name, ["all", *BENCHES])
     bench = import_module(BENCHES[name][0]).main
-    if options:
+    if not options:
+        bench()
+    elif signature(bench).parameters:
         bench(options)
     else:
-        bench()
+        raise ConfigurationError(f"bench '{name}' takes no options; leave {' '.join(options)} out")
     print()
 
 

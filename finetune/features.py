@@ -44,7 +44,12 @@ def tokenize(
     if not texts:
         return []
     columns = [list(column) for column in zip(*texts, strict=True)]
-    encoded = tokenizer(*columns, truncation="longest_first" if len(columns) == 2 else True, max_length=max_length)
+    encoded = tokenizer(
+        *columns,
+        truncation="longest_first" if len(columns) == 2 else True,
+        max_length=max_length,
+        split_special_tokens=True,  # a text that spells "[SEP]" or "</s>" does not end there
+    )
     return [{name: encoded[name][row] for name in encoded} for row in range(len(texts))]
 
 

@@ -33,7 +33,8 @@ def load_new_classifier(
         labels: In the order of the head's columns.
         pooling: What the head reads.
         dropout: In place of every rate in the encoder's configuration; None keeps them.
-        freeze_embeddings: Train neither the vectors of the tokens nor those of their positions.
+        freeze_embeddings: Do not train the embeddings: of tokens and positions in encoders of BERT's kind, of tokens
+            alone where a model keeps positions elsewhere.
 
     Raises:
         ConfigurationError: The weights do not fit the encoder's configuration, or `pooling` does not fit the encoder.

@@ -31,7 +31,7 @@ from finetune.card import write_card
 from finetune.config import TrainSettings
 from finetune.curves import CURVE_FILES
 from finetune.encoders import load_pretrained, load_tokenizer, position_limit
-from finetune.features import texts_of
+from finetune.features import texts_of, tokenize
 from finetune.heads import check_head, head_labels
 from finetune.pooling import check_pooling
 from finetune.trainer import ComputeMetrics, ItemTrainer, build_trainer
@@ -245,9 +245,21 @@ def _check_encoder(settings: TrainSettings, tokenizer: PreTrainedTokenizerBase, 
     if tokenizer.pad_token is None:
         raise ConfigurationError(f"the tokenizer of '{settings.model}' has no padding token; name another --model")
     check_pooling(config, settings.pooling, settings.model, n_texts=len(settings.text_fields))
+    if settings.pooling == "pair":
+        _check_separator(settings, tokenizer)
     limit = position_limit(config, tokenizer)
     if limit is not None and settings.max_length > limit:
         raise ConfigurationError(
             f"max_length {settings.max_length} is more than the {limit} tokens '{settings.model}' has positions for; "
             f"use --max-length {limit} or less"
+        )
+
+
+def _check_separator(settings: TrainSettings, tokenizer: PreTrainedTokenizerBase) -> None:
+    (example,) = tokenize(tokenizer, [("a", "b")], max_length=settings.max_length)
+    ids = example["input_ids"]
+    if tokenizer.sep_token_id not in ids[:-1]:
+        raise ConfigurationError(
+            f"--pooling pair needs a separator between two texts, and the tokenizer of '{settings.model}' writes none; "
+            "use --pooling mean"
         )

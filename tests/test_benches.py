@@ -148,3 +148,8 @@ def test_a_bench_without_its_data_says_which(
     monkeypatch.delenv("TUNE_OR_PROMPT_DATA", raising=False)
     assert run_benches(["bm25"]) == 3
     assert "TUNE_OR_PROMPT_DATA" in capsys.readouterr().err
+
+
+def test_options_of_a_bench_without_any_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_benches(["label-scoring", "--items", "3"]) == 2
+    assert "takes no options; leave --items 3 out" in capsys.readouterr().err

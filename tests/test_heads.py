@@ -1,5 +1,7 @@
 """What the head reads: position 0, the mean or the maximum, the same after saving and loading."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from transformers import AutoTokenizer, BertConfig, BertForSequenceClassificatio
 
 from data.errors import ConfigurationError
 from finetune.classifier import load_classifier
+from finetune.features import tokenize
 from finetune.heads import load_new_classifier
 from finetune.pooling import check_pooling, classifier_class
 
@@ -92,6 +95,27 @@ def test_dropout_takes_the_place_of_every_rate(encoder: Path) -> None:
     assert {module.p for module in model.modules() if isinstance(module, torch.nn.Dropout)} == {0.0}
     kept = load_new_classifier(str(encoder), LABELS, pooling="cls").train()
     assert not torch.equal(kept(**BATCH).logits, kept(**BATCH).logits)
+
+
+def test_a_separator_that_a_text_spells_is_part_of_the_text(encoder: Path) -> None:
+    (row,) = tokenize(AutoTokenizer.from_pretrained(encoder), [("a [SEP] b", "c")], max_length=48)
+    assert [place for place, token in enumerate(row["input_ids"]) if token == 3] == [
+        len(row["input_ids"]) - 3,
+        len(row["input_ids"]) - 1,
+    ]
+
+
+def test_pair_needs_a_tokenizer_that_separates(encoder: Path, tmp_path: Path) -> None:
+    bare = shutil.copytree(encoder, tmp_path / "bare")
+    described = json.loads((bare / "tokenizer.json").read_text())
+    described["post_processor"] = None
+    (bare / "tokenizer.json").write_text(json.dumps(described))
+    settings = json.loads((bare / "tokenizer_config.json").read_text())
+    # Of no class that would write the separators itself.
+    (bare / "tokenizer_config.json").write_text(json.dumps(settings | {"tokenizer_class": "PreTrainedTokenizerFast"}))
+    with pytest.raises(ConfigurationError, match="needs a separator between two texts"):
+        train_toy(bare, tmp_path / "out", pooling="pair")
+    assert not (tmp_path / "out").exists()
 
 
 def test_frozen_embeddings_stay_what_they_were(encoder: Path, tmp_path: Path) -> None:
