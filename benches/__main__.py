@@ -37,12 +37,10 @@ def main(arguments: Sequence[str]) -> int:
     for name in BENCHES if names == ["all"] else names:
         try:
             _run(name, options)
-        except MissingResourceError as error:  # the others can still run
+        except ProjectError as error:  # the others can still run
             print(f"{name}: {error}", file=sys.stderr)
-            code = code if names == ["all"] else error.exit_code  # all: of what can run here
-        except ProjectError as error:
-            print(f"{name}: {error}", file=sys.stderr)
-            code = error.exit_code
+            absent = isinstance(error, MissingResourceError)
+            code = code if absent and names == ["all"] else error.exit_code  # all: of what can run here
     return code
 
 

@@ -4,23 +4,19 @@ Both sides score the same prompts with the same weights and dtype, in turns; the
 The plain side is what a short script with transformers does: one forward pass for each prompt and label.
 """
 
-import platform
-import statistics
-import sys
-import time
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from typing import Any
 
 from langchain_core.messages import BaseMessage
 
+from benches.agreement import compare_scores
+from benches.table import RUNS, in_turns, markdown_table, median_seconds, timed, versions_line
 from chains import kice, mnli
 from chains.local import LocalChatModel
 from chains.templates import load_prompt
 from data.registry import load_items
 from data.types import Item
 
-RUNS = 3
 Scores = list[list[float]]
 
 
@@ -57,27 +53,19 @@ def score_plainly(
     return scores
 
 
-def compare(name: str, items: Sequence[Item]) -> str:
+def compare(name: str, items: Sequence[Item]) -> list[str]:
     """Time both sides on the items and return a row of the table."""
     model = LocalChatModel(model_ref="smollm2")
     conversations, labels = prompts_of(items)
-    sides: dict[str, Callable[[], Scores]] = {
-        "shared": lambda: [list(scores.logprobs) for scores in model.score(conversations, labels)],
-        "plain": lambda: score_plainly(model, conversations, labels),
-    }
-    seconds: dict[str, list[float]] = {side: [] for side in sides}
-    answers: dict[str, list[int]] = {}
-    for run in range(RUNS):
-        for side, score in sides.items():
-            started = time.perf_counter()
-            scores = score()
-            seconds[side].append(time.perf_counter() - started)
-            answers[side] = [max(range(len(row)), key=row.__getitem__) for row in scores]
-        print(f"{name}: run {run + 1} of {RUNS} done", file=sys.stderr)
-    shared, plain = (statistics.median(seconds[side]) for side in ("shared", "plain"))
-    same = sum(a == b for a, b in zip(answers["shared"], answers["plain"], strict=True))
-    rates = f"{len(items) / shared:.2f} | {len(items) / plain:.2f}"
-    return f"| {name} | {rates} | {plain / shared:.1f} x | {same} of {len(items)} |"
+    shared, plain = in_turns(
+        name,
+        lambda: timed(lambda: [list(scores.logprobs) for scores in model.score(conversations, labels)]),
+        lambda: timed(lambda: score_plainly(model, conversations, labels)),
+    )
+    agreement = compare_scores(shared[-1].answer, plain[-1].answer)
+    fast, slow = (median_seconds(side) for side in (shared, plain))
+    rates = [f"{len(items) / fast:.2f}", f"{len(items) / slow:.2f}", f"{slow / fast:.1f} x"]
+    return [name, *rates, f"{agreement.n_same} of {len(items)}"]
 
 
 def main() -> None:
@@ -86,7 +74,6 @@ def main() -> None:
         compare("MNLI sample, first 60 items", load_items("mnli", split="sample", limit=60)),
         compare("KICE sample, first 8 items", load_items("kice", split="sample", limit=8)),
     ]
-    versions = ", ".join(f"{package} {version(package)}" for package in ("torch", "transformers"))
-    print(f"SmolLM2-135M label scoring, items/s, median of {RUNS}; {platform.machine()}, {versions}\n")
-    print("| items | shared prefixes | one at a time | ratio | same answer |\n|---|---|---|---|---|")
-    print("\n".join(rows))
+    versions = versions_line(["torch", "transformers"])
+    print(f"SmolLM2-135M label scoring, items/s, median of {RUNS}; {versions}\n")
+    print(markdown_table(["items", "shared prefixes", "one at a time", "ratio", "same answer"], rows))

@@ -8,18 +8,17 @@ Reads `train.jsonl` and `validation_matched.jsonl` of MNLI from the folder that 
 else the samples that ship.
 """
 
-import os
-import platform
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 from transformers import DataCollatorWithPadding, PrinterCallback, Trainer, TrainingArguments, set_seed
 
+from benches.items import data_folder
+from benches.table import versions_line
 from data.hub import quiet_transformers
 from data.overlap import without_overlap
 from data.registry import benchmark, load_items
@@ -44,11 +43,11 @@ SETTINGS = TrainSettings(
 
 def mnli_items(n: int) -> tuple[list[Item], list[Item]]:
     """Return n pairs to learn from, or as many as there are, and those to answer."""
-    folder = os.environ.get("TUNE_OR_PROMPT_DATA")
+    folder = data_folder()
     if folder is None:
         evaluated = load_items("mnli", split="sample")
         return without_overlap(load_items("mnli", split="sample_train")[:n], evaluated), evaluated
-    data = Path(folder) / "mnli"
+    data = folder / "mnli"
     evaluated = load_items("mnli", split="validation_matched", path=data)
     learnt = load_items("mnli", split="train", path=data, limit=n + 100, seed=0)
     return without_overlap(learnt, evaluated)[:n], evaluated[:ANSWERED]
@@ -120,8 +119,8 @@ def main() -> None:
 
 def print_table(rates: dict[str, list[float]], right: dict[str, list[float]], *, n: tuple[int, int]) -> None:
     """Print the median throughput and the mean accuracy of each side."""
-    versions = ", ".join(f"{package} {version(package)}" for package in ("torch", "transformers"))
-    print(f"\nMiniLM (22M) on {n[0]} pairs, {len(SEEDS)} seeds; {n[1]} answered; {platform.machine()}, {versions}\n")
+    versions = versions_line(["torch", "transformers"])
+    print(f"\nMiniLM (22M) on {n[0]} pairs, {len(SEEDS)} seeds; {n[1]} answered; {versions}\n")
     print("| recipe | pairs/s, median | accuracy, mean | of each seed |\n|---|---|---|---|")
     names = {"ours": "bf16, by length, plain attention", "stock": "fp32, random order"}
     for side, name in names.items():

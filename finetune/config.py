@@ -10,6 +10,7 @@ from data.errors import ConfigurationError
 from data.types import Frozen
 
 DEFAULT_TEXT_FIELDS = ("premise", "hypothesis")
+Pooling = Literal["cls", "mean", "max", "pair"]  # what the head reads: `finetune.pooling`
 Precision = Literal["auto", "on", "off"]  # whether to compute in bf16
 
 # Fields of TrainingArguments that `extra` may not hold, because a setting of ours decides them: field -> setting.
@@ -73,7 +74,7 @@ class TrainSettings(Frozen):
     model: str = Field(default="distilbert-base-uncased", min_length=1)
     text_fields: tuple[str, ...] = Field(default=DEFAULT_TEXT_FIELDS, min_length=1, max_length=2)
     replace_head: bool = False
-    pooling: Literal["cls", "mean", "max", "pair"] = "cls"
+    pooling: Pooling = "cls"
     freeze_embeddings: bool = False
     dropout: float | None = Field(default=None, ge=0, lt=1)
     max_length: int = Field(default=400, ge=4)

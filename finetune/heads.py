@@ -7,8 +7,9 @@ import torch
 from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 
 from data.errors import ConfigurationError
+from finetune.config import Pooling
 from finetune.encoders import is_classifier, label_names, load_pretrained, load_tokenizer
-from finetune.pooling import Pooling, check_pooling, classifier_class
+from finetune.pooling import check_pooling, classifier_class
 
 SINGLE_LABEL = "single_label_classification"
 # What configurations call dropout's rate; each has some of these.

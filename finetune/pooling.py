@@ -13,7 +13,7 @@ transformers' own class would read [CLS] with a head that never saw it.
 """
 
 from collections.abc import Callable
-from typing import Any, Literal, cast
+from typing import Any, cast, get_args
 
 import torch
 from transformers import (
@@ -25,9 +25,9 @@ from transformers import (
 from transformers.modeling_outputs import BaseModelOutput
 
 from data.errors import ConfigurationError
+from finetune.config import Pooling
 
-Pooling = Literal["cls", "mean", "max", "pair"]
-POOLINGS: tuple[Pooling, ...] = ("cls", "mean", "max", "pair")
+POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 # Their heads read position 0 of the last layer, straight or through the encoder's own pooler.
 POOLABLE = ("bert", "camembert", "distilbert", "electra", "mpnet", "roberta", "xlm-roberta")
 
