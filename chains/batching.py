@@ -48,7 +48,7 @@ def run_batches(
     extra: int = 0,
     before: int = 0,
     enough: int | None = None,
-) -> None:
+) -> dict[Key, MemoryLimitError]:
     """Compute all rows in batches within a budget; when memory runs out, halve it and go on with the rows left.
 
     Args:
@@ -59,9 +59,10 @@ def run_batches(
         before: Tokens in front of every row that are computed already.
         enough: As `batches` takes it.
 
-    Raises:
-        MemoryLimitError: A row does not even fit alone.
+    Returns:
+        The rows that do not even fit alone, each with its error: they sink no others.
     """
+    refused: dict[Key, MemoryLimitError] = {}
     left = dict(lengths)
     while left:
         for batch in batches(dict(left), budget.tokens, extra=extra, enough=enough):
@@ -69,16 +70,19 @@ def run_batches(
             try:
                 with memory_for(before + longest, budget.device):
                     compute(batch)
-            except MemoryLimitError:
+            except MemoryLimitError as error:
                 if len(batch) == 1:
-                    raise
-                budget.tokens = len(batch) * (longest + extra) // 2
+                    refused[batch[0]] = MemoryLimitError(str(error))  # the one raised holds on to the batch's tensors
+                    del left[batch[0]]
+                else:
+                    budget.tokens = len(batch) * (longest + extra) // 2
             else:
                 for row in batch:
                     del left[row]
                 continue
-            release_memory()  # out here the error is gone, and with it the hold that it had on the batch's tensors
+            release_memory()  # out here the error is gone, and with it its hold
             break
+    return refused
 
 
 def pad_left(rows: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:

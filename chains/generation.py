@@ -13,7 +13,7 @@ import torch
 from transformers import DynamicCache
 
 from chains.batching import forward, pad_left, run_batches
-from chains.memory import memory_for, token_budget
+from chains.memory import MemoryLimitError, memory_for, token_budget
 from chains.weights import LoadedModel
 
 # A token of text may wait for so many more before its characters are whole (a Korean syllable is up to three).
@@ -61,7 +61,7 @@ class Reply:
 
 def generate_replies(
     loaded: LoadedModel, prompts: Sequence[Sequence[int]], *, decoding: Decoding, max_batch_tokens: int | None
-) -> list[Reply]:
+) -> list[Reply | MemoryLimitError]:
     """Answer prompts in batches of like length, and return the replies in the order given.
 
     Args:
@@ -70,8 +70,8 @@ def generate_replies(
         decoding: The same for all.
         max_batch_tokens: Of a batch at its end: prompts, padding and replies. None for what fits into memory.
 
-    Raises:
-        MemoryLimitError: A prompt and its reply do not fit into memory alone.
+    Returns:
+        n replies; an error in the place of one that does not fit into memory with its prompt, even alone.
     """
     if not prompts:
         return []
@@ -91,10 +91,10 @@ def generate_replies(
         for row in going:
             del streams[row]
 
-    run_batches(lengths, budget, answer, extra=decoding.max_tokens)
+    refused = run_batches(lengths, budget, answer, extra=decoding.max_tokens)
     for reply in replies:
         reply.text = _whole_text(loaded, reply, decoding.stop)
-    return replies
+    return [refused.get(row) or reply for row, reply in enumerate(replies)]
 
 
 def stream_reply(loaded: LoadedModel, prompt: Sequence[int], *, decoding: Decoding) -> Iterator[Reply]:

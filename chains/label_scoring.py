@@ -5,7 +5,7 @@ beginning passes through the model once; its keys and values then stand in front
 being copied for every row. A last pass on top of that reads the labels of more than one token.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -13,7 +13,7 @@ import torch
 
 from chains.batching import forward, pad_left, run_batches
 from chains.encoding import LabelledPrompt, common_length
-from chains.memory import TokenBudget, memory_for, token_budget
+from chains.memory import MemoryLimitError, TokenBudget, memory_for, token_budget
 from chains.prefix_cache import KeysValues, PrefixCache, keeps_everything
 from chains.weights import LoadedModel
 
@@ -48,7 +48,7 @@ class Prefix:
 
 def score_labels(
     loaded: LoadedModel, prompts: Sequence[LabelledPrompt], *, max_batch_tokens: int | None
-) -> list[tuple[float, ...]]:
+) -> list[tuple[float, ...] | MemoryLimitError]:
     """Return log p(continuation | context) for every label of every prompt, in the order given.
 
     Args:
@@ -57,8 +57,8 @@ def score_labels(
         max_batch_tokens: Of a forward pass, padding included; a single longer row makes a batch of its own. None for
             what fits into memory.
 
-    Raises:
-        MemoryLimitError: A prompt does not fit into memory alone.
+    Returns:
+        n rows of log-likelihoods; an error in the place of a prompt that does not fit into memory even alone.
     """
     if not prompts:
         return []
@@ -70,7 +70,7 @@ def score_labels(
     else:
         _score_whole(scoring)
     return [
-        tuple(scoring.scores[row, label] for label in range(len(prompt.continuations)))
+        scoring.refused.get(row) or tuple(scoring.scores[row, label] for label in range(len(prompt.continuations)))
         for row, prompt in enumerate(prompts)
     ]
 
@@ -108,14 +108,15 @@ def plan_prefixes(contexts: Sequence[Sequence[int]]) -> Prefix:
 
 @dataclass(frozen=True)
 class _Scoring:
-    """One call of `score_labels`: what it was given, and the scores found up to now, by (row, label).
+    """One call of `score_labels`: what it was given, and what has been found up to now.
 
     Attributes:
         loaded: The model.
         prompts: n of them.
         budget: Of passes over prompts.
         label_budget: Of passes over labels alone. Where these run out of memory, prompts need not be fewer.
-        scores: Log-likelihoods.
+        scores: Log-likelihoods by (row, label).
+        refused: The rows that do not fit into memory.
     """
 
     loaded: LoadedModel
@@ -123,14 +124,19 @@ class _Scoring:
     budget: TokenBudget
     label_budget: TokenBudget
     scores: dict[tuple[int, int], float] = field(default_factory=dict)
+    refused: dict[int, MemoryLimitError] = field(default_factory=dict)
 
 
 def _score_prefix(scoring: _Scoring, prefix: Prefix, before: KeysValues | None) -> None:
     prompts = scoring.prompts
     if prefix.end > prefix.start:
-        with memory_for(prefix.end, scoring.budget.device):
-            before = _extend(scoring.loaded, prompts[prefix.example].context[prefix.start : prefix.end], before)
-    run_batches(
+        try:
+            with memory_for(prefix.end, scoring.budget.device):
+                before = _extend(scoring.loaded, prompts[prefix.example].context[prefix.start : prefix.end], before)
+        except MemoryLimitError as error:
+            scoring.refused.update(dict.fromkeys(_all_rows(prefix), MemoryLimitError(str(error))))
+            return
+    refused = run_batches(
         {row: len(prompts[row].context) - prefix.end for row in prefix.rows},
         scoring.budget,
         lambda batch: _score_batch(scoring, batch, before),
@@ -138,8 +144,15 @@ def _score_prefix(scoring: _Scoring, prefix: Prefix, before: KeysValues | None) 
         before=prefix.end,
         enough=BUSY_TOKENS,
     )
+    scoring.refused.update(refused)
     for child in prefix.children:
         _score_prefix(scoring, child, before)
+
+
+def _all_rows(prefix: Prefix) -> Iterator[int]:
+    yield from prefix.rows
+    for child in prefix.children:
+        yield from _all_rows(child)
 
 
 def _extend(loaded: LoadedModel, ids: Sequence[int], before: KeysValues | None) -> KeysValues:
@@ -178,7 +191,10 @@ def _score_batch(scoring: _Scoring, batch: Sequence[int], before: KeysValues | N
             scoring.scores[batch[place], label] += logprob
 
     before_labels = mask.shape[1]
-    run_batches(unread, scoring.label_budget, add_rest, extra=before_labels // ATTENDED_SHARE, before=before_labels)
+    extra = before_labels // ATTENDED_SHARE
+    refused = run_batches(unread, scoring.label_budget, add_rest, extra=extra, before=before_labels)
+    for error in refused.values():  # beside the caches of the batch's other prompts: it may fit beside its own
+        raise error
 
 
 def _score_after_first(
@@ -207,7 +223,9 @@ def _score_whole(scoring: _Scoring) -> None:
         logits = forward(scoring.loaded, tokens, mask=mask, cache=None, n_logits=longest, precise=True)
         scoring.scores.update(zip(batch, _sum_logprobs(logits, targets), strict=True))
 
-    run_batches({pair: len(ids) for pair, ids in rows.items()}, scoring.budget, score, enough=BUSY_TOKENS)
+    lengths = {pair: len(ids) for pair, ids in rows.items()}
+    refused = run_batches(lengths, scoring.budget, score, enough=BUSY_TOKENS)
+    scoring.refused.update((row, error) for (row, _), error in refused.items())
 
 
 def _sum_logprobs(logits: torch.Tensor, targets: torch.Tensor) -> list[float]:

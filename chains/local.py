@@ -9,14 +9,13 @@ distribution. `chains.weights` loads, `chains.encoding` tokenizes, `chains.label
 compute, `chains.traces` tells LangChain's callbacks.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.language_models.base import LangSmithParams
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import RunnableConfig
@@ -27,24 +26,13 @@ from typing_extensions import override
 from chains.encoding import ContextLengthError, LabelledPrompt, encode_labels, encode_prompt, render
 from chains.generation import Decoding, Reply, generate_replies, stream_reply
 from chains.label_scoring import score_labels
+from chains.likelihood import LabelScores, Likelihood, label_probs
+from chains.memory import MemoryLimitError
 from chains.traces import trace_batch
 from chains.weights import LoadedModel, load_model
+from data.errors import ProjectError
 
 __all__ = ["ContextLengthError", "LabelScores", "LocalChatModel"]
-
-
-class LabelScores(NamedTuple):
-    """How likely a model finds each label as its reply.
-
-    Attributes:
-        logprobs: (n_labels,), natural log-likelihood of each whole label; not normalised by its length.
-        probs: (n_labels,), their softmax: sums to 1 over the labels.
-        input_tokens: Of the prompt, after the chat template.
-    """
-
-    logprobs: tuple[float, ...]
-    probs: tuple[float, ...]
-    input_tokens: int
 
 
 class LocalChatModel(BaseChatModel):
@@ -108,15 +96,17 @@ class LocalChatModel(BaseChatModel):
 
         Raises:
             ContextLengthError: An input is too long; with `return_exceptions`, it stands in its place instead.
-            MemoryLimitError: An input and its reply do not fit into memory, even alone.
+            MemoryLimitError: An input and its reply do not fit into memory, even alone; likewise.
         """
         conversations = [self._convert_input(value).to_messages() for value in inputs]
         loaded, decoding = self.load(), self._decoding(stop, kwargs)
 
-        def answer(prompts: list[list[int]]) -> list[tuple[AIMessage, AIMessage]]:
+        def answer(prompts: list[list[int]]) -> list[tuple[AIMessage, AIMessage] | ProjectError]:
             replies = generate_replies(loaded, prompts, decoding=decoding, max_batch_tokens=self.max_batch_tokens)
-            messages = [self._message(reply, len(prompt)) for reply, prompt in zip(replies, prompts, strict=True)]
-            return [(message, message) for message in messages]
+            return [
+                reply if isinstance(reply, ProjectError) else (self._message(reply, len(prompt)),) * 2
+                for reply, prompt in zip(replies, prompts, strict=True)
+            ]
 
         return trace_batch(
             self,
@@ -145,6 +135,8 @@ class LocalChatModel(BaseChatModel):
         conversations: Sequence[Sequence[BaseMessage]],
         labels: Sequence[Sequence[str]],
         *,
+        opening: str = "",
+        likelihood: Likelihood = "sum",
         config: RunnableConfig | list[RunnableConfig] | None = None,
         return_exceptions: bool = False,
     ) -> list[LabelScores]:
@@ -156,6 +148,8 @@ class LocalChatModel(BaseChatModel):
         Args:
             conversations: n of them.
             labels: (n, any): for each conversation, the texts to compare, exactly as they would be written.
+            opening: What the reply says before any label, and is no part of it.
+            likelihood: What is compared of the labels: see `chains.likelihood`.
             config: One for all, or one for each.
             return_exceptions: Put a conversation's error in its place, so that it does not sink the others.
 
@@ -163,26 +157,33 @@ class LocalChatModel(BaseChatModel):
             n scores in the order given.
 
         Raises:
-            ContextLengthError: A conversation with its longest label does not fit the model's context.
-            MemoryLimitError: A conversation does not fit into memory, even alone.
+            ContextLengthError: A conversation with its longest label does not fit the model's context; with
+                `return_exceptions`, it stands in its place instead.
+            MemoryLimitError: A conversation does not fit into memory, even alone; likewise.
         """
         if len(conversations) != len(labels):
             raise ValueError(f"{len(conversations)} conversations, but labels for {len(labels)}")
         loaded = self.load()
 
-        def compare(prompts: list[_Labelled]) -> list[tuple[LabelScores, AIMessage]]:
-            logprobs = score_labels(
-                loaded, [prompt.tokens for prompt in prompts], max_batch_tokens=self.max_batch_tokens
-            )
-            return [self._label_scores(prompt, row) for prompt, row in zip(prompts, logprobs, strict=True)]
+        def encode(messages: Sequence[BaseMessage], options: Sequence[str]) -> LabelledPrompt:
+            return encode_labels(loaded, self._render(messages) + opening, options)
+
+        def compare(prompts: list[_Labelled]) -> list[tuple[LabelScores, AIMessage] | ProjectError]:
+            label_sets = dict.fromkeys(prompt.labels for prompt in prompts) if likelihood == "pmi" else ()
+            alone = {options: encode([HumanMessage("")], options) for options in label_sets}
+            asked = [*(prompt.tokens for prompt in prompts), *alone.values()]
+            rows = score_labels(loaded, asked, max_batch_tokens=self.max_batch_tokens)
+            unconditional = dict(zip(alone, rows[len(prompts) :], strict=True))
+            return [
+                self._compared(prompt, row, likelihood, unconditional.get(prompt.labels))
+                for prompt, row in zip(prompts, rows[: len(prompts)], strict=True)
+            ]
 
         return trace_batch(
             self,
             conversations,
             config,
-            encode=lambda row: _Labelled(
-                encode_labels(loaded, self._render(conversations[row]), labels[row]), labels[row]
-            ),
+            encode=lambda row: _Labelled(encode(conversations[row], labels[row]), tuple(labels[row])),
             compute=compare,
             params={"stop": None, "method": "score"},
             return_exceptions=return_exceptions,
@@ -199,6 +200,8 @@ class LocalChatModel(BaseChatModel):
         loaded, decoding = self.load(), self._decoding(stop, kwargs)
         prompt = encode_prompt(loaded, self._render(messages))
         (reply,) = generate_replies(loaded, [prompt], decoding=decoding, max_batch_tokens=self.max_batch_tokens)
+        if isinstance(reply, MemoryLimitError):
+            raise reply
         return ChatResult(generations=[ChatGeneration(message=self._message(reply, len(prompt)))])
 
     @override
@@ -242,12 +245,21 @@ class LocalChatModel(BaseChatModel):
             response_metadata={"finish_reason": reply.finish_reason, "model_name": self.model_ref},
         )
 
-    def _label_scores(self, prompt: "_Labelled", logprobs: tuple[float, ...]) -> tuple[LabelScores, AIMessage]:
-        best = max(range(len(logprobs)), key=logprobs.__getitem__)
-        weights = [math.exp(logprob - logprobs[best]) for logprob in logprobs]
-        probs = tuple(weight / sum(weights) for weight in weights)
+    def _compared(
+        self,
+        prompt: "_Labelled",
+        logprobs: tuple[float, ...] | ProjectError,
+        likelihood: Likelihood,
+        unconditional: tuple[float, ...] | ProjectError | None,
+    ) -> tuple[LabelScores, AIMessage] | ProjectError:
+        if isinstance(logprobs, ProjectError):
+            return logprobs
+        if isinstance(unconditional, ProjectError):
+            return unconditional
+        n_tokens = [len(ids) for ids in prompt.tokens.continuations]
+        probs = label_probs(logprobs, likelihood, n_tokens=n_tokens, unconditional=unconditional)
         message = AIMessage(
-            content=prompt.labels[best],
+            content=prompt.labels[max(range(len(probs)), key=probs.__getitem__)],
             usage_metadata=_usage(prompt.tokens.input_tokens, 0),
             response_metadata={
                 "finish_reason": "stop",
@@ -277,7 +289,7 @@ class LocalChatModel(BaseChatModel):
 
 class _Labelled(NamedTuple):
     tokens: LabelledPrompt
-    labels: Sequence[str]
+    labels: tuple[str, ...]
 
 
 def _usage(input_tokens: int, output_tokens: int) -> UsageMetadata:

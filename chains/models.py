@@ -11,7 +11,7 @@ Importing this module loads neither torch nor a provider's package.
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
@@ -19,13 +19,11 @@ from langchain_core.runnables import RunnableConfig
 
 from chains import backends
 from chains.families import FAMILIES, Family, family_of
+from chains.likelihood import LabelScores, Likelihood
 from chains.providers import PROVIDERS, address_of, check_reachable, provider_model, thought_tokens
 from chains.wrappers import WRAPPERS, FamilyChatModel, Mistral, Qwen, SmallThinker
 from data.attributes import load_attribute
 from data.errors import ConfigurationError, unknown_name
-
-if TYPE_CHECKING:
-    from chains.local import LabelScores
 
 __all__ = [
     "ALIASES",
@@ -42,6 +40,7 @@ __all__ = [
     "is_local",
     "load_chat_model",
     "model_kinds",
+    "names_remote",
     "reply_tokens",
     "resolve_spec",
     "score_labels",
@@ -140,6 +139,12 @@ def resolve_spec(spec: str) -> str:
     return f"{kind}:{name}"
 
 
+def names_remote(spec: str) -> bool:
+    """Say whether a spec is of a model that an API or a server runs; a user's own code may hold either kind."""
+    kind = resolve_spec(spec).partition(":")[0]
+    return kind in PROVIDERS or kind == "endpoint"
+
+
 def reply_tokens(spec: str, answer_tokens: int) -> int:
     """Return the most tokens that a model may write for an answer of so many: models that think first need more."""
     kind, _, name = resolve_spec(spec).partition(":")
@@ -196,22 +201,24 @@ def score_labels(
     conversations: Sequence[Sequence[BaseMessage]],
     labels: Sequence[Sequence[str]],
     *,
+    likelihood: Likelihood = "sum",
     config: RunnableConfig | list[RunnableConfig] | None = None,
     return_exceptions: bool = False,
-) -> "list[LabelScores]":
+) -> list[LabelScores]:
     """Return how likely a model finds each label as its reply to each conversation.
 
     Args:
         model: One that `supports_scoring`.
         conversations: n of them.
         labels: (n, any) for each conversation the texts to compare.
+        likelihood: What is compared of the labels: see `chains.likelihood`.
         config: One for all, or one for each.
         return_exceptions: Put a conversation's error in its place, so that it does not sink the others.
     """
     if not supports_scoring(model):
         raise ValueError(f"{type(model).__name__} gives no label likelihoods; ask supports_scoring first")
     scores: list[LabelScores] = model.score(  # type: ignore[attr-defined]  # as supports_scoring says
-        conversations, labels, config=config, return_exceptions=return_exceptions
+        conversations, labels, likelihood=likelihood, config=config, return_exceptions=return_exceptions
     )
     return scores
 

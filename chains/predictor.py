@@ -18,6 +18,7 @@ from langchain_core.runnables.config import get_config_list
 from pydantic import ConfigDict
 
 from chains.context import TooLong, fit_passage
+from chains.likelihood import Likelihood
 from chains.models import score_labels, supports_scoring
 from chains.parsing import Extraction, extract_choice, extract_label
 from chains.templates import AnswerForm, Prompt
@@ -26,7 +27,9 @@ from data.types import Prediction
 
 Inputs = dict[str, Any]
 Predictor = Runnable[Inputs, Prediction]
-Answering = Literal["auto", "score", "generate"]
+Answering = Literal["auto", "score", "score-mean", "score-pmi", "generate"]
+# What is compared of the labels by each way of scoring them; "auto" scores where it can.
+_LIKELIHOODS: dict[str, Likelihood] = {"auto": "sum", "score": "sum", "score-mean": "mean", "score-pmi": "pmi"}
 
 
 class Assign(RunnableSerializable[Inputs, Inputs]):
@@ -60,12 +63,13 @@ class Assign(RunnableSerializable[Inputs, Inputs]):
 class ScoreLabels(RunnableSerializable[Inputs, Prediction]):
     """Answers with the label whose continuation of the prompt is most likely: no text is generated.
 
-    Input: the item's input with "prompt" (a PromptValue). The probabilities are the softmax over the labels'
-    log-likelihoods.
+    Input: the item's input with "prompt" (a PromptValue). The probabilities are the softmax over what is compared of
+    the labels.
     """
 
     model: BaseChatModel
     prompt: Prompt
+    likelihood: Likelihood = "sum"
 
     def invoke(self, input: Inputs, config: RunnableConfig | None = None, **kwargs: Any) -> Prediction:
         return self.batch([input], config, **kwargs)[0]
@@ -82,6 +86,7 @@ class ScoreLabels(RunnableSerializable[Inputs, Prediction]):
             self.model,
             [entry["prompt"].to_messages() for entry in inputs],
             [self.prompt.labels(entry["choices"]) for entry in inputs],
+            likelihood=self.likelihood,
             config=get_config_list(config, len(inputs)),
             return_exceptions=return_exceptions,
         )
@@ -179,8 +184,9 @@ def answer_with(
         model: Any chat model.
         prompt: What is said to it.
         render: Makes the prompt's variables from the input (and what earlier steps put there).
-        answering: "score" compares the labels' likelihoods (local models), "generate" reads generated text,
-            "auto" scores where the model can and the prompt asks for the bare answer.
+        answering: "score" compares the labels' likelihoods (local models), "score-mean" divides them by the labels'
+            tokens and "score-pmi" by what they are without the prompt; "generate" reads generated text, "auto" scores
+            where the model can and the prompt asks for the bare answer.
         too_long: What becomes of a prompt beyond the model's context: "error" leaves it to the model, which refuses
             it; "truncate-passage" shortens the variable `context` until it fits (local models).
 
@@ -189,21 +195,22 @@ def answer_with(
             that runs elsewhere.
     """
     scorable = supports_scoring(model)
-    if answering == "score" and (prompt.answer.reasoning or not scorable):
+    if answering not in ("auto", "generate") and (prompt.answer.reasoning or not scorable):
         why = f"prompt '{prompt.id}' reasons before it answers" if scorable else "the model gives no label likelihoods"
-        raise ConfigurationError(f"answering 'score' is not possible: {why}; use 'generate' or 'auto'")
-    scored = answering == "score" or (answering == "auto" and scorable and not prompt.answer.reasoning)
+        raise ConfigurationError(f"answering '{answering}' is not possible: {why}; use 'generate' or 'auto'")
+    scores = answering != "generate" and scorable and not prompt.answer.reasoning
+    likelihood = _LIKELIHOODS[answering] if scores else None
     rendered = RunnableLambda(render, name="render")
     if too_long == "error":
-        return _ask(model, prompt, rendered, scored=scored)
-    fitted = Assign(key="variables", step=rendered) | fit_passage(model, prompt, scored=scored)
-    return fitted | _ask(model, prompt, RunnableLambda(itemgetter("variables"), name="variables"), scored=scored)
+        return _ask(model, prompt, rendered, likelihood)
+    fitted = Assign(key="variables", step=rendered) | fit_passage(model, prompt, scored=scores)
+    return fitted | _ask(model, prompt, RunnableLambda(itemgetter("variables"), name="variables"), likelihood)
 
 
 def _ask(
-    model: BaseChatModel, prompt: Prompt, variables: Runnable[Inputs, dict[str, str]], *, scored: bool
+    model: BaseChatModel, prompt: Prompt, variables: Runnable[Inputs, dict[str, str]], likelihood: Likelihood | None
 ) -> Predictor:
     ask = variables | prompt.template()
-    if scored:
-        return Assign(key="prompt", step=ask) | ScoreLabels(model=model, prompt=prompt)
+    if likelihood is not None:
+        return Assign(key="prompt", step=ask) | ScoreLabels(model=model, prompt=prompt, likelihood=likelihood)
     return Assign(key="reply", step=ask | model) | RunnableLambda(partial(read_reply, prompt.answer), name="read_reply")

@@ -27,7 +27,7 @@ def trace_batch(
     config: RunnableConfig | list[RunnableConfig] | None,
     *,
     encode: Callable[[int], Encoded],
-    compute: Callable[[list[Encoded]], list[tuple[Output, AIMessage]]],
+    compute: Callable[[list[Encoded]], list[tuple[Output, AIMessage] | ProjectError]],
     params: dict[str, Any],
     return_exceptions: bool,
 ) -> list[Any]:
@@ -38,7 +38,8 @@ def trace_batch(
         conversations: n of them, as they were sent.
         config: One for all, or one for each.
         encode: From a conversation's index to what `compute` takes; its ProjectError or ValueError is that item's.
-        compute: From what was encoded to what is returned, each with the message that ends its run.
+        compute: From what was encoded to what is returned, each with the message that ends its run; an error in the
+            place of an item that fails alone.
         params: Of the call, for the trace; with "stop".
         return_exceptions: Return an item's error in its place instead of raising it.
 
@@ -51,7 +52,10 @@ def trace_batch(
     runs = [_start(model, *each, params) for each in zip(conversations, configs, strict=True)]
     try:
         encoded, refused = _encode_all(len(conversations), encode, return_exceptions=return_exceptions)
-        computed = compute(list(encoded.values()))
+        computed = dict(zip(encoded, compute(list(encoded.values())), strict=True))
+        refused |= {row: done for row, done in computed.items() if isinstance(done, ProjectError)}
+        if refused and not return_exceptions:
+            raise min(refused.items())[1]
     except BaseException as error:
         for run in runs:
             run.on_llm_error(error, response=LLMResult(generations=[]))
@@ -60,7 +64,10 @@ def trace_batch(
     for row, refusal in refused.items():
         runs[row].on_llm_error(refusal, response=LLMResult(generations=[]))
         outputs[row] = refusal
-    for row, (output, message) in zip(encoded, computed, strict=True):
+    for row, done in computed.items():
+        if isinstance(done, ProjectError):
+            continue
+        output, message = done
         message.id = f"{LC_ID_PREFIX}-{runs[row].run_id}-0"
         runs[row].on_llm_end(LLMResult(generations=[[ChatGeneration(message=message)]]))
         outputs[row] = output

@@ -35,10 +35,11 @@ from chains.families import (
     fold_system,
     split_thoughts,
 )
+from chains.likelihood import LabelScores, Likelihood
 from data.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from chains.local import LabelScores, LocalChatModel
+    from chains.local import LocalChatModel
 
 REASONING = "reasoning_content"
 
@@ -220,24 +221,27 @@ class FamilyChatModel(BaseChatModel):
         conversations: Sequence[Sequence[BaseMessage]],
         labels: Sequence[Sequence[str]],
         *,
+        likelihood: Likelihood = "sum",
         config: RunnableConfig | list[RunnableConfig] | None = None,
         return_exceptions: bool = False,
-    ) -> list["LabelScores"]:
+    ) -> list[LabelScores]:
         """Return how likely each label is as the reply, with no thoughts before it.
 
-        Where the template has no switch against thoughts, each label is scored behind an empty block of them:
-        that adds the same to all the labels' log-likelihoods and nothing to their distribution.
+        Where the template has no switch against thoughts, each label is scored behind an empty block of them.
 
         Args:
             conversations: n of them.
             labels: (n, any) for each conversation the texts to compare.
+            likelihood: What is compared of the labels: see `chains.likelihood`.
             config: One for all, or one for each.
             return_exceptions: Put a conversation's error in its place, so that it does not sink the others.
         """
         quiet, opening = self.for_scoring()
         return quiet.score(
             [self.adapt(messages) for messages in conversations],
-            [[opening + label for label in row] for row in labels],
+            labels,
+            opening=opening,
+            likelihood=likelihood,
             config=config,
             return_exceptions=return_exceptions,
         )

@@ -26,10 +26,18 @@ def ask_items(
     if system.batch_size is None:
         yield from _one_by_one(predictor, items, names, max_concurrency, stop)
         return
-    for batch in cut_batches(items, system.batch_size):
+    for batch in cut_batches(by_group(items), system.batch_size):
         yield from _together(predictor, batch, names)
         if stop.is_set():
             return
+
+
+def by_group(items: Sequence[Item]) -> list[Item]:
+    """Bring items of one group together, where its first one stands: what they share is then computed once."""
+    groups: dict[str, list[Item]] = {}
+    for item in items:
+        groups.setdefault(item.group, []).append(item)
+    return [item for members in groups.values() for item in members]
 
 
 def cut_batches(items: Sequence[Item], size: int) -> Iterator[list[Item]]:

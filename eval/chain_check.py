@@ -27,8 +27,24 @@ def check_chain(spec: SystemSpec, entry: "ChainEntry", benchmark: str) -> None:
     _check_own(spec, takes_prompt=bool(entry.prompt))
     if spec.too_long != "error" and not entry.has_passage:
         raise ConfigurationError(f"chain '{spec.chain}' shows no passage that can be shortened; leave --too-long out")
+    _check_remote(spec)
     if "retriever" not in entry.needs and spec.retriever is not None:
         raise ConfigurationError(f"chain '{spec.chain}' takes no retriever; leave --retriever out")
+
+
+def _check_remote(spec: SystemSpec) -> None:
+    """Refuse, before anything is loaded or asked, what only a model in this process can do."""
+    from chains.models import names_remote
+
+    needing = {
+        f"answering '{spec.answering}'": spec.answering.startswith("score"),
+        f"too_long '{spec.too_long}'": spec.too_long != "error",
+    }
+    for setting, is_set in needing.items():
+        if is_set and spec.model is not None and names_remote(spec.model):
+            raise ConfigurationError(
+                f"{setting} needs a model in this process (smollm2, hf:…); '{spec.model}' runs elsewhere"
+            )
 
 
 def _check_own(spec: SystemSpec, *, takes_prompt: bool) -> None:

@@ -63,7 +63,9 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     system.add_argument("--chain", metavar="C")
     system.add_argument("--model", metavar="SPEC", help="such as smollm2, gpt, hf:DIR, endpoint:NAME@URL")
     system.add_argument("--prompt", metavar="P", help="a prompt's id or a YAML file")
-    system.add_argument("--answering", choices=["auto", "score", "generate"], help="score labels or generate text")
+    answering = ["auto", "score", "score-mean", "score-pmi", "generate"]
+    ways = "score labels (by their mean per token, or beyond what they are without the prompt) or generate text"
+    system.add_argument("--answering", choices=answering, help=ways)
     beyond = "a prompt beyond a local model's context: an error (default), or its passage is shortened"
     system.add_argument("--too-long", choices=["error", "truncate-passage"], help=beyond)
     system.add_argument("--temperature", type=float, metavar="T")

@@ -68,10 +68,11 @@ def _estimate_chain(system: SystemSpec, spec: EvaluationSpec, seed: int) -> Esti
     if (system.embeddings or "").startswith("openai:"):
         system = system.model_copy(update={"retriever": "bm25", "embeddings": None})
     context = Context(benchmark=benchmark(spec.benchmark), spec=spec, items=pool, seed=seed)
-    prepared = prepare_chain(system.model_copy(update={"answering": "auto"}), context)
+    prepared = prepare_chain(system, context)
     model: dict[str, BaseChatModel] = {"model": _Unasked()} if prepared.needs_model else {}
-    unshortened = prepared.spec.model_copy(update={"too_long": "error"})  # no model is loaded, so none measures
-    predictor = chain_predictor(unshortened, {**prepared.parts, **model})
+    # No model is loaded, so none scores, and none measures what is too long.
+    asking = prepared.spec.model_copy(update={"answering": "auto", "too_long": "error"})
+    predictor = chain_predictor(asking, {**prepared.parts, **model})
     items = pool[: spec.limit]
     sent = [_messages(predictor, item) for item in items]
     input_tokens = sum(estimate_tokens(message.content) for messages in sent for message in messages)

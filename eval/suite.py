@@ -54,7 +54,7 @@ class SystemSpec(Frozen):
     any_label_order: bool = Field(default=False, exclude=True)
     model: str | None = None
     prompt: str | None = None
-    answering: Literal["auto", "score", "generate"] = "auto"
+    answering: Literal["auto", "score", "score-mean", "score-pmi", "generate"] = "auto"
     too_long: Literal["error", "truncate-passage"] = "error"
     temperature: float = Field(default=0.0, ge=0)
     max_tokens: int | None = Field(default=None, gt=0)

@@ -139,6 +139,15 @@ def test_a_dry_run_writes_nothing_and_needs_no_key(tmp_path: Path, capsys: pytes
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize("option", [("--answering", "score-pmi"), ("--too-long", "truncate-passage")])
+@pytest.mark.parametrize("model", ["gpt", "endpoint:qwen3@http://localhost:1/v1"])
+def test_a_dry_run_refuses_what_only_a_local_model_can_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: tuple[str, str], model: str
+) -> None:
+    assert main(kice(tmp_path, "--dry-run", *option, model=model)) == 2
+    assert f"'{option[1]}' needs a model in this process (smollm2, hf:…); '{model}' runs" in capsys.readouterr().err
+
+
 def test_an_unknown_price_is_said_in_a_dry_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(kice(tmp_path, "--dry-run", "--json", model="smollm2")) == 0
     assert printed(capsys)["estimates"][0]["usd"] is None

@@ -65,7 +65,7 @@ def test_scores_equal_a_plain_forward_pass(tiny, kind, max_batch_tokens):
 def test_scores_of_random_prompts_equal_a_plain_forward_pass(tiny):
     rng = random.Random(7)
     model = tiny()
-    conversations = [[HumanMessage(sentence(rng, rng.randint(1, 60)))] for _ in range(100)]
+    conversations = [[HumanMessage(sentence(rng, rng.randint(1, 60)))] for _ in range(200)]
     conversations += conversations[:5]
     labels = [[sentence(rng, rng.randint(1, 4)) for _ in range(rng.randint(1, 3))] for _ in conversations]
     for messages, names, score in zip(conversations, labels, model.score(conversations, labels), strict=True):

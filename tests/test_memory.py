@@ -259,6 +259,30 @@ def test_a_prompt_that_does_not_fit_alone_is_told_in_one_line(tiny):
             assert "\n" not in str(e.value)
 
 
+@pytest.mark.parametrize("kind", ["llama-byte-level", "mistral-sliding"])
+def test_a_prompt_that_does_not_fit_sinks_no_other(tiny, kind):
+    """Its error stands in its place, and the others' answers are what they are without it."""
+    model = tiny(kind, max_tokens=8)
+    long, short = [HumanMessage("guitar " * 100)], [HumanMessage("a")]
+    labels = ["1", "22"]
+    (score,), (reply,) = model.score([short], [labels]), model.batch([short])
+    with memory_of(model, 60, OUT_OF_MEMORY[0]):
+        scores = model.score([long, short], [labels, labels], return_exceptions=True)
+        replies = model.batch([short, long], return_exceptions=True)
+    assert isinstance(scores[0], MemoryLimitError)
+    assert scores[1].logprobs == pytest.approx(score.logprobs, abs=1e-4)
+    assert replies[0].content == reply.content
+    assert isinstance(replies[1], MemoryLimitError)
+
+
+def test_prompts_behind_a_prefix_that_does_not_fit_are_errors_each(tiny):
+    model = tiny()
+    long = [[HumanMessage("guitar " * 100 + word)] for word in ("one", "two", "three")]
+    with memory_of(model, 60, OUT_OF_MEMORY[0]):
+        scores = model.score([*long, [HumanMessage("a")]], [["1", "2"]] * 4, return_exceptions=True)
+    assert [isinstance(score, MemoryLimitError) for score in scores] == [True, True, True, False]
+
+
 def test_a_lone_label_that_does_not_fit_beside_a_batch_splits_the_batch(tiny, monkeypatch):
     """What a label needs beside the caches of other prompts it does not need beside its own only."""
     model = tiny()

@@ -9,7 +9,7 @@ from langchain_core.runnables import RunnableLambda
 
 from data.registry import fingerprint
 from data.types import Item, Prediction
-from eval.asking import BATCH_CHARACTERS, cut_batches
+from eval.asking import BATCH_CHARACTERS, by_group, cut_batches
 from eval.journal import Evaluation, Manifest, read_manifest, read_records, records_path
 from eval.runner import Plan, PlannedEvaluation, TooManyErrorsError, run
 from eval.systems import System
@@ -135,6 +135,22 @@ def test_batches_keep_a_group_together_where_items_are_long() -> None:
     long = BATCH_CHARACTERS // 2
     items = [item(number, group=f"g{number // 4}", length=long) for number in range(12)]
     assert [[entry.group for entry in batch] for batch in cut_batches(items, 64)] == [[f"g{i}"] * 4 for i in range(3)]
+
+
+def test_items_of_one_group_are_asked_together_and_filed_in_their_order(tmp_path: Path) -> None:
+    """What they share is computed once in a batch, wherever the data has them."""
+    items = [item(number, group=f"g{number % 3}") for number in range(9)]
+    assert [entry.id for entry in by_group(items)] == [f"i{n}" for n in (0, 3, 6, 1, 4, 7, 2, 5, 8)]
+    asked: list[str] = []
+
+    def answer(entry: dict[str, Any]) -> Prediction:
+        asked.append(entry["id"])
+        return Prediction(choice=0, status="ok")
+
+    run(planned(items, answer, 64), tmp_path / "run")
+    assert asked == [entry.id for entry in by_group(items)]
+    kept = [record.item.id for record in read_records(records_path(tmp_path / "run", "s"))]
+    assert kept == [entry.id for entry in items]
 
 
 def test_batches_of_short_items_are_full() -> None:
