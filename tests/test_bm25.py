@@ -1,6 +1,7 @@
 """BM25 against rank-bm25 and the formula on paper; Korean is matched by morpheme; batches are real and traced."""
 
 import asyncio
+import gc
 import math
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,10 +12,12 @@ from hypothesis import strategies as st
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.documents import Document
 from langchain_core.runnables import RunnableLambda
+from numpy.typing import NDArray
 from rank_bm25 import BM25Okapi
 
 from data.errors import ConfigurationError
 from retrievers import bm25
+from retrievers.base import collection_paused
 from retrievers.bm25 import Bm25Retriever, bm25_scores, build_index, top_rows
 from retrievers.korean import content_tokens
 
@@ -143,6 +146,11 @@ def test_every_query_of_a_batch_is_a_run_with_its_own_config(retriever) -> None:
     assert [run.ended for run in runs] == [2, 2]
 
 
+def test_a_batch_needs_a_config_for_each_query(retriever) -> None:
+    with pytest.raises(ValueError, match="2 inputs"):
+        retriever.batch(["바다", "학교"], [])
+
+
 def test_one_bad_query_does_not_sink_the_batch(retriever) -> None:
     run = Runs()
     found, error = retriever.batch(["바다", 7], {"callbacks": [run]}, return_exceptions=True)
@@ -175,6 +183,11 @@ def test_threads_agree(retriever) -> None:
         assert list(pool.map(retriever.invoke, queries)) == [retriever.invoke(query) for query in queries]
 
 
+def one_query_s_scores(index: bm25.Bm25Index, tokens: list[str]) -> NDArray[np.float32]:
+    (scores,) = bm25_scores(index, [tokens])
+    return scores
+
+
 token_lists = st.lists(st.lists(st.sampled_from("abcdefgh"), max_size=12), min_size=2, max_size=12)
 
 
@@ -193,7 +206,9 @@ def test_scores_are_lucene_s_formula(corpus, query) -> None:
         )
         for tokens in corpus
     ]
-    np.testing.assert_allclose(bm25_scores(build_index(corpus, k1=k1, b=b), query), expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(
+        one_query_s_scores(build_index(corpus, k1=k1, b=b), query), expected, rtol=1e-4, atol=1e-6
+    )
 
 
 @settings(max_examples=100, deadline=None)
@@ -203,7 +218,7 @@ def test_one_term_ranks_as_rank_bm25_does(corpus, term) -> None:
     oracle = BM25Okapi(corpus, k1=1.5, b=0.75)
     oracle.idf = dict.fromkeys(oracle.idf, 1.0)
     theirs = np.array(oracle.get_scores([term]))
-    ours = bm25_scores(build_index(corpus, k1=1.5, b=0.75), [term])
+    ours = one_query_s_scores(build_index(corpus, k1=1.5, b=0.75), [term])
     if theirs.max() == 0:
         assert not ours.any()
     else:
@@ -218,7 +233,33 @@ def test_real_text_ranks_as_rank_bm25_does_with_lucene_s_idf() -> None:
     index = build_index(corpus, k1=1.5, b=0.75)
     for query in content_tokens(["학교에서 바다를 보는 학생", "물가와 금리", "사람의 본성과 token"]):
         # rank-bm25 keeps the constant factor (k1 + 1) that Lucene leaves out.
-        np.testing.assert_allclose(bm25_scores(index, query) * 2.5, oracle.get_scores(query), rtol=1e-4)
+        np.testing.assert_allclose(one_query_s_scores(index, query) * 2.5, oracle.get_scores(query), rtol=1e-4)
+
+
+@pytest.mark.parametrize("at_once", [1, 11, 1000])
+def test_scores_do_not_depend_on_how_many_queries_share_a_product(at_once, monkeypatch) -> None:
+    index = build_index([["a", "b"], [], ["b", "c", "c"], ["a"], ["d"]], k1=1.5, b=0.75)
+    queries = [["a", "b", "a"], [], ["z"], ["c", "z", "b"], ["d"]]
+    alone = [one_query_s_scores(index, query) for query in queries]
+    monkeypatch.setattr(bm25, "_SCORES_AT_ONCE", at_once)
+    np.testing.assert_array_equal(list(bm25_scores(index, queries)), alone)
+    assert list(bm25_scores(index, [])) == []
+
+
+def test_the_garbage_collector_is_as_it_was(retriever, monkeypatch) -> None:
+    retriever.batch(["바다", "학교"])
+    assert gc.isenabled()
+    monkeypatch.setattr(bm25, "top_rows", lambda scores, k: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        retriever.invoke("바다")
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        with collection_paused():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
 
 
 @given(scores=st.lists(st.sampled_from([0.0, 0.5, 1.0, 2.0]), max_size=30), k=st.integers(1, 40))
