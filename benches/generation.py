@@ -1,4 +1,4 @@
-"""Batched replies against langchain-huggingface: `python -m benches generation [--items N] [--dtypes D,D]`.
+"""Batched replies against langchain-huggingface: `python -m benches generation [--sets S,S] [--dtypes D,D]`.
 
 Both sides answer the same questions with the same weights, dtype and chat template, greedily, in turns, in this
 process: `LocalChatModel.batch` and `ChatHuggingFace.batch` over a `HuggingFacePipeline`. Replies end where the model
@@ -8,28 +8,40 @@ prompt alone and in a batch may differ in the last bits, and then in words; floa
 
 import argparse
 from collections.abc import Sequence
+from statistics import median
 from typing import Any
 
 from langchain_core.messages import BaseMessage, HumanMessage
 
-from benches.items import bench_items, texts_to_answer
+from benches.items import texts_to_answer
 from benches.table import RUNS, Timed, count, in_turns, markdown_table, median_seconds, timed, versions_line
 
 ITEMS = 64
 NEW_TOKENS = 64
-DTYPES = "bfloat16,float32"
+SETS = "mnli,kice"
+DTYPES = "bfloat16"
 
 
 def main(arguments: Sequence[str] = ()) -> None:
     """Print the table."""
     options = _options(arguments)
-    mnli, kice = (bench_items(name, (options.items + 1) // 2)[1] for name in ("mnli", "kice"))
-    texts = texts_to_answer(mnli, kice, options.items)
-    rows = [_compare(dtype, texts, options) for dtype in options.dtypes.split(",")]
+    rows = [
+        _compare(name, dtype, texts_to_answer(name, options.items), options)
+        for name in options.sets.split(",")
+        for dtype in options.dtypes.split(",")
+    ]
     versions = versions_line(["torch", "transformers", "langchain-huggingface", "langchain-core"])
-    print(f"SmolLM2-135M, {len(texts)} prompts, at most {options.new_tokens} new tokens, greedy; ", end="")
+    print(f"SmolLM2-135M, {options.items} prompts, at most {options.new_tokens} new tokens, greedy; ", end="")
     print(f"median of {options.runs}; {versions}\n")
-    columns = ["dtype", "ours, tokens/s", "ChatHuggingFace, tokens/s", "ratio", "tokens, ours / theirs", "same text"]
+    columns = [
+        "prompts",
+        "tokens each",
+        "ours, tokens/s",
+        "ChatHuggingFace, tokens/s",
+        "ratio",
+        "tokens, ours / theirs",
+        "same text",
+    ]
     print(markdown_table(columns, rows))
 
 
@@ -60,7 +72,8 @@ def count_tokens(tokenizer: Any, texts: Sequence[str]) -> int:
     return sum(map(len, tokenizer(list(texts), add_special_tokens=False)["input_ids"]))
 
 
-def _compare(dtype: str, texts: Sequence[str], options: argparse.Namespace) -> list[str]:
+def _compare(name: str, dtype: str, texts: Sequence[str], options: argparse.Namespace) -> list[str]:
+    from chains.encoding import encode_prompt, render
     from chains.local import LocalChatModel
 
     prompts: list[list[BaseMessage]] = [[HumanMessage(text)] for text in texts]
@@ -75,13 +88,15 @@ def _compare(dtype: str, texts: Sequence[str], options: argparse.Namespace) -> l
     for model in (ours, theirs):  # the first pass of a model is slow, and is not what is compared
         reply(model, prompts[:1])
     mine, other = in_turns(
-        dtype, lambda: reply(ours, prompts), lambda: reply(theirs, prompts, config), runs=options.runs
+        f"{name}, {dtype}", lambda: reply(ours, prompts), lambda: reply(theirs, prompts, config), runs=options.runs
     )
     tokens = [count_tokens(loaded.tokenizer, side[-1].answer) for side in (mine, other)]
     fast, slow = tokens[0] / median_seconds(mine), tokens[1] / median_seconds(other)
     same = sum(a == b for a, b in zip(mine[-1].answer, other[-1].answer, strict=True))
+    asked = median(len(encode_prompt(loaded, render(loaded, prompt, {}))) for prompt in prompts)
     return [
-        dtype,
+        f"{name}, {dtype}",
+        f"{asked:.0f}",
         f"{fast:.1f}",
         f"{slow:.1f}",
         f"{fast / slow:.1f} x",
@@ -92,6 +107,7 @@ def _compare(dtype: str, texts: Sequence[str], options: argparse.Namespace) -> l
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benches generation", description=str(__doc__).split("\n")[0])
+    parser.add_argument("--sets", default=SETS, help="comma-separated, rows each (default: %(default)s)")
     parser.add_argument("--items", type=count, default=ITEMS, help="prompts (default: %(default)s)")
     parser.add_argument("--new-tokens", type=count, default=NEW_TOKENS, help="of a reply (default: %(default)s)")
     parser.add_argument("--dtypes", default=DTYPES, help="comma-separated, a row each (default: %(default)s)")

@@ -1,7 +1,6 @@
 """The items that the comparisons ask: real data where there is some, else the samples that ship."""
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 from data.registry import load_items
@@ -30,12 +29,12 @@ def bench_items(name: str, limit: int | None) -> tuple[str, list[Item]]:
     return f"{name} {SPLITS[name]}", load_items(name, split=SPLITS[name], path=folder / name, limit=limit)
 
 
-def texts_to_answer(mnli: Sequence[Item], kice: Sequence[Item], n: int) -> list[str]:
-    """Return n questions that are to be answered in words, English and Korean in turns."""
-    english = [
-        f"{item.inputs['premise']}\nDoes it follow that: {item.inputs['hypothesis']}\nExplain your answer."
-        for item in mnli
-    ]
-    korean = ["\n".join([item.inputs["question"], *item.choices]) for item in kice]
-    texts = [text for pair in zip(english, korean, strict=False) for text in pair]
-    return texts[:n]
+def texts_to_answer(name: str, n: int) -> list[str]:
+    """Return up to n questions of a set that are to be answered in words, not by a label alone."""
+    items = bench_items(name, n)[1]
+    if name == "mnli":
+        return [
+            f"{item.inputs['premise']}\nDoes it follow that: {item.inputs['hypothesis']}\nExplain your answer."
+            for item in items
+        ]
+    return ["\n".join([item.inputs["question"], *item.choices]) for item in items]
