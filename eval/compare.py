@@ -233,7 +233,8 @@ def _compare_pair(
 
 
 def _answers(run_dir: Path, evaluation: Evaluation) -> dict[str, Answers]:
-    return {name: read_answers(latest_records(records_path(run_dir, name)).values()) for name in evaluation.systems}
+    paths = {name: records_path(run_dir, name) for name in evaluation.systems}
+    return {name: read_answers(latest_records(path, texts=False).values()) for name, path in paths.items()}
 
 
 def _same_items(a: tuple[Path, Manifest], b: tuple[Path, Manifest]) -> list[tuple[Evaluation, Evaluation]]:
@@ -275,4 +276,5 @@ def _what_differs(a: tuple[Path, Evaluation], b: tuple[Path, Evaluation]) -> str
 
 
 def _item_ids(run_dir: Path, evaluation: Evaluation) -> set[str]:
-    return {item_id for name in evaluation.systems for item_id in latest_records(records_path(run_dir, name))}
+    paths = [records_path(run_dir, name) for name in evaluation.systems]
+    return {item_id for path in paths for item_id in latest_records(path, texts=False)}

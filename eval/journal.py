@@ -141,9 +141,21 @@ def read_records(path: Path) -> Iterator[Record]:
             raise ConfigurationError(f"{path}, line {number}: not a record ({reason}); restore or delete it") from None
 
 
-def latest_records(path: Path) -> dict[str, Record]:
-    """Return the record that counts for each item id: the last one that was written; empty without a journal."""
-    return {record.item.id: record for record in read_records(path)} if path.exists() else {}
+def latest_records(path: Path, *, texts: bool = True) -> dict[str, Record]:
+    """Return the record that counts for each item id: the last one that was written; empty without a journal.
+
+    Args:
+        path: Of the journal.
+        texts: Keep what was shown, sent, looked up and said. No score needs it, and it may be most of a record.
+    """
+    records = read_records(path) if path.exists() else iter(())
+    return {record.item.id: record if texts else _without_texts(record) for record in records}
+
+
+def _without_texts(record: Record) -> Record:
+    item, prediction = record.item.model_copy(update={"inputs": {}}), record.prediction
+    prediction = prediction and prediction.model_copy(update={"raw": ""})
+    return record.model_copy(update={"item": item, "prediction": prediction, "messages": None, "passages": ()})
 
 
 def _whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:

@@ -44,7 +44,7 @@ def costs_of_runs(run_a: Path, run_b: Path | None = None) -> list[EvaluationCost
         systems, accuracies = {}, {}
         for prefix, run_dir, manifest, evaluation in group:
             for name in evaluation.systems:
-                measured = measure(latest_records(records_path(run_dir, name)).values())
+                measured = measure(latest_records(records_path(run_dir, name), texts=False).values())
                 description, hardware = manifest.systems.get(name, {}), manifest.hardware
                 systems[prefix + name] = cost_of(description, measured, run_dir / name, hardware=hardware, table=table)
                 n = measured.predictions

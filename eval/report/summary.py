@@ -156,8 +156,8 @@ def _summarize_evaluation(
     systems: list[SystemSummary] = []
     answers: dict[str, Answers] = {}
     traits = _Traits()
-    for name in evaluation.systems:  # one journal in memory at a time: records carry whole conversations
-        records = latest_records(records_path(run_dir, name))
+    for name in evaluation.systems:
+        records = latest_records(records_path(run_dir, name), texts=False)
         answers[name] = read_answers(records.values())
         traits.see(records.values())
         cost = _cost(run_dir / name, records, manifest=manifest, prices=prices)
@@ -165,6 +165,7 @@ def _summarize_evaluation(
         systems.append(
             _summarize_system(name, records, answers=answers[name], n_items=n_items, description=description, cost=cost)
         )
+        del records  # before the next journal is read
     without_conclusion = EvaluationSummary(
         benchmark=evaluation.benchmark,
         split=evaluation.split,
