@@ -53,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
     show.add_argument("run", type=Path, metavar="RUN")
     show.add_argument("item", metavar="ITEM")
 
-    _add_retrieval(commands.add_parser("retrieval", parents=[common], help="recall@k, MRR@k and nDCG@k of a retriever"))
+    _add_retrieval(commands.add_parser("retrieval", parents=[common], help="recall@k, MRR@k and nDCG@k of retrievers"))
     return top
 
 
@@ -94,7 +94,7 @@ def _add_run(run: argparse.ArgumentParser) -> None:
 
 def _add_retrieval(retrieval: argparse.ArgumentParser) -> None:
     retrieval.add_argument("name", metavar="NAME", help="korquad, kice or jsonl")
-    retrieval.add_argument("--retriever", required=True, metavar="R")
+    retrieval.add_argument("--retriever", required=True, nargs="+", metavar="R", help="several are compared in pairs")
     retrieval.add_argument("--embeddings", metavar="E")
     chunked = "search chunks of passages, or whole ones (default: chunks for kice)"
     retrieval.add_argument("--chunk", action=argparse.BooleanOptionalAction, help=chunked)

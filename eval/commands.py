@@ -219,7 +219,7 @@ def show(options: argparse.Namespace) -> int:
 
 
 def retrieval(options: argparse.Namespace) -> int:
-    """Measure a retriever on queries whose relevant passages are known."""
+    """Measure retrievers on queries whose relevant passages are known."""
     from chains.providers import read_env_file
     from data.registry import retrieval_set
     from eval.retrieval import evaluate_retriever, render_json, render_table
@@ -229,11 +229,14 @@ def retrieval(options: argparse.Namespace) -> int:
     questions = retrieval_set(options.name, options.data)
     # Exam passages are searched as chains search them, in chunks; a set made of paragraphs as it is.
     chunk = options.name == "kice" if options.chunk is None else options.chunk
-    retriever = build_retriever(
-        options.retriever, questions.passages, k=options.k, chunk=chunk, embeddings=options.embeddings
-    )
-    name = f"{options.retriever}, {'chunks' if chunk else 'whole passages'}"
-    scores = [evaluate_retriever(retriever, questions, k=options.k, name=name)]
+    searched = "chunks" if chunk else "whole passages"
+    names = list(dict.fromkeys(options.retriever))
+    scores = []
+    for name in names:
+        # Beside others, BM25 is not refused for the embeddings that they need.
+        embeddings = None if name == "bm25" and len(names) > 1 else options.embeddings
+        retriever = build_retriever(name, questions.passages, k=options.k, chunk=chunk, embeddings=embeddings)
+        scores.append(evaluate_retriever(retriever, questions, k=options.k, name=f"{name}, {searched}"))
     emit(render_json(scores) if options.json else render_table(scores))
     return 0
 

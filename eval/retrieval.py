@@ -1,18 +1,22 @@
 """Retrieval measured as retrieval: does the right passage come up, and how far up?
 
-In come a retriever and a retrieval set; out come recall, MRR and nDCG over passages. A retriever over chunks is judged
-by its passages: a passage's rank is that of its best chunk.
+In come a retriever and a retrieval set; out come recall, MRR and nDCG over passages, and paired differences between
+retrievers. A retriever over chunks is judged by its passages: a passage's rank is that of its best chunk.
 """
 
 import json
 import math
 import time
 from collections.abc import Sequence
+from itertools import combinations
 from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from data.retrieval_set import RetrievalSet
 from data.types import Frozen
+from eval.stats import Interval, paired_difference_interval
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
@@ -43,6 +47,7 @@ class RetrievalScores(Frozen):
         ndcg_at_k: Mean normalised discounted cumulative gain, relevance 0 or 1.
         seconds_per_query: Search time, queries asked in one batch; building the index is not in it.
         per_query: One entry a query, in the set's order, for paired comparisons.
+        groups: The cluster of each query: those that are about the same passages count together.
     """
 
     retrieval_set: str
@@ -56,6 +61,25 @@ class RetrievalScores(Frozen):
     ndcg_at_k: float
     seconds_per_query: float
     per_query: tuple[QueryScores, ...]
+    groups: tuple[str, ...]
+
+
+class RetrievalDifference(Frozen):
+    """What one retriever scores more than another on the same queries.
+
+    Attributes:
+        a: The first retriever.
+        b: The second.
+        measure: A field of `QueryScores`.
+        difference: Mean of a's score less b's.
+        interval: 95 %, by paired cluster bootstrap; None where all queries are about one passage.
+    """
+
+    a: str
+    b: str
+    measure: str
+    difference: float
+    interval: Interval | None
 
 
 def evaluate_retriever(
@@ -90,6 +114,7 @@ def evaluate_retriever(
         **{measure: fmean(getattr(query, measure) for query in scored) for measure in QueryScores._fields},
         seconds_per_query=seconds / len(scored),
         per_query=tuple(scored),
+        groups=tuple("\n".join(sorted(query.relevant)) for query in retrieval_set.queries),
     )
 
 
@@ -135,8 +160,28 @@ def score_ranking(ranking: Sequence[str], relevant: frozenset[str], *, k: int) -
     )
 
 
+def compare_retrievers(scores: Sequence[RetrievalScores]) -> list[RetrievalDifference]:
+    """Compare each pair of retrievers, query by query, by recall@1 and MRR.
+
+    Args:
+        scores: Of the same queries at the same depth.
+    """
+    compared = []
+    for a, b in combinations(scores, 2):
+        for measure in ("recall_at_1", "mrr_at_k"):
+            pairs = zip(a.per_query, b.per_query, strict=True)
+            gained = np.array([getattr(one, measure) - getattr(other, measure) for one, other in pairs])
+            interval = paired_difference_interval(gained, np.ones(len(gained)), a.groups)
+            compared.append(
+                RetrievalDifference(
+                    a=a.retriever, b=b.retriever, measure=measure, difference=float(gained.mean()), interval=interval
+                )
+            )
+    return compared
+
+
 def render_table(scores: Sequence[RetrievalScores]) -> str:
-    """Return a Markdown table, one row a retriever; all rows must have the same k.
+    """Return a Markdown table, one row a retriever, and one of their differences; all must have the same k.
 
     Raises:
         ValueError: There is nothing to show, or depths differ.
@@ -154,13 +199,28 @@ def render_table(scores: Sequence[RetrievalScores]) -> str:
         f"| {row.recall_at_k:.3f} | {row.mrr_at_k:.3f} | {row.ndcg_at_k:.3f} | {row.seconds_per_query * 1000:.1f} |"
         for row in scores
     ]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_difference_lines(compare_retrievers(scores), k)])
+
+
+def _difference_lines(differences: Sequence[RetrievalDifference], k: int) -> list[str]:
+    if not differences:
+        return []
+    names = {"recall_at_1": "R@1", "mrr_at_k": f"MRR@{k}"}
+    rows = [
+        f"| {row.a} − {row.b} | {names[row.measure]} | {row.difference:+.3f} "
+        f"| {f'{row.interval.low:+.3f} to {row.interval.high:+.3f}' if row.interval else 'unknown'} |"
+        for row in differences
+    ]
+    return ["", "| difference | of | mean | 95 % interval |", "|---|---|---:|---:|", *rows]
 
 
 def render_json(scores: Sequence[RetrievalScores]) -> str:
-    """Return one JSON object with the scores of each retriever, without the single queries."""
-    rows = [row.model_dump(exclude={"per_query"}) for row in scores]
-    return json.dumps({"retrievers": rows}, ensure_ascii=False, indent=2)
+    """Return one JSON object with the scores of each retriever and their differences, without the single queries."""
+    content = {
+        "retrievers": [row.model_dump(exclude={"per_query", "groups"}) for row in scores],
+        "differences": [row.model_dump() for row in compare_retrievers(scores)],
+    }
+    return json.dumps(content, ensure_ascii=False, indent=2)
 
 
 def _passage_id(document: "Document") -> str:

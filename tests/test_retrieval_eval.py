@@ -15,7 +15,16 @@ from sklearn.metrics import ndcg_score
 from data.korquad import load_retrieval
 from data.retrieval_set import Query, RetrievalSet
 from data.types import Passage
-from eval.retrieval import evaluate_retriever, rank_passages, render_json, render_table, score_ranking
+from eval.cli import main
+from eval.retrieval import (
+    compare_retrievers,
+    evaluate_retriever,
+    rank_passages,
+    render_json,
+    render_table,
+    score_ranking,
+)
+from eval.stats import paired_difference_interval
 from retrievers import build_retriever
 from retrievers.base import PassageRetriever, with_score
 
@@ -101,6 +110,47 @@ def test_the_table_and_the_json_say_the_same() -> None:
         render_table([])
     with pytest.raises(ValueError, match="one depth"):
         render_table([scores, scores.model_copy(update={"k": 6})])
+
+
+def test_retrievers_are_compared_query_by_query() -> None:
+    """Queries about one passage are one cluster: the interval is that of the clusters' paired differences."""
+    questions = retrieval_set({f"q{number}": {"abcdef"[number // 4]} for number in range(24)})
+    right = {query.text: [f"{next(iter(query.relevant))}#0"] for query in questions.queries}
+    worse = right | {query: [] for query in list(right)[:8]}  # all of two passages' queries
+    good, bad = (
+        evaluate_retriever(Scripted(script=script), questions, k=3, name=name)
+        for name, script in (("good", right), ("bad", worse))
+    )
+    (recall, mrr) = compare_retrievers([good, bad])
+    assert (recall.a, recall.b, recall.measure, mrr.measure) == ("good", "bad", "recall_at_1", "mrr_at_k")
+    assert recall.difference == mrr.difference == pytest.approx(1 / 3)
+    of_clusters = paired_difference_interval(np.array([4.0, 4, 0, 0, 0, 0]), np.full(6, 4.0), list("abcdef"))
+    assert recall.interval == pytest.approx(of_clusters)
+    table = render_table([good, bad])
+    assert "| good − bad | R@1 | +0.333 |" in table
+    assert json.loads(render_json([good, bad]))["differences"][0]["difference"] == pytest.approx(1 / 3)
+
+
+def test_several_retrievers_are_asked_for_at_once(tmp_path, capsys) -> None:
+    texts = {"p1": "강물은 바다로 흐른다.", "p2": "산은 높고 들은 넓다."}
+    for name, rows in {
+        "passages": [{"id": name, "text": text} for name, text in texts.items()],
+        "queries": [{"id": f"q{name}", "text": text} for name, text in texts.items()],
+        "qrels": [{"query": f"q{name}", "passage": name} for name in texts],
+    }.items():
+        lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    own = f"{__name__}:build_last_first"
+    command = ["retrieval", "jsonl", "--data", str(tmp_path), "--retriever", "bm25", own, "bm25", "--json"]
+    assert main(command) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert [row["retriever"].split(",")[0] for row in content["retrievers"]] == ["bm25", own]
+    assert [row["recall_at_1"] for row in content["retrievers"]] == [1.0, 0.5]
+    assert content["differences"][0]["difference"] == pytest.approx(0.5)
+
+
+def build_last_first(documents, *, k, embeddings):
+    return Scripted(script={document.page_content: [documents[-1].metadata["passage_id"]] for document in documents})
 
 
 @pytest.mark.shared_data
