@@ -59,13 +59,20 @@ def load(split: str | None, path: Path | None) -> list[Item]:
     return list(_items(exam, _exam_name(file)))
 
 
-def load_retrieval(path: Path | None) -> RetrievalSet:
+def load_question_retrieval(path: Path | None) -> RetrievalSet:
+    """Return the retrieval set of `load_retrieval` with the question and its 보기 alone as queries, without choices."""
+    return load_retrieval(path, name="kice-question", choices=False)
+
+
+def load_retrieval(path: Path | None, *, name: str = "kice", choices: bool = True) -> RetrievalSet:
     """Return a retrieval set of exams: a problem asks for its own passage among those of all exams.
 
     Problems without a passage are left out, for there is nothing they should find.
 
     Args:
         path: One exam file, or a folder whose `*.json` are pooled; None pools the fetched exams.
+        name: Of the set.
+        choices: Whether the choices are part of the query, as chains ask.
 
     Raises:
         ConfigurationError: A file is not a usable exam, two files are the same exam, or none has a passage.
@@ -83,9 +90,13 @@ def load_retrieval(path: Path | None) -> RetrievalSet:
     if not items:
         raise ConfigurationError(f"{path or DATA_DIR}: no problem has a passage, so there is nothing to look up")
     passages = {item.group: item.inputs["passage"] for item in items}
+    texts = [_query_text(item, choices=choices) for item in items]
     return RetrievalSet(
-        name="kice",
-        queries=tuple(Query(id=item.id, text=_query_text(item), relevant=frozenset({item.group})) for item in items),
+        name=name,
+        queries=tuple(
+            Query(id=item.id, text=text, relevant=frozenset({item.group}))
+            for item, text in zip(items, texts, strict=True)
+        ),
         passages=tuple(Passage(id=group, text=text) for group, text in passages.items()),
     )
 
@@ -168,5 +179,6 @@ def _tags(paragraph: dict[str, Any], problem: dict[str, Any]) -> tuple[str, ...]
     return tuple(tags)
 
 
-def _query_text(item: Item) -> str:
-    return "\n".join(text for text in (item.inputs["question"], item.inputs["extra"], *item.choices) if text)
+def _query_text(item: Item, *, choices: bool) -> str:
+    parts = (item.inputs["question"], item.inputs["extra"], *(item.choices if choices else ()))
+    return "\n".join(text for text in parts if text)

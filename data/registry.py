@@ -26,6 +26,7 @@ BENCHMARKS: dict[str, str] = {
 RETRIEVAL_SETS: dict[str, str] = {
     "jsonl": "data.retrieval_set:load_jsonl",
     "kice": "data.kice:load_retrieval",
+    "kice-question": "data.kice:load_question_retrieval",
     "korquad": "data.korquad:load_retrieval",
 }
 

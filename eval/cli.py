@@ -93,7 +93,9 @@ def _add_run(run: argparse.ArgumentParser) -> None:
 
 
 def _add_retrieval(retrieval: argparse.ArgumentParser) -> None:
-    retrieval.add_argument("name", metavar="NAME", help="korquad, kice or jsonl")
+    retrieval.add_argument(
+        "name", metavar="NAME", help="korquad, kice (queries with choices), kice-question (without) or jsonl"
+    )
     retrieval.add_argument("--retriever", required=True, nargs="+", metavar="R", help="several are compared in pairs")
     retrieval.add_argument("--embeddings", metavar="E")
     chunked = "search chunks of passages, or whole ones (default: chunks for kice)"

@@ -228,7 +228,7 @@ def retrieval(options: argparse.Namespace) -> int:
     read_env_file()
     questions = retrieval_set(options.name, options.data)
     # Exam passages are searched as chains search them, in chunks; a set made of paragraphs as it is.
-    chunk = options.name == "kice" if options.chunk is None else options.chunk
+    chunk = options.name.startswith("kice") if options.chunk is None else options.chunk
     searched = "chunks" if chunk else "whole passages"
     names = list(dict.fromkeys(options.retriever))
     scores = []

@@ -124,6 +124,9 @@ def test_retrieval_pools_the_passages_of_a_folder(tmp_path: Path) -> None:
     assert (len(pooled.queries), len(pooled.passages)) == (8, 4)  # the two problems without a passage are left out
     assert pooled.queries[0].text == "윗글의 내용과 일치하지 않는 것은?\n보기\n가\n나\n다\n라\n마"
     assert pooled.queries[0].relevant == {"kice/2023-11/p01-02"}
+    without = retrieval_set("kice-question", tmp_path)
+    assert (without.name, without.queries[0].text) == ("kice-question", "윗글의 내용과 일치하지 않는 것은?\n보기")
+    assert [query.relevant for query in without.queries] == [query.relevant for query in pooled.queries]
     with pytest.raises(MissingResourceError, match="no exam in"):
         retrieval_set("kice", tmp_path / "nowhere")
 
