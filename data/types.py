@@ -105,7 +105,7 @@ class Record(Frozen):
     Attributes:
         prediction: The answer; None when the call failed.
         error: "ErrorType: message" when the call failed; exactly one of the two is set.
-        latency_s: Seconds; for a batched predictor, its share of the batch.
+        latency_s: Seconds; for a batched predictor, its share of the batch. None where nobody measured it.
         messages: What was really sent to the chat model; None for a system that sends none.
         passages: What was retrieved for the item, best first.
     """
@@ -114,7 +114,7 @@ class Record(Frozen):
     system: str
     prediction: Prediction | None = None
     error: str | None = None
-    latency_s: float = Field(ge=0)
+    latency_s: float | None = Field(ge=0)
     messages: tuple[Message, ...] | None = None
     passages: tuple[Passage, ...] = ()
 

@@ -230,7 +230,10 @@ def _query(
             return Amount(None, f"no price for the model {spec}")
         return Amount(usd / measured.counted, source=table.cited())
     if role == "prompted" and spec is None:
-        return Amount(None, "what a chain of your own calls is not known")
+        imported = description.get("kind") == "imported"
+        return Amount(
+            None, "what its replies cost is not recorded" if imported else "what a chain of your own calls is not known"
+        )
     return _machine_time(measured.seconds / measured.predictions, hardware, table=table)
 
 

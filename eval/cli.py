@@ -41,6 +41,8 @@ def parser() -> argparse.ArgumentParser:
     rescore = commands.add_parser("rescore", parents=[common], help="extract and score again; no model is called")
     rescore.add_argument("run", type=Path, metavar="RUN")
 
+    _add_import(commands.add_parser("import", parents=[common], help="make a run of replies recorded elsewhere"))
+
     compare = commands.add_parser("compare", parents=[common], help="paired differences of systems or of two runs")
     compare.add_argument("run", type=Path, metavar="RUN")
     compare.add_argument("other", type=Path, nargs="?", metavar="RUN", help="another run of the same items")
@@ -90,6 +92,15 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     where.add_argument("--out", type=Path, metavar="DIR", help="default: runs/NAME, then runs/NAME-2 …")
     where.add_argument("--resume", type=Path, metavar="DIR", help="ask only what is missing or failed")
     going.add_argument("--dry-run", action="store_true", help="print the first prompt, tokens and cost; call nothing")
+
+
+def _add_import(recorded: argparse.ArgumentParser) -> None:
+    rows = 'a system each: rows of {"id": ITEM, "output": TEXT} as .jsonl, .json or .tsv; its name is the system\'s'
+    recorded.add_argument("files", type=Path, nargs="+", metavar="FILE", help=rows)
+    recorded.add_argument("--benchmark", required=True, metavar="B", help="whose items were asked")
+    recorded.add_argument("--split", metavar="S")
+    recorded.add_argument("--data", type=Path, metavar="PATH", help="where the items are")
+    recorded.add_argument("--out", type=Path, metavar="DIR", help="default: runs/BENCHMARK.imported")
 
 
 def _add_retrieval(retrieval: argparse.ArgumentParser) -> None:

@@ -5,11 +5,14 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from data.errors import ConfigurationError
 from eval.progress import log
 from eval.suite import EvaluationSpec, Suite, SystemSpec, list_suites, load_suite
+
+if TYPE_CHECKING:
+    from eval.report import ReportPaths
 
 RUNS_DIR = Path("runs")
 # Options of `run` that describe a system or its items: a suite says these itself.
@@ -50,8 +53,6 @@ def run(options: argparse.Namespace) -> int:
         return _dry_run(suite, options)
     from eval import runner
     from eval.report import write_report
-    from eval.report.summary import read_summary
-    from eval.report.terminal import terminal_table
 
     planned = runner.plan(suite)
     run_dir = options.resume or options.out or _new_run_dir(suite.name)
@@ -66,17 +67,23 @@ def run(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         log(f"interrupted; go on with --resume {run_dir}")
         return 130
-    paths = write_report(run_dir)
-    if options.json:
-        emit(paths.summary.read_text(encoding="utf-8"))
-    else:
-        emit(terminal_table(read_summary(paths.summary)))
-    log(f"\nreports: {paths.markdown}\n         {paths.html}")
+    _show_reports(write_report(run_dir), as_json=options.json)
     allowed = options.max_errors or 0
     if outcome.errors > allowed:
         log(f"incomplete: {outcome.errors} items failed; ask them again with --resume {run_dir}")
         return 1
     return 0
+
+
+def _show_reports(paths: "ReportPaths", *, as_json: bool) -> None:
+    from eval.report.summary import read_summary
+    from eval.report.terminal import terminal_table
+
+    if as_json:
+        emit(paths.summary.read_text(encoding="utf-8"))
+    else:
+        emit(terminal_table(read_summary(paths.summary)))
+    log(f"\nreports: {paths.markdown}\n         {paths.html}")
 
 
 def _suite(options: argparse.Namespace) -> Suite:
@@ -178,6 +185,17 @@ def rescore(options: argparse.Namespace) -> int:
     return 0
 
 
+def import_recorded(options: argparse.Namespace) -> int:
+    """Make a run of replies recorded elsewhere, and report."""
+    from eval.importing import import_replies
+    from eval.report import write_report
+
+    run_dir = options.out or _new_run_dir(f"{_plain(options.benchmark)}.imported")
+    import_replies(options.files, options.benchmark, run_dir, split=options.split, data=options.data)
+    _show_reports(write_report(run_dir), as_json=options.json)
+    return 0
+
+
 def compare(options: argparse.Namespace) -> int:
     """Compare the systems of a run with one another, or with those of another run: how good, and how dear."""
     from eval.compare import compare as compare_runs
@@ -263,6 +281,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "list": list_names,
     "run": run,
     "rescore": rescore,
+    "import": import_recorded,
     "compare": compare,
     "report": report,
     "show": show,

@@ -7,7 +7,13 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 Role = Literal["trained", "prompted", "baseline"]
-ROLES: dict[str, Role] = {"checkpoint": "trained", "finetune": "trained", "chain": "prompted"}  # any other: baseline
+# Any other is a baseline. What is imported are texts that a model wrote.
+ROLES: dict[str, Role] = {
+    "checkpoint": "trained",
+    "finetune": "trained",
+    "chain": "prompted",
+    "imported": "prompted",
+}
 TRAINED_KINDS = tuple(kind for kind, role in ROLES.items() if role == "trained")
 
 

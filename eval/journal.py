@@ -92,6 +92,23 @@ def write_manifest(run_dir: Path, manifest: Manifest) -> None:
     write_atomically(run_dir / "manifest.json", manifest.model_dump_json(indent=2) + "\n")
 
 
+def begin_run(run_dir: Path, manifest: Manifest) -> None:
+    """Make a new run's folder with its manifest.
+
+    Raises:
+        ConfigurationError: The folder is in use or cannot be written.
+    """
+    try:
+        if run_dir.exists() and any(run_dir.iterdir()):
+            raise ConfigurationError(f"{run_dir} is not empty; use --resume {run_dir} to go on, or another --out")
+        run_dir.mkdir(parents=True, exist_ok=True)
+        write_manifest(run_dir, manifest)
+    except OSError as error:
+        raise ConfigurationError(
+            f"run folder {run_dir} cannot be written: {error.strerror}; use another --out"
+        ) from None
+
+
 def read_manifest(run_dir: Path) -> Manifest:
     """Read a run's manifest.
 

@@ -126,7 +126,7 @@ def score(records: Iterable[Record]) -> Scores:
         prediction_counts=tuple(int(count) for count in confusion.sum(axis=0)),
         by_tag=_by_tag(answered),
         **_counts(len(everything), [p for _, p in answered]),
-        **_latencies([r.latency_s for r, _ in answered]),
+        **_latencies([r.latency_s for r, _ in answered if r.latency_s is not None]),
     )
 
 

@@ -23,6 +23,7 @@ from eval.journal import (
     Evaluation,
     Journal,
     Manifest,
+    begin_run,
     latest_records,
     read_manifest,
     records_path,
@@ -205,15 +206,7 @@ def _open_run(manifest: Manifest, run_dir: Path, *, resume: bool) -> None:
                 "start a new run with --out"
             )
         return
-    try:
-        if run_dir.exists() and any(run_dir.iterdir()):
-            raise ConfigurationError(f"{run_dir} is not empty; use --resume {run_dir} to go on, or another --out")
-        run_dir.mkdir(parents=True, exist_ok=True)
-        write_manifest(run_dir, manifest)
-    except OSError as error:
-        raise ConfigurationError(
-            f"run folder {run_dir} cannot be written: {error.strerror}; use another --out"
-        ) from None
+    begin_run(run_dir, manifest)
 
 
 def _note_hardware(manifest: Manifest, run_dir: Path) -> None:

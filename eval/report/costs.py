@@ -88,7 +88,7 @@ def measure(records: Collection[Record]) -> Measured:
     return Measured(
         predictions=len(answered),
         correct=sum(prediction.choice == record.item.target for record, prediction in answered),
-        seconds=sum(record.latency_s for record, _ in answered),
+        seconds=sum(record.latency_s or 0 for record, _ in answered),
         usage=usage,
         counted=len(counted),
     )

@@ -69,7 +69,8 @@ def _item(item: Item) -> str:
 
 
 def _answer(record: Record) -> str:
-    lines = [RULE, f"{record.system}: {_verdict(record)}", f"seconds: {record.latency_s:.3g}"]
+    seconds = "unknown" if record.latency_s is None else f"{record.latency_s:.3g}"
+    lines = [RULE, f"{record.system}: {_verdict(record)}", f"seconds: {seconds}"]
     prediction = record.prediction
     if prediction is not None:
         lines.append(f"status: {prediction.status}, rule: {prediction.rule or 'none'}")

@@ -1,0 +1,138 @@
+"""Replies that were recorded elsewhere become a run: read by the same rules, scored and compared like any other.
+
+In comes a file of rows for each system, in JSON Lines, a JSON list or tab-separated values:
+
+    {"id": "kice/2023-11/q01", "output": "정답은 4번입니다."}
+
+with, where they are known, "finish_reason" ("length" where a reply was cut off), "input_tokens", "output_tokens" and
+"latency_s". Out comes a run directory. No model is called, and what is unknown stays unknown: an item without a row has
+no record, so the run says that it is incomplete.
+"""
+
+import hashlib
+import re
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from chains.predictor import extract
+from data.errors import ConfigurationError
+from data.registry import benchmark, fingerprint, load_items
+from data.rows import read_rows
+from data.types import Frozen, Item, Prediction, Record
+from eval.journal import Evaluation, Journal, Manifest, begin_run, first_fault, records_path
+from eval.suite import PLAIN_NAME, RESERVED_NAMES
+
+
+class Reply(Frozen):
+    """One row of a file: what a model said to an item."""
+
+    id: str
+    output: str
+    finish_reason: str = ""
+    input_tokens: int | None = Field(default=None, ge=0)
+    output_tokens: int | None = Field(default=None, ge=0)
+    latency_s: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+
+
+def import_replies(
+    files: Sequence[Path], benchmark_name: str, run_dir: Path, *, split: str | None, data: Path | None
+) -> None:
+    """Write a run directory with a system for each file, named by the file.
+
+    Args:
+        files: One for each system.
+        benchmark_name: Whose items were asked.
+        run_dir: A new or empty folder.
+        split: None for the benchmark's own.
+        data: Where the items are; None for the benchmark's own place.
+
+    Raises:
+        ConfigurationError: A row is malformed, names no item of the benchmark or one that has a row already, or the
+            run's folder is in use.
+        MissingResourceError: A file or the items are not there.
+    """
+    about = benchmark(benchmark_name)
+    items = load_items(benchmark_name, split=split, path=data)
+    form = "number" if about.labels is None else "label"
+    systems = _systems(files)
+    records = {name: _records(file, name, items, form) for name, file in systems.items()}
+    evaluation = Evaluation(
+        benchmark=about.name,
+        split=split or (data.stem if data is not None and data.is_file() else about.default_split),
+        data=str(data) if data else None,
+        n_items=len(items),
+        fingerprint=fingerprint(items),
+        systems=tuple(systems),
+    )
+    manifest = Manifest(
+        name=run_dir.name,
+        suite={"imported": [str(file) for file in files]},
+        evaluations=(evaluation,),
+        systems={name: _description(file, form) for name, file in systems.items()},
+        seed=0,
+        versions={"python": sys.version.split()[0]},
+        started_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    begin_run(run_dir, manifest)
+    for name, of_system in records.items():
+        with Journal(records_path(run_dir, name)) as journal:
+            for record in of_system:
+                journal.append(record)
+
+
+def _systems(files: Sequence[Path]) -> dict[str, Path]:
+    """Name each file's system: a name is a folder of the run."""
+    systems: dict[str, Path] = {}
+    for file in files:
+        name = file.stem
+        if not re.match(PLAIN_NAME, name) or name.lower() in RESERVED_NAMES:
+            raise ConfigurationError(f"'{name}' cannot be a system's name: name {file} with letters, digits, . _ and -")
+        if name in systems:
+            raise ConfigurationError(f"{systems[name]} and {file} are both system '{name}'; rename one")
+        systems[name] = file
+    return systems
+
+
+def _description(file: Path, form: str) -> dict[str, Any]:
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    return {"kind": "imported", "replies": str(file), "replies_sha256": sha256, "answer_form": form}
+
+
+def _records(file: Path, system: str, items: Sequence[Item], form: str) -> list[Record]:
+    """Return a file's replies as records, in the order of the items."""
+    by_id = {item.id: item for item in items}
+    found: dict[str, Record] = {}
+    for place, row in read_rows(file):
+        # An empty cell of a table says nothing; an empty output is what the model said.
+        given = {name: value for name, value in row.items() if name == "output" or value not in ("", None)}
+        try:
+            reply = Reply.model_validate(given)
+        except ValidationError as error:
+            raise ConfigurationError(f"{file}, {place}: {first_fault(error)}") from None
+        if reply.id not in by_id:
+            raise ConfigurationError(f"{file}, {place}: there is no item '{reply.id}'; the first is '{items[0].id}'")
+        if reply.id in found:
+            raise ConfigurationError(f"{file}, {place}: item '{reply.id}' has a row already")
+        found[reply.id] = _record(reply, by_id[reply.id], system, form)
+    if not found:
+        raise ConfigurationError(f"{file}: holds no replies")
+    return [found[item.id] for item in items if item.id in found]
+
+
+def _record(reply: Reply, item: Item, system: str, form: str) -> Record:
+    read = extract(reply.output, item.choices, form=form, truncated=reply.finish_reason == "length")
+    counts = {"input_tokens": reply.input_tokens, "output_tokens": reply.output_tokens}
+    prediction = Prediction(
+        choice=read.choice,
+        status=read.status,
+        rule=read.rule,
+        raw=reply.output,
+        finish_reason=reply.finish_reason,
+        usage={name: count for name, count in counts.items() if count is not None},
+    )
+    return Record(item=item, system=system, prediction=prediction, latency_s=reply.latency_s)
