@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     print(
         f"KorQuAD 1.0 dev, {len(questions.queries)} questions, {len(questions.passages)} paragraphs, k = {K}; ", end=""
     )
-    packages = ["bm25s", "kiwipiepy", "langchain-community", "rank-bm25", "langchain-core"]
+    packages = ["kiwipiepy", "langchain-community", "rank-bm25", "langchain-core"]
     print(f"median of {options.runs}; {versions_line(packages)}\n")
     columns = ["tokens", "ours, queries/s", "BM25Retriever, queries/s", "ratio", "ours, index s", "theirs, index s"]
     print(markdown_table([*columns, f"ours, MRR@{K}", f"theirs, MRR@{K}"], rows))

@@ -5,7 +5,7 @@ sentences. A chunk knows its passage, its order and its offsets, so that evidenc
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from langchain_core.documents import Document
 
@@ -45,7 +45,13 @@ def whole_passages(passages: Sequence[Passage]) -> list[Document]:
     return [_chunk(passage, 0, (0, len(passage.text))) for passage in passages if passage.text.strip()]
 
 
-def chunk_passages(passages: Sequence[Passage], *, max_chars: int = 500, overlap_sentences: int = 1) -> list[Document]:
+def chunk_passages(
+    passages: Sequence[Passage],
+    *,
+    max_chars: int = 500,
+    overlap_sentences: int = 1,
+    find_sentences: Callable[[Sequence[str]], Sequence[Sequence[Span]]] = sentence_spans,
+) -> list[Document]:
     """Cut passages into windows of whole sentences; `passage.text[start:end]` is the chunk's text.
 
     No character but white space at a chunk's edges is lost. A sentence longer than `max_chars` is cut at a line's end,
@@ -57,6 +63,7 @@ def chunk_passages(passages: Sequence[Passage], *, max_chars: int = 500, overlap
             reads 512.
         overlap_sentences: Sentences that a chunk repeats from the one before, as far as they fit, because an answer's
             sentence often leans on the one before it.
+        find_sentences: Returns each text's sentences as (start, end); a caller may keep them from run to run.
 
     Returns:
         Documents with `id` = "PASSAGE#ORDER" and metadata passage_id, chunk_id, start, end, order.
@@ -69,7 +76,7 @@ def chunk_passages(passages: Sequence[Passage], *, max_chars: int = 500, overlap
         raise ValueError(f"max_chars must be ≥ 1 and overlap_sentences ≥ 0, not {max_chars} and {overlap_sentences}")
     _check_ids(passages)
     chunks: list[Document] = []
-    for passage, sentences in zip(passages, sentence_spans([passage.text for passage in passages]), strict=True):
+    for passage, sentences in zip(passages, find_sentences([passage.text for passage in passages]), strict=True):
         pieces = [piece for sentence in sentences for piece in _cut(passage.text, sentence, max_chars)]
         windows = [window for window in _windows(pieces, max_chars, overlap_sentences) if _has_text(passage, window)]
         chunks += [_chunk(passage, order, window) for order, window in enumerate(windows)]

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from rank_bm25 import BM25Okapi
 
 from data.errors import ConfigurationError
-from retrievers import bm25
+from retrievers import bm25, bm25_index
 from retrievers.base import collection_paused
-from retrievers.bm25 import Bm25Retriever, bm25_scores, build_index, top_rows
+from retrievers.bm25 import Bm25Retriever
+from retrievers.bm25_index import Bm25Index, bm25_scores, build_index, top_rows
 from retrievers.korean import content_tokens
 
 TEXTS = {
@@ -183,7 +184,7 @@ def test_threads_agree(retriever) -> None:
         assert list(pool.map(retriever.invoke, queries)) == [retriever.invoke(query) for query in queries]
 
 
-def one_query_s_scores(index: bm25.Bm25Index, tokens: list[str]) -> NDArray[np.float32]:
+def one_query_s_scores(index: Bm25Index, tokens: list[str]) -> NDArray[np.float32]:
     (scores,) = bm25_scores(index, [tokens])
     return scores
 
@@ -241,7 +242,7 @@ def test_scores_do_not_depend_on_how_many_queries_share_a_product(at_once, monke
     index = build_index([["a", "b"], [], ["b", "c", "c"], ["a"], ["d"]], k1=1.5, b=0.75)
     queries = [["a", "b", "a"], [], ["z"], ["c", "z", "b"], ["d"]]
     alone = [one_query_s_scores(index, query) for query in queries]
-    monkeypatch.setattr(bm25, "_SCORES_AT_ONCE", at_once)
+    monkeypatch.setattr(bm25_index, "_SCORES_AT_ONCE", at_once)
     np.testing.assert_array_equal(list(bm25_scores(index, queries)), alone)
     assert list(bm25_scores(index, [])) == []
 

@@ -1,0 +1,76 @@
+"""`python -m retrievers index | search`: look at what a retriever finds; see `retrievers.commands`.
+
+Standard output carries the index's place or the hits; messages go to standard error. Exit codes: 0 done, something
+found or not; 2 usage or configuration; 3 a missing file, model or key; 130 interrupted. Nothing heavy is imported here,
+so that `--help` answers at once.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+EXAMPLES = """examples:
+  python -m retrievers search passages.jsonl "등대가 있는 바다"
+  python -m retrievers index passages.jsonl --out my-index
+  python -m retrievers search my-index "등대가 있는 바다" -k 10 --retriever hybrid
+"""
+SOURCE = (
+    'a .jsonl of {"id": …, "text": …}, a .txt, a KICE exam or KorQuAD as .json, or a folder of .txt files or of exams'
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    options = _parser().parse_args(arguments)
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    from data.errors import ProjectError
+
+    try:
+        from retrievers import commands
+
+        {"index": commands.index, "search": commands.search}[options.command](options)
+    except ProjectError as error:
+        if options.debug:
+            raise
+        sys.stderr.write(f"error: {error}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; what was analysed so far is kept\n")
+        return 130
+    except BrokenPipeError:  # the reader of our output, such as `head`, has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        prog="python -m retrievers",
+        description="Index passages, and look at what a query finds in them.",
+        epilog=EXAMPLES,
+        formatter_class=raw,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    common = argparse.ArgumentParser(add_help=False)
+    kinds = "bm25, dense, hybrid or module:attr of your own (default: bm25)"
+    common.add_argument("--retriever", default="bm25", metavar="R", help=kinds)
+    common.add_argument("--embeddings", metavar="E", help="for dense and hybrid; default: e5-small")
+    common.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+    common.add_argument("--debug", action="store_true", help="show the traceback of an error")
+
+    index = commands.add_parser("index", parents=[common], help="index passages; only new ones are analysed")
+    index.add_argument("path", type=Path, metavar="PATH", help=SOURCE)
+    out = "the index's folder, new or to be brought up to date (default: one in the project's cache)"
+    index.add_argument("--out", type=Path, metavar="DIR", help=out)
+
+    search = commands.add_parser("search", parents=[common], help="show a query's hits with scores and matched words")
+    search.add_argument("path", type=Path, metavar="DIR|PATH", help=f"an index, or what to index: {SOURCE}")
+    search.add_argument("query", metavar="QUERY")
+    search.add_argument("-k", type=int, default=5, metavar="N", help="most hits (default: 5)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,178 @@
+"""Documents on disk, so that an index can be searched without the files it was made of.
+
+    FOLDER/documents.json            which file is the present one, its SHA-256 and that of the texts in it
+    FOLDER/documents-SHA256.jsonl    a document a line: id, text, metadata
+
+documents.json is replaced in one step, after the file that it names is whole: a kill leaves the former documents or
+the new ones. Opening maps the file; a document is made when it is asked for, so 100,000 cost no time and no memory.
+"""
+
+import hashlib
+import json
+import operator
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+from filelock import FileLock
+from langchain_core.documents import Document
+from numpy.typing import NDArray
+
+from data.errors import ConfigurationError
+from data.types import Frozen
+
+FORMAT = 1
+_POINTER = "documents.json"
+_OWN = ("documents", ".documents", "bm25-", ".bm25-")  # how all that the project writes to such a folder is named
+_NEWLINE = ord("\n")
+
+
+class Stored(Frozen):
+    """What documents.json says.
+
+    Attributes:
+        format: This module's version.
+        file: The file's name.
+        sha256: Of the file.
+        texts: See `texts_fingerprint`.
+    """
+
+    format: int
+    file: str
+    sha256: str
+    texts: str
+
+
+class StoredDocuments(Sequence[Document]):
+    """The documents of a folder, read one by one when they are asked for.
+
+    Attributes:
+        fingerprint: As `texts_fingerprint` would compute it.
+    """
+
+    def __init__(self, path: Path, fingerprint: str) -> None:
+        self.fingerprint = fingerprint
+        self._bytes: NDArray[np.uint8] = np.memmap(path, dtype=np.uint8, mode="r")
+        self._ends = np.flatnonzero(self._bytes == _NEWLINE)  # (n_documents,): JSON has no line break of its own
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    @overload
+    def __getitem__(self, at: int) -> Document: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[Document]: ...
+    def __getitem__(self, at: int | slice) -> Document | list[Document]:
+        if isinstance(at, slice):
+            return [self[place] for place in range(len(self))[at]]
+        place = range(len(self))[operator.index(at)]
+        start = self._ends[place - 1] + 1 if place else 0
+        row = json.loads(self._bytes[start : self._ends[place]].tobytes())
+        return Document(id=row["id"], page_content=row["text"], metadata=row["metadata"])
+
+
+def texts_fingerprint(documents: Sequence[Document]) -> str:
+    """Return the SHA-256 (hex) over the documents' texts in their order: equal exactly for equal texts."""
+    if isinstance(documents, StoredDocuments):
+        return documents.fingerprint
+    digest = hashlib.sha256()
+    for document in documents:
+        text = document.page_content.encode("utf-8", "surrogatepass")
+        digest.update(len(text).to_bytes(8, "little") + text)
+    return digest.hexdigest()
+
+
+def holds_documents(folder: Path) -> bool:
+    """Say whether documents were stored in the folder."""
+    return (folder / _POINTER).is_file()
+
+
+def open_documents(folder: Path) -> StoredDocuments:
+    """Open the documents of a folder after the file's SHA-256 has been checked.
+
+    Raises:
+        ConfigurationError: They are not there, were written by another version, or are damaged.
+    """
+    try:
+        pointer: Any = json.loads((folder / _POINTER).read_bytes())
+        if isinstance(pointer, dict) and pointer.get("format", FORMAT) != FORMAT:
+            raise ConfigurationError(
+                f"{folder} was indexed by another version (format {pointer['format']}, this one reads {FORMAT}); "
+                "run `python -m retrievers index` again"
+            )
+        stored = Stored.model_validate(pointer)
+        path = folder / Path(stored.file).name
+        with path.open("rb") as file:
+            whole = hashlib.file_digest(file, "sha256").hexdigest() == stored.sha256
+    except (OSError, ValueError) as error:
+        raise _damaged(folder, Path(getattr(error, "filename", None) or _POINTER).name) from error
+    if not whole:
+        raise _damaged(folder, path.name)
+    return StoredDocuments(path, stored.texts)
+
+
+def write_documents(folder: Path, documents: Sequence[Document]) -> tuple[StoredDocuments, str | None]:
+    """Store documents in a folder in place of those that are there.
+
+    Args:
+        folder: Made where it is missing; it must be empty or hold stored documents.
+        documents: At least one; their metadata must be JSON.
+
+    Returns:
+        The stored documents, and the fingerprint of the former ones where they are no more.
+
+    Raises:
+        ConfigurationError: The folder holds something else, or cannot be written.
+    """
+    try:
+        _check_own(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".documents.lock"):
+            former = _former(folder)
+            stored = _store(folder, documents)
+    except OSError as error:
+        raise ConfigurationError(f"cannot write to {folder}: {error.strerror or error}; name another folder") from error
+    gone = former.texts if former is not None and former.texts != stored.texts else None
+    return StoredDocuments(folder / stored.file, stored.texts), gone
+
+
+def _store(folder: Path, documents: Sequence[Document]) -> Stored:
+    part, digest = folder / ".documents.part", hashlib.sha256()
+    with part.open("wb") as file:
+        for document in documents:
+            line = _line(document)
+            digest.update(line)
+            file.write(line)
+    sha256 = digest.hexdigest()
+    stored = Stored(
+        format=FORMAT, file=f"documents-{sha256[:32]}.jsonl", sha256=sha256, texts=texts_fingerprint(documents)
+    )
+    part.replace(folder / stored.file)
+    part.write_text(stored.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    part.replace(folder / _POINTER)
+    for path in folder.glob("documents-*.jsonl"):
+        if path.name != stored.file:
+            path.unlink()
+    return stored
+
+
+def _check_own(folder: Path) -> None:
+    if folder.exists() and not (folder.is_dir() and all(path.name.startswith(_OWN) for path in folder.iterdir())):
+        raise ConfigurationError(f"'{folder}' exists and is no index; name another folder, or remove it")
+
+
+def _former(folder: Path) -> Stored | None:
+    try:
+        return Stored.model_validate_json((folder / _POINTER).read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _line(document: Document) -> bytes:
+    row = {"id": document.id, "text": document.page_content, "metadata": document.metadata}
+    return json.dumps(row, ensure_ascii=False).encode() + b"\n"
+
+
+def _damaged(folder: Path, name: str) -> ConfigurationError:
+    return ConfigurationError(f"the index {folder} is damaged at {name}; run `python -m retrievers index` again")
