@@ -106,7 +106,9 @@ def load_embeddings(spec: str) -> Embeddings:
 
 
 def _packaged_e5() -> EmbeddingModel:
-    """Load multilingual-e5-small, 4-bit; it reads the first 512 tokens of a text.
+    """Load multilingual-e5-small, 4-bit.
+
+    A text beyond 512 tokens is read in pieces of 510, and its vector is their mean, each weighing as its tokens.
 
     Source: Wang et al. 2024, "Multilingual E5 Text Embeddings", arXiv:2402.05672 (MIT).
     """

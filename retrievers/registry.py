@@ -14,11 +14,13 @@ RETRIEVERS: dict[str, str] = {
     "bm25": "retrievers.bm25:build",
     "dense": "retrievers.dense:build",
     "hybrid": "retrievers.hybrid:build",
+    "hybrid-rrf": "retrievers.hybrid:build_rrf",
 }
 RETRIEVER_SUMMARIES: dict[str, str] = {
     "bm25": "BM25 over Korean morphemes",
     "dense": "nearest embeddings (--embeddings; default: the packaged e5-small)",
-    "hybrid": "bm25 and dense, fused",
+    "hybrid": "bm25 and dense, fused by their scores",
+    "hybrid-rrf": "bm25 and dense, fused by their ranks",
 }
 
 

@@ -16,7 +16,7 @@ from toy_embeddings import CountingModel, LetterEmbeddings, letter_counts
 from data.errors import ConfigurationError, MissingResourceError
 from data.packaged import is_installed
 from retrievers import embeddings as embeddings_module
-from retrievers.dense import DenseRetriever, unit_vectors
+from retrievers.dense import DenseRetriever, cut_texts, unit_vectors
 from retrievers.embeddings import CachedEmbeddings, EmbeddingModel, load_embeddings
 from retrievers.store import EmbeddingStore, store_path, text_key
 
@@ -39,6 +39,51 @@ def test_the_ranking_is_by_cosine() -> None:
     np.testing.assert_allclose([document.metadata["score"] for document in found], np.sort(cosines)[::-1], rtol=1e-5)
     by_row = [cosines[int(document.id)] for document in found]
     np.testing.assert_allclose(by_row, np.sort(cosines)[::-1], rtol=1e-5)
+
+
+LONG = [
+    "등대는 밤바다를 비춘다. 학교에서는 국어를 배운다. 물가가 오르면 금리도 오른다.",
+    "맹자는 사람의 본성을 착하다고 했다. 순자는 그렇지 않다고 했다. 둘은 다투지 않았다.",
+    "짧은 글.",
+    " ",
+]
+
+
+def windowed(window_chars: int | None, texts: list[str] = LONG) -> DenseRetriever:
+    documents = [Document(id=str(place), page_content=text) for place, text in enumerate(texts)]
+    return DenseRetriever(documents=documents, embeddings=LetterEmbeddings(), window_chars=window_chars, k=len(texts))
+
+
+def test_a_document_scores_the_mean_of_its_own_cosine_and_its_best_window_s() -> None:
+    windows = cut_texts(LONG, max_chars=20)
+    assert [row for row, _ in windows] == [0, 0, 0, 1, 1, 1]
+    assert "".join(text for row, text in windows if row == 0) == LONG[0].replace(". ", ".")
+    (query,) = unit_vectors(LetterEmbeddings(), ["국어를 배우는 학교"], kind="query")
+    own = unit_vectors(LetterEmbeddings(), LONG, kind="passage") @ query
+    of_windows = unit_vectors(LetterEmbeddings(), [text for _, text in windows], kind="passage") @ query
+    expected = [(own[0] + max(of_windows[:3])) / 2, (own[1] + max(of_windows[3:])) / 2, own[2], own[3]]
+    found = windowed(20).invoke("국어를 배우는 학교")
+    assert sorted(document.id for document in found) == ["0", "1", "2", "3"]
+    by_id = {int(document.id): document.metadata["score"] for document in found}
+    assert [by_id[row] for row in range(4)] == pytest.approx(expected, abs=1e-6)
+    assert list(by_id.values()) == sorted(by_id.values(), reverse=True)
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 4, 9])
+def test_windows_of_one_document_do_not_crowd_out_the_others(k) -> None:
+    texts = ["등대는 바다에 있다. " * 30, "학교의 국어.", "물가와 금리.", "맹자와 순자."]
+    retriever = windowed(15, texts)
+    everything = retriever.invoke("바다의 등대", k=4)
+    assert len(everything) == 4
+    assert everything[0].id == "0"
+    assert retriever.invoke("바다의 등대", k=k) == everything[:k]
+    assert retriever.batch(["바다의 등대", "학교"], k=k)[0] == everything[:k]
+
+
+def test_documents_as_short_as_a_window_score_as_without() -> None:
+    assert windowed(500).invoke("바다") == windowed(None).invoke("바다")
+    only = windowed(20, [LONG[0]]).invoke("바다")
+    assert [document.id for document in only] == ["0"]
 
 
 def test_k_is_kept_to_and_beyond_the_corpus_all_is_found() -> None:

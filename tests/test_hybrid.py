@@ -13,7 +13,13 @@ from data.types import Passage
 from retrievers import build_retriever
 from retrievers.base import PassageRetriever, with_score
 from retrievers.bm25 import Bm25Retriever
-from retrievers.hybrid import HybridRetriever, convex_combination, reciprocal_rank
+from retrievers.hybrid import (
+    DENSE_WEIGHT,
+    HybridRetriever,
+    convex_combination,
+    reciprocal_rank,
+    scale_scores,
+)
 
 
 class Fixed(PassageRetriever):
@@ -40,6 +46,61 @@ def test_a_convex_combination_scales_each_ranking() -> None:
     assert convex_combination([ONE, OTHER], (0.5, 0.5)) == pytest.approx({"a": 0.5, "b": 0.25, "c": 0.5, "d": 0.0})
     assert convex_combination([ONE, OTHER], (0.2, 0.8)) == pytest.approx({"a": 0.2, "b": 0.1, "c": 0.8, "d": 0.0})
     assert convex_combination([{"a": 3.0}, {}], (0.5, 0.5)) == {"a": 0.5}
+
+
+def test_theoretical_floors_keep_how_near_the_best_a_score_is() -> None:
+    assert scale_scores({"a": 8.0, "b": 6.0}, floor=0.0) == {"a": 1.0, "b": 0.75}
+    assert scale_scores({"a": 0.5, "b": 0.2}, floor=-1.0) == pytest.approx({"a": 1.0, "b": 0.8})
+    fused = convex_combination([ONE, OTHER], (0.5, 0.5), floors=(0.0, -1.0))
+    assert fused == pytest.approx({"a": 0.5, "b": 0.5 * 5 / 9, "c": 0.5 * 1 / 9 + 0.5, "d": 0.5 * 1.5 / 1.9})
+    assert convex_combination([ONE, OTHER], (0.5, 0.5), floors=(None, None)) == convex_combination(
+        [ONE, OTHER], (0.5, 0.5)
+    )
+
+
+def test_what_a_cut_ranking_lacks_counts_as_its_worst() -> None:
+    cut = {"a": 8.0, "b": 6.0}
+    fused = convex_combination([cut, {"c": 1.0}], (0.5, 0.5), floors=(0.0, 0.0), depth=2)
+    assert fused == pytest.approx({"a": 0.5, "b": 0.375, "c": 0.375 + 0.5})
+    whole = convex_combination([cut, {"c": 1.0}], (0.5, 0.5), floors=(0.0, 0.0), depth=3)
+    assert whole == pytest.approx({"a": 0.5, "b": 0.375, "c": 0.5})
+    same_scores = {"a": 3.0, "b": 3.0}
+    fused = convex_combination([same_scores, {"c": 1.0}], (0.5, 0.5), depth=2)
+    assert fused == {"a": 0.5, "b": 0.5, "c": 0.5}
+
+
+def test_equal_scores_all_count_as_the_best() -> None:
+    assert convex_combination([{"a": 2.0, "b": 2.0}], (1.0,)) == {"a": 1.0, "b": 1.0}
+    assert convex_combination([{"a": 0.0, "b": 0.0}], (1.0,), floors=(0.0,)) == {"a": 1.0, "b": 1.0}
+    retriever = HybridRetriever(parts=[Fixed(scores={"a": 2.0, "b": 2.0})], k=2)
+    assert [document.id for document in retriever.invoke("?")] == ["a", "b"]
+
+
+@pytest.mark.parametrize("fusion", ["rrf", "convex"])
+def test_one_part_may_find_nothing(fusion) -> None:
+    retriever = HybridRetriever(parts=[Fixed(scores={}), Fixed(scores=OTHER)], fusion=fusion, k=4)
+    assert [document.id for document in retriever.invoke("?")] == ["c", "d"]
+    assert HybridRetriever(parts=[Fixed(scores={}), Fixed(scores={})], fusion=fusion).invoke("?") == []
+
+
+@pytest.mark.parametrize("name", ["hybrid", "hybrid-rrf"])
+def test_a_corpus_of_one_document(name) -> None:
+    only = [Passage(id="p", text="바다의 등대")]
+    retriever = build_retriever(name, only, embeddings="toy_embeddings:LetterEmbeddings")
+    for query in ("등대", "zzz"):
+        assert [document.metadata["passage_id"] for document in retriever.invoke(query)] == ["p"]
+
+
+def test_the_registry_builds_the_fusion_that_its_name_says() -> None:
+    passages = [Passage(id=str(n), text=text) for n, text in enumerate(["바다의 등대", "학교의 국어"])]
+    by_scores, by_ranks = (
+        build_retriever(name, passages, embeddings="toy_embeddings:LetterEmbeddings")
+        for name in ("hybrid", "hybrid-rrf")
+    )
+    assert (by_scores.fusion, by_ranks.fusion) == ("convex", "rrf")
+    assert by_scores.weights == (1 - DENSE_WEIGHT, DENSE_WEIGHT)
+    assert by_ranks.invoke("등대")[0].metadata["score"] == pytest.approx(2 / 61)
+    assert by_scores.invoke("등대")[0].metadata["score"] == pytest.approx(1.0)
 
 
 scores = st.dictionaries(st.sampled_from("abcdefgh"), st.floats(-10, 10), max_size=8)
@@ -80,6 +141,10 @@ def test_parts_and_weights_must_fit() -> None:
         HybridRetriever(parts=[Fixed(scores=ONE)], weights=(0.5, 0.5))
     with pytest.raises(ValueError, match="one weight for each"):
         HybridRetriever(parts=[Fixed(scores=ONE)], weights=(1.0,), fusion="rrf")
+    with pytest.raises(ValueError, match="one floor for each"):
+        HybridRetriever(parts=[Fixed(scores=ONE)], floors=(0.0, -1.0))
+    with pytest.raises(ValueError, match="none below 0"):
+        HybridRetriever(parts=[Fixed(scores=ONE), Fixed(scores=ONE)], weights=(1.5, -0.5))
     without_ids = HybridRetriever(parts=[Bm25Retriever(documents=[Document(page_content="바다")])])
     with pytest.raises(ValueError, match="tells documents apart by their ids"):
         without_ids.invoke("바다")
