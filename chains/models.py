@@ -41,6 +41,7 @@ __all__ = [
     "load_chat_model",
     "model_kinds",
     "names_remote",
+    "reply_limit",
     "reply_tokens",
     "resolve_spec",
     "score_labels",
@@ -59,6 +60,8 @@ ALIASES: dict[str, str] = {
 _ENDPOINT = re.compile(r"(?P<name>.+)@(?P<base_url>[a-z]+://.+)")
 # What the classes of LangChain's providers call the model's name.
 _NAME_FIELDS = ("model_ref", "model_name", "model_id", "model")
+# What they call the longest reply.
+_LIMIT_FIELDS = ("max_tokens", "max_output_tokens", "max_completion_tokens", "num_predict")
 
 
 class ModelKind(NamedTuple):
@@ -92,6 +95,7 @@ def load_chat_model(
     max_tokens: int | None = None,
     seed: int | None = None,
     timeout: float | None = None,
+    max_retries: int | None = None,
     **options: Any,
 ) -> BaseChatModel:
     """Make the chat model that a spec names; a local one is loaded when it is first used.
@@ -104,6 +108,8 @@ def load_chat_model(
             family's or the provider's default.
         seed: Of the sampling, where the model can be given one.
         timeout: Seconds until an API must have answered; None: 60, or 600 for a model that thinks first.
+        max_retries: How often the client of an API asks again by itself, where it can; None: its default. A model of
+            your own keeps its own.
         options: Passed on: `enable_thinking` and `thinking_tokens` of the families, fields of `LocalChatModel` or of
             the provider's class.
 
@@ -116,10 +122,11 @@ def load_chat_model(
     kind, _, name = ALIASES.get(spec, spec).partition(":")
     if kind == "hf":
         return _local(spec if spec in ALIASES else name, settings)
+    retries = {} if max_retries is None else {"max_retries": max_retries}
     if kind == "endpoint":
-        return _served(name, settings)
+        return _served(name, settings | retries)
     if kind in PROVIDERS:
-        return provider_model(kind, name, **settings)
+        return provider_model(kind, name, **settings, **retries)
     return _own(spec)
 
 
@@ -151,6 +158,13 @@ def reply_tokens(spec: str, answer_tokens: int) -> int:
     if kind in PROVIDERS:
         return answer_tokens + thought_tokens(kind, name)
     return answer_tokens + family_of(name or kind).thinking_tokens
+
+
+def reply_limit(model: BaseChatModel) -> int | None:
+    """Return the most tokens that a model has been told to write, thoughts included; None where it may go on."""
+    inner = _inner(model)
+    limits = (getattr(inner, field, None) for field in _LIMIT_FIELDS)
+    return next((limit for limit in limits if isinstance(limit, int) and limit > 0), None)
 
 
 def _local(name: str, settings: dict[str, Any]) -> FamilyChatModel:

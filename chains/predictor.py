@@ -123,7 +123,7 @@ def read_reply(form: AnswerForm, entry: Inputs) -> Prediction:
         raw=text,
         finish_reason=finish_reason,
         document_ids=_document_ids(entry),
-        usage={**_usage(reply), **_cut_tokens(entry)},
+        usage={**read_usage(reply), **_cut_tokens(entry)},
     )
 
 
@@ -162,7 +162,8 @@ def _cut_tokens(entry: Inputs) -> dict[str, int]:
     return {"cut_tokens": entry["cut_tokens"]} if "cut_tokens" in entry else {}
 
 
-def _usage(reply: AIMessage) -> dict[str, int]:
+def read_usage(reply: AIMessage) -> dict[str, int]:
+    """Return the tokens that a reply reports: input_tokens, output_tokens, cached_tokens; {} where it does not."""
     if reply.usage_metadata is None:
         return {}
     usage = {name: reply.usage_metadata[name] for name in ("input_tokens", "output_tokens")}

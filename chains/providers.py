@@ -76,12 +76,13 @@ def read_env_file() -> None:
     load_dotenv(Path.cwd() / ".env")
 
 
-def provider_model(provider: str, name: str, **settings: Any) -> BaseChatModel:
+def provider_model(provider: str, name: str, *, max_retries: int | None = None, **settings: Any) -> BaseChatModel:
     """Make the chat model `name` of one of LangChain's providers.
 
     Args:
         provider: A key of PROVIDERS.
         name: The model's name with the provider.
+        max_retries: How often the provider's client asks again by itself, where it has such a setting.
         settings: temperature, max_tokens, seed, timeout and the provider's own options; None is not passed on.
 
     Raises:
@@ -101,6 +102,9 @@ def provider_model(provider: str, name: str, **settings: Any) -> BaseChatModel:
     given = {"timeout": TIMEOUT_S} | {setting: value for setting, value in settings.items() if value is not None}
     try:
         model: BaseChatModel = init_chat_model(name, model_provider=provider, **given)
+        # Only the class that was found knows the setting; others would refuse it, or send it on.
+        if max_retries is not None and "max_retries" in type(model).model_fields:
+            model = init_chat_model(name, model_provider=provider, max_retries=max_retries, **given)
     except ValidationError as error:
         raise ConfigurationError(f"model '{provider}:{name}' cannot be made: {first_fault(error)}") from None
     except (ImportError, TypeError, ValueError) as error:

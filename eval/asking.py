@@ -1,34 +1,46 @@
 """Puts items to one system and yields a record for each as it is answered: in batches, or concurrently.
 
-Whatever goes wrong with an item becomes that item's error; only an interruption ends the asking.
+Whatever goes wrong with an item becomes that item's error; only an interruption ends the asking, and what every other
+item would get as well: a refused key, a spent budget (see `eval.calls`).
 """
 
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from itertools import islice
+from functools import partial
 from pathlib import Path
-from threading import Event
-from typing import Any
+from typing import Any, NamedTuple
 
 from data.types import Item, Prediction, Record
+from eval.budget import Rate, rate_of
+from eval.calls import CallGate, Calls, Turn
+from eval.crew import Crew
+from eval.faults import is_throttled, judge
+from eval.limits import Halt, Slots
 from eval.systems import Predictor, System
 from eval.tracing import Transcript, run_config
 
 BATCH_CHARACTERS = 10_000
+_SHORTEST_S = 0.01  # between two looks at who is late
 
 
 def ask_items(
-    system: System, items: Sequence[Item], run_dir: Path, benchmark_name: str, max_concurrency: int, stop: Event
+    system: System, items: Sequence[Item], run_dir: Path, benchmark_name: str, max_concurrency: int, calls: Calls
 ) -> Iterator[Record]:
+    """Yield a record for each item as it is answered, until all are or `calls` is stopped.
+
+    What is in flight then is waited for; an item that only waits to be asked, or asked again, is left out.
+    """
     predictor = system.open(run_dir / system.name)
     names = {"run": run_dir.name, "system": system.name, "benchmark": benchmark_name}
     if system.batch_size is None:
-        yield from _one_by_one(predictor, items, names, max_concurrency, stop)
+        rate = None if calls.budget is None else rate_of(system)
+        asker = _Asker(predictor, names, calls, Slots(max_concurrency), rate, system.reply_tokens or 0)
+        yield from _one_by_one(asker, items, max_concurrency)
         return
     for batch in cut_batches(by_group(items), system.batch_size):
         yield from _together(predictor, batch, names)
-        if stop.is_set():
+        if calls.stop.is_set():
             return
 
 
@@ -73,47 +85,137 @@ def _together(predictor: Predictor, items: Sequence[Item], names: dict[str, str]
         yield _record(item, answer, seen, system=names["system"], latency_s=share)
 
 
-def _one_by_one(
-    predictor: Predictor, items: Sequence[Item], names: dict[str, str], max_concurrency: int, stop: Event
-) -> Iterator[Record]:
+class _Asker(NamedTuple):
+    """A system that is asked one by one, with what bounds its calls."""
+
+    predictor: Predictor
+    names: dict[str, str]
+    calls: Calls
+    slots: Slots
+    rate: Rate | None
+    reply_tokens: int
+
+
+class _Asked(Turn):
+    """An item that a thread asks."""
+
+    def __init__(self, item: Item) -> None:
+        super().__init__()
+        self.item = item
+        self.seen = Transcript()
+        self.latency_s = 0.0  # of the last attempt
+        self.holds_slot = False
+
+
+def _one_by_one(asker: _Asker, items: Sequence[Item], max_concurrency: int) -> Iterator[Record]:
     """Ask items concurrently and yield each as it is answered, never with more than `max_concurrency` in flight.
 
-    Once `stop` is set or the user interrupts, nothing more is asked, but the calls in flight are waited for and
-    yielded: they are paid for. A second interruption does not wait.
+    Once the run is stopped or the user interrupts, nothing more is asked, but the calls in flight are waited for and
+    yielded: they are paid for. A second interruption does not wait. An item that was given up keeps its thread until
+    its call has ended.
     """
-    left = iter(items)
+    stop, limit_s = asker.calls.stop, asker.calls.policy.item_timeout_s
+    crew: Crew[_Asked, Record | None] = Crew(partial(_ask, asker), min(max_concurrency, len(items)))
+    left = deque(items)
     interrupted = False
-    pool = ThreadPoolExecutor(max_concurrency)
-    waiting: set[Future[Record]] = set()
     try:
         while True:
-            if not (stop.is_set() or interrupted):
-                free = islice(left, max_concurrency - len(waiting))
-                waiting |= {pool.submit(_ask, predictor, item, names) for item in free}
-            if not waiting:
+            while left and crew.idle and not stop.is_set():
+                crew.put(_Asked(left.popleft()))
+            if all(asked.given_up for asked in crew.busy) and (not left or stop.is_set()):
                 break
             try:
-                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                yield from [future.result() for future in done]
+                yield from _answered(crew, limit_s, asker.names["system"])
             except KeyboardInterrupt:
                 if interrupted:
                     raise
                 interrupted = True
+                stop.set()
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        if not all(asked.given_up for asked in crew.busy):
+            stop.set()
+        crew.dismiss()
     if interrupted:
         raise KeyboardInterrupt
 
 
-def _ask(predictor: Predictor, item: Item, names: dict[str, str]) -> Record:
-    seen = Transcript()
-    started = time.perf_counter()
+def _answered(crew: Crew[_Asked, Record | None], limit_s: float | None, system: str) -> Iterator[Record]:
+    """Wait for an item, and yield its record; and one for each item that has taken longer than `limit_s`."""
+    patience = None
+    if limit_s is not None:
+        waited_for = [asked for asked in crew.busy if not asked.given_up]
+        late = [asked for asked in waited_for if asked.clock.elapsed_s() >= limit_s]
+        for asked in late:
+            asked.given_up = True
+            error = TimeoutError(f"no answer within the {limit_s:g} s of --item-timeout")
+            yield _record(asked.item, error, asked.seen, system=system, latency_s=limit_s)
+        if late:
+            return
+        patience = max(min((limit_s - asked.clock.elapsed_s() for asked in waited_for), default=limit_s), _SHORTEST_S)
+    taken = crew.take(patience)
+    if taken is None:
+        return
+    asked, outcome = taken
+    if isinstance(outcome, BaseException):
+        raise outcome
+    if outcome is not None and not asked.given_up:
+        yield outcome
+
+
+def _ask(asker: _Asker, asked: _Asked) -> Record | None:
+    """Ask an item until it is answered or has failed for good; None where the run was stopped before."""
     answer: Prediction | Exception
     try:
-        answer = predictor.invoke(item.to_input(), run_config(item, seen, **names))
+        answer = asker.calls.again(partial(_attempt, asker), asked)
+    except Halt:
+        return None
     except Exception as error:  # noqa: BLE001  # whatever a provider raises is this item's error, not the run's
+        if asked.verdict == "stop":
+            asker.calls.refuse(error, asker.names["system"])
+            return None
         answer = error
-    return _record(item, answer, seen, system=names["system"], latency_s=time.perf_counter() - started)
+    finally:
+        _release(asker, asked)
+    return _record(asked.item, answer, asked.seen, system=asker.names["system"], latency_s=asked.latency_s)
+
+
+def _release(asker: _Asker, asked: _Asked) -> None:
+    if asked.holds_slot:
+        asked.holds_slot = False
+        asker.slots.release()
+
+
+def _attempt(asker: _Asker, asked: _Asked) -> Prediction:
+    """Ask an item once.
+
+    One that the server found too much keeps its slot while it waits to be asked again: were it free for the next item,
+    the server would be asked as often as before.
+    """
+    calls, clock = asker.calls, asked.clock
+    _release(asker, asked)
+    with clock.paused():
+        ticket = asker.slots.acquire(calls.stop)
+    asked.holds_slot = True
+    asked.seen, asked.verdict = Transcript(), "item"
+    gate = CallGate(calls, asked, asker.rate, asker.reply_tokens)
+    config = run_config(asked.item, asked.seen, **asker.names)
+    config["callbacks"] = [asked.seen, gate]
+    succeeded = throttled = False
+    started, waited = time.perf_counter(), clock.waited_s
+    try:
+        answer = asker.predictor.invoke(asked.item.to_input(), config)
+        succeeded = True
+    except Exception as error:
+        asked.verdict = judge(error, answered=gate.answered)
+        throttled = is_throttled(error)
+        raise
+    finally:
+        asked.latency_s = max(time.perf_counter() - started - (clock.waited_s - waited), 0.0)
+        asker.slots.report(ticket, succeeded=succeeded, throttled=throttled)
+        if not throttled:
+            _release(asker, asked)
+        gate.close()
+    return answer
 
 
 def _record(item: Item, answer: Prediction | Exception, seen: Transcript, *, system: str, latency_s: float) -> Record:

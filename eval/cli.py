@@ -11,6 +11,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from eval.call_options import add_call_options
+
 EXAMPLES = """examples:
   python -m eval run demo
   python -m eval run kice --chain kice-rag --model gpt --retriever hybrid -k 4
@@ -92,6 +94,7 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     where.add_argument("--out", type=Path, metavar="DIR", help="default: runs/NAME, then runs/NAME-2 …")
     where.add_argument("--resume", type=Path, metavar="DIR", help="ask only what is missing or failed")
     going.add_argument("--dry-run", action="store_true", help="print the first prompt, tokens and cost; call nothing")
+    add_call_options(run)
 
 
 def _add_import(recorded: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data.errors import ConfigurationError
+from eval.call_options import read_policy
 from eval.progress import log
 from eval.suite import EvaluationSpec, Suite, SystemSpec, list_suites, load_suite
 
@@ -54,7 +55,8 @@ def run(options: argparse.Namespace) -> int:
     from eval import runner
     from eval.report import write_report
 
-    planned = runner.plan(suite)
+    policy = read_policy(options)
+    planned = runner.plan(suite, policy=policy)
     run_dir = options.resume or options.out or _new_run_dir(suite.name)
     try:
         outcome = runner.run(
@@ -63,6 +65,7 @@ def run(options: argparse.Namespace) -> int:
             resume=options.resume is not None,
             max_concurrency=options.max_concurrency,
             max_errors=options.max_errors,
+            policy=policy,
         )
     except KeyboardInterrupt:
         log(f"interrupted; go on with --resume {run_dir}")

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from threading import Event
 from typing import NamedTuple
 
 from data.errors import ConfigurationError, ProjectError
@@ -18,6 +17,8 @@ from data.hardware import hardware
 from data.registry import benchmark, fingerprint, load_items
 from data.types import Item, Record
 from eval.asking import ask_items
+from eval.budget import check_prices, open_budget, rate_of
+from eval.calls import CallPolicy, Calls, Cause
 from eval.cost import price_table
 from eval.journal import (
     Evaluation,
@@ -34,12 +35,12 @@ from eval.journal import (
 from eval.label_order import check_label_order
 from eval.metrics import NO_ANSWER
 from eval.progress import Progress, log
+from eval.secrets import make_redactor
 from eval.suite import Suite
 from eval.systems import Context, System, build_system
 
 # The packages whose versions can change an answer or a score.
 _VERSIONED = (
-    "bm25s",
     "faiss-cpu",
     "kiwipiepy",
     "langchain",
@@ -91,19 +92,28 @@ class TooManyErrorsError(ProjectError):
     exit_code = 1
 
 
-def plan(suite: Suite) -> Plan:
+def plan(suite: Suite, *, policy: CallPolicy = CallPolicy()) -> Plan:  # noqa: B008  # immutable
     """Read every item and build every system of a suite.
+
+    Args:
+        suite: What to run.
+        policy: How calls will be made: with a limit on what they may cost, every price must be known.
 
     Raises:
         ProjectError: Anything about the suite that a user must mend first.
     """
     price_table()  # the reports need it: a fault in the user's own is not to be found once every answer is paid for
+    if policy.max_cost_usd is not None:
+        check_prices(suite)
     planned = []
     for spec in suite.evaluations:
         about = benchmark(spec.benchmark)
         pool = load_items(spec.benchmark, split=spec.split, path=spec.data)
-        context = Context(benchmark=about, spec=spec, items=pool, seed=suite.seed)
+        context = Context(benchmark=about, spec=spec, items=pool, seed=suite.seed, timeout_s=policy.call_timeout_s)
         systems = [build_system(system, context) for system in spec.systems]
+        if policy.max_cost_usd is not None:
+            for system in systems:
+                rate_of(system)
         items = pool[: spec.limit]
         evaluation = Evaluation(
             benchmark=about.name,
@@ -163,6 +173,7 @@ def run(
     resume: bool = False,
     max_concurrency: int = 8,
     max_errors: int | None = None,
+    policy: CallPolicy = CallPolicy(),  # noqa: B008  # immutable
 ) -> Outcome:
     """Ask every system every item that has no answer yet, and journal each answer as it comes.
 
@@ -172,13 +183,18 @@ def run(
         resume: Ask only what is missing or failed.
         max_concurrency: Calls in flight for systems that are not batched.
         max_errors: Stop as soon as more items than this have failed; None: go on to the end.
+        policy: How calls are made, for systems that are not batched.
 
     Raises:
-        ConfigurationError: The folder is in use, cannot be written, or holds another suite's run; or a classifier
-            seems to name its labels wrongly.
+        ConfigurationError: The folder is in use, cannot be written, or holds another suite's run; a server refuses
+            what every item needs, such as the key; or a classifier seems to name its labels wrongly.
         TooManyErrorsError: See `max_errors`.
+        MaxCostError: The next call might cross `policy.max_cost_usd`.
     """
     _open_run(planned.manifest, run_dir, resume=resume)
+    every_system = [system for entry in planned.evaluations for system in entry.systems]
+    budget = None if policy.max_cost_usd is None else open_budget(policy.max_cost_usd, run_dir, every_system)
+    calls = Calls(policy, budget=budget)
     asked = errors = 0
     for evaluation, items, systems in planned.evaluations:
         for system in systems:
@@ -189,9 +205,10 @@ def run(
             if pending:
                 _note_hardware(planned.manifest, run_dir)
                 allowed = None if max_errors is None else max_errors - errors
-                stop = Event()
-                records = ask_items(system, pending, run_dir, evaluation.benchmark, max_concurrency, stop)
-                errors += _journal(path, records, system.name, len(pending), allowed, stop)
+                records = ask_items(system, pending, run_dir, evaluation.benchmark, max_concurrency, calls)
+                errors += _journal(path, records, system.name, len(pending), allowed, calls)
+                if calls.cause:
+                    raise _stopped(calls.cause, planned, run_dir)
             settle(path, [item.id for item in items])
             _check_labels(system, path)
     return Outcome(run_dir, asked, errors)
@@ -218,7 +235,7 @@ def _note_hardware(manifest: Manifest, run_dir: Path) -> None:
 
 
 def _journal(
-    path: Path, records: Iterator[Record], system: str, total: int, allowed_errors: int | None, stop: Event
+    path: Path, records: Iterator[Record], system: str, total: int, allowed_errors: int | None, calls: Calls
 ) -> int:
     """Write records down as they come; return how many are errors.
 
@@ -234,13 +251,25 @@ def _journal(
             if failed and errors == 1:
                 log(f"{system}: {record.item.id}: {record.error}")
             if allowed_errors is not None and errors > allowed_errors:
-                stop.set()
-    if stop.is_set():
-        raise TooManyErrorsError(
-            f"stopped: more items failed than --max-errors allows; the first error of {system} is above; "
-            f"mend it and go on with --resume {path.parent.parent}"
-        )
+                first = f"the first error of {system} is above"
+                reason = f"stopped: more items failed than --max-errors allows; {first}"
+                calls.halt(Cause(TooManyErrorsError, reason, "mend it"))
+    if calls.repeats:
+        faults = ", ".join(f"{kind}: {count}" for kind, count in calls.repeats.most_common())
+        log(f"{system}: asked again {calls.repeats.total()} times after faults that pass ({faults})")
+        calls.repeats.clear()
     return errors
+
+
+def _stopped(cause: Cause, planned: Plan, run_dir: Path) -> ProjectError:
+    left = sum(
+        len(entry.items) - sum(record.error is None for record in latest_records(path, texts=False).values())
+        for entry in planned.evaluations
+        for system in entry.systems
+        for path in [records_path(run_dir, system.name)]
+    )
+    reason = make_redactor()(cause.reason)  # a server may repeat the key that it refuses
+    return cause.kind(f"{reason}; {left} answers are missing: {cause.remedy} and go on with --resume {run_dir}")
 
 
 def _check_labels(system: System, path: Path) -> None:

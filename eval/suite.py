@@ -28,7 +28,7 @@ from eval.description import TRAINED_KINDS
 SUITE_DIR = Path(__file__).parent / "suites"
 PLAIN_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # a system's name is a folder's name
 # Files that stand beside the systems' folders in a run.
-RESERVED_NAMES = frozenset({"manifest.json", "summary.json", "report.md", "report.html"})
+RESERVED_NAMES = frozenset({"manifest.json", "summary.json", "report.md", "report.html", "spending.log"})
 KINDS = ("baseline", "chain", "checkpoint", "finetune")
 
 

@@ -39,6 +39,7 @@ class System(NamedTuple):
         batch_size: Items to hand over at once, where that is faster; None: one at a time, concurrently.
         open: Returns the predictor; takes the system's folder in the run, where training leaves its checkpoint.
         labels: The class names of a classifier whose order of them is to be checked; None: nothing to check.
+        reply_tokens: The longest reply of a model that is asked over a network; None: nothing limits it.
     """
 
     name: str
@@ -46,6 +47,7 @@ class System(NamedTuple):
     batch_size: int | None
     open: Callable[[Path], Predictor]
     labels: tuple[str, ...] | None = None
+    reply_tokens: int | None = None
 
 
 class Context(NamedTuple):
@@ -53,12 +55,14 @@ class Context(NamedTuple):
 
     Attributes:
         items: The items of the whole split, of which a limited run asks the first: the pool of passages is theirs.
+        timeout_s: Seconds until an API must have answered a call; None: the model's own.
     """
 
     benchmark: Benchmark
     spec: EvaluationSpec
     items: Sequence[Item]
     seed: int
+    timeout_s: float | None = None
 
     def train_items(self) -> list[Item]:
         """Return the items that systems of this evaluation may learn from; none of them is evaluated."""
@@ -152,23 +156,25 @@ def _learnt_from(train_items: Sequence[Item]) -> dict[str, Any]:
 
 
 def _chain(spec: SystemSpec, context: Context) -> System:
-    from chains.models import check_ready, describe_model, is_local, load_chat_model
+    from chains.models import check_ready, describe_model, is_local, load_chat_model, reply_limit
 
     prepared = prepare_chain(spec, context)
-    parts, description, local = prepared.parts, prepared.description, True
+    parts, description, local, limit = prepared.parts, prepared.description, True, None
     if prepared.needs_model:
         model = load_chat_model(
             str(spec.model),
             temperature=spec.temperature,
             max_tokens=spec.max_tokens or prepared.max_tokens,
             seed=context.seed,
+            timeout=context.timeout_s,
+            max_retries=0,  # the run asks again itself, where it can be seen, and called off
         )
         check_ready(model)
-        local = is_local(model)
+        local, limit = is_local(model), reply_limit(model)
         parts = {**parts, "model": model}
         description = {**description, "model": {"spec": spec.model, **describe_model(model)}}
     predictor = chain_predictor(spec, parts)
-    return System(spec.name, description, LOCAL_BATCH if local else None, lambda _: predictor)
+    return System(spec.name, description, LOCAL_BATCH if local else None, lambda _: predictor, reply_tokens=limit)
 
 
 def chain_predictor(spec: SystemSpec, parts: dict[str, Any]) -> Predictor:

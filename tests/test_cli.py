@@ -74,7 +74,7 @@ def test_errors_end_with_one_and_are_asked_again_on_resume(
 ) -> None:
     out = tmp_path / "out"
     monkeypatch.setenv("TEST_FAIL", "물음 1-2")
-    arguments = kice(tmp_path, model="tests.scripted_models:failing")
+    arguments = kice(tmp_path, "--retries", "0", model="tests.scripted_models:failing")
     assert main([*arguments, "--out", str(out)]) == 1
     assert "1 items failed" in capsys.readouterr().err
     monkeypatch.delenv("TEST_FAIL")
@@ -95,7 +95,7 @@ def test_max_errors_stops_a_hopeless_run(
 ) -> None:
     monkeypatch.setenv("TEST_FAIL", "물음")
     out = tmp_path / "out"
-    arguments = kice(tmp_path, "--max-errors", "2", "--max-concurrency", "1", "--out", str(out))
+    arguments = kice(tmp_path, "--max-errors", "2", "--max-concurrency", "1", "--retries", "0", "--out", str(out))
     assert main([a.replace("third", "failing") for a in arguments]) == 1
     assert f"--resume {out}" in capsys.readouterr().err
     (name,) = read_manifest(out).systems
@@ -126,7 +126,7 @@ def test_no_key_reaches_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test-123")
     monkeypatch.setenv("TEST_FAIL", "물음 0-1")
     out = tmp_path / "out"
-    assert main(kice(tmp_path, "--out", str(out), model="tests.scripted_models:failing")) == 1
+    assert main(kice(tmp_path, "--retries", "0", "--out", str(out), model="tests.scripted_models:failing")) == 1
     written = "".join(path.read_text(encoding="utf-8") for path in out.rglob("*") if path.is_file())
     assert "reset by peer" in written
     assert "sk-test" not in written

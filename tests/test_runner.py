@@ -10,9 +10,12 @@ from langchain_core.runnables import RunnableLambda
 from data.registry import fingerprint
 from data.types import Item, Prediction
 from eval.asking import BATCH_CHARACTERS, by_group, cut_batches
+from eval.calls import CallPolicy
 from eval.journal import Evaluation, Manifest, read_manifest, read_records, records_path
 from eval.runner import Plan, PlannedEvaluation, TooManyErrorsError, run
 from eval.systems import System
+
+ONCE = CallPolicy(retries=0)
 
 
 def item(number: int, *, group: str = "g", length: int = 10) -> Item:
@@ -95,7 +98,7 @@ def test_an_item_s_error_is_its_own(tmp_path: Path, batch_size: int | None) -> N
             raise TimeoutError("too slow")
         return right(entry)
 
-    outcome = run(planned([item(number) for number in range(4)], answer, batch_size), tmp_path / "run")
+    outcome = run(planned([item(number) for number in range(4)], answer, batch_size), tmp_path / "run", policy=ONCE)
     assert outcome.errors == 1
     records = {record.item.id: record for record in read_records(records_path(tmp_path / "run", "s"))}
     assert records["i1"].error == "TimeoutError: too slow"
@@ -124,8 +127,9 @@ def test_what_is_in_flight_when_a_run_is_stopped_is_kept(tmp_path: Path) -> None
         calls.append(entry["id"])
         raise ConnectionError("down")
 
+    plan = planned([item(i) for i in range(50)], answer, None)
     with pytest.raises(TooManyErrorsError):
-        run(planned([item(i) for i in range(50)], answer, None), tmp_path / "run", max_concurrency=4, max_errors=0)
+        run(plan, tmp_path / "run", max_concurrency=4, max_errors=0, policy=ONCE)
     kept = [record.item.id for record in read_records(records_path(tmp_path / "run", "s"))]
     assert sorted(kept) == sorted(calls)
     assert len(calls) <= 12

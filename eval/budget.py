@@ -1,0 +1,253 @@
+"""A limit on what a run may spend: what a call can cost at most is set aside before it is sent, or it is not sent.
+
+What is set aside is given back but for what the call really cost. Amounts are whole picodollars, rounded up, so that no
+rounding error crosses the limit.
+
+    runs/<name>/spending.log     "+A": A is set aside; "-A C": of A, C was spent; written before a call is sent
+
+So a run that is killed knows what it has spent, calls in flight and calls that failed but may be billed included.
+"""
+
+import json
+import math
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from threading import Condition, Event
+from typing import Any, NamedTuple
+
+from chains.models import resolve_spec
+from data.errors import ConfigurationError, ProjectError
+from data.types import Record
+from eval.cost import price, price_table
+from eval.description import model_spec
+from eval.faults import NEVER_BILLED
+from eval.journal import read_records, records_path
+from eval.limits import Halt
+from eval.suite import Suite
+from eval.systems import System
+
+PICO = 10**12
+# What a server may put around a message, and around them all: roles, separators, the reply's opening.
+MESSAGE_TOKENS, CONVERSATION_TOKENS = 16, 32
+_POLL_S = 0.5
+_LOG_ENTRY = re.compile(rb"\+(?P<set_aside>\d+)|-(?P<amount>\d+) (?P<cost>\d+)")
+# What is sent beside the messages and becomes input tokens; what limits a reply, in the words of several providers.
+_SENT_PARAMETERS = ("tools", "functions", "response_format")
+_LIMIT_PARAMETERS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+
+
+class MaxCostError(ProjectError):
+    """The next call might cost more than is left of --max-cost (exit 1); what was answered can be resumed."""
+
+    exit_code = 1
+
+
+class OverBudgetError(Exception):
+    """A call was not sent, because what it might cost is not left."""
+
+
+class Rate(NamedTuple):
+    """What one system's calls cost.
+
+    Attributes:
+        spec: The model's, as the price table knows it.
+        reply_tokens: The longest reply, in tokens.
+    """
+
+    spec: str
+    reply_tokens: int
+
+    def highest_usd(self, texts: Sequence[str], parameters: Mapping[str, Any] | None = None) -> float:
+        """Return the most that a call can cost, in US dollars.
+
+        Args:
+            texts: Of the messages.
+            parameters: What the model is called with, where LangChain says so.
+        """
+        parameters = parameters or {}
+        limits = [limit for name in _LIMIT_PARAMETERS if isinstance(limit := parameters.get(name), int)]
+        replies = parameters.get("n") if isinstance(parameters.get("n"), int) else 1
+        sent = [*texts, *(_as_text(parameters[name]) for name in _SENT_PARAMETERS if parameters.get(name))]
+        usage = {
+            "input_tokens": most_tokens(sent),
+            "output_tokens": max(limits, default=self.reply_tokens) * max(replies or 1, 1),
+        }
+        return self.usd(usage)
+
+    def usd(self, usage: Mapping[str, int]) -> float:
+        """Return what the usage that a server reports costs, in US dollars."""
+        cost = price(usage, self.spec)
+        if cost is None:
+            raise ValueError(f"{self.spec} has no price, or {usage} does not count its tokens")
+        return cost
+
+
+def most_tokens(texts: Sequence[str]) -> int:
+    """Return the most tokens that messages can have: no token of a byte-level tokenizer is shorter than a byte."""
+    return CONVERSATION_TOKENS + sum(len(text.encode("utf-8", "replace")) + MESSAGE_TOKENS for text in texts)
+
+
+def _as_text(parameter: object) -> str:
+    return json.dumps(parameter, ensure_ascii=False, default=str)
+
+
+class Budget:
+    """What may still be spent, shared by all threads of a run.
+
+    Args:
+        limit_usd: US dollars that the run may cost.
+        spent_usd: What it has cost already, as its journals say.
+        log: The run's spending.log, which may say more; None: nothing is written down.
+    """
+
+    def __init__(self, limit_usd: float, *, spent_usd: float = 0.0, log: Path | None = None) -> None:
+        self.limit_usd = limit_usd
+        self._limit = math.floor(limit_usd * PICO)
+        self._log = log
+        self._spent = _logged(log)
+        if (more := math.ceil(spent_usd * PICO) - self._spent) > 0:  # spent while there was no limit
+            self._write(f"-0 {more}")
+            self._spent += more
+        self._reserved = 0
+        self._open = self._held_by_waiting = 0  # reservations
+        self._changed = Condition()
+
+    @property
+    def spent_usd(self) -> float:
+        return self._spent / PICO
+
+    def reserve(self, usd: float, stop: Event, *, held: int = 0) -> int:
+        """Set aside what a call can cost, waiting for calls in flight where they may cost less than was set aside.
+
+        Args:
+            usd: The most that it can cost.
+            stop: Calls the waiting off.
+            held: Reservations of the same item, whose calls may end only after this one.
+
+        Returns:
+            The amount, for `settle`.
+
+        Raises:
+            OverBudgetError: It does not fit, and nothing in flight can give something back.
+            Halt: `stop` was set.
+        """
+        amount = math.ceil(usd * PICO)
+        with self._changed:
+            self._held_by_waiting += held
+            try:
+                while self._spent + self._reserved + amount > self._limit:
+                    if stop.is_set():
+                        raise Halt
+                    if self._open <= self._held_by_waiting:
+                        raise OverBudgetError
+                    self._changed.wait(_POLL_S)
+            finally:
+                self._held_by_waiting -= held
+            self._write(f"+{amount}")
+            self._reserved += amount
+            self._open += 1
+        return amount
+
+    def settle(self, amount: int, usd: float | None) -> None:
+        """Put what a call really cost in the place of what was set aside for it; None: all of it may be billed."""
+        cost = amount if usd is None else math.ceil(usd * PICO)
+        with self._changed:
+            self._write(f"-{amount} {cost}")
+            self._reserved -= amount
+            self._open -= 1
+            self._spent += cost
+            self._changed.notify_all()
+
+    def _write(self, entry: str) -> None:
+        if self._log is not None:
+            with self._log.open("a", encoding="ascii") as file:
+                file.write(f"{entry}\n")
+
+
+def _logged(log: Path | None) -> int:
+    """Return what a log says was spent, or set aside and never accounted for; a torn last line is cut off."""
+    if log is None or not log.exists():
+        return 0
+    content = log.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    os.truncate(log, whole)
+    total = 0
+    for number, entry in enumerate(content[:whole].splitlines(), start=1):
+        match = _LOG_ENTRY.fullmatch(entry)
+        if match is None:
+            raise ConfigurationError(f"{log}, line {number}: not an entry of a spending log; restore it")
+        total += int(match["set_aside"] or 0) + int(match["cost"] or 0) - int(match["amount"] or 0)
+    return total
+
+
+def check_prices(suite: Suite) -> None:
+    """Refuse a limit on what a suite may spend where somebody is asked at an unknown price.
+
+    Raises:
+        ConfigurationError: See above; nothing has been asked.
+    """
+    prices = price_table().models
+    for system in (system for evaluation in suite.evaluations for system in evaluation.systems):
+        if system.chain is None:
+            continue
+        unknown = "--max-cost cannot be kept: the price of"
+        if ":" in (system.embeddings or "") and not str(system.embeddings).startswith("hf:"):
+            raise ConfigurationError(f"{unknown} the embeddings '{system.embeddings}' is unknown; use local ones")
+        if system.model is None:
+            raise ConfigurationError(f"{unknown} what the chain '{system.chain}' asks by itself is unknown")
+        spec = resolve_spec(system.model)
+        if _is_remote(spec) and spec not in prices:
+            raise ConfigurationError(
+                f"{unknown} '{spec}' is unknown; add it to a price table and name that in TUNE_OR_PROMPT_PRICES"
+            )
+
+
+def _is_remote(spec: str) -> bool:
+    kind, colon, _ = spec.partition(":")
+    return bool(colon) and kind != "hf"
+
+
+def rate_of(system: System) -> Rate | None:
+    """Return what a system's calls cost; None for one that makes no paid calls.
+
+    Raises:
+        ConfigurationError: Nothing limits its replies, so that a call may cost any amount.
+    """
+    spec = model_spec(system.description)
+    if spec is None or system.batch_size is not None:
+        return None
+    if system.reply_tokens is None:
+        raise ConfigurationError(
+            f"--max-cost cannot be kept: nothing limits the replies of '{spec}' ({system.name}); "
+            "give the model max_tokens"
+        )
+    return Rate(resolve_spec(spec), system.reply_tokens)
+
+
+def open_budget(limit_usd: float, run_dir: Path, systems: Sequence[System]) -> Budget:
+    """Return what a run may still spend: the limit, less what its journals and its log say it has cost."""
+    return Budget(limit_usd, spent_usd=spent_before(run_dir, systems), log=run_dir / "spending.log")
+
+
+def spent_before(run_dir: Path, systems: Sequence[System]) -> float:
+    """Return the US dollars that the journals of a run say it has cost.
+
+    What a record does not count, and a call that failed but may be billed, is taken to have cost the most it can.
+    """
+    return math.fsum(
+        _record_usd(record, rate)
+        for system in systems
+        if (rate := rate_of(system)) and (path := records_path(run_dir, system.name)).exists()
+        for record in read_records(path)
+    )
+
+
+def _record_usd(record: Record, rate: Rate) -> float:
+    usage = record.prediction.usage if record.prediction else {}
+    if "input_tokens" in usage and "output_tokens" in usage:
+        return rate.usd(usage)
+    if record.messages is None or (record.error and NEVER_BILLED.search(record.error)):
+        return 0.0
+    return rate.highest_usd([message.content for message in record.messages])

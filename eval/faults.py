@@ -1,0 +1,171 @@
+"""What a failed call means: ask again, stop the run, or write it down as this item's error.
+
+A fault is known by what it carries (status, code, headers, the names of its classes), through every `__cause__`, so
+that no provider's package is imported and every provider's faults are judged alike.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal
+
+Verdict = Literal["again", "stop", "item"]
+
+LONGEST_WAIT_S = 60.0  # whatever a server asks for: it is asked again after that
+_LONGEST_MESSAGE = 300
+# Asked as it was, an item gets another answer: timeout, conflict, too early, too many requests.
+_PASSING = frozenset({408, 409, 425, 429})
+# Every item would get the same answer: bad request, key, money, permission, model, method, unprocessable.
+_LASTING = frozenset({400, 401, 402, 403, 404, 405, 422})
+_NOBODY_S_ITEM = frozenset({401, 402})
+# A gateway gave up on a server that may have gone on, and then asks for its pay.
+_PERHAPS_ANSWERED = frozenset({408, 502, 504, 524})
+# What a record's error says of a call that nobody is paid for.
+NEVER_BILLED = re.compile(
+    r"Error code: (40[0-7]|409|413|422|425|429|50[0135])\b|"
+    r"^\w*(RateLimit|Authentication|Permission|NotFound|BadRequest|InvalidRequest|ContextOverflow)\w*:|"
+    r"^(ConnectError|ConnectTimeout|ConnectionRefusedError):"
+)
+_NO_MONEY = re.compile(r"insufficient_quota|billing_(hard_limit|not_active)|access_terminated|credit balance", re.I)
+_OF_THE_ITEM = re.compile(
+    r"context[_ ]?(length|window|size)|maximum context|too[_ ]long|above_max_length|too many (input )?tokens|"
+    r"exceeds? the (maximum|limit|context)|tokens exceed|content[_ ]?(filter|policy|management)|responsible ?ai|"
+    r"invalid_prompt|flagged|moderation|safety|usage polic",
+    re.I,
+)
+_CONNECTION = re.compile(r"Timeout|Connect(ion)?Error|TransportError|NetworkError|ProtocolError|IncompleteRead|Chunked")
+_NEVER_SENT = re.compile(r"^(ConnectError|ConnectTimeout|ConnectionRefusedError|PoolTimeout|gaierror)$")
+_BROKEN_JSON = re.compile(r"^(JSONDecodeError|APIResponseValidationError)$")
+
+
+def judge(error: BaseException, *, answered: bool = False) -> Verdict:
+    """Say what is to be done about a failed attempt at an item.
+
+    Args:
+        error: What the predictor raised.
+        answered: The model had answered, and the fault came after it: it is none of the server's, so that it stops
+            no run, and JSON that cannot be read is what the model wrote.
+    """
+    status = status_of(error)
+    if status is None:
+        passing = _is_named(error, _CONNECTION) or (not answered and _is_named(error, _BROKEN_JSON))
+        return "again" if passing else "item"
+    if status in _LASTING and not answered:
+        return "item" if status not in _NOBODY_S_ITEM and _OF_THE_ITEM.search(_said(error)) else "stop"
+    if status == 429 and _NO_MONEY.search(_said(error)):
+        return "stop"
+    return "again" if status in _PASSING or status >= 500 else "item"
+
+
+def is_throttled(error: BaseException) -> bool:
+    """Say whether the server answered that it is asked too often."""
+    return status_of(error) == 429
+
+
+def may_be_billed(error: BaseException) -> bool:
+    """Say whether a failed call may be paid for all the same: it reached a server that may have answered it."""
+    status = status_of(error)
+    if status is not None:
+        return status in _PERHAPS_ANSWERED
+    return not any(_NEVER_SENT.match(type(cause).__name__) for cause in _causes(error))
+
+
+def status_of(error: BaseException) -> int | None:
+    """Return the HTTP status of a fault, 400 to 599; None where it has none."""
+    return next((status for cause in _causes(error) for status in _statuses(cause)), None)
+
+
+def retry_after_s(error: BaseException) -> float | None:
+    """Return the seconds that the server asks to wait, at most `LONGEST_WAIT_S`; None where it says nothing."""
+    for cause in _causes(error):
+        headers = getattr(getattr(cause, "response", None), "headers", None)
+        if not isinstance(headers, Mapping):
+            continue
+        milliseconds, given = headers.get("retry-after-ms"), headers.get("retry-after")
+        seconds = _number(milliseconds, 1000) if milliseconds else None
+        if seconds is None and given:
+            seconds = _number(given, 1)
+            seconds = _seconds_until(given) if seconds is None else seconds
+        if seconds is not None:
+            return min(max(seconds, 0.0), LONGEST_WAIT_S)
+    return None
+
+
+def describe(error: BaseException) -> str:
+    """Return a fault in one line: its status, and what the server says."""
+    message = next((text for cause in _causes(error) if (text := _body(cause).get("message"))), None) or error
+    words = " ".join(str(message).split()) or type(error).__name__
+    said = "".join(character for character in words if character.isprintable())  # it will stand on a terminal
+    cut = said if len(said) <= _LONGEST_MESSAGE else said[: _LONGEST_MESSAGE - 1] + "…"
+    status = status_of(error)
+    return cut if status is None else f"{status}: {cut}"
+
+
+def kind_of(error: BaseException) -> str:
+    """Return what a fault is counted as: its status, or the name of its class."""
+    return str(status_of(error) or type(error).__name__)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        yield cause
+        cause = cause.__cause__
+
+
+def _statuses(error: BaseException) -> Iterator[int]:
+    response = getattr(error, "response", None)
+    metadata = response.get("ResponseMetadata", {}) if isinstance(response, dict) else {}  # boto's
+    candidates = [
+        getattr(error, "status_code", None),
+        getattr(response, "status_code", None),
+        metadata.get("HTTPStatusCode"),
+        getattr(error, "code", None),  # Google's
+        _body(error).get("code"),
+    ]
+    for value in candidates:
+        if isinstance(value, int) and 400 <= value <= 599:
+            yield int(value)
+
+
+def _body(error: BaseException) -> dict[str, Any]:
+    """Return what the server said of the fault; LangChain hands an error beside status 200 on as a ValueError's."""
+    body = getattr(error, "body", None)
+    if body is None and error.args and isinstance(error.args[0], dict):
+        body = error.args[0]
+    if not isinstance(body, dict):
+        return {}
+    inner = body.get("error", body)
+    return inner if isinstance(inner, dict) else {"message": str(inner)}
+
+
+def _said(error: BaseException) -> str:
+    """Return everything in words that a fault carries, to be searched."""
+    parts = []
+    for cause in _causes(error):
+        body = _body(cause)
+        parts += [str(cause), getattr(cause, "code", ""), body.get("code", ""), body.get("type", "")]
+    return " ".join(map(str, parts))
+
+
+def _is_named(error: BaseException, pattern: re.Pattern[str]) -> bool:
+    return any(pattern.search(kind.__name__) for cause in _causes(error) for kind in type(cause).__mro__)
+
+
+def _number(text: str, divisor: float) -> float | None:
+    try:
+        return float(text) / divisor
+    except ValueError:
+        return None
+
+
+def _seconds_until(http_date: str) -> float | None:
+    try:
+        moment = parsedate_to_datetime(http_date)
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return (moment - datetime.now(UTC)).total_seconds()

@@ -1,0 +1,393 @@
+"""Calls that fail: what is asked again, what stops the run, what is one item's own; and the limits that calls keep to.
+
+Everything goes through the OpenAI client to a real server on loopback, where it is counted.
+"""
+
+import json
+import os
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_core.exceptions import OutputParserException
+from langchain_core.runnables import RunnableLambda
+
+from chains.models import load_chat_model
+from data.errors import ConfigurationError
+from data.types import Prediction, Record
+from eval.calls import CallPolicy
+from eval.cli import main
+from eval.faults import describe, judge, may_be_billed, retry_after_s, status_of
+from eval.journal import read_records, records_path
+from eval.limits import Halt, Slots, Window
+from eval.runner import Outcome, Plan, plan, run
+from eval.suite import EvaluationSpec, Suite, SystemSpec
+from tests.exam_file import exam, write_exam
+from tests.fault_server import Faults, FaultServer, serve_faults
+
+# A loaded machine may take its time: only calls that hang are to be given up.
+QUICK = CallPolicy(retries=8, first_wait_s=0.02, timeout_s=2)
+# FAULT_ITEMS=2000 for the whole of it: a minute and a half.
+ITEMS = int(os.environ.get("FAULT_ITEMS", "200"))
+CHAOS = Faults(too_many=0.10, server_error=0.05, hang=0.02, reset=0.02, broken_json=0.02)
+
+
+def planned(folder: Path, server: FaultServer, *, items: int = 50, policy: CallPolicy = QUICK, **system: Any) -> Plan:
+    path = folder / "2030_11_KICE.json"
+    if not path.exists():
+        write_exam(folder, exam(items // 5, 5))
+    spec = SystemSpec(name="asked", chain="kice-prompt", model=f"endpoint:m@{server.base_url}", **system)
+    evaluation = EvaluationSpec(benchmark="kice", data=path, systems=(spec,))
+    return plan(Suite(name="calls", evaluations=(evaluation,)), policy=policy)
+
+
+def asked(
+    folder: Path, server: FaultServer, *, policy: CallPolicy = QUICK, concurrency: int = 8, **more: Any
+) -> Outcome:
+    return run(
+        planned(folder, server, policy=policy, **more), folder / "run", max_concurrency=concurrency, policy=policy
+    )
+
+
+def journaled(folder: Path) -> list[Record]:
+    return list(read_records(records_path(folder / "run", "asked")))
+
+
+def test_every_item_is_answered_whatever_fails_and_paid_for_once(tmp_path: Path) -> None:
+    with serve_faults(CHAOS._replace(retry_after="seconds", window=(20, 0.25))) as server:
+        outcome = asked(tmp_path, server, items=ITEMS, concurrency=16, policy=QUICK._replace(retries=12))
+        records = journaled(tmp_path)
+    assert (outcome.asked, outcome.errors) == (ITEMS, 0)
+    assert [record.prediction and record.prediction.choice for record in records] == [2] * ITEMS
+    assert [server.paid[item] for item in server.attempts] == [1] * ITEMS
+    assert {"too_many", "server_error", "hang", "reset", "broken_json"} <= server.kinds.keys()
+    assert server.shed, "the real window must have refused something"
+
+
+@pytest.mark.parametrize("kind", ["too_many", "server_error", "hang", "reset", "broken_json"])
+def test_each_fault_that_passes_is_asked_again(tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str) -> None:
+    with serve_faults(Faults(**{kind: 0.3})) as server:
+        policy = QUICK._replace(timeout_s=1, retries=20)
+        assert asked(tmp_path, server, items=10, concurrency=10, policy=policy).errors == 0
+    assert server.kinds[kind] > 0
+    assert server.kinds["answer"] == sum(server.paid.values()) == 10
+    assert f"asked again {server.kinds[kind]} times" in capsys.readouterr().err
+
+
+def test_the_latency_is_the_answering_call_s(tmp_path: Path) -> None:
+    with serve_faults(Faults(too_many=0.5, retry_after="seconds", retry_after_s=0.4)) as server:
+        asked(tmp_path, server, items=10, concurrency=4)
+    assert 0 < sum(record.latency_s or 0 for record in journaled(tmp_path)) < 0.4 * server.kinds["too_many"]
+
+
+def test_no_client_asks_again_by_itself(tmp_path: Path) -> None:
+    """Its waits would be hidden, and doubled."""
+    with serve_faults(Faults(server_error=1)) as server:
+        outcome = asked(tmp_path, server, items=5, policy=QUICK._replace(retries=0))
+    assert outcome.errors == 5
+    assert sum(server.attempts.values()) == 5
+    assert all((record.error or "").startswith("OpenAIAPIError") for record in journaled(tmp_path))
+
+
+def test_a_provider_s_client_is_told_not_to_ask_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
+    assert load_chat_model("openai:gpt-4o-mini", max_retries=0).max_retries == 0  # type: ignore[attr-defined]
+    assert load_chat_model("openai:gpt-4o-mini").max_retries is None  # type: ignore[attr-defined]
+
+
+def test_retries_end(tmp_path: Path) -> None:
+    with serve_faults(Faults(server_error=1)) as server:
+        outcome = asked(tmp_path, server, items=5, policy=QUICK._replace(retries=3))
+    assert outcome.errors == 5
+    assert set(server.attempts.values()) == {4}
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "remedy"),
+    [
+        (401, "Incorrect API key provided", "correct the key"),
+        (403, "You are not allowed to sample from this model", "allowed"),
+        (404, "The model `m` does not exist", "correct the model's name"),
+        (400, "Unsupported value: 'temperature'", "correct what it names"),
+        (422, "field required", "correct what it names"),
+        (429, "You exceeded your current quota", "mend the account"),
+    ],
+)
+def test_what_every_item_would_get_stops_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], status: int, message: str, remedy: str
+) -> None:
+    write_exam(tmp_path, exam(10, 5))
+    code = "insufficient_quota" if status == 429 else None
+    out = tmp_path / "out"
+    with serve_faults(Faults(refuse=(status, {"message": message, "code": code}))) as server:
+        arguments = ["--chain", "kice-prompt", "--model", f"endpoint:m@{server.base_url}", "--max-concurrency", "4"]
+        data = str(tmp_path / "2030_11_KICE.json")
+        assert main(["run", "kice", "--data", data, *arguments, "--out", str(out)]) == 2
+    assert sum(server.attempts.values()) <= 4
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    for part in (f"{status}: {message}", remedy, "50 answers are missing", f"--resume {out}"):
+        assert part in line
+
+
+def test_a_key_that_the_server_repeats_is_not_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENDPOINT_API_KEY", "planted-secret-1")
+    write_exam(tmp_path, exam(1, 5))
+    out = tmp_path / "out"
+    with serve_faults(Faults(refuse=(401, {"message": "Incorrect key: planted-secret-1"}))) as server:
+        model = ["--chain", "kice-prompt", "--model", f"endpoint:m@{server.base_url}"]
+        assert main(["run", "kice", "--data", str(tmp_path / "2030_11_KICE.json"), *model, "--out", str(out)]) == 2
+    said = capsys.readouterr()
+    written = "".join(path.read_text(encoding="utf-8") for path in out.rglob("*") if path.is_file())
+    assert "Incorrect key: [redacted]" in said.err
+    assert "planted-secret" not in said.err + said.out + written
+
+
+def test_what_was_in_flight_when_the_server_refused_is_kept(tmp_path: Path) -> None:
+    refused = ("물음 2-0", 401, {"message": "the key was revoked"})
+    with serve_faults(Faults(refuse_marked=refused, latency_s=0.2)) as server:
+        with pytest.raises(ConfigurationError, match="the key was revoked"):
+            asked(tmp_path, server, items=50, concurrency=4)
+        kept = journaled(tmp_path)
+        assert len(kept) == sum(server.paid.values()) > 5
+        assert all(record.error is None for record in kept)
+        assert len(kept) < 20
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"message": "This model's maximum context length is 8192 tokens", "code": "context_length_exceeded"},
+        {"message": "the request exceeds the available context size", "type": "exceed_context_size_error"},
+        {"message": "The response was filtered due to the prompt", "code": "content_filter"},
+    ],
+)
+def test_a_bad_request_about_the_item_is_the_item_s(tmp_path: Path, error: dict[str, str]) -> None:
+    with serve_faults(Faults(refuse_marked=("물음 1-", 400, error))) as server:
+        outcome = asked(tmp_path, server, items=15)
+    assert outcome.errors == 5
+    assert sum(server.attempts.values()) == 15
+    assert all(error["message"] in record.error for record in journaled(tmp_path) if record.error)
+
+
+def test_an_item_has_its_time_retries_included(tmp_path: Path) -> None:
+    policy = QUICK._replace(item_timeout_s=0.6, timeout_s=30, retries=50)
+    with serve_faults(Faults(hang=0.3, hang_s=3, server_error=0.1)) as server:
+        started = time.monotonic()
+        outcome = asked(tmp_path, server, items=20, concurrency=10, policy=policy)
+        took = time.monotonic() - started
+    assert 0 < outcome.errors < 15
+    assert took < 3, "no call that hangs is waited for"
+    assert all(record.error or record.prediction for record in journaled(tmp_path))
+    assert {(record.error or "").partition(":")[0] for record in journaled(tmp_path)} <= {
+        "",
+        "TimeoutError",
+        "OpenAITimeoutError",
+        "OpenAIAPIError",
+    }
+
+
+def test_a_call_of_one_s_own_that_hangs_is_given_up(tmp_path: Path) -> None:
+    """No client's timeout helps there; its thread is left behind, and its late answer is nobody's."""
+    from tests.test_runner import item
+    from tests.test_runner import planned as planned_by_hand
+
+    released = threading.Event()
+
+    def answer(entry: dict[str, Any]) -> Prediction:
+        if entry["id"] in ("i1", "i2"):
+            released.wait(20)
+        return Prediction(choice=0, status="ok")
+
+    started = time.monotonic()
+    policy = CallPolicy(item_timeout_s=0.3)
+    items = planned_by_hand([item(number) for number in range(12)], answer, None)
+    outcome = run(items, tmp_path / "run", max_concurrency=3, policy=policy)
+    took = time.monotonic() - started
+    released.set()
+    assert outcome.errors == 2 and took < 5
+    errors = [record.error for record in read_records(records_path(tmp_path / "run", "s")) if record.error]
+    assert errors == ["TimeoutError: no answer within the 0.3 s of --item-timeout"] * 2
+
+
+def test_requests_a_minute_are_kept_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Window.__init__, "__kwdefaults__", {"per_s": 0.5})
+    with serve_faults() as server:
+        started = time.monotonic()
+        assert asked(tmp_path, server, items=35, concurrency=16, policy=QUICK._replace(rpm=10)).errors == 0
+    times = sorted(server.arrivals)
+    assert len(times) == 35
+    for windows in (1, 2, 3):
+        assert times[10 * windows] - started >= 0.5 * windows
+    latencies = sorted(record.latency_s or 9 for record in journaled(tmp_path))
+    assert latencies[17] < 0.3, "waiting is no latency"
+
+
+def test_waiting_for_the_run_s_own_limits_is_not_the_item_s_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Window.__init__, "__kwdefaults__", {"per_s": 0.8})
+    with serve_faults() as server:
+        policy = QUICK._replace(rpm=5, item_timeout_s=0.7)
+        assert asked(tmp_path, server, items=15, concurrency=15, policy=policy).errors == 0
+
+
+def test_a_window_counts_what_calls_really_took() -> None:
+    window, stop = Window(100, per_s=30), threading.Event()
+    entry = window.take(90, stop)
+    window.correct(entry, 20)
+    window.take(80, stop)  # there is room again
+    threading.Timer(0.05, stop.set).start()
+    with pytest.raises(Halt):
+        window.take(1, stop)
+    assert Window(10).take(10_000, threading.Event())[1] == 10, "what never fits takes a whole window"
+
+
+def test_calls_in_flight_are_halved_once_a_burst_and_grow_by_one_a_round() -> None:
+    slots, stop = Slots(16), threading.Event()
+
+    def call(*, succeeded: bool) -> None:
+        ticket = slots.acquire(stop)
+        slots.report(ticket, succeeded=succeeded, throttled=not succeeded)
+        slots.release()
+
+    tickets = [slots.acquire(stop) for _ in range(16)]
+    for ticket in tickets:
+        slots.report(ticket, succeeded=False, throttled=True)
+        slots.release()
+    assert slots.limit == 8
+    call(succeeded=False)
+    assert slots.limit == 4
+    for expected in (5, 6, 7):
+        for _ in range(slots.limit):
+            assert slots.limit < expected
+            call(succeeded=True)
+        assert slots.limit == expected
+    for _ in range(1000):
+        call(succeeded=True)
+    assert slots.limit == 16
+    for _ in range(100):
+        call(succeeded=False)
+    assert (slots.limit, slots.in_flight) == (1, 0)
+
+
+def test_a_server_that_is_asked_too_often_is_asked_less(tmp_path: Path) -> None:
+    with serve_faults(Faults(window=(20, 0.4), latency_s=0.02)) as server:
+        outcome = asked(tmp_path, server, items=150, concurrency=32, policy=QUICK._replace(retries=15))
+    assert outcome.errors == 0
+    assert server.most_in_flight <= 32
+    assert server.shed < 150, "far fewer than if 32 threads had gone on asking"
+
+
+def test_a_run_that_is_stopped_leaves_out_what_only_waited(tmp_path: Path) -> None:
+    """Nobody said anything to those items, so they have no record, and are asked on resume."""
+    faults = Faults(too_many=0.5, retry_after="seconds", retry_after_s=30, latency_s=1)
+    with serve_faults(faults._replace(refuse_marked=("물음 0-0", 401, {"message": "no"}))) as server:
+        started = time.monotonic()
+        with pytest.raises(ConfigurationError):
+            asked(tmp_path, server, items=20, concurrency=20)
+        assert time.monotonic() - started < 10, "no wait outlasts the run"
+    assert server.kinds["too_many"]
+    assert {record.error for record in journaled(tmp_path)} <= {None}
+
+
+class Fault(Exception):
+    def __init__(self, message: str = "", **attributes: Any) -> None:
+        super().__init__(message)
+        self.__dict__.update(attributes)
+
+
+class Response:
+    def __init__(self, status_code: int, **headers: str) -> None:
+        self.status_code = status_code
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+def caused_by(cause: Exception) -> Exception:
+    error = RuntimeError("the chain failed")
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "verdict"),
+    [
+        (Fault(status_code=429), "again"),
+        (Fault(response=Response(503)), "again"),
+        (Fault(code=500), "again"),  # as Google's have it
+        (caused_by(Fault(status_code=408)), "again"),
+        (Fault(response={"ResponseMetadata": {"HTTPStatusCode": 429}}), "again"),  # boto
+        (ValueError({"code": 502, "message": "the provider is down"}), "again"),  # an error beside status 200
+        (ConnectionResetError("by peer"), "again"),
+        (TimeoutError(), "again"),
+        (json.JSONDecodeError("x", "y", 0), "again"),
+        (Fault("Error", status_code=401), "stop"),
+        (Fault("flagged by moderation", status_code=401), "stop"),
+        (Fault("your input was flagged", status_code=403), "item"),
+        (Fault(status_code=404), "stop"),
+        (Fault("prompt is too long: 210000 tokens", status_code=400), "item"),
+        (Fault("max_tokens is too large: 99999", status_code=400), "stop"),
+        (Fault(status_code=413), "item"),
+        (Fault("insufficient_quota", status_code=429), "stop"),
+        (Fault(code="rate_limit"), "item"),
+        (ValueError("7 is not a choice"), "item"),
+        (ZeroDivisionError(), "item"),
+    ],
+)
+def test_faults_are_judged_by_what_they_carry(error: Exception, verdict: str) -> None:
+    assert judge(error) == verdict
+
+
+def test_a_reply_that_is_no_json_is_the_item_s_and_not_paid_for_again(tmp_path: Path) -> None:
+    parsed = OutputParserException("not JSON")
+    parsed.__cause__ = json.JSONDecodeError("x", "y", 0)
+    assert judge(parsed, answered=True) == "item"
+    with serve_faults() as server:
+        prepared = planned(tmp_path, server, items=5)
+        (entry,) = prepared.evaluations
+        (system,) = entry.systems
+        predictor = system.open(tmp_path)
+        broken = predictor | RunnableLambda(lambda prediction: json.loads(prediction.raw))
+        read = prepared._replace(evaluations=[entry._replace(systems=[system._replace(open=lambda _: broken)])])
+        outcome = run(read, tmp_path / "run", policy=QUICK)
+    assert outcome.errors == 5
+    assert set(server.paid.values()) == {1}
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry_after": "2.5"}, 2.5),
+        ({"retry_after": "2", "retry_after_ms": "150"}, 0.15),
+        ({"retry_after": "86400"}, 60),
+        ({"retry_after": "-3"}, 0),
+        ({"retry_after": "soon"}, None),
+        ({}, None),
+    ],
+)
+def test_retry_after_is_honoured_within_reason(headers: dict[str, str], seconds: float | None) -> None:
+    assert retry_after_s(caused_by(Fault(response=Response(429, **headers)))) == seconds
+
+
+def test_retry_after_may_be_a_date() -> None:
+    moment = format_datetime(datetime.now(UTC) + timedelta(seconds=20), usegmt=True)
+    assert retry_after_s(Fault(response=Response(503, retry_after=moment))) == pytest.approx(19.5, abs=1)
+
+
+def test_what_may_be_billed() -> None:
+    assert not may_be_billed(Fault(status_code=429)) and not may_be_billed(Fault(status_code=500))
+    assert may_be_billed(Fault(status_code=504)) and may_be_billed(TimeoutError())
+    assert may_be_billed(json.JSONDecodeError("x", "y", 0)) and may_be_billed(ConnectionResetError())
+    assert not may_be_billed(caused_by(ConnectionRefusedError()))
+
+
+def test_a_fault_is_told_in_one_line_without_control_characters() -> None:
+    error = Fault(status_code=401, body={"message": "bad\n key\x1b[31m " + "x" * 1000})
+    said = describe(error)
+    assert said.startswith("401: bad key[31m x") and len(said) < 320 and said.isprintable()
+    assert status_of(ValueError()) is None
