@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
-from transformers import DynamicCache
 
 from chains.batching import forward, pad_left, run_batches
+from chains.decoding_cache import DecodingCache
 from chains.memory import MemoryLimitError, memory_for, token_budget
 from chains.weights import LoadedModel
 
@@ -121,7 +121,7 @@ def _decode(
         return
     tokens, mask = pad_left([[*prompt, *reply.token_ids] for prompt, reply in zip(prompts, replies, strict=True)])
     limits = [_room(loaded, len(prompt), decoding.max_tokens) for prompt in prompts]
-    cache = DynamicCache(config=loaded.model.config)
+    cache = DecodingCache(loaded.model.config)
     active = list(range(len(prompts)))  # the row that each place of the batch answers
     while True:
         logits = forward(loaded, tokens, mask=mask, cache=cache)[:, -1]  # (B, V)
