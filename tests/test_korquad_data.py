@@ -115,7 +115,7 @@ def test_unknown_sets_name_those_there_are() -> None:
     with pytest.raises(ConfigurationError, match=r"retrieval set 'data.kice:nothing' cannot be loaded"):
         retrieval_set("data.kice:nothing")
     assert retrieval_set.__doc__
-    assert set(RETRIEVAL_SETS) == {"jsonl", "kice", "korquad"}
+    assert set(RETRIEVAL_SETS) == {"jsonl", "kice", "kice-question", "korquad"}
 
 
 def test_a_set_whose_ids_do_not_agree_cannot_be_made() -> None:
