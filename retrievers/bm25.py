@@ -89,8 +89,10 @@ class Bm25Retriever(PassageRetriever):
         return [with_score(self.documents[row], score) for row, score in zip(best, scores[best].tolist(), strict=True)]
 
 
-def build(documents: Sequence[Document], *, k: int, embeddings: str | None) -> Bm25Retriever:
-    """Build the registry's "bm25".
+def build(
+    documents: Sequence[Document], *, k: int, embeddings: str | None, index_dir: Path | None = None
+) -> Bm25Retriever:
+    """Build the registry's "bm25", or one whose index is kept in a folder.
 
     Raises:
         ConfigurationError: An embedding model was named, which BM25 would silently not use.
@@ -99,4 +101,4 @@ def build(documents: Sequence[Document], *, k: int, embeddings: str | None) -> B
         raise ConfigurationError(
             f"retriever 'bm25' uses no embeddings but '{embeddings}' was given; drop it, or use 'dense' or 'hybrid'"
         )
-    return Bm25Retriever(documents=documents, k=k)
+    return Bm25Retriever(documents=documents, index_dir=index_dir, k=k)

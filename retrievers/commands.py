@@ -9,16 +9,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data.attributes import load_attribute
-from data.errors import ConfigurationError, unknown_name
+from data.errors import ConfigurationError
 from data.packaged import cache_dir
+from retrievers import bm25
 from retrievers.analysis_cache import AnalysisCache
 from retrievers.base import check_corpus, check_k
-from retrievers.bm25 import Bm25Retriever
 from retrievers.corpus import chunk_passages
 from retrievers.index_files import remove_indexes
 from retrievers.korean import sentence_spans
-from retrievers.registry import RETRIEVERS
+from retrievers.registry import retriever_over
 from retrievers.snippets import highlighted, one_line, snippets
 from retrievers.sources import read_passages
 from retrievers.stored_documents import (
@@ -82,14 +81,8 @@ def _retriever(
     name: str, documents: StoredDocuments, folder: Path, *, k: int, embeddings: str | None
 ) -> "BaseRetriever":
     if name == "bm25":
-        if embeddings is not None:
-            raise ConfigurationError(f"retriever 'bm25' uses no embeddings but '{embeddings}' was given; drop it")
-        return Bm25Retriever(documents=documents, index_dir=folder, k=k)
-    if name not in RETRIEVERS and ":" not in name:
-        raise unknown_name("retriever", name, RETRIEVERS, "Or give your own as module:attr.")
-    factory = load_attribute(RETRIEVERS.get(name, name), kind="retriever")
-    retriever: BaseRetriever = factory(list(documents), k=k, embeddings=embeddings)
-    return retriever
+        return bm25.build(documents, k=k, embeddings=embeddings, index_dir=folder)
+    return retriever_over(name, list(documents), k=k, embeddings=embeddings)
 
 
 def _as_json(hit: "Document") -> dict[str, object]:

@@ -22,7 +22,8 @@ from data.attributes import load_attribute
 from data.errors import ConfigurationError, MissingResourceError, unknown_name
 from data.hub import one_line
 from data.packaged import PACKAGED, cache_dir, weights_path
-from retrievers.store import EmbeddingStore, store_path, text_key
+from retrievers.key_value_file import text_key
+from retrievers.store import EmbeddingStore, store_path
 
 Kind = Literal["query", "passage"]
 Vectors = NDArray[np.float32]  # (n_texts, dim)

@@ -1,13 +1,14 @@
 """Retrievers by name. To add one: a factory `(documents, *, k, embeddings) -> BaseRetriever` and a line below."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from data.attributes import load_attribute
 from data.errors import ConfigurationError, unknown_name
 from data.types import Passage
 
 if TYPE_CHECKING:
+    from langchain_core.documents import Document
     from langchain_core.retrievers import BaseRetriever
 
 RETRIEVERS: dict[str, str] = {
@@ -41,13 +42,7 @@ def build_retriever(
             or the retriever has no use for `embeddings`.
         MissingResourceError: The embeddings' weights, package or key is not there.
     """
-    if name not in RETRIEVERS and ":" not in name:
-        raise unknown_name("retriever", name, RETRIEVERS, "Or give your own as module:attr.")
-    factory = load_attribute(RETRIEVERS.get(name, name), kind="retriever")
-    if not callable(factory):
-        raise ConfigurationError(f"retriever '{name}' is no factory: name a function (documents, *, k, embeddings)")
-
-    from langchain_core.retrievers import BaseRetriever
+    factory = _factory(name)
 
     from retrievers.base import check_corpus, check_k
     from retrievers.corpus import chunk_passages, whole_passages
@@ -55,6 +50,31 @@ def build_retriever(
     check_k(k)
     documents = chunk_passages(passages) if chunk else whole_passages(passages)
     check_corpus(documents)
+    return _made(name, factory, documents, k=k, embeddings=embeddings)
+
+
+def retriever_over(
+    name: str, documents: Sequence["Document"], *, k: int, embeddings: str | None = None
+) -> "BaseRetriever":
+    """Return the named retriever over documents that are cut already; all else is as for `build_retriever`."""
+    return _made(name, _factory(name), documents, k=k, embeddings=embeddings)
+
+
+def _factory(name: str) -> Callable[..., Any]:
+    if name not in RETRIEVERS and ":" not in name:
+        raise unknown_name("retriever", name, RETRIEVERS, "Or give your own as module:attr.")
+    factory = load_attribute(RETRIEVERS.get(name, name), kind="retriever")
+    if not callable(factory):
+        raise ConfigurationError(f"retriever '{name}' is no factory: name a function (documents, *, k, embeddings)")
+    checked: Callable[..., Any] = factory
+    return checked
+
+
+def _made(
+    name: str, factory: Callable[..., Any], documents: Sequence["Document"], *, k: int, embeddings: str | None
+) -> "BaseRetriever":
+    from langchain_core.retrievers import BaseRetriever
+
     retriever = factory(documents, k=k, embeddings=embeddings)
     if not isinstance(retriever, BaseRetriever):
         raise ConfigurationError(

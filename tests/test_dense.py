@@ -18,7 +18,8 @@ from data.packaged import is_installed
 from retrievers import embeddings as embeddings_module
 from retrievers.dense import DenseRetriever, cut_texts, unit_vectors
 from retrievers.embeddings import CachedEmbeddings, EmbeddingModel, load_embeddings
-from retrievers.store import EmbeddingStore, store_path, text_key
+from retrievers.key_value_file import text_key
+from retrievers.store import EmbeddingStore, store_path
 
 TEXTS = ["바다와 등대", "학교와 국어", "물가와 금리", "맹자와 양심", "등대지기의 바다"]
 DOCUMENTS = [Document(id=str(place), page_content=text) for place, text in enumerate(TEXTS)]
