@@ -13,14 +13,21 @@ _DASH = r"[-–—](?= )"
 _CLOSE = r" ?[\])>」』\"']?"
 _PEOPLE_KO = r"(?:학생|수험생|응시자|사람|친구|이들|분들)"
 _NOT_IN_WORD = r"(?<![가-힣])"
+_PART = r"(?:number|num|no|letter|key|choice|option|text|value|label|id|번호)"  # of an answer, in JSON
 
 FINAL: Cues = (
-    ("boxed", r"(?:\\f?|\b)boxed ?\{+"),
-    ("answer-tag", r"(?i:<(?:final[_ ])?ans(?:wer)?>|<정답>|<최종 ?정답>)"),
+    ("boxed", r"(?:\\f?box(?:ed)?|\bboxed) ?\{+"),
+    (
+        "answer-tag",
+        r"(?i:<(?:(?:final[_ ]?)?(?:ans(?:wer)?|choice|label)|final|output|result|prediction)>"
+        r"|<(?:최종 ?)?(?:정답|답)>|\[(?:final[_ ])?answer\](?!:)|\{\{(?=\S{1,4}\}\}))",
+    ),
     (
         "json",
-        r"(?i:[\"'](?:(?:final|correct|selected)?[_ ]?(?:answer|choice|option)|answer[_ ]choice|prediction|label"
-        r"|최종[_ ]?정답|정답|답|답안|선택)[\"'] ?: ?)",
+        rf"(?i:[\"'](?:(?:final|correct|selected|chosen|predicted|best|my)?[_ ]?(?:answer|choice"
+        rf"|option)s?(?:[_ ]?{_PART})?"
+        rf"|final|prediction|label|최종[_ ]?(?:정답|답|답안)|정답|답|답안"
+        rf"|선택)[\"'] ?: ?(?:\{{\s*[\"']{_PART}[\"'] ?: ?)?)",
     ),
     (
         "final",
@@ -39,67 +46,90 @@ LABEL: Cues = (
     (
         "label",
         rf"{_NOT_IN_WORD}(?<!대한 )(?:정 ?답|(?:모범 ?)?답안|해답|답변|답|선택지?|결론)(?: ?번호)?"
-        rf"{_CLOSE} ?(?:{_SIGN}|{_DASH})",
+        rf"{_CLOSE} ?(?:{_SIGN}|{_DASH}|(?=\(⟦))",
     ),
     ("label", rf"(?:^|\n|[.!] )[^\w\n]{{0,4}}(?:정답|답)(?: ?번호)?{_CLOSE}(?=[ \n⟦\d])"),
     ("label", rf"(?i:\bans(?:wer)?(?: (?:choice|option|number))?){_CLOSE} ?(?:{_SIGN}|{_DASH})"),
     ("label", r"(?i:(?:^|\n)(?:correct |the )?ans(?:wer)?\. )"),
     (
         "label",
-        r"(?i:(?:^|\n|\b(?:my|best|correct|right|chosen|selected) )(?:choice|option|selection))"
+        r"(?i:(?:^|\n|\b(?:my|best|correct|right|chosen|selected) )(?:choice|option|selection|pick|guess|vote))"
         rf"{_CLOSE} ?{_SIGN}",
     ),
     ("label", r"(?i:(?:^|\n|[:.?] )(?:correct |the )?answer)(?=[ \n] ?(?:⟦|[\[(]?[A-H1-9]\b))"),
     ("label", r"(?i:(?:^|\n)(?:출력|결과|응답|output|response|result|prediction)) ?:"),
-    ("label", r"答案(?:应该)?(?:是|为|:)|(?:^|\n)(?:A|답)[:.](?= ?⟦)"),
+    (
+        "label",
+        r"(?:答案|正答|正解|解答|答え|正确选项)(?:应该)?(?:是|为|は|:){1,2}|选(?:择|项)?:? ?(?=[A-H⟦])|(?:^|\n)(?:A"
+        r"|답)[:.](?= ?⟦)",
+    ),
     # "A: 4" tags an answer, unless "B: 2" follows.
     ("label", r"(?:^|\n)A[:.](?= ?\d{1,2}[.)]?(?:$|\n|,| -| because| since))(?![^\n]{0,80}\n ?B ?[:.)])"),
 )
 
 # "적절하지 않은 것은 ③이다": the question's own words, answered.
 _ASKED_KO = (
-    r"(?:적절|적합|알맞|옳|맞|일치하|부합하|바르|타당|가까|올바르|틀린|틀리|잘못|어긋|거리가 먼|해당하|다른|부적절"
+    r"(?:적절|적합|알맞|옳|맞|일치하|부합하|바르|타당|가까|올바르|틀린|틀리|잘못|어긋|거리가 먼|해당하|다른"
+    r"|부적절|없는|어려운"
     r"|정확)[가-힣 ]{0,14}"
-    r"(?:것|선택지|선지|진술|설명|보기|내용|반응|이해|번호|문장|항목|감상)[은는](?: 바로)?"
+    r"(?:것|선택지|선지|진술|설명|보기|내용|반응|이해|번호|문장|항목|감상|질문|사람)"
 )
 _DEGREE = r"(?:the |most |best |only |least |single )*"
 _RIGHT_EN = r"(?:in)?(?:correct|appropriate|accurate|suitable|right|best|consistent|valid|final)"
 _IS = r"(?:is|would be|should be|must be|will be|remains|has to be|seems to be|appears to be|can only be)"
 _ADVERB = (
-    r"(?: (?:still|therefore|thus|clearly|definitely|most likely|likely|probably|indeed|simply|also|that of|the))*:?"
+    r"(?: (?:still|therefore|thus|clearly|definitely|most likely|likely|probably|indeed|simply|also|either"
+    r"|that of|the))*:?"
 )
 CONCLUSION: Cues = (
     (
         "answer-is",
-        rf"{_NOT_IN_WORD}(?:정답|답안|답변|답|추측|추정|(?:내|제|나의|저의) 선택)(?: ?번호)?[은는이](?= ?[^ ])"
-        r"(?: (?:바로|여전히|역시|결국|다음과 같습니다[.:]))?",
+        rf"{_NOT_IN_WORD}(?:정답|답안|답변|답|추측|추정|(?:내|제|나의"
+        rf"|저의) 선택)(?: ?번호)?(?: (?=[은는] ))?[은는이](?= ?[^ ])"
+        r"(?: ?(?:\.{2,3}|…|,))?(?: (?:바로|여전히|역시|결국|아마도?|당연히|확실히|분명히|다음과 같습니다[.:]))?",
     ),
-    ("answer-is", rf"{_NOT_IN_WORD}(?:정답|답)(?:은|는)? (?:다음|아래)과? 같(?:습니다|다)[.:]"),
-    ("answer-is", _ASKED_KO),
+    ("answer-is", rf"{_NOT_IN_WORD}(?:정답|답)(?:은|는)? (?:다음|아래)[과와]? 같(?:습니다|다)[.:]"),
+    ("answer-is", rf"{_ASKED_KO}(?:[은는](?: 바로)?| ?{_SIGN})"),
+    (
+        "answer-is",
+        r"(?:정답|답|것|선택지|선지|진술|설명|내용|하나)[을를] (?:고르|꼽으|찾으|선택하|고른다|꼽는다|찾는다"
+        r"|선택한다)(?:자?면),? ",
+    ),
     ("answer-is", rf"(?i:\banswer,?(?: [\w'’,]+){{0,8}}? {_IS}{_ADVERB})"),
-    ("answer-is", r"(?i:\banswers are:? )"),
+    ("answer-is", r"(?i:\banswers are:? |\banswer['’]s:? )"),
     ("answer-is", r"(?i:\bleav(?:ing|es) (?:only |us with |just )?)"),
     (
         "answer-is",
         rf"(?i:\bthe {_DEGREE}{_RIGHT_EN}(?: \w+)? (?:option|choice|statement|one|response|selection) "
         rf"{_IS}{_ADVERB})",
     ),
+    (
+        "answer-is",
+        rf"(?i:\bthe (?:only |single )?(?:option|choice|statement|one|answer) (?:that"
+        rf"|which) [^.\n⟦]{{3,80}}? {_IS}{_ADVERB})"
+        r"(?= ?[\"'(\[]?(?:⟦|[A-H1-9]\b))",
+    ),
     ("answer-is", rf"(?i:\bmy (?:best )?(?:choice|pick|selection|guess|vote) {_IS}{_ADVERB})"),
     ("answer-is", r"(?i:\bboth )(?=\S+ and \S+ are (?:the )?(?i:correct|right|valid|answers))"),
     (
         "answer-is",
-        r"(?i:(?:^|\n|[.,!] |\bthink |\bbelieve )(?:it(?:['’]s| is)|(?:so )?it (?:must|has to|should|would) be) )",
+        r"(?i:(?:^|\n|[.,!] |\bthink |\bbelieve )(?:so )?(?:it|that)(?:['’]s| is| (?:must|has to|should|would) be)"
+        r"(?: (?:most likely|very likely|likely|probably|definitely|clearly|certainly|perhaps|likeliest))? )",
     ),
     ("answer-is", r"(?i:\b(?:therefore|thus|hence|so)[,:]? )(?=[\[(]?[A-H1-9][\])]?[.!]?(?:$|\n))"),
     ("answer-is", r"(?:^|\n)(?=(?:[Nn]ot |⟦\d+⟧(?:이? ?(?:아니라|아닌|아니고)| ?같지만| ?같으나)))"),
     (
         "chosen",
         r"(?i:\b(?:I|we|let['’]s)(?:['’](?:ll|d|m)| will| would| must| should)?(?: (?!not\b)\w+){0,2}? "
-        r"(?:choose|pick|select|go with|going with|opt for|chose|selected|vote for|say|guess|answer(?: with)?)"
+        r"(?:choose|pick|select|go with|going with|opt for|chose|selected|vote for|say|guess|settle on"
+        r"|(?:lean|leaning) (?:more )?towards?|answer(?: with)?)"
         r"(?: the)?)"
         r"(?! between| from| among)",
     ),
-    ("chosen", r"(?:^|\n)(?i:choose|select|pick) (?=\S+[.!]?(?:$|\n)|⟦\d+⟧[.!]?(?:$|\n))"),
+    (
+        "chosen",
+        r"(?:^|\n)(?i:choose|select|pick|going with|choosing|selecting) (?=\S+[.!]?(?:$|\n)|⟦\d+⟧[.!]?(?:$|\n))",
+    ),
 )
 
 RANKED_FIRST: Cues = (
@@ -116,7 +146,7 @@ ORDER_WORD = re.compile(r"(?i)순위|순서|랭킹|적절한 순|높은 순|\bra
 WORST_FIRST = re.compile(r"(?i)낮은 (?:것부터|순)|least \w+ to most|worst to best|ascending")
 
 NO_CHOICE = re.compile(
-    r"[ \n\"'(\[]{0,3}(?:없음|없습니다|없다|없는|해당 없"
+    r"[ \n\"'(\[]{0,3}(?:없음|없습니다|없다|없는(?! (?:것|질문|내용|설명|진술))|해당 없"
     r"|(?i:none\b|null\b|n/a\b|no answer|not (?:given|available)))"
 )
 # "Answer:\n1. First …\n2. Then …" opens numbered steps, not choice 1.
@@ -135,7 +165,8 @@ _UNLIKELY = r"일 (?:가능성이|확률이) (?:낮|없|적)"
 WITHDRAWN = re.compile(
     rf"{_ASIDE}(?:도|이|가|은|는|라고)? ?(?:(?:절대|결코|더 이상|올바른|맞는) )?"
     r"(?:(?:정답|답)(?:이라고|이라|으로|이|은)? )?"
-    r"(?:아니|아닌|아닙|아님|제외|오답|틀(?:리|렸|린)|될 수 없|볼 수 없|고를 수 없)"
+    r"(?:아니|아닌|아닙|아님|제외|오답|틀(?:리|렸|린(?! ?(?:것|설명|진술|내용|이해|선택지|문장)))|될 수 없"
+    r"|볼 수 없|고를 수 없)"
     rf"|{_AFTER}(?:인지|일지|일까|일 수도|인가|라면|이라면|이라고 하면|일 경우| ?같지만| ?같으나|처럼 보이"
     rf"|인 것처럼|도 ?(?=⟦\d+⟧도)|이었(?:{_BUT_KO}|습니다만)|였{_BUT_KO}"
     r"|(?:이라고|라고) (?:생각|판단|답|착각)[가-힣]{0,4}(?:지만|으나|는데|수)"
@@ -165,7 +196,8 @@ NOT_GIVEN_KO = re.compile(  # before "정답" or "답"
 )
 IF_EN = re.compile(
     r"(?i)(?:^|[, ])(?:if|unless|suppose|had|were)\b"
-    r"(?! (?:we|you|I|one) (?:look|read|consider|compare|go|check|examine|follow|focus|take)\b)"
+    r"(?! to\b| (?:we|you|I|one) (?:(?:had|have|need) to|must|look|read|consider|compare|go|check|examine|follow"
+    r"|focus|take)\b)"
 )
 SUPPOSED_EN = re.compile(r"(?i)\b(?:would|could|might)\b")
 # What lets a later statement replace an earlier one: the text turns back on itself, or draws its conclusion.
@@ -185,37 +217,46 @@ OPENS_SENTENCE = re.compile(r"[^\w⟦]*(?i:(?:the|my|our|most|best|correct|right
 # After words between the cue and the choice, only an ending that asserts the choice commits to it.
 COMMITTED = re.compile(
     rf"{_AFTER}(?:입니다|이다|이에요|예요|이며|이고|임\b|이라|으로 |일 것|인 것|이 (?:정답|답|맞|적절|된|됩)"
-    r"|에 해당|을 (?:선택|고)|라고|같|[.!]|\n|$| ?[-–—:(,]| because| since)"
+    r"|에 해당|을 (?:선택|고)|라고|같|인 [\"'‘“「]|[.!]|\n|$| ?[-–—:(,]| because| since)"
 )
 ALSO = re.compile(r"도 (?:정답|답)")
 
 _NO_DENIAL = (
     rf"(?![가-힣]{{0,3}} ?(?:아니|아닌|아닙|아님|될 수|없)|[가-힣]{{0,4}}(?:라면|려면|인지|일까|지만|처럼)"
-    r"|이 ?되(?:려|기 위)"
+    r"|이 ?되(?:려|기 위)|일 수(?:도|는)"
     rf"|(?:이?라고|으로) (?:할|볼|보[이일]|보기|생각|착각|오해|주장|고르기)|인 것 같지만|{_UNLIKELY})"
 )
 _VERY = r"(?:가장 |제일 |더 |바로 |유일한 |유일하게 |올바른 |옳은 |적절한 |적절하지 않은 |알맞은 |맞는 |최종 )*"
 _CHOOSE_KO = r"(?:선택|고르|고른|골랐|골라|택하|택한|택합|택했|결정|정하|정했|답하|제출|제시)"
 # "3번을 고른 학생" tells of someone else, "3번을 고르기 쉽다" warns.
 _NOT_CHOSEN = rf"(?![가-힣 ]{{0,6}}(?:으나|지만|는데|면|않|없|경우|{_PEOPLE_KO}|기 쉽|기 쉬|실수|함정|비율))"
-_THINK_KO = r"(?:것 같|생각[됩합한하]|판단[됩합한하]|봅니다|보입니다|본다|보인다|사료|추정|추측)"
+_THINK_KO = r"(?:것 같|생각[됩합한하해]|판단[됩합한하해]|봅니다|보입니다|본다|보인다|사료|추정|추측)"
 # "③이 정답이다", "3번을 선택합니다", "3번이라고 생각합니다", "(C) is the answer".
 CALLED_THE_ANSWER = re.compile(
     rf"{_ASIDE}(?:(?:은|는)? ?(?:바로 )?(?:[:→=-] ?)?(?<!\w)정답{_NO_DENIAL}"
     rf"|(?:이|가|만이|이야말로|도|은|는|:| ?→)? ?정답{_NO_DENIAL}"
-    rf"|(?:이|가|만이|도) ?{_VERY}(?:정답|답|것){_NO_DENIAL}(?:이|입|임|일|인|$|[.!\n])"
+    rf"|(?:이|가|만이|도) ?{_VERY}(?:정답|답|(?:(?:틀린|잘못된|부적절한|어긋난|옳지 않은) ?)?(?:것|설명|진술"
+    rf"|내용|이해|선택지)){_NO_DENIAL}"
+    r"(?:이|입|임|일|인|$|[.!\n])"
     rf"|(?:을|를|으로|로) ?(?:최종 |정답으로 |답으로 |최종 정답으로 )?{_CHOOSE_KO}{_NOT_CHOSEN}"
     r"|만 남|(?:은|는|이|가) [^.!?\n⟦]{0,60}?(?:므로|때문에) 정답(?:이다|입니다|이 (?:된|됩))"
     r"|으로 하겠|(?:이라고|라고) (?:볼|할) 수 있(?:습니다|다|겠)"
     rf"|이 (?:확실|분명|틀림없)|을 (?:정답|답)으로(?! 고르기| 착각| 오해|[가-힣 ]{{0,6}}{_PEOPLE_KO})"
     rf"|(?:이라고|라고|으로|인 것으로|인) ?{_THINK_KO}(?![가-힣 ]{{0,6}}(?:으나|지만|는데|수|쉽|{_PEOPLE_KO}))"
-    r"|(?:[일인] 것)? ?같(?:습니다|다|아요|네요)"
+    r"|[일인] ?듯|(?:[일인] 것)? ?같(?:습니다|다|아요|네요)|(?:이|가)? ?아닐까"
     rf"|(?i: {_IS}(?: (?:clearly|definitely|therefore|thus|indeed))? "
-    rf"(?:the |my |an |most |only |best |correct |right |final |in)*(?:answer|choice|option)\b(?!{_ONLY_IF})))"
+    rf"(?:the |my |an |most |only |best |correct |right |final |in)*(?:answer|choice|option)\b(?!{_ONLY_IF})"
+    rf"| {_IS} the (?:only )?(?:one|option|choice|statement) (?:that|which)\b))"
 )
 _RIGHT_KO = (
     r"(?:적절|알맞|옳|맞|타당|적합|부적절|올바|잘못|틀[리린렸]|어긋|일치|부합|가깝|거리가|해당|정확|부정확)"
     r"(?![가-힣 ]{0,8}(?:는지|지 여부|다면|라면|으면|수 있|것처럼))"
+)
+# "'<text of the choice>'가 정답이다"; the text is the group.
+CALLED_BY_TEXT = re.compile(
+    r"(?:^|\n|[.:,] )([^\n]{1,300}?)"
+    r"(?:(?:이|가|이야말로) ?(?:바로 )?(?:정답|답)(?:이다|입니다|임|이에요|$|[.!\n])"
+    r"|(?i: is (?:clearly |definitely )?the (?:correct |right |best )?(?:answer|option|choice)\b))"
 )
 # "3번이 가장 적절하다" singles a choice out; "3번은 적절하다" only judges it.
 SINGLED_OUT = re.compile(
@@ -224,9 +265,11 @@ SINGLED_OUT = re.compile(
 )
 JUDGED = re.compile(rf"{_ASIDE}(?:은|는) ?{_VERY}[^.!?\n⟦]{{0,40}}?{_RIGHT_KO}")
 WRONG_EN = re.compile(r"(?i)\b(?:not|in(?:correct|appropriate|accurate|consistent|valid))\b")
+# "1번부터 4번은 모두 적절하지만": what is judged next is the one that is left.
+CONTRASTED = re.compile(r"(?:모두|전부|나머지|다른)[^.!?\n]{0,40}(?:지만|으나|는데|반면(?:에)?|하고|하며),? ?$")
 CONCLUDING = re.compile(
     r"(?:따라서|그러므로|결론적으로|결국|즉|그래서|고로|그러니|종합하면|(?:고르|꼽|추측하|답하)자면"
-    r"|골라야 한다면|저는|제 생각에는?|∴"
+    r"|골라야 한다면|저는|제 생각에?는?|제 생각엔|∴"
     r"|(?i:\b(?:so|therefore|thus|hence|in conclusion)\b))[ ,:]{0,3}$"
 )
 COPULA_END = re.compile(rf"{_ASIDE}(?:(?:입니다|이다|이에요|예요|임\b|일 것(?:입니다|이다))|[.!]{{0,2}}(?:$|\n)|[.!] )")

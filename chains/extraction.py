@@ -13,7 +13,8 @@ from data.types import Status
 # any text can take.
 _END_LENGTH = 8_000
 
-_THINKING_TAG = re.compile(r"(?i)[<\[◁](/?)(?:think|thinking|thought|reasoning)[>\]▷]")
+_THINKING_TAG = re.compile(r"(?i)[<\[◁](/?)(?:think|thinking|thought|thoughts|reasoning|reflection|scratchpad)[>\]▷]")
+_SPEAKER = re.compile(r"(?i)^(?:assistant|ai|bot|model) ?[:：]\s*")
 _FINAL_CHANNEL = re.compile(r"<\|channel\|>final<\|message\|>")
 _END_OF_TURN = re.compile(
     r"<\|(?:im_end|eot_id|end_of_text|endoftext|end|return|im_start)\|>|<end_of_turn>|</s>|\[\|endofturn\|\]|\[/?INST\]"
@@ -23,12 +24,12 @@ _NEXT_QUESTION = re.compile(
     r"(?i)\n[#* ]{0,6}(?:문제|질문|지문|전제|question|passage|premise|human|user|q)[ ]?\d{0,3}[ *]{0,3}[:：]"
 )
 _REFUSAL = re.compile(
-    r"(?i)죄송|유감스럽"
+    r"(?i)죄송|유감스럽|(?:문제|문항)[를을] (?:풀|해결할) 수(?:가|는)? 없"
     r"|(?:답변|답을 (?:드|할|제공|선택|고를|말|내)|답할|대답|도움|도와|제공|응답|알려)"
     r"[가-힣 ]{0,8}(?:수(?:가|는)? 없|어렵습니다|않겠습니다)"
     r"|\bI(?:['’]m| am) (?:sorry|unable|not able|afraid)|\bI (?:must )?decline\b"
     r"|\bI (?:cannot|can['’]?t|can not|won['’]?t|will not|do not|don['’]?t)"
-    r"(?:[.,]|(?: \w+){0,2} (?:answer|help|assist|provide|choose|comply|determine|select|give|complete|fulfil"
+    r"(?:[.,]|(?: \w+){0,3} (?:answer|help|assist|provide|choose|comply|determine|select|give|complete|fulfil"
     r"|discuss|share|engage|say|tell|identify|pick)\b)"
     r"|\b(?:unable|not able) to (?:answer|provide|determine|help|assist)|\bas an ai\b|\bmy apologies\b"
 )
@@ -72,7 +73,7 @@ def visible_text(text: str) -> tuple[str, bool]:
         start = tag.end()
     if depth == 0:
         kept.append(text[start:])
-    visible = "\n".join(kept).strip()
+    visible = _SPEAKER.sub("", "\n".join(kept).strip())
     end = _END_OF_TURN.search(visible)
     if end and visible[: end.start()].strip():
         visible = visible[: end.start()]

@@ -199,8 +199,10 @@ def _line(line: str, n_labels: int, words: _Words) -> set[int] | None:
     """Read a line that is a label, a letter or a number and nothing else, or a label followed by its reason."""
     found = _words_at(line, 0, words)
     opened = label_words.ANSWER_OPEN.match(line)
-    match = words.polar.match(line, opened.end() if opened else 0)
-    if found and match:
+    start = opened.end() if opened else 0
+    match = words.answer.match(line, start) or words.polar.match(line, start)
+    if match and (found or label_words.REASONED.match(line, match.end())):
+        found = found or {_label(match)}
         rest = line[match.end() :]
         is_core = words.anywhere.fullmatch(match[0]) is not None
         if len(found) > 1 or label_words.ALONE.match(rest) or (is_core and re.match(r"[\"')\]]{0,2} ?[-–—:.,(]", rest)):

@@ -2,30 +2,42 @@
 
 import re
 
-_MATTER = r"(?:information|evidence|context|details?)"
+_MATTER = r"(?:info(?:rmation)?|evidence|context|details?)"
 _ENOUGH = rf"(?:enough|sufficient) {_MATTER}"
 # Stems that mean the label wherever they stand.
 NLI_WORDS = {
     "entailment": r"entail(?:ment|ments|s|ed|ing)?|must be true|함의|수반|함축"
+    r"|전제(?:로부터|에서) (?:논리적으로 |자연스럽게 )?(?:도출|추론)(?:된다|됩니다|될 수 있|할 수 있)"
     r"|(?:hypothesis|conclusion|statement) (?:(?:logically|necessarily|directly|clearly) )?follows(?! that)"
-    r"|(?:logically|necessarily) follows?(?! that)",
+    r"|(?:logically|necessarily) follows?(?! that)"
+    r"|impl(?:y|ies|ied) (?:by )?the (?:hypothesis|premise|(?:second|first) (?:sentence|statement))"
+    r"|(?:hypothesis|conclusion|statement) can (?:\w+ )?be (?:inferred|deduced|concluded|derived)",
     "neutral": r"neutral(?:ity|ly)?|중립|undetermined|(?:can ?not|can't) be (?:determined|verified)"
+    r"|(?:can ?not|can't) (?:tell|say|know|determine|conclude)(?= (?:whether|if|from|based|for)\b|[.!]|$)"
     rf"|not {_ENOUGH}|insufficient {_MATTER}|(?:do|does|did|is|are)(?:n't| not) (?:\w+ )?{_ENOUGH}"
     r"|(?:might|may|could)(?: or (?:might|may|could) not)? be (?:true|false)|possibly true"
     r"|(?:not|isn't|aren't) necessarily (?:true|false)"
     r"|unrelated|(?:알|판단할|확인할) 수 없|무관(?=하|함)|관련이? ?없"
     r"|참일 수도|반드시 참(?:은|인 것은|이라고는|이) ?아니",
     "contradiction": r"contradict(?:ion|ions|s|ed|ing|ory|orily)?|모순"
-    r"|(?:can ?not|can't) (?:possibly )?be true|must be false|참일 수(?:는|가)? ?없",
+    r"|(?:can ?not|can't) (?:possibly )?be true|must be false|참일 수(?:는|가)? ?없"
+    r"|(?:can ?not|can't) both be true|refut(?:e|es|ed|ing)|(?:inconsistent|incompatible) with"
+    r"|mutually exclusive|양립할 수 없|상반(?:된|되|됨)",
 }
 # Words that mean the label only as an answer: in prose, "true" says anything.
 NLI_ANSWERS = {
-    "entailment": r"(?:definitely |necessarily )?true|참",
-    "neutral": r"undetermined|unknown|maybe|uncertain|unclear|possibly|inconclusive"
+    "entailment": r"(?:definitely |necessarily )?true|참(?!인지|일지|일 수)|implied|implication|inferred|inferable",
+    "neutral": r"undetermined|not determinable|undeterminable|unknown|maybe(?: true| false)?|uncertain|unclear"
+    r"|possibly|inconclusive"
     r"|not (?:necessarily )?determined|not necessarily"
     r"|(?:it )?(?:can ?not|can't) (?:be )?(?:determined?|tell|say|inferred|known)"
-    r"|neither(?! (?:entail|contradict))|결정할 수 없|불확실|무관",
-    "contradiction": r"(?:definitely |necessarily )?false|impossible(?! to)|거짓",
+    r"|(?:it is |it's )?(?:not possible|impossible) to (?:say|tell|determine|know|infer)"
+    r"|neither(?! (?:a |an )?\w+ nor\b| (?:entail|contradict))|irrelevant|independent|indeterminate"
+    r"|no (?:clear |direct |logical )?relation(?:ship)?|결정할 수 없|불확실|무관|미결정|미정",
+    "contradiction": r"(?:definitely |necessarily )?false|not true|untrue|impossible(?! to)|거짓(?!인지|일지"
+    r"|일 수)|inconsistent"
+    r"|incompatible"
+    r"|conflict(?:s|ing)?(?: with)?|(?:the )?opposites?(?: is true)?|반대|양립 ?불가",
 }
 # Answers to "does it follow?": they count only where no label word occurs and nothing of substance follows.
 NLI_POLAR = {
@@ -34,6 +46,12 @@ NLI_POLAR = {
 }
 NOTHING_MORE = re.compile(
     r"(?i)[\"')\]}.!,*: ]{0,4}(?:(?:it|this|that|they) (?:does|do|is|are|can)(?:n't| not)?)?[\"')\]}.! ]{0,4}(?:$|\n)"
+)
+
+# "No, the premise says otherwise.", but not "No, it is not clear whether he left."
+REASONED = re.compile(
+    r"(?i)[,.:;] (?!.*(?:\bnot\b|n['’]t\b|\b(?:may|might|could|unclear|enough|whether|unknown|necessarily|but)\b"
+    r"|수 없|않))"
 )
 
 # A denial stands shortly before an English word ("does not entail") and after a Korean one ("모순되지 않는다").
@@ -74,7 +92,7 @@ RELATION_IS = re.compile(
     rf"(?i)\b{_THING}(?: \w+){{0,8}}? (?:is|would be|should be|must be|as|:)"
     r"(?: (?:a|an|one of|best described as|classified as|therefore|thus|clearly))* ?"
     rf"|(?:\b{_THING}|{_THING_KO}) ?[:=] ?|{_THING_KO}[는은] ?"
-    r"|\b(?:hypothesis|statement|claim|가설) ?(?:is|must be|would be|[은는이]) ?"
+    r"|(?<!whether the )(?<!\bif the )\b(?:hypothesis|statement|claim|가설) ?(?:is|must be|would be|[은는이]) ?"
 )
 # "This is a case of neutral": here only words that mean the label anywhere count, not "true".
 THIS_IS = re.compile(

@@ -16,6 +16,12 @@ _INTERJECTION = (
     r"|확실히|분명히?|따라서|그러므로|결국|제 생각에는?|therefore|thus|hence"
     r"|definitely|certainly|clearly|surely|(?:most |very )?(?:likely|probably)|perhaps|maybe)[,.!… ]+){0,2}"
 )
+# "Option 4 mentions …" speaks of a choice and does not choose it.
+_SPEAKS_OF_IT = (
+    r"(?:is|was|and|or|says|states|mentions|describes|contains|discusses|refers|suggests|implies|claims|talks"
+    r"|seems|appears"
+    r"|looks|focuses|presents|contradicts|matches|addresses|does|has|can|may|might|could|would|should|같지만|같으나)\b"
+)
 _OPEN = _INTERJECTION + r"(?:[Tt]he )?[\"'“‘「(<\[]{0,2}"
 _REST_ALONE = (
     r"[\"'”’」)\]>}]{0,2}(?: ?번)?"
@@ -23,15 +29,26 @@ _REST_ALONE = (
 )
 _STRONG = re.compile(
     rf"{_OPEN}⟦(\d+)⟧(?:(?P<alone>{_REST_ALONE})"
-    r"|[\"'”’)\]]{0,2}(?: ?[-–—:.)|(→=/]|,(?! ?⟦)| (?!(?:is|was|and|or|says|states)\b|같지만|같으나)|입니다|이다))"
+    rf"|[\"'”’)\]]{{0,2}}(?: ?[-–—:.)|(→=/]|,(?! ?⟦)| (?!{_SPEAKS_OF_IT})|입니다|이다))"
 )
 _WEAK = re.compile(
     rf"{_OPEN}(?:(\d{{1,2}})|([A-Ha-h]))(?:(?P<alone>{_REST_ALONE})"
     r"|[.)\]:]{1,2} (?!(?:is|was|and|or)\b)| [-–—:] |, (?:because|since|as) )"
 )
-_CHOICE_LIST_END = re.compile(r"[\"'”’)\]]{0,2}(?:입니다|이다|번|임)?[.! ]{0,3}$")
+_CHOICE_LIST_END = re.compile(
+    r"[\"'”’)\]]{0,2}(?:입니다|이다|번|임|(?:인|일) 것(?: 같(?:습니다|다)|입니다|이다)| 중 하나(?:입니다"
+    r"|이다)?)?[.! ]{0,3}$"
+)
+_EITHER = re.compile(r"(?i:either )?")
 _SAYS_MORE = re.compile(r"정답[은:이]|(?<![가-힣])답은|(?i:\banswer (?:is|:))")
 _BOLD = re.compile(r"\*\*\s?([^*\n]{1,12}?)\s?\*\*(?!\s?(?:문단|문장|단락|개|년|점|학년|세기|[:：]))")
+
+
+_REASON = re.compile(r"(?i)(?:이유|근거|해설|설명|풀이|왜냐|reason|explanation|because|why|rationale)")
+_ASSERTED = re.compile(r"⟦\d+⟧(?:입니다|이다|이에요|예요|임)[.!]")
+_MARKED = re.compile(
+    r"(?i)(?:[(\[]|←|⇐|<-+|<=|--?>?|[–—]) ?(?:(?:이것이|the) )?(?:정답|답|correct(?: answer)?|answer)[)\].!]{0,2}$"
+)
 
 
 class Head(NamedTuple):
@@ -65,7 +82,7 @@ def heads(lines: list[str]) -> list[Head]:
 
 def _line_list(line: str) -> tuple[int, ...]:
     """Return the choices of a line that lists two or more and says nothing else."""
-    found = list_at(line, 0)
+    found = list_at(line, _EITHER.match(line).end())  # type: ignore[union-attr]  # it matches nothing, too
     return found[0] if found and len(found[0]) > 1 and _CHOICE_LIST_END.match(line, found[1]) else ()
 
 
@@ -91,7 +108,8 @@ def leading_line(text: str, *, truncated: bool) -> list[Statement]:
         return [Statement(0, tuple(dict.fromkeys(head.choice for head in found)), "leading")] if only_lines else []
     # "1. 문제를 파악한다" opens a plan; "1번: …" cut off opens a discussion.
     if not first.alone and (
-        (truncated and first.choice == 1) or (not first.strong and len(lines) > 1 and _numbers(lines[0]))
+        (truncated and first.choice == 1)
+        or (not first.strong and len(lines) > 1 and _numbers(lines[0]) and not _REASON.match(lines[1]))
     ):
         return []
     return [Statement(0, (first.choice,), "leading")]
@@ -99,6 +117,8 @@ def leading_line(text: str, *, truncated: bool) -> list[Statement]:
 
 def _next_point(line: str, choice: int) -> bool:
     """Tell whether the line goes on to the next choice, as in "1번: 적절하다. 2번: 적절하다."."""
+    if _ASSERTED.match(line):
+        return False
     return (
         re.search(rf"[.,;)] ?(?:⟦{choice + 1}⟧|\b{choice + 1}|\b{chr(65 + choice)}) ?[:.)(은는-]", line[4:]) is not None
     )
@@ -113,6 +133,17 @@ def _counts_up(found: list[Head]) -> bool:
 
 def _numbers(line: str) -> bool:
     return line[:1].isdigit()
+
+
+def marked_line(text: str) -> list[Statement]:
+    """Read the only choice of a list that is marked as the answer: "③ 부적절 ← 정답", "3. X (정답)".
+
+    Args:
+        text: Canonical text.
+    """
+    lines = text.split("\n")
+    marked = [head.choice for head in heads(lines) if _MARKED.search(lines[head.line])]
+    return [Statement(0, (marked[0],), "marked")] if len(marked) == 1 else []
 
 
 def last_line(text: str, *, truncated: bool) -> list[Statement]:

@@ -1,19 +1,20 @@
 """What a model's text states as its answer to a closed-set question: the ordered rules of extraction.
 
-Text in, `Extraction(choice, status, rule)` out. The order is: explicit final markers, labelled answers, a leading
-answer line, concluding statements, verdicts, rankings, lone references, the text of a choice. The first kind that says
-something decides; within a kind `statements.standing` tells a revision from an aside. Forms of a reference ("3번", "③",
-"option C") are in `chains.references`, words around it in `chains.cues`, statements in `chains.statements`.
+Text in, `Extraction(choice, status, rule)` out. The order is: explicit final markers, labelled answers, a marked line,
+a leading answer line, concluding statements, verdicts, rankings, lone references, the text of a choice. The first kind
+that says something decides; within a kind `statements.standing` tells a revision from an aside. Forms of a reference
+("3번", "③", "option C") are in `chains.references`, words around it in `chains.cues`, statements in
+`chains.statements`.
 Pure functions over the text: no model, no I/O.
 """
 
 import re
 from collections.abc import Callable, Sequence
 
-from chains.cues import CONCLUSION, FINAL, LABEL, Cues
+from chains.cues import CALLED_BY_TEXT, CONCLUSION, FINAL, LABEL, Cues
 from chains.extraction import Extraction, before_next_question, unanswered, visible_text
 from chains.label_parsing import extract_label
-from chains.lines import bold_reference, last_line, leading_line
+from chains.lines import bold_reference, last_line, leading_line, marked_line
 from chains.references import canonical
 from chains.statements import (
     Statement,
@@ -31,6 +32,12 @@ __all__ = ["Extraction", "extract_choice", "extract_label"]
 
 _SQUASH = re.compile(r"[\s\"'“”‘’「」『』<>()\[\]{}.,!?:;·*_`\-–—]+")
 _NUMBERING = re.compile(r"^\s*(?:⟦\d+⟧|[A-H1-9][.):])[\s:.\-–—]*")
+# "17. ②", "3번 문제: ②": the question that is answered, before its answer.
+_QUESTION_NUMBER = re.compile(
+    r"^\[?(?:문항|문제|Question|Q)? ?(?:⟦(?P<reference>\d{1,2})⟧"
+    r"|(?P<number>\d{1,2}))번?\]? ?(?P<question>(?:문제|문항)의?)?[\].):]?"
+    r" ?(?=⟦|정답|답)"
+)
 _LONG_ENOUGH = 10  # characters: a shorter choice may stand in a text by chance
 
 
@@ -61,14 +68,15 @@ def extract_choice(
 
 def _read(text: str, n_choices: int, choices: Sequence[str] | None, truncated: bool) -> Extraction | None:
     """Apply the rules in order; None when none of them says anything."""
-    reading = canonical(text)
+    reading = _without_question_number(canonical(text), n_choices)
     rules: tuple[Callable[[], list[Statement]], ...] = (
         lambda: _whole_choice(text, choices),
         lambda: stated_after(reading, FINAL) or _cued_choice(reading, FINAL, choices),
         lambda: stated_after(reading, LABEL) or _cued_choice(reading, LABEL, choices),
+        lambda: marked_line(reading),
         lambda: _leading(reading, truncated),
-        lambda: conclusions(reading) or _cued_choice(reading, CONCLUSION, choices),
-        lambda: _single(verdicts(reading)),
+        lambda: conclusions(reading) or _cued_choice(reading, CONCLUSION, choices) or _called_choice(reading, choices),
+        lambda: _single(verdicts(reading), n_choices),
         lambda: rankings(reading, n_choices),
         lambda: last_line(reading, truncated=truncated),
         lambda: bold_reference(text),
@@ -96,10 +104,23 @@ def _leading(reading: str, truncated: bool) -> list[Statement]:
     return opening + [s for s in conclusions(reading) if s.start > turns[0]] if turns else opening
 
 
-def _single(statements: list[Statement]) -> list[Statement]:
-    """Keep verdicts only where one choice is singled out: otherwise, or from choice 1 on, they are a discussion."""
+def _without_question_number(reading: str, n_choices: int) -> str:
+    """Drop the number of the question at the start: one beyond the choices, or one that is called a question's."""
+    found = _QUESTION_NUMBER.match(reading)
+    if found and (found["question"] or int(found["reference"] or found["number"]) > n_choices):
+        return reading[found.end() :]
+    return reading
+
+
+def _single(statements: list[Statement], n_choices: int) -> list[Statement]:
+    """Keep verdicts only where one choice is singled out.
+
+    From choice 1 on they are a discussion, which singles one out only where it judges all and finds no other right.
+    """
     in_favour = [s for s in statements if s.rule == "verdict"]
     walks = [s.choices for s in statements[:2]] == [(1,), (2,)]
+    if walks and len(in_favour) == 1 and len(statements) == n_choices:
+        return in_favour
     kept = in_favour if in_favour and not walks else statements
     return kept if len({s.choices for s in kept}) == 1 else []
 
@@ -141,6 +162,16 @@ def _cued_choice(text: str, before: Cues, choices: Sequence[str] | None) -> list
         if not is_aside(text, cue.start(), cue[0])
     ]
     return sorted(found)
+
+
+def _called_choice(text: str, choices: Sequence[str] | None) -> list[Statement]:
+    """Read a choice's text that is called the answer: "'<text>'가 정답이다", "<text> is the answer"."""
+    squashed = _squashed(choices)
+    return [
+        statement._replace(start=called.start())
+        for called in CALLED_BY_TEXT.finditer(text)
+        for statement in _named(_squash(called[1]), squashed)
+    ]
 
 
 def _contained_choice(text: str, choices: Sequence[str] | None) -> list[Statement]:

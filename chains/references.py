@@ -55,7 +55,7 @@ _REWRITES = tuple(
         (r"⟦(\d+)⟧번", r"⟦\1⟧"),
     )
 )
-_LETTER_OPTION = re.compile(rf"{_NOUN_EN} ?[(\[\"']?([A-H])[)\]\"']?(?![\w'’])")
+_LETTER_OPTION = re.compile(rf"{_NOUN_EN} ?[(\[\"']?(?:([A-H])[)\]\"']?(?![\w'’])|([a-h])[)\]\"']?(?=[.!]?(?:$|\n)))")
 _ORDINAL_OPTION = re.compile(
     rf"(첫|두|세|네|다섯) ?번째 ?{_NOUN_KO}"
     r"|(?i:\b(first|second|third|fourth|fifth) (?:answer )?(?:(?:option|choice)\b|one(?=[.!]?(?:$|\n)| (?:is|as)\b)))"
@@ -80,11 +80,16 @@ _CORRECTED = re.compile(
     r"(?:[^.!?\n⟦]{0,40}(?=⟦\d+⟧(?:입니다|이다|이에요|예요|임|이 (?:맞|정답)|[.!]|$|\n))"
     r"|(?i:(?:it['’]s|it is|that['’]s|the answer is) )?(?=(?:\d{1,2}|[A-H])(?:[.!)]|$|\n)))"
 )
+_DENIED_FIRST = re.compile(
+    r"⟦\d+⟧(?:은|는|이|가)? ?(?:아니다|아닙니다|아니고|아니라|아님|아니요)[.,]? ?(?=⟦\d+⟧(?:입니다|이다|이에요"
+    r"|예요|임|[.!]?$))"
+)
 _AMONG = re.compile(rf"⟦\d+⟧(?:{_JOINT}⟦\d+⟧){{1,9}} ?(?:중|가운데)(?:에서|에)?(?![가-힣]| ?하나) ?")
 
 _MARKUP = tuple(
     (re.compile(pattern), form)
     for pattern, form in (
+        (r"(?<=\})~", " "),
         (r"\\(?:text(?:bf|it|tt|circled)?|circled|math(?:rm|bf|sf))\s?\{([^{}\n]{0,200})\}", r"\1"),
         (r"\\[()\[\]]|\$", ""),
         (r"</?(?:b|strong|em|i|u|p|br|span|mark|div|code)\s?/?>", " "),
@@ -101,7 +106,7 @@ _COPULA = (
     r"|이 (?:정답|답|맞|적절|옳|되|된|됩|아니)|이? ?아니)"
 )
 _SHUT = r"[ \"'”’」』)\]}>]{0,3}"
-_END = rf"{_SHUT}(?:$|\n|[.,;:!?|/&⟦…]|[-–—=→(<])|[)\]}}] "
+_END = rf"{_SHUT}(?:$|\n|[.,;:!?|/&⟦…]|[-–—=→(<]|\[/)|[)\]}}] "
 _UNIT = r"(?:문단|단락|문장|개|가지|년|월|일|시|분|점|명|회|차|단계|줄|행|연|절|장|배|번째|퍼센트|원|위|학년|세기)"
 _GOES_ON = r"because|since|as|is|are|but|which|with|rather than|instead of|over|based on|according to|given"
 _NUMBER_TAIL = (
@@ -119,7 +124,8 @@ ITEM = re.compile(
 )
 _CLOSE = r"[\"'”’」』)\]}>]{0,2}"
 _JOIN = re.compile(
-    rf"{_CLOSE}(?: ?\([^()\n]{{0,60}}\))? ?(?:(?:,|·|/|&|와|과|및|그리고|또는|혹은|이거나|이나|(?i:or|and)\b) ?){{1,3}}"
+    rf"{_CLOSE}(?: ?\([^()\n]{{0,60}}\))? ?(?:(?:,|·|/|&|와|과|및|그리고|또는|혹은|아니면|이거나|이나|(?i:or"
+    rf"|and)\b) ?){{1,3}}"
     rf"|{_CLOSE} ?(?=⟦)"
 )
 # A new clause starts here rather than one more item: "정답은 3번, 5번은 틀렸다", `"answer": 3, "1": …`.
@@ -138,10 +144,12 @@ def canonical(text: str) -> str:
     for pattern, form in _MARKUP:
         text = pattern.sub(form, text)
     text = _ORDINAL_OPTION.sub(lambda m: f"⟦{_ORDINALS[m[m.lastindex or 0].lower()]}⟧", text)
-    text = _LETTER_OPTION.sub(lambda m: f"⟦{ord(m[1]) - 64}⟧", text)
+    text = _LETTER_OPTION.sub(lambda m: f"⟦{ord((m[1] or m[2]).upper()) - 64}⟧", text)
     for pattern, form in _REWRITES:
         text = pattern.sub(form, text)
-    return _CORRECTED.sub("", _AMONG.sub("", _RANGE.sub("", text))).strip()
+    for dropped in (_RANGE, _AMONG, _CORRECTED, _DENIED_FIRST):
+        text = dropped.sub("", text)
+    return text.strip()
 
 
 def value(match: re.Match[str]) -> int:

@@ -152,7 +152,9 @@ def _is_firm(text: str, statement: Statement) -> bool:
 def _replaces(text: str, later: Statement) -> bool:
     """Tell whether a statement has a sentence of its own, or concludes."""
     before = _sentence_before(text, later.start)
-    return cues.OPENS_SENTENCE.fullmatch(before) is not None or cues.CONCLUDES.search(before) is not None
+    if cues.OPENS_SENTENCE.fullmatch(before) or cues.CONCLUDES.search(before):
+        return True
+    return cues.CONCLUDES.match(text, later.start) is not None
 
 
 def _references(text: str) -> Iterator[tuple[int, tuple[int, ...], int]]:
@@ -209,7 +211,8 @@ def verdicts(text: str) -> list[Statement]:
     found = []
     for start, choices, end in references:
         concludes = len(references) == 1 and cues.CONCLUDING.search(text[max(0, start - 20) : start])
-        judged = cues.SINGLED_OUT.match(text, end) or (concludes and cues.JUDGED.match(text, end))
+        is_left = len(references) == 1 and cues.CONTRASTED.search(_sentence_before(text, start))
+        judged = cues.SINGLED_OUT.match(text, end) or ((concludes or is_left) and cues.JUDGED.match(text, end))
         if judged and not cues.WITHDRAWN.match(text, end):
             against = cues.WRONG_EN.search(judged[0]) is not None
             found.append(Statement(start, choices, "verdict-against" if against else "verdict"))

@@ -59,6 +59,17 @@ TEMPLATES = (
     "최종 정답: {n}번\n\n1번: 1번은 정답이 아니다.\n2번: 2번은 정답이 아니다.\n3번: 지문과 같다.",
     "1위: {n}번",
     "정답은 9번이 아니라 {n}번이다.",
+    "적절하지 않은 것: {circled}",
+    "적절하지 않은 것을 고르면 {circled}이다.",
+    "{n}번이 아닐까 생각합니다.",
+    "정답은 다음과 같습니다.\n\n{circled}",
+    "|정답|{circled}|",
+    "<output>{n}</output>",
+    '{{"response": {{"final_answer": {{"number": {n}}}}}}}',
+    "If I had to choose, I would pick option {letter}.",
+    "The statement that does not match the passage is option {n}.",
+    "答案：{letter}",
+    "17. {circled}",
 )
 
 
