@@ -105,7 +105,7 @@ def run_theirs(questions: RetrievalSet, tokenize: Tokenize | None) -> Timed[Sear
 @contextmanager
 def _tokenizer(tokenize: Tokenize) -> Iterator[None]:
     # Which tokenizer it has is not an option of our retriever, and should not become one for a bench.
-    with patch("retrievers.bm25.content_tokens", tokenize):
+    with patch("retrievers.bm25.content_tokens", lambda texts, **_: tokenize(texts)):
         yield
 
 

@@ -5,10 +5,12 @@
     queries.jsonl   {"id": "q1", "text": "…"}
     passages.jsonl  {"id": "p1", "text": "…"}
     qrels.jsonl     {"query": "q1", "passage": "p1"}
+
+or one in BEIR's layout: see `data.beir`.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Self
 
@@ -47,48 +49,81 @@ class RetrievalSet(Frozen):
 
 
 def load_jsonl(path: Path | None) -> RetrievalSet:
-    """Read a retrieval set from a folder with queries.jsonl, passages.jsonl and qrels.jsonl.
+    """Read a retrieval set from a folder with queries.jsonl, passages.jsonl and qrels.jsonl, or in BEIR's layout.
 
     Raises:
         ConfigurationError: No folder was named, a row is malformed, an id is repeated or unknown, or a query
             has no relevant passage; the message names the file and the line or the id.
         MissingResourceError: The folder or one of its files is not there.
     """
+    from data.beir import CORPUS_FILE, load_beir
+
     if path is None:
         raise ConfigurationError("retrieval set 'jsonl' needs --data FOLDER with queries, passages and qrels .jsonl")
+    if (path / CORPUS_FILE).is_file():
+        return load_beir(path)
     files = {name: path / f"{name}.jsonl" for name in ("queries", "passages", "qrels")}
     for file in files.values():
         if not file.is_file():
-            raise MissingResourceError(f"there is no {file}; a retrieval set is queries, passages and qrels .jsonl")
-    queries, passages = _texts(files["queries"]), _texts(files["passages"])
-    relevant = _relevant(files["qrels"], queries=queries, passages=passages)
-    unanswered = [name for name in queries if name not in relevant]
+            raise MissingResourceError(
+                f"there is no {file}; a retrieval set is queries, passages and qrels .jsonl, or in BEIR's layout"
+            )
+    judged = files["qrels"]
+    qrels = [
+        (place, required_text(judged, place, row, "query"), required_text(judged, place, row, "passage"))
+        for place, row in read_rows(judged)
+    ]
+    texts = {name: (files[name], _texts(files[name])) for name in ("queries", "passages")}
+    return made_set(path, **texts, qrels=(judged, qrels))
+
+
+Rows = list[tuple[str, str, str]]  # where a row is, its id, its text; or where it is, its query, its passage
+
+
+def made_set(
+    folder: Path, *, queries: tuple[Path, Rows], passages: tuple[Path, Rows], qrels: tuple[Path, Rows]
+) -> RetrievalSet:
+    """Return the retrieval set of three files' rows.
+
+    Raises:
+        ConfigurationError: An id is empty, repeated or unknown, or a query has no relevant passage.
+    """
+    by_query, by_passage = _by_id(*queries), _by_id(*passages)
+    relevant = _relevant(*qrels, queries=by_query, passages=by_passage)
+    unanswered = [name for name in by_query if name not in relevant]
     if unanswered:
         more = f" (and {len(unanswered) - 1} more queries)" if len(unanswered) > 1 else ""
-        raise ConfigurationError(f"{files['qrels']}: no relevant passage for query {unanswered[0]!r}{more}")
+        raise ConfigurationError(f"{qrels[0]}: no relevant passage for query {unanswered[0]!r}{more}")
     return RetrievalSet(
-        name=path.resolve().name,
-        queries=tuple(Query(id=name, text=text, relevant=frozenset(relevant[name])) for name, text in queries.items()),
-        passages=tuple(Passage(id=name, text=text) for name, text in passages.items()),
+        name=folder.resolve().name,
+        queries=tuple(Query(id=name, text=text, relevant=frozenset(relevant[name])) for name, text in by_query.items()),
+        passages=tuple(Passage(id=name, text=text) for name, text in by_passage.items()),
     )
 
 
-def _texts(path: Path) -> dict[str, str]:
+def _texts(path: Path) -> Rows:
+    rows = read_rows(path)
+    return [
+        (place, required_text(path, place, row, "id"), required_text(path, place, row, "text")) for place, row in rows
+    ]
+
+
+def _by_id(path: Path, rows: Rows) -> dict[str, str]:
     texts: dict[str, str] = {}
-    for place, row in read_rows(path):
-        name = required_text(path, place, row, "id")
+    for place, name, text in rows:
         if name in texts or not name:
             raise ConfigurationError(f"{path}, {place}: id {name!r} is {'repeated' if name else 'empty'}")
-        texts[name] = required_text(path, place, row, "text")
+        texts[name] = text
     if not texts:
         raise ConfigurationError(f"{path}: is empty")
     return texts
 
 
-def _relevant(path: Path, *, queries: dict[str, str], passages: dict[str, str]) -> dict[str, set[str]]:
+def _relevant(
+    path: Path, rows: Rows, *, queries: Mapping[str, str], passages: Mapping[str, str]
+) -> dict[str, set[str]]:
     relevant: dict[str, set[str]] = {}
-    for place, row in read_rows(path):
-        query, passage = required_text(path, place, row, "query"), required_text(path, place, row, "passage")
+    for place, query, passage in rows:
         for kind, name, known in (("query", query, queries), ("passage", passage, passages)):
             if name not in known:
                 raise ConfigurationError(f"{path}, {place}: unknown {kind} {name!r}")

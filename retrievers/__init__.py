@@ -12,11 +12,17 @@ from typing import Any
 
 _HOMES = {
     "RETRIEVERS": "retrievers.registry",
+    "STEPS": "retrievers.registry",
     "build_retriever": "retrievers.registry",
     "PassageRetriever": "retrievers.base",
     "Bm25Retriever": "retrievers.bm25",
     "DenseRetriever": "retrievers.dense",
     "HybridRetriever": "retrievers.hybrid",
+    "MultiQueryRetriever": "retrievers.multi_query",
+    "RerankRetriever": "retrievers.rerank",
+    "MmrRetriever": "retrievers.mmr",
+    "NeighboursRetriever": "retrievers.neighbours",
+    "load_cross_encoder": "retrievers.cross_encoder",
     "load_embeddings": "retrievers.embeddings",
     "chunk_passages": "retrievers.corpus",
     "whole_passages": "retrievers.corpus",

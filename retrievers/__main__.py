@@ -26,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     from data.errors import ProjectError
+    from data.plain_text import plain
 
     try:
         from retrievers import commands
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ProjectError as error:
         if options.debug:
             raise
-        sys.stderr.write(f"error: {error}\n")
+        sys.stderr.write(f"error: {plain(str(error), one_line=True)}\n")
         return error.exit_code
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; what was analysed so far is kept\n")
@@ -54,9 +55,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     common = argparse.ArgumentParser(add_help=False)
-    kinds = "bm25, dense, hybrid or module:attr of your own (default: bm25)"
+    kinds = "bm25, dense, hybrid …, any with steps such as hybrid+mmr, or module:attr of your own (default: bm25)"
     common.add_argument("--retriever", default="bm25", metavar="R", help=kinds)
     common.add_argument("--embeddings", metavar="E", help="for dense and hybrid; default: e5-small")
+    words = "words that Kiwi is to know, a line each: WORD, or WORD, TAG and SCORE apart by tabs; an index keeps them"
+    common.add_argument("--user-words", type=Path, metavar="FILE", help=words)
     common.add_argument("--json", action="store_true", help="print one JSON object instead of text")
     common.add_argument("--debug", action="store_true", help="show the traceback of an error")
 

@@ -5,10 +5,12 @@ computed. So a corpus that grows, a k1 that changes or a run that was interrupte
 file per version of the analysis: see `retrievers.key_value_file`.
 """
 
+import hashlib
 import json
 import logging
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,11 +18,12 @@ from typing import Any
 from data.packaged import cache_dir
 from retrievers.key_value_file import KeyValueFile, identified_file, text_key
 from retrievers.korean import CONTENT_TAGS
+from retrievers.user_words import UserWords
 
 logger = logging.getLogger(__name__)
 
 # Part of the name of the file: raise it when what `retrievers.korean` makes of Kiwi's analysis changes.
-ANALYSIS = 1
+ANALYSIS = 2
 
 _CREATE = "CREATE TABLE IF NOT EXISTS analyses (key BLOB PRIMARY KEY, analysis BLOB NOT NULL)"
 _ANALYSED_AT_ONCE = 1000  # texts that are kept together; enough to keep all cores busy
@@ -29,20 +32,25 @@ Analysis = list[Any]  # of a text: its tokens, or the (start, end) of its senten
 Analyse = Callable[[Sequence[str]], list[Any]]
 
 
-def analysis_identity() -> str:
-    """Return what a text's analysis depends on: Kiwi, its model, the tags that are kept, our own code."""
+def analysis_identity(user_words: UserWords = ()) -> str:
+    """Return what a text's analysis depends on: Kiwi, its model, the tags that are kept, a user's words, our code."""
     packages = " ".join(f"{package}-{version(package)}" for package in ("kiwipiepy", "kiwipiepy_model"))
-    return f"{packages} tags {','.join(CONTENT_TAGS)} analysis {ANALYSIS}"
+    own = f" words {hashlib.sha256(json.dumps(user_words).encode()).hexdigest()}" if user_words else ""
+    return f"{packages} tags {','.join(CONTENT_TAGS)} analysis {ANALYSIS}{own}"
 
 
 class AnalysisCache:
     """The analyses of texts, by kind and text.
 
     A cache must never stop a run: where the file cannot be read or written, it says so once and keeps nothing.
+
+    Args:
+        path: Of the file; None: the one in the project's cache for this analysis.
+        user_words: That texts are analysed with.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
-        path = path or identified_file(cache_dir() / "analysis", analysis_identity())
+    def __init__(self, path: Path | None = None, *, user_words: UserWords = ()) -> None:
+        path = path or identified_file(cache_dir() / "analysis", analysis_identity(user_words))
         self._file = KeyValueFile(path, create=_CREATE, table="analyses", column="analysis")
         self._warned = False
 
@@ -90,3 +98,13 @@ class AnalysisCache:
 
 def _as_json(analysis: Analysis) -> bytes:
     return json.dumps(analysis, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+
+
+def kept(kind: str, analyse: Analyse) -> Analyse:
+    """Return a function that does as `analyse` does, but only for texts that were never analysed before.
+
+    Args:
+        kind: As for `AnalysisCache.look_up`.
+        analyse: Of Kiwi without a user's words.
+    """
+    return partial(AnalysisCache().look_up, kind, analyse=analyse)

@@ -121,6 +121,41 @@ class PassageRetriever(BaseRetriever):
             executor.shutdown(wait=False)
 
 
+def search_in(retriever: BaseRetriever, queries: Sequence[str], k: int) -> list[list[Document]]:
+    """Find each query's documents with any retriever, as a part of another one's run and not as a run of its own.
+
+    Args:
+        retriever: One of LangChain's takes `k` per call, or finds as many as it was made to.
+        queries: None of them blank.
+        k: At least 1.
+    """
+    if isinstance(retriever, PassageRetriever):
+        return retriever.search(queries, k)
+    return retriever.batch(list(queries), {"callbacks": []}, k=k)
+
+
+def id_of(document: Document) -> str:
+    """Return the id that documents are told apart by.
+
+    Raises:
+        ValueError: It has none.
+    """
+    if document.id is None:
+        raise ValueError("found documents are told apart by their ids; a document has none")
+    return document.id
+
+
+def score_of(document: Document) -> float:
+    """Return how well a found document fits, as its retriever says.
+
+    Raises:
+        ConfigurationError: It does not say; only a retriever of the user's own could.
+    """
+    if "score" not in document.metadata:
+        raise ConfigurationError("the retriever's documents have no 'score' in their metadata; have it set one on each")
+    return float(document.metadata["score"])
+
+
 def check_k(k: int) -> int:
     """Return `k` if it can be a number of documents.
 

@@ -5,19 +5,17 @@ import json
 import sys
 import time
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.errors import ConfigurationError
 from data.packaged import cache_dir
-from retrievers import bm25
-from retrievers.analysis_cache import AnalysisCache
+from retrievers.analysis_cache import kept
 from retrievers.base import check_corpus, check_k
 from retrievers.corpus import chunk_passages
 from retrievers.index_files import remove_indexes
-from retrievers.korean import sentence_spans
-from retrievers.registry import retriever_over
+from retrievers.korean import morpheme_spans, sentence_spans
+from retrievers.registry import parse_name, retriever_over
 from retrievers.snippets import highlighted, one_line, snippets
 from retrievers.sources import read_passages
 from retrievers.stored_documents import (
@@ -27,6 +25,7 @@ from retrievers.stored_documents import (
     texts_fingerprint,
     write_documents,
 )
+from retrievers.user_words import UserWords, user_words
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
@@ -36,8 +35,8 @@ if TYPE_CHECKING:
 def index(options: argparse.Namespace) -> None:
     """Cut passages into chunks, index these, and say where the index is."""
     started = time.perf_counter()
-    folder, documents = _index_path(options.path, options.out)
-    _retriever(options.retriever, documents, folder, k=1, embeddings=options.embeddings)
+    folder, documents = _index_path(options.path, options.out, user_words(options.user_words))
+    _retriever(options, documents, folder, k=1)
     seconds = time.perf_counter() - started
     if options.json:
         _print_json({"index": str(folder), "chunks": len(documents), "retriever": options.retriever})
@@ -52,45 +51,58 @@ def search(options: argparse.Namespace) -> None:
     if not options.query.strip():
         raise ConfigurationError("the query is empty; give at least one word to look for")
     if holds_documents(options.path):
-        folder, documents = options.path, open_documents(options.path)
+        folder, documents = options.path, _opened(options.path, options.user_words)
     else:
-        folder, documents = _index_path(options.path, None)
-    retriever = _retriever(options.retriever, documents, folder, k=options.k, embeddings=options.embeddings)
+        folder, documents = _index_path(options.path, None, user_words(options.user_words))
+    retriever = _retriever(options, documents, folder, k=options.k)
     hits = retriever.invoke(options.query)
     if options.json:
         _print_json({"query": options.query, "retriever": options.retriever, "hits": [_as_json(hit) for hit in hits]})
     elif hits:
-        sys.stdout.write(_as_text(options.query, hits, bold=sys.stdout.isatty()))
+        sys.stdout.write(_as_text(options.query, hits, documents.user_words, bold=sys.stdout.isatty()))
     else:
         sys.stderr.write(f"nothing found in {len(documents):,} chunks\n")
 
 
-def _index_path(path: Path, out: Path | None) -> tuple[Path, StoredDocuments]:
+def _opened(folder: Path, words: Path | None) -> StoredDocuments:
+    """Open an index, which knows the words it was made with; other ones would find nothing of it."""
+    documents = open_documents(folder)
+    if words is not None and user_words(words) != documents.user_words:
+        raise ConfigurationError(f"{folder} was indexed with other user words than {words}; drop it, or index again")
+    return documents
+
+
+def _index_path(path: Path, out: Path | None, words: UserWords) -> tuple[Path, StoredDocuments]:
     """Cut the passages of a path into chunks and store these; what was analysed before is not analysed again."""
-    find_sentences = partial(AnalysisCache().look_up, "sentences", analyse=sentence_spans)
-    documents = chunk_passages(read_passages(path), find_sentences=find_sentences)
+    tokens, sentences = kept("morphemes", morpheme_spans), kept("sentences", sentence_spans)
+    documents = chunk_passages(read_passages(path), tokens=tokens, find_sentences=sentences)
     check_corpus(documents)
     folder = out or cache_dir() / "indexes" / texts_fingerprint(documents)[:32]
-    stored, former_texts = write_documents(folder, documents)
+    stored, former_texts = write_documents(folder, documents, user_words=words)
     if former_texts is not None:
         remove_indexes(folder, corpus=former_texts)
     return folder, stored
 
 
-def _retriever(
-    name: str, documents: StoredDocuments, folder: Path, *, k: int, embeddings: str | None
-) -> "BaseRetriever":
-    if name == "bm25":
-        return bm25.build(documents, k=k, embeddings=embeddings, index_dir=folder)
-    return retriever_over(name, list(documents), k=k, embeddings=embeddings)
+def _retriever(options: argparse.Namespace, documents: StoredDocuments, folder: Path, *, k: int) -> "BaseRetriever":
+    # BM25 alone leaves the documents on disk; embeddings need every text.
+    searched = documents if parse_name(options.retriever).base == "bm25" else list(documents)
+    return retriever_over(
+        options.retriever,
+        searched,
+        k=k,
+        embeddings=options.embeddings,
+        index_dir=folder,
+        user_words=documents.user_words,
+    )
 
 
 def _as_json(hit: "Document") -> dict[str, object]:
     return {"id": hit.id, "text": hit.page_content, **hit.metadata}
 
 
-def _as_text(query: str, hits: Sequence["Document"], *, bold: bool) -> str:
-    shown = snippets(query, [hit.page_content for hit in hits])
+def _as_text(query: str, hits: Sequence["Document"], words: UserWords, *, bold: bool) -> str:
+    shown = snippets(query, [hit.page_content for hit in hits], user_words=words)
     lines = []
     for rank, (hit, snippet) in enumerate(zip(hits, shown, strict=True), start=1):
         score = float(hit.metadata.get("score", "nan"))

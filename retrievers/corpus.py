@@ -1,22 +1,28 @@
 """From passages to the documents that retrievers index: whole passages, or chunks of whole sentences.
 
 Exam paragraphs have no line breaks, so a splitter that looks for them cuts in mid-sentence; here Kiwi finds the
-sentences. A chunk knows its passage, its order and its offsets, so that evidence can be shown in place.
+sentences. A chunk knows its passage, its order and its offsets, so that evidence can be shown in place. Chunks and
+their ids follow from the text and the settings alone: every run makes the same ones.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 
 from langchain_core.documents import Document
 
 from data.errors import ConfigurationError
 from data.types import Item, Passage
 from retrievers.korean import sentence_spans
+from retrievers.token_spans import FindSpans, Span, find_tokens
 
-Span = tuple[int, int]
+# About 500 Korean characters, some 300 tokens of multilingual-e5, which reads 512.
+MAX_TOKENS = 256
+OVERLAP_TOKENS = 64
 
-# Where a sentence that is too long may be cut, best first: at a line's end, after a clause, between words.
-_CUTS = (re.compile(r"\n"), re.compile(r"[,;:·—…)\]}>」』”’]\s"), re.compile(r"\s"))
+# Where a sentence that is too long may be cut, best first: after a stanza, at a line's end, after a clause, between
+# words.
+_CUTS = (re.compile(r"\n\s*\n"), re.compile(r"\n"), re.compile(r"[,;:·—…)\]}>」』”’]\s"), re.compile(r"\s"))
 
 
 def passages_from_items(items: Iterable[Item]) -> list[Passage]:
@@ -48,38 +54,46 @@ def whole_passages(passages: Sequence[Passage]) -> list[Document]:
 def chunk_passages(
     passages: Sequence[Passage],
     *,
-    max_chars: int = 500,
-    overlap_sentences: int = 1,
-    find_sentences: Callable[[Sequence[str]], Sequence[Sequence[Span]]] = sentence_spans,
+    max_tokens: int = MAX_TOKENS,
+    overlap_tokens: int = OVERLAP_TOKENS,
+    tokens: str | FindSpans = "kiwi",
+    find_sentences: FindSpans = sentence_spans,
 ) -> list[Document]:
     """Cut passages into windows of whole sentences; `passage.text[start:end]` is the chunk's text.
 
-    No character but white space at a chunk's edges is lost. A sentence longer than `max_chars` is cut at a line's end,
-    after a clause or between words, whichever comes first in this order.
+    No character but white space at a chunk's edges is lost, and that before a chunk is in its metadata. A sentence of
+    more than `max_tokens` is cut after a stanza, at a line's end, after a clause or between words, whichever comes
+    first in this order.
 
     Args:
         passages: With unique ids; blank ones give no chunk.
-        max_chars: Most characters of a chunk. 500 Korean characters are about 300 tokens of multilingual-e5, which
-            reads 512.
-        overlap_sentences: Sentences that a chunk repeats from the one before, as far as they fit, because an answer's
-            sentence often leans on the one before it.
+        max_tokens: Most tokens of a chunk, as they are counted in the passage. One character is never cut, however
+            many tokens it has.
+        overlap_tokens: Most tokens that a chunk repeats from the end of the one before, in whole sentences, because
+            an answer's sentence often leans on the one before it.
+        tokens: What is counted: a tokenizer's name (see `retrievers.token_spans.find_tokens`), or a function that
+            returns each text's tokens as (start, end).
         find_sentences: Returns each text's sentences as (start, end); a caller may keep them from run to run.
 
     Returns:
-        Documents with `id` = "PASSAGE#ORDER" and metadata passage_id, chunk_id, start, end, order.
+        Documents with `id` = "PASSAGE#ORDER" and metadata passage_id, chunk_id, start, end, order, and gap: the white
+        space between the end of the chunk before and this one, by which neighbours can be put together again.
 
     Raises:
-        ValueError: `max_chars` < 1 or `overlap_sentences` < 0.
-        ConfigurationError: Two passages have the same id.
+        ValueError: `max_tokens` < 1 or `overlap_tokens` < 0.
+        ConfigurationError: Two passages have the same id, or there is no such tokenizer.
+        MissingResourceError: The tokenizer's files are not there.
     """
-    if max_chars < 1 or overlap_sentences < 0:
-        raise ValueError(f"max_chars must be ≥ 1 and overlap_sentences ≥ 0, not {max_chars} and {overlap_sentences}")
+    if max_tokens < 1 or overlap_tokens < 0:
+        raise ValueError(f"max_tokens must be ≥ 1 and overlap_tokens ≥ 0, not {max_tokens} and {overlap_tokens}")
     _check_ids(passages)
+    texts = [passage.text for passage in passages]
+    found = (find_tokens(tokens) if isinstance(tokens, str) else tokens)(texts)
     chunks: list[Document] = []
-    for passage, sentences in zip(passages, find_sentences([passage.text for passage in passages]), strict=True):
-        pieces = [piece for sentence in sentences for piece in _cut(passage.text, sentence, max_chars)]
-        windows = [window for window in _windows(pieces, max_chars, overlap_sentences) if _has_text(passage, window)]
-        chunks += [_chunk(passage, order, window) for order, window in enumerate(windows)]
+    for passage, sentences, spans in zip(passages, find_sentences(texts), found, strict=True):
+        starts = sorted(start for start, _ in spans)
+        pieces = [piece for sentence in sentences for piece in _cut(passage.text, sentence, starts, max_tokens)]
+        chunks += _chunks(passage, _windows(pieces, starts, max_tokens, overlap_tokens))
     return chunks
 
 
@@ -91,10 +105,18 @@ def _check_ids(passages: Sequence[Passage]) -> None:
         seen.add(passage.id)
 
 
-def _cut(text: str, sentence: Span, max_chars: int) -> Iterator[Span]:
+def _n_tokens(starts: Sequence[int], start: int, end: int) -> int:
+    return bisect_left(starts, end) - bisect_left(starts, start)
+
+
+def _cut(text: str, sentence: Span, starts: Sequence[int], max_tokens: int) -> Iterator[Span]:
     start, end = sentence
-    while end - start > max_chars:
-        cut = _cut_point(text, start, start + max_chars)
+    while _n_tokens(starts, start, end) > max_tokens:
+        # The first token that is too many starts here; a character that has several tokens stays whole.
+        limit = max(starts[bisect_left(starts, start) + max_tokens], start + 1)
+        if limit >= end:
+            break
+        cut = _cut_point(text, start, limit)
         yield start, cut
         start = cut
     if start < end:
@@ -110,22 +132,30 @@ def _cut_point(text: str, start: int, limit: int) -> int:
     return limit
 
 
-def _windows(pieces: list[Span], max_chars: int, overlap: int) -> Iterator[Span]:
+def _windows(pieces: Sequence[Span], starts: Sequence[int], max_tokens: int, overlap: int) -> Iterator[Span]:
     first = last = 0  # the window is pieces[first:last]
     while last < len(pieces):
-        first = max(first, last - overlap) if last else 0
-        while pieces[last][1] - pieces[first][0] > max_chars:
-            first += 1  # ends at first == last at the latest, for every piece fits alone
-        while last < len(pieces) and pieces[last][1] - pieces[first][0] <= max_chars:
+        end = pieces[last - 1][1] if last else 0
+        while first < last and _n_tokens(starts, pieces[first][0], end) > overlap:
+            first += 1
+        while first < last and _n_tokens(starts, pieces[first][0], pieces[last][1]) > max_tokens:
+            first += 1
+        last += 1  # even a piece of one character with more tokens than are allowed
+        while last < len(pieces) and _n_tokens(starts, pieces[first][0], pieces[last][1]) <= max_tokens:
             last += 1
         yield pieces[first][0], pieces[last - 1][1]
 
 
-def _has_text(passage: Passage, window: Span) -> bool:
-    return bool(passage.text[slice(*window)].strip())
+def _chunks(passage: Passage, windows: Iterable[Span]) -> Iterator[Document]:
+    order = end_of_last = 0
+    for window in windows:
+        if passage.text[slice(*window)].strip():
+            chunk = _chunk(passage, order, window, end_of_last=end_of_last)
+            order, end_of_last = order + 1, chunk.metadata["end"]
+            yield chunk
 
 
-def _chunk(passage: Passage, order: int, window: Span) -> Document:
+def _chunk(passage: Passage, order: int, window: Span, *, end_of_last: int = 0) -> Document:
     raw = passage.text[slice(*window)]
     start = window[0] + len(raw) - len(raw.lstrip())
     text = raw.strip()
@@ -136,5 +166,6 @@ def _chunk(passage: Passage, order: int, window: Span) -> Document:
         "start": start,
         "end": start + len(text),
         "order": order,
+        "gap": passage.text[end_of_last:start],  # "" where the chunks overlap
     }
     return Document(id=chunk_id, page_content=text, metadata=metadata)

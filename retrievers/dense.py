@@ -14,6 +14,7 @@ Source: FAISS (Douze et al. 2024, arXiv:2401.08281), MIT; a document scored by i
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,9 +24,12 @@ from numpy.typing import NDArray
 from pydantic import Field, PrivateAttr
 
 from data.types import Passage
+from retrievers.analysis_cache import kept
 from retrievers.base import PassageRetriever, check_corpus, with_score
 from retrievers.corpus import chunk_passages
 from retrievers.embeddings import DEFAULT_EMBEDDINGS, CachedEmbeddings, Kind, load_embeddings
+from retrievers.korean import sentence_spans
+from retrievers.token_spans import FindSpans
 
 # That windows help was first seen on KorQuAD's dev set; how large they are was chosen on five KICE exams (2019, 2021 to
 # 2024), by the hybrid's MRR@10, meaned over three kinds of query: a problem, its question alone, and single choices.
@@ -41,11 +45,13 @@ class DenseRetriever(PassageRetriever):
         embeddings: Any LangChain embeddings.
         window_chars: Most characters of a window, for documents to be scored by their best window too (see the
             module); None: by the whole document alone.
+        find_sentences: Returns each text's sentences, of which windows are made; a caller may keep them.
     """
 
     documents: Sequence[Document] = Field(repr=False)
     embeddings: Embeddings = Field(repr=False)
     window_chars: int | None = Field(default=None, ge=1)
+    find_sentences: FindSpans = Field(default=sentence_spans, repr=False)
     _index: Any = PrivateAttr()
     _owners: NDArray[np.int64] = PrivateAttr()  # (n_vectors,), the row of each vector's document
 
@@ -62,7 +68,8 @@ class DenseRetriever(PassageRetriever):
         vectors = unit_vectors(self.embeddings, texts, kind="passage")
         self._owners = np.arange(len(texts))
         if self.window_chars is not None:
-            vectors, self._owners = _with_windows(self.embeddings, texts, vectors, window_chars=self.window_chars)
+            windows = cut_texts(texts, max_chars=self.window_chars, find_sentences=self.find_sentences)
+            vectors, self._owners = _with_windows(self.embeddings, windows, vectors)
         self._index = faiss.IndexFlatIP(vectors.shape[1])
         self._index.add(vectors)
 
@@ -99,40 +106,48 @@ class DenseRetriever(PassageRetriever):
         return best
 
 
-def build(documents: Sequence[Document], *, k: int, embeddings: str | None) -> DenseRetriever:
-    """Build the registry's "dense", with windows; without a name the embeddings are the packaged ones."""
+def build(
+    documents: Sequence[Document], *, k: int, embeddings: str | None, index_dir: Path | None = None
+) -> DenseRetriever:
+    """Build the registry's "dense", with windows; without a name the embeddings are the packaged ones.
+
+    Vectors are always kept, by their texts; with an `index_dir` so are the sentences that windows are made of.
+    """
     check_corpus(documents)
     model = load_embeddings(embeddings or DEFAULT_EMBEDDINGS)
-    return DenseRetriever(documents=documents, embeddings=model, window_chars=WINDOW_CHARS, k=k)
+    find = sentence_spans if index_dir is None else kept("sentences", sentence_spans)
+    return DenseRetriever(documents=documents, embeddings=model, window_chars=WINDOW_CHARS, find_sentences=find, k=k)
 
 
-def cut_texts(texts: Sequence[str], *, max_chars: int) -> list[tuple[int, str]]:
+def cut_texts(
+    texts: Sequence[str], *, max_chars: int, find_sentences: FindSpans = sentence_spans
+) -> list[tuple[int, str]]:
     """Return the windows of whole sentences of those texts that have more than one, each with its text's row.
 
     Args:
         texts: Any texts; a blank one has no window.
         max_chars: Most characters of a window; only sentences longer than that are cut.
+        find_sentences: As for `retrievers.corpus.chunk_passages`.
     """
     long = [Passage(id=str(row), text=text) for row, text in enumerate(texts) if len(text) > max_chars]
-    chunks = chunk_passages(long, max_chars=max_chars, overlap_sentences=0)
+    chunks = chunk_passages(long, max_tokens=max_chars, overlap_tokens=0, tokens="chars", find_sentences=find_sentences)
     windows = [(int(chunk.metadata["passage_id"]), chunk.page_content) for chunk in chunks]
     sizes = Counter(row for row, _ in windows)
     return [(row, text) for row, text in windows if sizes[row] > 1]
 
 
 def _with_windows(
-    embeddings: Embeddings, texts: Sequence[str], vectors: NDArray[np.float32], *, window_chars: int
+    embeddings: Embeddings, windows: Sequence[tuple[int, str]], vectors: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Return a vector for each window, halfway to its document's, and the documents' rows.
 
     A document without windows keeps its own vector.
     """
-    windows = cut_texts(texts, max_chars=window_chars)
     if not windows:
-        return vectors, np.arange(len(texts))
+        return vectors, np.arange(len(vectors))
     rows = np.array([row for row, _ in windows])
     mixed = (vectors[rows] + unit_vectors(embeddings, [text for _, text in windows], kind="passage")) / 2
-    whole = np.setdiff1d(np.arange(len(texts)), rows)
+    whole = np.setdiff1d(np.arange(len(vectors)), rows)
     return np.concatenate([vectors[whole], mixed]), np.concatenate([whole, rows])
 
 

@@ -23,6 +23,7 @@ from data.errors import ConfigurationError, MissingResourceError, unknown_name
 from data.hub import one_line
 from data.packaged import PACKAGED, cache_dir, weights_path
 from retrievers.key_value_file import text_key
+from retrievers.model_folder import model_folder
 from retrievers.store import EmbeddingStore, store_path
 
 Kind = Literal["query", "passage"]
@@ -30,7 +31,6 @@ Vectors = NDArray[np.float32]  # (n_texts, dim)
 
 DEFAULT_EMBEDDINGS = "e5-small"
 _BLOCK = 256  # texts embedded before their vectors are kept: what an interrupted run loses at most
-_HUB_TIMEOUT_S = 5.0
 # An E5 model by its name: multilingual-e5-small, e5-base-v2, KoE5. The instruct variants want other prefixes.
 _E5_NAME = re.compile(r"(?:^|[-_]|ko)e5(?:[-_]|$)(?!.*instruct)", re.IGNORECASE)
 
@@ -153,7 +153,7 @@ def _patient_threads() -> Iterator[None]:
 
 
 def _sentence_transformer(name: str) -> EmbeddingModel:
-    folder = _model_folder(name)
+    folder = model_folder(name, kind="embeddings model", instead="'e5-small' (packaged)")
     try:
         from langchain_huggingface import HuggingFaceEmbeddings
 
@@ -171,27 +171,6 @@ def _sentence_transformer(name: str) -> EmbeddingModel:
         return np.asarray(model.embed_documents([prefix + text for text in texts]), dtype=np.float32)
 
     return EmbeddingModel(f"hf:{_folder_digest(folder)}:{query_prefix}:{passage_prefix}", embed)
-
-
-def _model_folder(name: str) -> Path:
-    """Return a local folder as it is, a hub model's snapshot after downloading what is missing (no pickled weights)."""
-    if Path(name).is_dir():
-        return Path(name).resolve()
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
-
-    files = ["*.json", "*.txt", "*.model", "*.safetensors"]
-    try:
-        return Path(
-            snapshot_download(
-                name, allow_patterns=files, ignore_patterns=["onnx/*", "openvino/*"], etag_timeout=_HUB_TIMEOUT_S
-            )
-        )
-    except (OSError, HfHubHTTPError, HFValidationError) as error:
-        raise MissingResourceError(
-            f"embeddings 'hf:{name}' are no folder here and cannot be had from the hub ({type(error).__name__}); "
-            f"use 'e5-small' (packaged) or 'hf:DIR' with a folder that holds the model"
-        ) from error
 
 
 def _folder_digest(folder: Path) -> str:

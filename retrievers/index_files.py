@@ -12,6 +12,7 @@ A folder appears whole or not at all, and is made by one process at a time. Noth
 import hashlib
 import json
 import logging
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import ConfigurationError
+from data.packaged import cache_dir
 from data.types import Frozen
 from retrievers.bm25_index import Bm25Index
 
@@ -78,6 +80,20 @@ def persisted_index(root: Path, settings: IndexSettings, build: Callable[[], Bm2
                     write_index(folder, built, settings)
         index = open_index(folder, settings)
     return index
+
+
+def cached_indexes() -> Path | None:
+    """Return the folder of indexes in the project's cache; None, and a word of it, where nothing can be kept there."""
+    folder = cache_dir() / "indexes"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        logger.warning("indexes cannot be kept in %s (%s); going on", folder, error)
+        return None
+    if not os.access(folder, os.W_OK):
+        logger.warning("indexes cannot be kept in %s, which cannot be written; going on", folder)
+        return None
+    return folder
 
 
 def index_folder(root: Path, settings: IndexSettings) -> Path:

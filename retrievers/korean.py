@@ -1,7 +1,8 @@
 """Korean text analysis by Kiwi: sentences for chunking, content morphemes for BM25.
 
 Korean glues particles and endings to words ("학교에서", "학교를"), so words split at spaces rarely match;
-morphemes do. One Kiwi model serves the process: it takes seconds and some 100 MB to load.
+morphemes do. One Kiwi model serves the process, and one more each set of a user's own words: it takes seconds and some
+100 MB to load.
 
 Source: Kiwi (https://github.com/bab2min/Kiwi), LGPL-2.1-or-later; tags are those of the Sejong corpus.
 """
@@ -11,9 +12,11 @@ import threading
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
+
+from retrievers.user_words import UserWords
 
 if TYPE_CHECKING:
     from kiwipiepy import Kiwi, Token
@@ -31,39 +34,60 @@ _MARK_REACH = 12  # characters: the longest mark, white space and the end of the
 _lock = threading.Lock()
 
 
-@cache
-def _load_kiwi() -> "Kiwi":
+@lru_cache(maxsize=4)
+def _load_kiwi(user_words: UserWords) -> "Kiwi":
     from kiwipiepy import Kiwi
 
-    return Kiwi()
+    kiwi = Kiwi()
+    for word in user_words:
+        kiwi.add_user_word(*word)
+    return kiwi
 
 
 @contextmanager
-def _kiwi() -> Iterator["Kiwi"]:
+def _kiwi(user_words: UserWords = ()) -> Iterator["Kiwi"]:
     """Lend the process's Kiwi to one thread at a time; a list of texts is spread over the cores by Kiwi itself."""
     with _lock:
-        yield _load_kiwi()
+        yield _load_kiwi(user_words)
 
 
-def content_tokens(texts: Sequence[str]) -> list[list[str]]:
-    """Return each text's content morphemes, Latin letters lowercased, in the order of the text.
+def content_tokens(texts: Sequence[str], *, user_words: UserWords = ()) -> list[list[str]]:
+    """Return each text's content morphemes in the order of the text.
 
-    A text in which Kiwi sees no content at all falls back to its lowercased words.
+    Latin letters are lowercased and numbers lose the commas between their thousands. A text in which Kiwi sees no
+    content at all falls back to its lowercased words.
 
     Args:
         texts: Any texts; a list is analysed on all cores.
+        user_words: Words that are to be known besides those of Kiwi's dictionary.
     """
     readable = [unicodedata.normalize("NFC", _UNREADABLE.sub(" ", text)) for text in texts]
-    with _kiwi() as kiwi:
-        analysed = [
-            [token.form.lower() for token in tokens if _is_content(token)] for tokens in kiwi.tokenize(readable)
-        ]
+    with _kiwi(user_words) as kiwi:
+        analysed = [[_term(token) for token in tokens if _is_content(token)] for tokens in kiwi.tokenize(readable)]
     return [tokens or re.findall(r"\w+", text.lower()) for tokens, text in zip(analysed, readable, strict=True)]
+
+
+def _term(token: "Token") -> str:
+    form: str = token.form
+    return form.replace(",", "") if token.tag == "SN" else form.lower()
 
 
 def _is_content(token: "Token") -> bool:
     # Kiwi tags letters of other scripts (Cyrillic, kana) as symbols.
     return bool(token.tag.startswith(CONTENT_TAGS) or (token.tag == "SW" and token.form.isalpha()))
+
+
+def morpheme_spans(texts: Sequence[str]) -> list[list[tuple[int, int]]]:
+    """Return where each text's morphemes are, all of them, as (start, end) in the order of the text.
+
+    Morphemes that are contracted into one syllable ("갔": "가", "었") are at the same place.
+
+    Args:
+        texts: Any texts; a list is analysed on all cores.
+    """
+    readable = [_UNREADABLE.sub(" ", text) for text in texts]
+    with _kiwi() as kiwi:
+        return [[(token.start, token.end) for token in tokens] for tokens in kiwi.tokenize(readable)]
 
 
 def sentence_spans(texts: Sequence[str]) -> list[list[tuple[int, int]]]:

@@ -1,7 +1,15 @@
-"""Retrievers by name. To add one: a factory `(documents, *, k, embeddings) -> BaseRetriever` and a line below."""
+"""Retrievers by name: one of `RETRIEVERS`, and after it any of `STEPS`, each after a "+".
+
+    NAME[+STEP[=VALUE]]…    hybrid    bm25+neighbours=2    hybrid+multi-query+rerank=hf:my-folder    my_module:build+mmr
+
+Steps are applied from left to right: each is a retriever over what the one before it finds. To add a retriever: a
+factory `(documents, *, k, embeddings) -> BaseRetriever` and a line below; to add a step: a factory
+`(retriever, documents, *, k, value) -> BaseRetriever` and a line.
+"""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from data.attributes import load_attribute
 from data.errors import ConfigurationError, unknown_name
@@ -23,61 +31,166 @@ RETRIEVER_SUMMARIES: dict[str, str] = {
     "hybrid": "bm25 and dense, fused by their scores",
     "hybrid-rrf": "bm25 and dense, fused by their ranks",
 }
+STEPS: dict[str, str] = {
+    "multi-query": "retrievers.multi_query:build",
+    "rerank": "retrievers.rerank:build",
+    "mmr": "retrievers.mmr:build",
+    "neighbours": "retrievers.neighbours:build",
+}
+STEP_SUMMARIES: dict[str, str] = {
+    "multi-query": "the query and each line of it (the question, each choice) by itself, fused by rank",
+    "rerank": "the first hits in a cross-encoder's order (rerank=hf:NAME_OR_DIR; default: bge-reranker-v2-m3)",
+    "mmr": "hits that do not repeat each other (mmr=λ, from 0 to 1; default: 0.7)",
+    "neighbours": "a hit with the chunks beside it (neighbours=N on each side; default: 1)",
+}
+
+
+class Kept(NamedTuple):
+    """What a retriever of `RETRIEVERS` is made with besides what every factory is given.
+
+    Attributes:
+        index_dir: A folder in which BM25's index is kept, and that Kiwi's analyses are to be kept too; None: neither.
+        user_words: What `retrievers.user_words.user_words` accepts: words that BM25 is to know.
+    """
+
+    index_dir: Path | None = None
+    user_words: Any = None
+
+
+class Plan(NamedTuple):
+    """A retriever's name, taken apart.
+
+    Attributes:
+        base: A name of `RETRIEVERS`, or `module:attr`.
+        steps: A name of `STEPS` or `module:attr` each, with what follows its "=".
+    """
+
+    base: str
+    steps: tuple[tuple[str, str | None], ...]
 
 
 def build_retriever(
-    name: str, passages: Sequence[Passage], *, k: int = 4, chunk: bool = True, embeddings: str | None = None
+    name: str,
+    passages: Sequence[Passage],
+    *,
+    k: int = 4,
+    chunk: bool = True,
+    embeddings: str | None = None,
+    index_dir: Path | None = None,
+    user_words: Any = None,
 ) -> "BaseRetriever":
     """Index passages and return a retriever over them.
 
     Args:
-        name: A name of `RETRIEVERS`, or the `module:attr` of a factory of your own.
+        name: See the module; a retriever or a step of your own is named by its factory's `module:attr`.
         passages: With unique ids.
         k: Most documents that a query finds; `invoke(query, k=8)` overrides it.
         chunk: Whether to search chunks of whole sentences, or passages as they are.
         embeddings: See `retrievers.embeddings.load_embeddings`; None: the retriever's default.
+        index_dir: See `Kept`; a second run over the same passages then analyses and embeds none of them.
+        user_words: See `Kept`.
 
     Raises:
         ConfigurationError: The name is unknown, `k` is below 1, there is no text to search, two passages have one id,
-            or the retriever has no use for `embeddings`.
-        MissingResourceError: The embeddings' weights, package or key is not there.
+            or the retriever has no use for `embeddings` or `user_words`.
+        MissingResourceError: A model's weights, package or key is not there.
     """
-    factory = _factory(name)
+    plan = parse_name(name)
 
+    from retrievers.analysis_cache import kept
     from retrievers.base import check_corpus, check_k
     from retrievers.corpus import chunk_passages, whole_passages
+    from retrievers.korean import morpheme_spans, sentence_spans
 
     check_k(k)
-    documents = chunk_passages(passages) if chunk else whole_passages(passages)
+    if not chunk:
+        documents = whole_passages(passages)
+    elif index_dir is None:
+        documents = chunk_passages(passages)
+    else:
+        tokens, sentences = kept("morphemes", morpheme_spans), kept("sentences", sentence_spans)
+        documents = chunk_passages(passages, tokens=tokens, find_sentences=sentences)
     check_corpus(documents)
-    return _made(name, factory, documents, k=k, embeddings=embeddings)
+    return _made(plan, documents, k=k, embeddings=embeddings, settings=Kept(index_dir, user_words))
 
 
 def retriever_over(
-    name: str, documents: Sequence["Document"], *, k: int, embeddings: str | None = None
+    name: str,
+    documents: Sequence["Document"],
+    *,
+    k: int,
+    embeddings: str | None = None,
+    index_dir: Path | None = None,
+    user_words: Any = None,
 ) -> "BaseRetriever":
     """Return the named retriever over documents that are cut already; all else is as for `build_retriever`."""
-    return _made(name, _factory(name), documents, k=k, embeddings=embeddings)
+    return _made(parse_name(name), documents, k=k, embeddings=embeddings, settings=Kept(index_dir, user_words))
 
 
-def _factory(name: str) -> Callable[..., Any]:
-    if name not in RETRIEVERS and ":" not in name:
-        raise unknown_name("retriever", name, RETRIEVERS, "Or give your own as module:attr.")
-    factory = load_attribute(RETRIEVERS.get(name, name), kind="retriever")
+def parse_name(name: str) -> Plan:
+    """Take a retriever's name apart.
+
+    Raises:
+        ConfigurationError: The retriever or a step is unknown; the message says which and what is known.
+    """
+    base, *steps = name.split("+")
+    if base not in RETRIEVERS and ":" not in base:
+        hint = "Or give your own as module:attr; steps follow a '+', as in hybrid+rerank."
+        raise unknown_name("retriever", base, RETRIEVERS, hint)
+    parsed = []
+    for step in steps:
+        step_name, equals, value = step.partition("=")
+        if step_name not in STEPS and ":" not in step_name:
+            raise unknown_name("retriever step", step_name, STEPS, "Or give your own as module:attr.")
+        if equals and not value:
+            raise ConfigurationError(f"retriever '{name}': nothing follows '{step}'; give a value, or drop the '='")
+        parsed.append((step_name, value or None))
+    return Plan(base, tuple(parsed))
+
+
+def uses_embeddings(name: str) -> bool:
+    """Say whether a retriever can be given embeddings; one of the user's own may use them."""
+    return parse_name(name).base != "bm25"
+
+
+def _made(
+    plan: Plan, documents: Sequence["Document"], *, k: int, embeddings: str | None, settings: Kept
+) -> "BaseRetriever":
+    base = _factory("retriever", plan.base, RETRIEVERS)
+    made = _checked(plan.base, base(documents, k=k, embeddings=embeddings, **_more(plan, settings)))
+    for step, value in plan.steps:
+        made = _checked(step, _factory("retriever step", step, STEPS)(made, documents, k=k, value=value))
+    return made
+
+
+def _more(plan: Plan, settings: Kept) -> dict[str, Any]:
+    """Return the settings that only the project's own retrievers know; a user's factory is given none of them."""
+    from retrievers.user_words import user_words
+
+    words = user_words(settings.user_words)
+    if words and (plan.base == "dense" or plan.base not in RETRIEVERS):
+        raise ConfigurationError(
+            f"retriever '{plan.base}' uses no user words but some were given; drop them, or use 'bm25' or 'hybrid'"
+        )
+    if plan.base not in RETRIEVERS:
+        return {}
+    return {"index_dir": settings.index_dir} | ({"user_words": words} if plan.base != "dense" else {})
+
+
+def _factory(kind: str, name: str, known: dict[str, str]) -> Callable[..., Any]:
+    factory = load_attribute(known.get(name, name), kind=kind)
     if not callable(factory):
-        raise ConfigurationError(f"retriever '{name}' is no factory: name a function (documents, *, k, embeddings)")
+        wanted = "(documents, *, k, embeddings)" if kind == "retriever" else "(retriever, documents, *, k, value)"
+        raise ConfigurationError(f"{kind} '{name}' is no factory: name a function {wanted}")
     checked: Callable[..., Any] = factory
     return checked
 
 
-def _made(
-    name: str, factory: Callable[..., Any], documents: Sequence["Document"], *, k: int, embeddings: str | None
-) -> "BaseRetriever":
+def _checked(name: str, made: object) -> "BaseRetriever":
     from langchain_core.retrievers import BaseRetriever
 
-    retriever = factory(documents, k=k, embeddings=embeddings)
-    if not isinstance(retriever, BaseRetriever):
+    if not isinstance(made, BaseRetriever):
         raise ConfigurationError(
-            f"retriever '{name}' made a {type(retriever).__name__}; it must make a langchain_core BaseRetriever"
+            f"retriever '{name}' made a {type(made).__name__}; it must make a langchain_core BaseRetriever"
         )
-    return retriever
+    return made

@@ -6,12 +6,15 @@ Words are matched as BM25 matches them, by morpheme: "먹" is marked in "먹었�
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from retrievers.korean import content_tokens
+from retrievers.user_words import UserWords
 
 Span = tuple[int, int]
+Analyse = Callable[[Sequence[str]], list[list[str]]]  # texts → the tokens of each
 
 LENGTH = 240  # characters of a snippet: about three lines of a terminal, Korean characters being two columns wide
 _LEAD = 40  # characters before the first marked word: what it is said of
@@ -32,15 +35,17 @@ class Snippet(NamedTuple):
     marks: tuple[Span, ...]
 
 
-def snippets(query: str, texts: Sequence[str]) -> list[Snippet]:
+def snippets(query: str, texts: Sequence[str], *, user_words: UserWords = ()) -> list[Snippet]:
     """Return of each text the stretch with most of the query's words, or its start where it has none.
 
     Args:
         query: What the texts were found by.
         texts: Of any length; they are analysed, so only those to be shown.
+        user_words: That they were found with.
     """
-    (asked,) = content_tokens([query])
-    return [_snippet(set(asked), one_line(text)) for text in texts]
+    analyse = partial(content_tokens, user_words=user_words)
+    (asked,) = analyse([query])
+    return [_snippet(set(asked), one_line(text), analyse) for text in texts]
 
 
 def one_line(text: str) -> str:
@@ -60,8 +65,8 @@ def highlighted(snippet: Snippet, *, bold: bool) -> str:
     return "".join([*shown, snippet.text[end_of_last:]])
 
 
-def _snippet(asked: set[str], text: str) -> Snippet:
-    marks = _marks(asked, text)
+def _snippet(asked: set[str], text: str, analyse: Analyse) -> Snippet:
+    marks = _marks(asked, text, analyse)
     start, end = _window(text, marks)
     before, after = _ELLIPSIS if start else "", _ELLIPSIS if end < len(text) else ""
     shift = len(before) - start
@@ -69,12 +74,12 @@ def _snippet(asked: set[str], text: str) -> Snippet:
     return Snippet(f"{before}{text[start:end]}{after}", within)
 
 
-def _marks(asked: set[str], text: str) -> list[Span]:
+def _marks(asked: set[str], text: str, analyse: Analyse) -> list[Span]:
     words = [match.span() for match in re.finditer(r"\S+", text)]
     if not words:
         return []
-    matched = asked.intersection(*content_tokens([text]))  # in their context, as the index has them
-    analysed = content_tokens([text[slice(*word)] for word in words])
+    matched = asked.intersection(*analyse([text]))  # in their context, as the index has them
+    analysed = analyse([text[slice(*word)] for word in words])
     marks = [
         mark for word, tokens in zip(words, analysed, strict=True) for mark in _in_word(text, word, matched & {*tokens})
     ]

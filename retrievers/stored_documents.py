@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from data.errors import ConfigurationError
 from data.types import Frozen
+from retrievers.user_words import UserWords
 
 FORMAT = 1
 _POINTER = "documents.json"
@@ -36,12 +37,14 @@ class Stored(Frozen):
         file: The file's name.
         sha256: Of the file.
         texts: See `texts_fingerprint`.
+        user_words: What BM25 is to know of their words.
     """
 
     format: int
     file: str
     sha256: str
     texts: str
+    user_words: UserWords = ()
 
 
 class StoredDocuments(Sequence[Document]):
@@ -49,10 +52,12 @@ class StoredDocuments(Sequence[Document]):
 
     Attributes:
         fingerprint: As `texts_fingerprint` would compute it.
+        user_words: What BM25 is to know of their words.
     """
 
-    def __init__(self, path: Path, fingerprint: str) -> None:
-        self.fingerprint = fingerprint
+    def __init__(self, path: Path, stored: Stored) -> None:
+        self.fingerprint = stored.texts
+        self.user_words = stored.user_words
         self._bytes: NDArray[np.uint8] = np.memmap(path, dtype=np.uint8, mode="r")
         self._ends = np.flatnonzero(self._bytes == _NEWLINE)  # (n_documents,): JSON has no line break of its own
 
@@ -109,15 +114,18 @@ def open_documents(folder: Path) -> StoredDocuments:
         raise _damaged(folder, Path(getattr(error, "filename", None) or _POINTER).name) from error
     if not whole:
         raise _damaged(folder, path.name)
-    return StoredDocuments(path, stored.texts)
+    return StoredDocuments(path, stored)
 
 
-def write_documents(folder: Path, documents: Sequence[Document]) -> tuple[StoredDocuments, str | None]:
+def write_documents(
+    folder: Path, documents: Sequence[Document], *, user_words: UserWords = ()
+) -> tuple[StoredDocuments, str | None]:
     """Store documents in a folder in place of those that are there.
 
     Args:
         folder: Made where it is missing; it must be empty or hold stored documents.
         documents: At least one; their metadata must be JSON.
+        user_words: What BM25 is to know of their words.
 
     Returns:
         The stored documents, and the fingerprint of the former ones where they are no more.
@@ -130,14 +138,14 @@ def write_documents(folder: Path, documents: Sequence[Document]) -> tuple[Stored
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".documents.lock"):
             former = _former(folder)
-            stored = _store(folder, documents)
+            stored = _store(folder, documents, user_words)
     except OSError as error:
         raise ConfigurationError(f"cannot write to {folder}: {error.strerror or error}; name another folder") from error
     gone = former.texts if former is not None and former.texts != stored.texts else None
-    return StoredDocuments(folder / stored.file, stored.texts), gone
+    return StoredDocuments(folder / stored.file, stored), gone
 
 
-def _store(folder: Path, documents: Sequence[Document]) -> Stored:
+def _store(folder: Path, documents: Sequence[Document], user_words: UserWords) -> Stored:
     part, digest = folder / ".documents.part", hashlib.sha256()
     with part.open("wb") as file:
         for document in documents:
@@ -146,7 +154,11 @@ def _store(folder: Path, documents: Sequence[Document]) -> Stored:
             file.write(line)
     sha256 = digest.hexdigest()
     stored = Stored(
-        format=FORMAT, file=f"documents-{sha256[:32]}.jsonl", sha256=sha256, texts=texts_fingerprint(documents)
+        format=FORMAT,
+        file=f"documents-{sha256[:32]}.jsonl",
+        sha256=sha256,
+        texts=texts_fingerprint(documents),
+        user_words=user_words,
     )
     part.replace(folder / stored.file)
     part.write_text(stored.model_dump_json(indent=2) + "\n", encoding="utf-8")

@@ -49,9 +49,9 @@ def analysed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen: list[str] = []
     content_tokens = bm25.content_tokens
 
-    def counted(texts: list[str]) -> list[list[str]]:
+    def counted(texts: list[str], **words: Any) -> list[list[str]]:
         seen.extend(texts)
-        return content_tokens(texts)
+        return content_tokens(texts, **words)
 
     monkeypatch.setattr(bm25, "content_tokens", counted)
     return seen
@@ -234,7 +234,7 @@ def test_a_killed_build_leaves_no_index_and_the_next_one_works(tmp_path: Path) -
     program = (
         "import os, sys; from pathlib import Path; from langchain_core.documents import Document\n"
         "from retrievers import bm25, index_files\nfrom retrievers.bm25 import Bm25Retriever\n"
-        "bm25.content_tokens = lambda texts: [[text] for text in texts]\n"
+        "bm25.content_tokens = lambda texts, **_: [[text] for text in texts]\n"
         "write = index_files.np.save\n"
         "def die(path, *a, **k):\n    write(path, *a, **k); os._exit(9)\n"
         "index_files.np.save = die\n"

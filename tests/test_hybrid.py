@@ -146,7 +146,7 @@ def test_parts_and_weights_must_fit() -> None:
     with pytest.raises(ValueError, match="none below 0"):
         HybridRetriever(parts=[Fixed(scores=ONE), Fixed(scores=ONE)], weights=(1.5, -0.5))
     without_ids = HybridRetriever(parts=[Bm25Retriever(documents=[Document(page_content="바다")])])
-    with pytest.raises(ValueError, match="tells documents apart by their ids"):
+    with pytest.raises(ValueError, match="told apart by their ids"):
         without_ids.invoke("바다")
 
 

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +12,11 @@ from hypothesis import strategies as st
 from langchain_core.documents import Document
 from pydantic import Field
 from sklearn.metrics import ndcg_score
+from test_retrievers_cli import Counted
+from toy_embeddings import CountingModel
 
 from data.korquad import load_retrieval
+from data.registry import load_items
 from data.retrieval_set import Query, RetrievalSet
 from data.types import Passage
 from eval.cli import main
@@ -25,8 +29,10 @@ from eval.retrieval import (
     score_ranking,
 )
 from eval.stats import paired_difference_interval
-from retrievers import build_retriever
+from retrievers import build_retriever, embeddings, korean
 from retrievers.base import PassageRetriever, with_score
+from retrievers.index_files import cached_indexes
+from tests.exam_file import write_exam
 
 
 class Scripted(PassageRetriever):
@@ -149,6 +155,44 @@ def test_several_retrievers_are_asked_for_at_once(tmp_path, capsys) -> None:
     assert content["differences"][0]["difference"] == pytest.approx(0.5)
 
 
+def test_a_second_run_analyses_and_embeds_none_of_the_passages(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.setenv("TUNE_OR_PROMPT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("eval.commands.RUNS_DIR", tmp_path / "runs")
+    model, seen, load = CountingModel(), [], korean._load_kiwi
+    monkeypatch.setattr(embeddings, "_packaged_e5", lambda: embeddings.EmbeddingModel("toy:1", model))
+    monkeypatch.setattr(korean, "_load_kiwi", lambda words: Counted(load(words), seen))
+    write_exam(tmp_path)
+    exam = str(tmp_path / "2030_11_KICE.json")
+    scripted = ["--chain", "kice-rag", "--model", "tests.scripted_models:third", "--retriever", "hybrid+neighbours"]
+    commands = (
+        ["retrieval", "kice", "--data", exam, "--retriever", "bm25", "hybrid-rrf", "hybrid+multi-query", "--json"],
+        ["run", "kice", "--data", exam, *scripted, "--json"],
+    )
+    shown = []
+    for _ in range(2):
+        for command in commands:
+            seen.clear()
+            model.asked.clear()
+            assert main(command) == 0
+            shown.append(json.loads(capsys.readouterr().out))
+    passages = {text for item in load_items("kice", path=Path(exam)) if (text := item.inputs["passage"])}
+    assert seen and not any(passage[:10] in text for passage in passages for text in seen)
+    assert model.asked == []  # not even a query
+    for first, second in zip(shown[0]["retrievers"], shown[2]["retrievers"], strict=True):
+        assert {**first, "seconds_per_query": 0} == {**second, "seconds_per_query": 0}
+
+
+@pytest.mark.parametrize("blocked", ["a file", "read-only"])
+def test_a_cache_that_cannot_be_written_stops_no_run(blocked, tmp_path, monkeypatch, caplog) -> None:
+    monkeypatch.setenv("TUNE_OR_PROMPT_CACHE", str(tmp_path / "cache"))
+    if blocked == "a file":
+        (tmp_path / "cache").write_text("")
+    else:
+        monkeypatch.setattr("retrievers.index_files.os.access", lambda path, mode: False)  # root may write anywhere
+    assert cached_indexes() is None
+    assert "indexes cannot be kept" in caplog.text
+
+
 def build_last_first(documents, *, k, embeddings):
     return Scripted(script={document.page_content: [documents[-1].metadata["passage_id"]] for document in documents})
 
@@ -159,5 +203,5 @@ def test_bm25_finds_korquad_s_paragraphs(shared_data) -> None:
     retriever = build_retriever("bm25", korquad.passages, chunk=False)
     scores = evaluate_retriever(retriever, korquad, k=10, name="bm25")
     assert scores.n_queries == 5774
-    assert scores.mrr_at_k >= 0.93
-    assert scores.recall_at_1 >= 0.89
+    assert scores.mrr_at_k >= 0.935
+    assert scores.recall_at_1 >= 0.90

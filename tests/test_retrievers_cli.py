@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from data.errors import ConfigurationError
-from retrievers import commands
+from retrievers import commands, korean
 from retrievers.__main__ import main
 from retrievers.snippets import LENGTH, Snippet, highlighted, one_line, snippets
 from retrievers.sources import read_passages
@@ -76,6 +76,65 @@ def test_an_index_is_brought_up_to_date(
     assert len(list((tmp_path / "ix").glob("bm25-*"))) == len(list((tmp_path / "ix").glob("documents-*"))) == 1
 
 
+class Counted:
+    """A Kiwi that keeps the texts it was given."""
+
+    def __init__(self, kiwi: Any, seen: list[str]) -> None:
+        self._kiwi, self._seen = kiwi, seen
+
+    def __getattr__(self, name: str) -> Any:
+        def counted(texts: Any, *rest: Any, **options: Any) -> Any:
+            self._seen.extend(texts)
+            return getattr(self._kiwi, name)(texts, *rest, **options)
+
+        return counted
+
+
+@pytest.fixture
+def analysed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The texts that went through Kiwi, for whatever."""
+    seen: list[str] = []
+    load = korean._load_kiwi
+    monkeypatch.setattr(korean, "_load_kiwi", lambda words: Counted(load(words), seen))
+    return seen
+
+
+@pytest.mark.parametrize("name", ["hybrid", "hybrid-rrf", "hybrid+neighbours", "bm25+mmr"])
+def test_a_search_in_an_index_analyses_its_query_alone(
+    name: str, passages: Path, tmp_path: Path, analysed: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    toy = ["--embeddings", "toy_embeddings:LetterEmbeddings"] if name.startswith("hybrid") else []
+    write_passages(passages, {**TEXTS, "long": "등대는 밤새 바다를 비추었다. 바다는 넓다. " * 10})
+    kept = said(capsys, "index", passages, "--out", tmp_path / "ix", "--retriever", name, *toy)[0]
+    assert (kept, bool(analysed)) == (0, True)
+    analysed.clear()
+    code, out, _ = said(capsys, "search", tmp_path / "ix", "바다와 등대", "--retriever", name, *toy, "--json")
+    found = {hit["text"] for hit in json.loads(out)["hits"]}
+    assert (code, bool(found)) == (0, True)
+    likened = found | {text for hit in found for text in hit.split("\n")} if name == "bm25+mmr" else set()
+    assert set(analysed) <= {"바다와 등대"} | likened
+
+
+def test_an_index_keeps_its_user_words(passages: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_passages(passages, {"one": "밤편지를 읽었다.", "two": "밤에 편지를 읽었다."})
+    (tmp_path / "words.txt").write_text("밤편지\n", encoding="utf-8")
+    (tmp_path / "other.txt").write_text("편지지\n", encoding="utf-8")
+    words = ["--user-words", tmp_path / "words.txt"]
+
+    def found(*arguments: str | Path) -> list[str]:
+        code, out, err = said(capsys, "search", *arguments, "밤편지", "--json")
+        assert (code, err.partition(" in ")[0]) in [(0, ""), (0, "nothing found")]
+        return [hit["passage_id"] for hit in json.loads(out)["hits"]]
+
+    said(capsys, "index", passages, "--out", tmp_path / "ix", *words)
+    assert found(tmp_path / "ix") == found(tmp_path / "ix", *words) == found(passages, *words) == ["one"]
+    assert found(passages) == ["one", "two"]
+    assert len(list((tmp_path / "ix").glob("bm25-*"))) == 1
+    code, _, err = said(capsys, "search", tmp_path / "ix", "밤편지", "--user-words", tmp_path / "other.txt")
+    assert (code, "was indexed with other user words" in err, err.count("\n")) == (2, True, 1)
+    assert said(capsys, "index", passages, "--user-words", tmp_path / "nowhere")[0] == 3
+
+
 def test_json_is_one_object(passages: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     made = json.loads(said(capsys, "index", passages, "--out", tmp_path / "ix", "--json")[1])
     assert made == {"index": str(tmp_path / "ix"), "chunks": 2, "retriever": "bm25"}
@@ -91,7 +150,7 @@ def test_nothing_found_is_said_and_no_error(passages: Path, capsys: pytest.Captu
     assert said(capsys, "search", passages, "고양이") == (0, "", "nothing found in 2 chunks\n")
 
 
-@pytest.mark.parametrize("name", ["dense", "hybrid"])
+@pytest.mark.parametrize("name", ["dense", "hybrid", "hybrid+rerank=toy_cross_encoder:SharedLetters+mmr"])
 def test_other_retrievers_search_the_same_chunks(
     name: str, passages: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -115,6 +174,7 @@ def test_other_retrievers_search_the_same_chunks(
         (["index", "passages.jsonl", "--out", "empty/.."], 2, "'empty/..' exists and is no index"),
         (["index", "passages.jsonl", "--out", "passages.csv"], 2, "'passages.csv' exists and is no index"),
         (["index", "passages.jsonl", "--retriever", "bm52"], 2, "unknown retriever 'bm52'. Did you mean 'bm25'?"),
+        (["search", "passages.jsonl", "바다", "--retriever", "bm25+rernk"], 2, "unknown retriever step 'rernk'"),
         (["search", "passages.jsonl", "바다", "-k", "0"], 2, "k is 0"),
         (["search", "passages.jsonl", " "], 2, "the query is empty"),
         (["search", "passages.jsonl", "바다", "--embeddings", "e5-small"], 2, "retriever 'bm25' uses no embeddings"),

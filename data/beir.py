@@ -1,0 +1,79 @@
+"""Retrieval sets in BEIR's layout, in which most public sets are published, Korean ones (MIRACL, Ko-StrategyQA …) too.
+
+    corpus.jsonl        {"_id": "p1", "title": "…", "text": "…"}, the title may be missing or empty
+    queries.jsonl       {"_id": "q1", "text": "…"}, of all splits
+    qrels/test.tsv      query-id, corpus-id and score, apart by tabs, under a header with these names
+
+In comes the folder, out comes the retrieval set of the split `test`, else `dev`, else the only one there is. A title is
+the first line of its passage. Relevance is a score above 0, whatever its grade.
+
+Source: Thakur et al. 2021, "BEIR: A Heterogeneous Benchmark for Zero-shot Evaluation of Information Retrieval Models",
+NeurIPS Datasets and Benchmarks (arXiv:2104.08663).
+"""
+
+from pathlib import Path
+
+from data.errors import ConfigurationError, MissingResourceError
+from data.retrieval_set import RetrievalSet, made_set
+from data.rows import Row, read_rows, required_text
+
+CORPUS_FILE = "corpus.jsonl"
+_SPLITS = ("test", "dev")
+
+
+def load_beir(folder: Path) -> RetrievalSet:
+    """Read a retrieval set in BEIR's layout.
+
+    Raises:
+        ConfigurationError: A row is malformed, an id is repeated or unknown, no query has a relevant passage, or there
+            are several splits and none of them is test or dev; the message names the file and the line.
+        MissingResourceError: A file is not there.
+    """
+    queries, corpus = folder / "queries.jsonl", folder / CORPUS_FILE
+    if not queries.is_file():
+        raise MissingResourceError(f"there is no {queries}; a set in BEIR's layout is {CORPUS_FILE}, it, and qrels/")
+    qrels = _qrels_file(folder / "qrels")
+    relevant = [
+        (place, row["query-id"], row["corpus-id"]) for place, row in _judged(qrels) if _score(qrels, place, row)
+    ]
+    if not relevant:
+        raise ConfigurationError(f"{qrels}: no row has a score above 0, so no query has a relevant passage")
+    asked = {query for _, query, _ in relevant}
+    texts = [row for row in _texts(queries) if row[1] in asked]  # the file has the queries of all splits
+    return made_set(folder, queries=(queries, texts), passages=(corpus, _texts(corpus)), qrels=(qrels, relevant))
+
+
+def _qrels_file(folder: Path) -> Path:
+    files = {path.stem: path for path in sorted(folder.glob("*.tsv"))}
+    if not files:
+        raise MissingResourceError(f"there is no .tsv in {folder}; say there which passages answer which query")
+    chosen = next((files[split] for split in _SPLITS if split in files), None)
+    if chosen is None and len(files) > 1:
+        raise ConfigurationError(
+            f"{folder} holds {', '.join(files)} and no test or dev; leave one, or name it test.tsv"
+        )
+    return chosen or next(iter(files.values()))
+
+
+def _texts(path: Path) -> list[tuple[str, str, str]]:
+    return [(place, required_text(path, place, row, "_id"), _text(path, place, row)) for place, row in read_rows(path)]
+
+
+def _text(path: Path, place: str, row: Row) -> str:
+    title = required_text(path, place, row, "title").strip() if row.get("title") else ""
+    return "\n".join(part for part in (title, required_text(path, place, row, "text")) if part)
+
+
+def _judged(path: Path) -> list[tuple[str, Row]]:
+    rows = list(read_rows(path))
+    for place, row in rows[:1]:
+        if missing := [name for name in ("query-id", "corpus-id", "score") if name not in row]:
+            raise ConfigurationError(f"{path}, {place}: lacks {missing[0]}; its header has {', '.join(row)}")
+    return rows
+
+
+def _score(path: Path, place: str, row: Row) -> bool:
+    try:
+        return float(row["score"]) > 0
+    except ValueError as error:
+        raise ConfigurationError(f"{path}, {place}: score '{row['score']}' is no number") from error

@@ -1,0 +1,109 @@
+"""A user's own words: read from a file or a list, known to BM25 and the snippets, and part of what an index is."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_core.documents import Document
+
+from data.errors import ConfigurationError, MissingResourceError
+from data.types import Passage
+from retrievers import Bm25Retriever, build_retriever
+from retrievers.analysis_cache import AnalysisCache, analysis_identity
+from retrievers.korean import content_tokens
+from retrievers.snippets import snippets
+from retrievers.user_words import UserWord, user_words
+
+WORDS = (UserWord("국어 영역", "NNG", 0.0), UserWord("밤편지", "NNP", 0.0))
+FILE = "\ufeff# 우리 낱말\n밤편지\n\n국어   영역\tNNG\n밤편지\tNNP\t0  # 다시\n"
+TEXTS = ["밤편지를 읽었다.", "밤에 편지를 읽었다.", "국어 영역을 풀었다."]
+DOCUMENTS = [Document(id=str(row), page_content=text) for row, text in enumerate(TEXTS)]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TUNE_OR_PROMPT_CACHE", str(tmp_path / "cache"))
+
+
+def test_words_come_from_a_file_or_a_list(tmp_path: Path) -> None:
+    path = tmp_path / "words.txt"
+    path.write_text(FILE, encoding="utf-8")
+    assert user_words(path) == user_words(str(path)) == WORDS
+    assert user_words(["밤편지", "국어 영역\tNNG"]) == user_words(reversed(WORDS)) == user_words(WORDS) == WORDS
+    assert user_words(None) == user_words([]) == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["밤편지", "\tNNP"], "user words, line 2: .* is no WORD, TAG and SCORE"),
+        (["밤편지\tNNX"], "line 1: '밤편지 NNX' is no WORD.* with a tag of NNP, NNG"),
+        (["밤편지\tNNP\t1\t2"], "is no WORD, TAG and SCORE"),
+        (["밤편지\tNNP\tx"], "score 'x' is no number"),
+        (["밤편지\tNNP\tnan"], "score 'nan' is no number"),
+        (["밤편지", "밤편지\tNNP\t2"], "line 2: '밤편지' has another score above"),
+    ],
+)
+def test_a_malformed_line_is_named(given: list[str], message: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        user_words(given)
+    path = tmp_path / "words.txt"
+    path.write_bytes(b"\xff")
+    with pytest.raises(ConfigurationError, match=r"words\.txt: not UTF-8"):
+        user_words(path)
+    with pytest.raises(MissingResourceError, match="cannot read the user words"):
+        user_words(tmp_path / "nowhere")
+
+
+def test_a_word_of_the_user_is_one_morpheme_and_only_for_who_asked() -> None:
+    assert content_tokens(TEXTS, user_words=WORDS) == [["밤편지", "읽"], ["밤", "편지", "읽"], ["국어 영역", "풀"]]
+    assert content_tokens(TEXTS) == [["밤", "편지", "읽"], ["밤", "편지", "읽"], ["국어", "영역", "풀"]]
+
+
+def test_bm25_finds_by_it_and_the_snippet_marks_it() -> None:
+    known = Bm25Retriever(documents=DOCUMENTS, user_words=WORDS)
+    assert [hit.id for hit in known.invoke("밤편지")] == ["0"]
+    assert [hit.id for hit in Bm25Retriever(documents=DOCUMENTS).invoke("밤편지")] == ["0", "1"]
+    (snippet,) = snippets("밤편지", ["그 밤편지와 밤"], user_words=WORDS)
+    assert [snippet.text[start:end] for start, end in snippet.marks] == ["밤편지"]
+
+
+def test_words_are_part_of_what_an_index_and_an_analysis_are(tmp_path: Path) -> None:
+    assert len({analysis_identity(words) for words in ((), WORDS, WORDS[:1], (UserWord("밤편지", "NNP", 2.0),))}) == 4
+    assert AnalysisCache()._file.path != AnalysisCache(user_words=WORDS)._file.path
+    for words in ((), WORDS, (), WORDS[:1], WORDS):
+        kept = Bm25Retriever(documents=DOCUMENTS, user_words=words, index_dir=tmp_path / "ix")
+        found = kept.batch(["밤편지", "국어 영역"])
+        assert found == Bm25Retriever(documents=DOCUMENTS, user_words=words).batch(["밤편지", "국어 영역"])
+    assert len(list((tmp_path / "ix").glob("bm25-*"))) == 3
+
+
+@pytest.mark.parametrize("name", ["bm25", "hybrid", "hybrid-rrf", "bm25+neighbours"])
+def test_the_registry_hands_them_on(name: str) -> None:
+    passages = [Passage(id=str(row), text=text) for row, text in enumerate(TEXTS)]
+    embeddings = None if name.startswith("bm25") else "toy_embeddings:LetterEmbeddings"
+    made: Any = build_retriever(name, passages, embeddings=embeddings, user_words=["밤편지"])
+    bm25 = made.parts[0] if name.startswith("hybrid") else getattr(made, "retriever", made)
+    assert bm25.user_words == (UserWord("밤편지"),)
+
+
+def test_a_retriever_without_words_refuses_them() -> None:
+    passages = [Passage(id="1", text="바다")]
+    with pytest.raises(ConfigurationError, match="retriever 'dense' uses no user words"):
+        build_retriever("dense", passages, embeddings="toy_embeddings:LetterEmbeddings", user_words=["바다"])
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("3,000원과 3000원, 1,234,567명", ["3000", "원", "3000", "원", "1234567", "명"]),
+        ("물가가 3.5% 올랐다", ["물가", "3.5", "오르"]),
+        ("良心은 타고난다", ["良心", "타고나"]),
+        ("RNA와 Transformer의 GPT-4", ["rna", "transformer", "gpt", "4"]),
+        ("그는 아주 빨리 달렸다", ["그", "아주", "빨리", "달리"]),
+        ("Привет, ひらがな", ["привет", "ひらがな"]),
+        ("ㄱ. ㉠의 의미", ["의미"]),
+    ],
+)
+def test_content_numbers_hanja_and_other_letters_are_kept(text: str, tokens: list[str]) -> None:
+    assert content_tokens([text]) == [tokens]
