@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from chains.kice import kice_closed_book, kice_prompt, kice_rag
+    from chains.kice import kice_choices_only, kice_closed_book, kice_prompt, kice_rag, kice_shuffled
     from chains.mnli import mnli_zero_shot
     from chains.models import Mistral, Qwen, SmallThinker, load_chat_model
     from chains.parsing import Extraction, extract_choice, extract_label
@@ -23,9 +23,11 @@ _HOMES = {
     "SmallThinker": "chains.models",
     "extract_choice": "chains.parsing",
     "extract_label": "chains.parsing",
+    "kice_choices_only": "chains.kice",
     "kice_closed_book": "chains.kice",
     "kice_prompt": "chains.kice",
     "kice_rag": "chains.kice",
+    "kice_shuffled": "chains.kice",
     "load_chat_model": "chains.models",
     "load_prompt": "chains.templates",
     "mnli_zero_shot": "chains.mnli",
@@ -39,9 +41,11 @@ __all__ = [
     "SmallThinker",
     "extract_choice",
     "extract_label",
+    "kice_choices_only",
     "kice_closed_book",
     "kice_prompt",
     "kice_rag",
+    "kice_shuffled",
     "load_chat_model",
     "load_prompt",
     "mnli_zero_shot",

@@ -1,7 +1,14 @@
-"""KICE: the Korean CSAT 국어 exam answered with the item's own passage, without it, or with retrieved ones.
+"""KICE: the Korean CSAT 국어 exam answered with the item's own passage, without it, or with others.
+
+The chains differ in nothing but what they show of an item, which makes them the rungs of a ladder: the choices alone,
+no passage, another item's passage, retrieved ones, its own (see `chains.registry.RUNGS`).
 
 Source: the exam in the format of https://github.com/NomaDamas/KICE_slayer_AI_Korean.
 """
+
+import random
+from collections.abc import Sequence
+from functools import partial
 
 from langchain_core.documents import Document
 from langchain_core.language_models import BaseChatModel
@@ -11,6 +18,8 @@ from langchain_core.runnables import RunnableLambda
 from chains.context import TooLong
 from chains.predictor import Answering, Assign, Inputs, Predictor, answer_with
 from chains.templates import load_prompt
+from data.errors import ConfigurationError
+from data.types import Passage
 
 VARIABLES = ("context", "question", "extra", "choices")
 
@@ -27,10 +36,53 @@ def kice_prompt(
     return answer_with(model, loaded, render=with_own_passage, answering=answering, too_long=too_long)
 
 
+def kice_choices_only(
+    model: BaseChatModel, *, prompt: str = "kice/minimal", answering: Answering = "auto"
+) -> Predictor:
+    """Answer from the choices alone: what beats guessing here is in how the choices are written, not in the exam.
+
+    Source:
+        Poliak et al. 2018 (*SEM), hypothesis-only baselines; Balepur et al. 2024 (ACL), the same for choices.
+    """
+    loaded = load_prompt(prompt, variables=VARIABLES, benchmark="kice")
+    return answer_with(model, loaded, render=choices_alone, answering=answering)
+
+
 def kice_closed_book(model: BaseChatModel, *, prompt: str = "kice/minimal", answering: Answering = "auto") -> Predictor:
     """Answer from the question and the choices alone."""
     loaded = load_prompt(prompt, variables=VARIABLES, benchmark="kice")
     return answer_with(model, loaded, render=without_passage, answering=answering)
+
+
+def kice_shuffled(
+    model: BaseChatModel,
+    passages: Sequence[Passage],
+    seed: int,
+    *,
+    prompt: str = "kice/minimal",
+    answering: Answering = "auto",
+    too_long: TooLong = "error",
+) -> Predictor:
+    """Answer with the passage of other items in the place of the item's own: what a text does that cannot help.
+
+    Items of one passage share another, and an item without a passage is shown none, so that only the pairing differs
+    from `kice_prompt`. The prediction's `document_ids` name what was shown.
+
+    Args:
+        model: Any chat model.
+        passages: Of the items, by `Item.group`.
+        seed: Decides which passage stands for which.
+        prompt: As `load_prompt` takes it.
+        answering: As for `answer_with`.
+        too_long: As for `answer_with`.
+
+    Raises:
+        ConfigurationError: There are no two different passages.
+    """
+    loaded = load_prompt(prompt, variables=VARIABLES, benchmark="kice")
+    exchange = RunnableLambda(partial(_exchanged, shuffle_passages(passages, seed)), name="other_passage")
+    answer = answer_with(model, loaded, render=with_other_passage, answering=answering, too_long=too_long)
+    return Assign(key="documents", step=exchange, once=True) | answer
 
 
 def kice_rag(
@@ -43,8 +95,37 @@ def kice_rag(
 ) -> Predictor:
     """Answer from what `retriever` finds for the question and its choices; the item's own passage is not shown."""
     loaded = load_prompt(prompt, variables=VARIABLES, benchmark="kice")
-    retrieve = Assign(key="documents", step=RunnableLambda(retrieval_query, name="retrieval_query") | retriever)
+    search = RunnableLambda(retrieval_query, name="retrieval_query") | retriever
+    retrieve = Assign(key="documents", step=search, once=True)
     return retrieve | answer_with(model, loaded, render=with_documents, answering=answering, too_long=too_long)
+
+
+def shuffle_passages(passages: Sequence[Passage], seed: int) -> dict[str, Passage]:
+    """Give each passage's id another passage, each being taken once: a shuffled circle, in which the next one is due.
+
+    Passages of the same text are one, so that no item is shown its own under another name.
+
+    Raises:
+        ConfigurationError: There are no two different passages.
+    """
+    by_text: dict[str, Passage] = {}
+    for passage in sorted(passages, key=lambda passage: passage.id):
+        by_text.setdefault(passage.text, passage)
+    circle = list(by_text.values())
+    if len(circle) < 2:
+        raise ConfigurationError("shuffled passages need items with two different passages; give more items")
+    random.Random(seed).shuffle(circle)  # noqa: S311 -- repeatable, not secret
+    following = {one.text: other for one, other in zip(circle, [*circle[1:], circle[0]], strict=True)}
+    return {passage.id: following[passage.text] for passage in passages}
+
+
+def _exchanged(other: dict[str, Passage], item: Inputs) -> list[Document]:
+    if not item.get("passage", "").strip():
+        return []
+    passage = other.get(item["group"])
+    if passage is None:
+        raise ValueError(f"no passage stands for that of group '{item['group']}'")
+    return [Document(id=passage.id, page_content=passage.text)]
 
 
 def retrieval_query(item: Inputs) -> str:
@@ -58,6 +139,15 @@ def with_own_passage(item: Inputs) -> dict[str, str]:
 
 def without_passage(item: Inputs) -> dict[str, str]:
     return _variables(item, context="")
+
+
+def choices_alone(item: Inputs) -> dict[str, str]:
+    return _variables({"question": "", "choices": item["choices"]}, context="")
+
+
+def with_other_passage(item: Inputs) -> dict[str, str]:
+    documents: list[Document] = item["documents"]
+    return _variables(item, context="".join(_block("지문", document.page_content) for document in documents))
 
 
 def with_documents(item: Inputs) -> dict[str, str]:

@@ -4,10 +4,18 @@ To add one: write a factory that returns a `Predictor`, and a line here.
 """
 
 import inspect
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from data.attributes import load_attribute
 from data.errors import ConfigurationError, unknown_name
+
+# What a chain's factory takes besides its settings; "passages" are those of the items, "seed" is the run's.
+Need = Literal["model", "retriever", "passages", "seed"]
+NAMED_NEEDS: tuple[Need, ...] = ("model", "retriever")  # the others come with the items and the run
+
+# What a chain shows of an item beside its choices, from the least to the most: the retrieval ladder.
+Rung = Literal["choices-only", "closed-book", "shuffled", "retrieved", "oracle"]
+RUNGS: tuple[Rung, ...] = get_args(Rung)
 
 
 class ChainEntry(NamedTuple):
@@ -15,25 +23,73 @@ class ChainEntry(NamedTuple):
 
     Attributes:
         has_passage: Whether its prompts hold passages, which `too_long` may shorten.
+        rung: Where it stands on the retrieval ladder; None for a chain that stands on none.
     """
 
     factory: str  # "module:attr"
     benchmark: str
-    needs: tuple[Literal["model", "retriever"], ...]
+    needs: tuple[Need, ...]
     prompt: str
     summary: str
     has_passage: bool = False
+    rung: Rung | None = None
+
+    @property
+    def named_needs(self) -> tuple[Need, ...]:
+        """What the user names."""
+        return tuple(need for need in self.needs if need in NAMED_NEEDS)
 
 
 CHAINS: dict[str, ChainEntry] = {
-    "kice-prompt": ChainEntry(
-        "chains.kice:kice_prompt", "kice", ("model",), "kice/minimal", "the item's own passage in the prompt", True
+    "kice-choices-only": ChainEntry(
+        "chains.kice:kice_choices_only",
+        "kice",
+        ("model",),
+        "kice/minimal",
+        "the choices alone, without their question",
+        rung="choices-only",
     ),
     "kice-closed-book": ChainEntry(
-        "chains.kice:kice_closed_book", "kice", ("model",), "kice/minimal", "question and choices, no passage"
+        "chains.kice:kice_closed_book",
+        "kice",
+        ("model",),
+        "kice/minimal",
+        "question and choices, no passage",
+        rung="closed-book",
+    ),
+    "kice-shuffled": ChainEntry(
+        "chains.kice:kice_shuffled",
+        "kice",
+        ("model", "passages", "seed"),
+        "kice/minimal",
+        "another item's passage in the place of its own",
+        has_passage=True,
+        rung="shuffled",
     ),
     "kice-rag": ChainEntry(
-        "chains.kice:kice_rag", "kice", ("model", "retriever"), "kice/minimal", "passages that a retriever finds", True
+        "chains.kice:kice_rag",
+        "kice",
+        ("model", "retriever"),
+        "kice/minimal",
+        "passages that a retriever finds",
+        has_passage=True,
+        rung="retrieved",
+    ),
+    "kice-prompt": ChainEntry(
+        "chains.kice:kice_prompt",
+        "kice",
+        ("model",),
+        "kice/minimal",
+        "the item's own passage in the prompt",
+        has_passage=True,
+        rung="oracle",
+    ),
+    "kice-agent": ChainEntry(
+        "chains.agent:kice_agent",
+        "kice",
+        ("model", "retriever", "passages"),
+        "kice/agent",
+        "a model that searches and reads passages itself",
     ),
     "mnli-zero-shot": ChainEntry(
         "chains.mnli:mnli_zero_shot", "mnli", ("model",), "mnli/zero-shot", "premise, hypothesis and label names"
@@ -54,7 +110,7 @@ def chain_entry(name: str) -> ChainEntry:
         if not callable(factory):
             raise ConfigurationError(f"chain '{name}' is no factory: name a function that returns a predictor")
         parameters = inspect.signature(factory).parameters
-        needs: tuple[Literal["model", "retriever"], ...] = ("model", "retriever")
+        needs: tuple[Need, ...] = get_args(Need)
         default = parameters["prompt"].default if "prompt" in parameters else ""
         prompt = default if isinstance(default, str) else ""
         return ChainEntry(name, "", tuple(need for need in needs if need in parameters), prompt, "a chain of your own")

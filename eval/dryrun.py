@@ -2,19 +2,25 @@
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
+from uuid import UUID
 
-from langchain_core.callbacks import CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.callbacks import BaseCallbackHandler, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.messages import AIMessage, BaseMessage, ToolCall
 from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.runnables import Runnable
+from langchain_core.tools import BaseTool
 
 from chains.models import reply_tokens, resolve_spec
 from data.registry import benchmark, load_items
-from data.types import Item, Message
+from data.types import Message
+from eval.chain_predictor import chain_predictor
 from eval.cost import estimate_tokens, price, price_table
+from eval.language import ENGLISH, Language
+from eval.power import reach_lines
 from eval.suite import EvaluationSpec, Suite, SystemSpec
-from eval.systems import Context, chain_predictor, prepare_chain
-from eval.tracing import Transcript
+from eval.systems import Context, prepare_chain
+from eval.tracing import sent_messages
 
 
 class Estimate(NamedTuple):
@@ -36,7 +42,7 @@ class Estimate(NamedTuple):
 
 
 class _Unasked(BaseChatModel):
-    """Stands where the model would be and answers nothing, so that a chain renders its prompts."""
+    """Stands where the model would be, so that a chain renders its prompts: uses tools while it may, says nothing."""
 
     @property
     def _llm_type(self) -> str:
@@ -49,7 +55,13 @@ class _Unasked(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        return ChatResult(generations=[ChatGeneration(message=AIMessage(""))])
+        tools: list[BaseTool] = [] if kwargs.get("tool_choice") == "none" else kwargs.get("tools", [])
+        arguments = {tool.name: dict.fromkeys(tool.args, messages[-1].text) for tool in tools[:1]}
+        calls = [ToolCall(name=name, args=args, id=f"{len(messages)}") for name, args in arguments.items()]
+        return ChatResult(generations=[ChatGeneration(message=AIMessage("", tool_calls=calls))])
+
+    def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Runnable[LanguageModelInput, AIMessage]:
+        return self.bind(tools=tools, **kwargs)
 
 
 def estimate(suite: Suite) -> list[Estimate]:
@@ -72,25 +84,48 @@ def _estimate_chain(system: SystemSpec, spec: EvaluationSpec, seed: int) -> Esti
     model: dict[str, BaseChatModel] = {"model": _Unasked()} if prepared.needs_model else {}
     # No model is loaded, so none scores, and none measures what is too long.
     asking = prepared.spec.model_copy(update={"answering": "auto", "too_long": "error"})
-    predictor = chain_predictor(asking, {**prepared.parts, **model})
+    predictor = chain_predictor(asking, {**prepared.parts, **model}, seed=seed)
     items = pool[: spec.limit]
-    sent = [_messages(predictor, item) for item in items]
-    input_tokens = sum(estimate_tokens(message.content) for messages in sent for message in messages)
+    sent = _Requests()
+    for item in items:
+        predictor.invoke(item.to_input(), {"callbacks": [sent]})
+    input_tokens = sum(estimate_tokens(message.content) for messages in sent.requests for message in messages)
     answer_tokens = system.max_tokens or prepared.max_tokens or 0
     spec_name = resolve_spec(system.model) if system.model else ""
-    output_tokens = len(items) * reply_tokens(spec_name, answer_tokens) if spec_name else 0
+    output_tokens = len(sent.requests) * reply_tokens(spec_name, answer_tokens) if spec_name else 0
     usage = {"input_tokens": input_tokens, "output_tokens": output_tokens}
-    return Estimate(system.name, len(items), sent[0], input_tokens, output_tokens, price(usage, spec_name))
+    return Estimate(
+        system.name,
+        len(items),
+        sent.requests[0] if sent.requests else (),
+        input_tokens,
+        output_tokens,
+        price(usage, spec_name),
+    )
 
 
-def _messages(predictor: Any, item: Item) -> tuple[Message, ...]:
-    seen = Transcript()
-    predictor.invoke(item.to_input(), {"callbacks": [seen]})
-    return seen.messages or ()
+class _Requests(BaseCallbackHandler):
+    """Keeps every request to a chat model: an agent makes several for an item."""
+
+    run_inline = True
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[Message, ...]] = []
+
+    def on_chat_model_start(
+        self, serialized: dict[str, Any], messages: list[list[BaseMessage]], *, run_id: UUID, **kwargs: Any
+    ) -> None:
+        self.requests.append(sent_messages(messages[0]))
 
 
-def render(estimates: Sequence[Estimate]) -> str:
-    """Return the estimates as text: the first prompt whole, then the figures."""
+def reach(suite: Suite, say: Language = ENGLISH) -> list[str]:
+    """Say for each evaluation with several systems which differences between them so many items cannot show."""
+    loaded = ((spec, load_items(spec.benchmark, split=spec.split, path=spec.data)) for spec in suite.evaluations)
+    return reach_lines([(spec.benchmark, items[: spec.limit], len(spec.systems)) for spec, items in loaded], say)
+
+
+def render(estimates: Sequence[Estimate], reach: Sequence[str] = ()) -> str:
+    """Return the estimates as text: the first prompt whole, then the figures, then what they cannot show."""
     blocks = []
     for entry in estimates:
         prompt = "\n".join(f"[{message.role}]\n{message.content}" for message in entry.first)
@@ -99,5 +134,6 @@ def render(estimates: Sequence[Estimate]) -> str:
             f"{entry.system}: first prompt\n{prompt}\n\n{entry.system}: {entry.items} items, about "
             f"{entry.input_tokens:,} input and at most {entry.output_tokens:,} output tokens; cost {usd}"
         )
+    blocks += reach
     blocks.append(f"prices of {price_table().as_of}; nothing was asked and nothing was written")
     return "\n\n".join(blocks)

@@ -4,16 +4,18 @@ The same callbacks that LangSmith listens to tell the runner what was really sen
 retriever really returned; the record keeps both, so that it can be read without a trace.
 """
 
+import json
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.documents import Document
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import RunnableConfig
 
-from data.types import Item, Message, Passage
+from data.types import ASKING, Item, Message, Passage, Prediction, ToolCall
+from eval.secrets import make_redactor
 
 # The message types of LangChain under the role names of chat APIs.
 _ROLES = {"human": "user", "ai": "assistant"}
@@ -25,17 +27,50 @@ class Transcript(BaseCallbackHandler):
     run_inline = True  # in the thread that runs the item, so that nothing is missing when it ends
 
     def __init__(self) -> None:
-        self.messages: tuple[Message, ...] | None = None
         self.passages: tuple[Passage, ...] = ()
+        self._requests: dict[int, tuple[Message, ...]] = {}  # by the number of the asking
 
     def on_chat_model_start(
         self, serialized: dict[str, Any], messages: list[list[BaseMessage]], *, run_id: UUID, **kwargs: Any
     ) -> None:
         # A chain that asks more than once is kept as its last request, which carries the earlier turns.
-        self.messages = tuple(Message(role=_ROLES.get(m.type, m.type), content=m.text) for m in messages[0])
+        asking = (kwargs.get("metadata") or {}).get(ASKING, 0)
+        self._requests[asking] = sent_messages(messages[0])
+
+    @property
+    def messages(self) -> tuple[Message, ...] | None:
+        """What was sent; of an item asked several times, the first time."""
+        return self._requests[min(self._requests)] if self._requests else None
+
+    def forget_passages(self) -> None:
+        """Forget what was retrieved, for an item that is asked again."""
+        self.passages = ()
+
+    def complete(self, prediction: Prediction) -> Prediction:
+        """Put what was sent into the askings, where it differs from what `messages` says."""
+        sent = [self._requests.get(number) for number in range(len(prediction.asks))]
+        asks = [
+            ask if request == self.messages else ask.model_copy(update={"messages": request})
+            for ask, request in zip(prediction.asks, sent, strict=True)
+        ]
+        return prediction.model_copy(update={"asks": tuple(asks)}) if asks else prediction
 
     def on_retriever_end(self, documents: Sequence[Document], *, run_id: UUID, **kwargs: Any) -> None:
         self.passages += tuple(_passage(document) for document in documents)
+
+
+def sent_messages(messages: Sequence[BaseMessage]) -> tuple[Message, ...]:
+    """Return messages as a record keeps them."""
+    return tuple(map(_message, messages))
+
+
+def _message(message: BaseMessage) -> Message:
+    calls = message.tool_calls if isinstance(message, AIMessage) else ()
+    return Message(
+        role=_ROLES.get(message.type, message.type),
+        content=message.text,
+        tool_calls=tuple(ToolCall(name=call["name"], arguments=call["args"]) for call in calls),
+    )
 
 
 def _passage(document: Document) -> Passage:
@@ -56,3 +91,13 @@ def run_config(item: Item, transcript: Transcript, *, run: str, system: str, ben
         "metadata": {"run": run, "system": system, "benchmark": benchmark, "item_id": item.id, "group": item.group},
         "callbacks": [transcript],
     }
+
+
+def guard_traces() -> None:
+    """Have LangSmith's client, where traces are sent, strike secrets out of all it sends: a server may repeat a key."""
+    from langsmith.run_trees import get_cached_client
+    from langsmith.utils import tracing_is_enabled
+
+    if tracing_is_enabled():
+        redact = make_redactor()
+        get_cached_client(anonymizer=lambda content: json.loads(redact(json.dumps(content, ensure_ascii=False))))

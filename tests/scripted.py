@@ -3,7 +3,7 @@
 A list of canned replies would be handed out in the wrong order under concurrency; a function cannot be.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
@@ -32,3 +32,13 @@ class ScriptedChatModel(BaseChatModel):
         reply = self.reply(messages)
         message = AIMessage(reply) if isinstance(reply, str) else reply
         return ChatResult(generations=[ChatGeneration(message=message)])
+
+
+class ToolCallingModel(ScriptedChatModel):
+    """A scripted model that is offered tools; `offered` holds the names and the tool choice of each request."""
+
+    offered: list[tuple[list[str], str | None]] = Field(default_factory=list)
+
+    def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Any:
+        self.offered.append(([tool.name for tool in tools], kwargs.get("tool_choice")))
+        return self.bind()

@@ -3,17 +3,26 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from langchain_core.callbacks import CallbackManagerForRetrieverRun
 from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.tracers.context import collect_runs
 
-from chains.kice import kice_closed_book, kice_prompt, kice_rag
-from chains.registry import CHAINS, chain_entry, chain_factory
+from chains.kice import (
+    kice_choices_only,
+    kice_closed_book,
+    kice_prompt,
+    kice_rag,
+    kice_shuffled,
+    shuffle_passages,
+)
+from chains.registry import CHAINS, RUNGS, chain_entry, chain_factory
 from data.errors import ConfigurationError
-from data.types import Item, Prediction
-from tests.scripted import ScriptedChatModel
+from data.types import Item, Passage, Prediction
+from tests.scripted import ScriptedChatModel, ToolCallingModel
 
 KICE_ITEM = Item(
     id="kice/test/q01",
@@ -29,6 +38,11 @@ MNLI_ITEM = Item(
     target=0,
     group="p1",
 )
+PASSAGES = [
+    Passage(id="kice/test/p1", text=KICE_ITEM.inputs["passage"]),
+    Passage(id="kice/test/p2", text="남의 지문 하나"),
+    Passage(id="kice/test/p3", text="남의 지문 둘"),
+]
 ITEMS = {"kice": KICE_ITEM, "mnli": MNLI_ITEM}
 
 
@@ -43,7 +57,7 @@ class TwoDocuments(BaseRetriever):
 
 
 def build(name: str, model: Any) -> Any:
-    parts = {"model": model, "retriever": TwoDocuments()}
+    parts = {"model": model, "retriever": TwoDocuments(), "passages": PASSAGES, "seed": 0}
     return chain_factory(name)(**{need: parts[need] for need in chain_entry(name).needs})
 
 
@@ -58,7 +72,7 @@ def text_of(messages: list[BaseMessage]) -> str:
 @pytest.mark.parametrize("name", CHAINS)
 def test_every_chain_composes_like_any_runnable(name: str) -> None:
     item = ITEMS[CHAINS[name].benchmark]
-    model = ScriptedChatModel(reply=lambda messages: reply_of(CHAINS[name].benchmark))
+    model = ToolCallingModel(reply=lambda messages: reply_of(CHAINS[name].benchmark))
     chain = build(name, model)
     expected = chain.invoke(item.to_input())
     assert isinstance(expected, Prediction)
@@ -71,7 +85,7 @@ def test_every_chain_composes_like_any_runnable(name: str) -> None:
 
 @pytest.mark.parametrize("name", CHAINS)
 async def test_every_chain_answers_asynchronously(name: str) -> None:
-    model = ScriptedChatModel(reply=lambda messages: reply_of(CHAINS[name].benchmark))
+    model = ToolCallingModel(reply=lambda messages: reply_of(CHAINS[name].benchmark))
     answer = await build(name, model).ainvoke(ITEMS[CHAINS[name].benchmark].to_input())
     assert answer.status == "ok"
 
@@ -79,7 +93,7 @@ async def test_every_chain_answers_asynchronously(name: str) -> None:
 @pytest.mark.parametrize("name", CHAINS)
 def test_no_chain_shows_the_target(name: str) -> None:
     item = ITEMS[CHAINS[name].benchmark]
-    model = ScriptedChatModel(reply=lambda messages: reply_of(CHAINS[name].benchmark))
+    model = ToolCallingModel(reply=lambda messages: reply_of(CHAINS[name].benchmark))
     for target in range(len(item.choices)):
         build(name, model).invoke(item.model_copy(update={"target": target}).to_input())
     assert len({text_of(call) for call in model.calls}) == 1
@@ -95,6 +109,53 @@ def test_what_each_kice_chain_shows() -> None:
     assert "찾은 글 하나" in found and found.index("찾은 글 하나") < found.index("찾은 글 둘")
     for text in (own, none, found):
         assert "<보기>\n보기의 글" in text and "3번: 셋" in text
+
+
+def test_choices_alone_are_shown_without_question_or_passage() -> None:
+    model = ScriptedChatModel(reply=lambda messages: "3번")
+    assert kice_choices_only(model).invoke(KICE_ITEM.to_input()).choice == 2
+    (text,) = map(text_of, model.calls)
+    assert "3번: 셋" in text
+    assert not any(shown in text for shown in ("일치하는", "보기의 글", KICE_ITEM.inputs["passage"]))
+
+
+def test_a_shuffled_passage_stands_where_the_own_one_would_and_is_recorded() -> None:
+    model = ScriptedChatModel(reply=lambda messages: "3번")
+    answer = kice_shuffled(model, PASSAGES, 0).invoke(KICE_ITEM.to_input())
+    kice_prompt(model).invoke(KICE_ITEM.to_input())
+    shuffled, own = map(text_of, model.calls)
+    shown = next(passage for passage in PASSAGES if (passage.id,) == answer.document_ids)
+    assert shown.text in shuffled
+    assert shuffled.replace(shown.text, KICE_ITEM.inputs["passage"]) == own
+
+
+def test_an_item_without_a_passage_is_shown_no_other() -> None:
+    model = ScriptedChatModel(reply=lambda messages: "3번")
+    alone = KICE_ITEM.model_copy(update={"inputs": {**KICE_ITEM.inputs, "passage": ""}, "group": "kice/test/q9"})
+    assert kice_shuffled(model, PASSAGES, 0).invoke(alone.to_input()).document_ids == ()
+    kice_prompt(model).invoke(alone.to_input())
+    assert text_of(model.calls[0]) == text_of(model.calls[1])
+
+
+@given(n=st.integers(2, 12), seed=st.integers(0, 2**32), twins=st.booleans())
+def test_shuffling_shows_every_passage_once_and_never_the_own_text(n: int, seed: int, twins: bool) -> None:
+    passages = [Passage(id=f"p{i}", text=f"지문 {i}") for i in range(n)]
+    twin = [Passage(id="twin", text="지문 0")] if twins else []
+    other = shuffle_passages([*passages, *twin], seed)
+    assert all(other[passage.id].text != passage.text for passage in [*passages, *twin])
+    assert sorted(other[passage.id].text for passage in passages) == sorted(passage.text for passage in passages)
+    assert shuffle_passages([*twin, *reversed(passages)], seed) == other
+
+
+def test_shuffling_needs_two_different_passages() -> None:
+    same = [Passage(id="p1", text="같은 글"), Passage(id="p2", text="같은 글")]
+    with pytest.raises(ConfigurationError, match="two different passages"):
+        kice_shuffled(ScriptedChatModel(reply=lambda messages: "3번"), same, 0)
+
+
+def test_every_rung_has_its_chain_on_each_benchmark_that_has_any() -> None:
+    for benchmark in {entry.benchmark for entry in CHAINS.values() if entry.rung}:
+        assert {entry.rung for entry in CHAINS.values() if entry.benchmark == benchmark} >= set(RUNGS)
 
 
 def test_an_item_is_text_and_never_a_template() -> None:
@@ -143,11 +204,12 @@ def test_a_cut_off_reply_and_its_tokens_are_recorded() -> None:
             "output_tokens": 5,
             "total_tokens": 15,
             "input_token_details": {"cache_read": 4},
+            "output_token_details": {"reasoning": 2},
         },
     )
     prediction = kice_prompt(ScriptedChatModel(reply=lambda messages: reply)).invoke(KICE_ITEM.to_input())
     assert (prediction.choice, prediction.status) == (None, "truncated")
-    assert prediction.usage == {"input_tokens": 10, "output_tokens": 5, "cached_tokens": 4}
+    assert prediction.usage == {"input_tokens": 10, "output_tokens": 5, "cached_tokens": 4, "reasoning_tokens": 2}
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def test_items_carry_what_the_exam_says(tmp_path: Path) -> None:
     assert [item.id for item in items] == [f"kice/2031-11/q0{n}" for n in range(1, 6)]
     assert first.inputs == {"passage": "첫 글이다.", "question": "윗글의 내용과 일치하지 않는 것은?", "extra": "보기"}
     assert (first.target, first.weight, first.choices) == (4, 20, ("가", "나", "다", "라", "마"))
-    assert first.tags == ("section:독서", "negative")
+    assert first.tags == ("section:독서", "negative", "보기")
     assert items[1].tags == ("section:독서", "grammar", "positive")
     assert items[3].tags == ("positive",)  # this paragraph has no type, as in several years
 
@@ -85,6 +85,20 @@ def test_an_exam_is_named_by_its_file(tmp_path: Path, file: str, paragraph_id: s
         ("윗글을 통해 답을 찾을 수 없는 질문은?", "negative"),
         ("㉠과 가장 거리가 먼 것은?", "negative"),
         ("㉠의 예가 아닌 것은?", "negative"),
+        ("글의 내용으로 옳지 않은 것은?", "negative"),
+        ("설명으로 적절하지 못한 것은?", "negative"),
+        ("㉠과의 거리가 가장 먼 것은？", "negative"),
+        ("어법에 어긋나는 문장은?", "negative"),
+        ("그렇게 보기 어려운 것은?", "negative"),
+        ("글을 잘못 이해한 사람은?", "negative"),
+        ("‘왜 그런가?’에 대한 답으로 적절하지 않은 것은? [3점]", "negative"),
+        ("윗글에 대한 설명으로 틀린 것은 [2점]", "negative"),
+        ("적절하지 않은 것을 고르시오.", "negative"),
+        ("옳지 않은 것만을 <보기>에서 있는 대로 고른 것은?", "negative"),
+        ("해당하지 않는 것끼리 짝지은 것은?", "negative"),
+        ("적절한 것만을 <보기>에서 있는 대로 고른 것은?", "positive"),
+        ("가장 먼저 해야 할 일은?", "positive"),
+        ("알맞은 것은? (단, 조건에 없는 것은 무시한다.)", "positive"),
         ("답을 찾을 수 없는 질문에 대한 설명으로 가장 적절한 것은?", "positive"),
         ("잘못된 표기를 고친 것이다. 가장 적절한 것은?", "positive"),
         ("가장 적절한 것은?독서는 어렵지 않은 것은?", "positive"),

@@ -1,0 +1,141 @@
+"""What the retrieval ladder and the attribution show, in words: the user's question of prompt-only against RAG.
+
+An evaluation's ladders, pairs and causes in, sentences out. A share of a gap is only said where the items show that
+there is a gap.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from eval.attribution import MISSED, OPEN, RETRIEVAL_MISS, Attribution
+from eval.language import Language
+from eval.report.wording import listed, signed, with_interval
+
+if TYPE_CHECKING:
+    from eval.ladder import Ladder
+    from eval.report.summary import EvaluationSummary
+
+
+def ladder_sentences(evaluation: EvaluationSummary, say: Language) -> list[str]:
+    """Say for each reader what retrieval is worth to it, and for each system that retrieves what went wrong."""
+    said = []
+    for ladder in evaluation.ladders:
+        against_own = _against(evaluation, ladder, ladder.on("oracle"), say)
+        against_none = _against(evaluation, ladder, ladder.on("closed-book"), say)
+        if against_own:
+            said.append(
+                say(
+                    "With retrieval or by prompt alone? Against the own passage in the prompt ({base}): {found}.",
+                    base=ladder.on("oracle"),
+                    found=against_own,
+                )
+            )
+        if against_none:
+            said.append(
+                say("Against no passage at all ({base}): {found}.", base=ladder.on("closed-book"), found=against_none)
+            )
+        said += _recovered(ladder, say)
+    return [*said, *_causes(evaluation, say)]
+
+
+def _against(evaluation: EvaluationSummary, ladder: Ladder, base: str | None, say: Language) -> str:
+    """List how each system that retrieves does against one of the same reader; "" without such a pair."""
+    found = []
+    for step in ladder.steps:
+        pair = {step.system, base}
+        one = next((one for one in evaluation.comparisons if {one.a, one.b} == pair), None)
+        if step.rung != "retrieved" or one is None:
+            continue
+        difference = signed(one.difference if one.a == step.system else 0.0 - one.difference)  # no sign before zero
+        if one.distinguishable:
+            found.append(
+                say("{system} {difference} percentage points, beyond chance", system=step.system, difference=difference)
+            )
+        else:
+            found.append(
+                say(
+                    "{system} {difference} percentage points, not distinguishable from chance",
+                    system=step.system,
+                    difference=difference,
+                )
+            )
+    return listed(found, say) if found else ""
+
+
+def _recovered(ladder: Ladder, say: Language) -> list[str]:
+    """Say what share of the gap between no passage and the own one each system that retrieves recovers."""
+    retrieved = {step.system for step in ladder.steps if step.rung == "retrieved"}
+    gaps = [gap for gap in ladder.gaps if not gap.tag and gap.system in retrieved]
+    if not gaps:
+        return []
+    names = {"oracle": ladder.on("oracle"), "closed": ladder.on("closed-book")}
+    if not any(gap.exists for gap in gaps):
+        return [
+            say(
+                "{oracle} is not right more often than {closed}: there is no gap that retrieval could recover.", **names
+            )
+        ]
+    known = [
+        say("{system} recovers {share}", system=gap.system, share=with_interval(gap.recovered, gap.interval, say))
+        for gap in gaps
+        if gap.recovered is not None
+    ]
+    if not known:
+        return [
+            say(
+                "These items do not show that {oracle} is better than {closed}, so how much of that gap retrieval "
+                "recovers is not known.",
+                **names,
+            )
+        ]
+    return [say("Of what the own passage adds to none (95% intervals), {found}.", found=listed(known, say))]
+
+
+def _causes(evaluation: EvaluationSummary, say: Language) -> list[str]:
+    attributed = [one for one in evaluation.attributions if one.n and not one.foreign]
+    said = [
+        say(
+            "Nothing that {system} retrieved is a passage of these items, so its answers are put down to nothing.",
+            system=one.system,
+        )
+        for one in evaluation.attributions
+        if one.foreign
+    ]
+    known = [
+        say(
+            "{n} of {wrong} wrong answers of {system}",
+            n=f"{_n(one, RETRIEVAL_MISS):,}",
+            wrong=f"{one.wrong:,}",
+            system=one.system,
+        )
+        for one in attributed
+        if one.wrong
+    ]
+    if known:
+        said.append(
+            say(
+                "Put down to retrieval (the passage was not found; with it the reader is right): {found}.",
+                found=listed(known, say),
+            )
+        )
+    return [*said, *(_open(one, say) for one in attributed if any(_n(one, cause) for cause in OPEN))]
+
+
+def _open(one: Attribution, say: Language) -> str:
+    """Say how many wrong answers retrieval may be to blame for where no oracle tells."""
+    wrong, missed = sum(_n(one, cause) for cause in OPEN), _n(one, MISSED)
+    if not missed:
+        found = "No wrong answer of {system} is put down to retrieval: of each passage a part was found."
+        return say(found, system=one.system)
+    return say(
+        "At most {n} of {wrong} wrong answers of {system} can be put down to retrieval; whether they can, "
+        "an oracle would tell: the same reader with the item's own passage in the prompt.",
+        n=f"{missed:,}",
+        wrong=f"{wrong:,}",
+        system=one.system,
+    )
+
+
+def _n(attribution: Attribution, cause: str) -> int:
+    return sum(one.n for one in attribution.causes if one.cause == cause)
