@@ -11,13 +11,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from chains.repeated import ANSWERED, fault_of
+from data.json_text import whole_characters
 from data.types import Item, Prediction, Record
 from eval.budget import Rate, rate_of
-from eval.calls import CallGate, Calls, Turn
+from eval.call_gate import CallGate
+from eval.calls import Calls, Turn
+from eval.chain_predictor import Predictor
 from eval.crew import Crew
 from eval.faults import is_throttled, judge
+from eval.interrupts import Interrupts, noted_interrupts
 from eval.limits import Halt, Slots
-from eval.systems import Predictor, System
+from eval.response_cache import ModelCache
+from eval.systems import System
 from eval.tracing import Transcript, run_config
 
 BATCH_CHARACTERS = 10_000
@@ -35,7 +41,7 @@ def ask_items(
     names = {"run": run_dir.name, "system": system.name, "benchmark": benchmark_name}
     if system.batch_size is None:
         rate = None if calls.budget is None else rate_of(system)
-        asker = _Asker(predictor, names, calls, Slots(max_concurrency), rate, system.reply_tokens or 0)
+        asker = _Asker(predictor, names, calls, Slots(max_concurrency), rate, system.reply_tokens or 0, system.cache)
         yield from _one_by_one(asker, items, max_concurrency)
         return
     for batch in cut_batches(by_group(items), system.batch_size):
@@ -94,6 +100,7 @@ class _Asker(NamedTuple):
     slots: Slots
     rate: Rate | None
     reply_tokens: int
+    cache: ModelCache | None
 
 
 class _Asked(Turn):
@@ -103,8 +110,13 @@ class _Asked(Turn):
         super().__init__()
         self.item = item
         self.seen = Transcript()
-        self.latency_s = 0.0  # of the last attempt
+        self.answered: dict[int, Prediction] = {}  # of its askings, where it is asked several times
+        self.latency_s = 0.0  # of the last attempt, and of those before it that answered some of its askings
         self.holds_slot = False
+        self.attempts = 0
+
+
+_Crew = Crew[_Asked, Record | None]
 
 
 def _one_by_one(asker: _Asker, items: Sequence[Item], max_concurrency: int) -> Iterator[Record]:
@@ -114,32 +126,38 @@ def _one_by_one(asker: _Asker, items: Sequence[Item], max_concurrency: int) -> I
     yielded: they are paid for. A second interruption does not wait. An item that was given up keeps its thread until
     its call has ended.
     """
-    stop, limit_s = asker.calls.stop, asker.calls.policy.item_timeout_s
-    crew: Crew[_Asked, Record | None] = Crew(partial(_ask, asker), min(max_concurrency, len(items)))
+    stop = asker.calls.stop
+    crew: _Crew = Crew(partial(_ask, asker), min(max_concurrency, len(items)))
     left = deque(items)
-    interrupted = False
-    try:
-        while True:
-            while left and crew.idle and not stop.is_set():
-                crew.put(_Asked(left.popleft()))
-            if all(asked.given_up for asked in crew.busy) and (not left or stop.is_set()):
-                break
-            try:
-                yield from _answered(crew, limit_s, asker.names["system"])
-            except KeyboardInterrupt:
-                if interrupted:
-                    raise
-                interrupted = True
+    with noted_interrupts(crew.wake) as interrupts:
+        try:
+            yield from _records_of(crew, left, interrupts, asker)
+        finally:
+            if not all(asked.given_up for asked in crew.busy):
                 stop.set()
-    finally:
-        if not all(asked.given_up for asked in crew.busy):
-            stop.set()
-        crew.dismiss()
-    if interrupted:
+            crew.dismiss()
+    if interrupts.noted:
         raise KeyboardInterrupt
 
 
-def _answered(crew: Crew[_Asked, Record | None], limit_s: float | None, system: str) -> Iterator[Record]:
+def _records_of(crew: _Crew, left: deque[Item], interrupts: Interrupts, asker: _Asker) -> Iterator[Record]:
+    stop, limit_s = asker.calls.stop, asker.calls.policy.item_timeout_s
+    while True:
+        if interrupts.noted:
+            stop.set()
+        while left and crew.idle and not stop.is_set():
+            crew.put(_Asked(left.popleft()))
+        if all(asked.given_up for asked in crew.busy) and (not left or stop.is_set()):
+            return
+        try:
+            yield from _answered(crew, limit_s, asker.names["system"])
+        except KeyboardInterrupt:  # a second one, or one that a chain raised in its thread
+            if interrupts.noted:
+                raise
+            interrupts.noted = True
+
+
+def _answered(crew: _Crew, limit_s: float | None, system: str) -> Iterator[Record]:
     """Wait for an item, and yield its record; and one for each item that has taken longer than `limit_s`."""
     patience = None
     if limit_s is not None:
@@ -148,7 +166,7 @@ def _answered(crew: Crew[_Asked, Record | None], limit_s: float | None, system: 
         for asked in late:
             asked.given_up = True
             error = TimeoutError(f"no answer within the {limit_s:g} s of --item-timeout")
-            yield _record(asked.item, error, asked.seen, system=system, latency_s=limit_s)
+            yield _asked_record(asked, error, system=system, latency_s=limit_s)
         if late:
             return
         patience = max(min((limit_s - asked.clock.elapsed_s() for asked in waited_for), default=limit_s), _SHORTEST_S)
@@ -176,7 +194,7 @@ def _ask(asker: _Asker, asked: _Asked) -> Record | None:
         answer = error
     finally:
         _release(asker, asked)
-    return _record(asked.item, answer, asked.seen, system=asker.names["system"], latency_s=asked.latency_s)
+    return _asked_record(asked, answer, system=asker.names["system"], latency_s=asked.latency_s)
 
 
 def _release(asker: _Asker, asked: _Asked) -> None:
@@ -196,10 +214,14 @@ def _attempt(asker: _Asker, asked: _Asked) -> Prediction:
     with clock.paused():
         ticket = asker.slots.acquire(calls.stop)
     asked.holds_slot = True
-    asked.seen, asked.verdict = Transcript(), "item"
-    gate = CallGate(calls, asked, asker.rate, asker.reply_tokens)
+    asked.attempts += 1
+    if not asked.answered:
+        asked.seen, asked.latency_s, asked.cache_hits = Transcript(), 0.0, 0
+    asked.seen.forget_passages()
+    asked.verdict = "item"
+    gate = CallGate(calls, asked, asker.rate, asker.reply_tokens, asker.cache)
     config = run_config(asked.item, asked.seen, **asker.names)
-    config["callbacks"] = [asked.seen, gate]
+    config |= {"callbacks": [asked.seen, gate], "configurable": {ANSWERED: asked.answered}}
     succeeded = throttled = False
     started, waited = time.perf_counter(), clock.waited_s
     try:
@@ -210,7 +232,7 @@ def _attempt(asker: _Asker, asked: _Asked) -> Prediction:
         throttled = is_throttled(error)
         raise
     finally:
-        asked.latency_s = max(time.perf_counter() - started - (clock.waited_s - waited), 0.0)
+        asked.latency_s += max(time.perf_counter() - started - (clock.waited_s - waited), 0.0)
         asker.slots.report(ticket, succeeded=succeeded, throttled=throttled)
         if not throttled:
             _release(asker, asked)
@@ -218,25 +240,19 @@ def _attempt(asker: _Asker, asked: _Asked) -> Prediction:
     return answer
 
 
+def _asked_record(asked: _Asked, answer: Prediction | Exception, *, system: str, latency_s: float) -> Record:
+    record = _record(asked.item, answer, asked.seen, system=system, latency_s=latency_s)
+    return record.model_copy(update={"attempts": max(asked.attempts, 1), "cache_hits": asked.cache_hits})
+
+
 def _record(item: Item, answer: Prediction | Exception, seen: Transcript, *, system: str, latency_s: float) -> Record:
-    failure = answer if isinstance(answer, Exception) else _fault_of(item, answer)
+    failure = answer if isinstance(answer, Exception) else fault_of(answer, len(item.choices))
     return Record(
         item=item,
         system=system,
-        prediction=None if failure is not None or isinstance(answer, Exception) else answer,
-        error=None if failure is None else f"{type(failure).__name__}: {failure}",
+        prediction=None if failure is not None or isinstance(answer, Exception) else seen.complete(answer),
+        error=None if failure is None else whole_characters(f"{type(failure).__name__}: {failure}"),
         latency_s=latency_s,
         messages=seen.messages,
         passages=seen.passages,
     )
-
-
-def _fault_of(item: Item, answer: object) -> ValueError | None:
-    """Say what makes an answer unusable for its item: a chain of the user's own may return anything."""
-    if not isinstance(answer, Prediction):
-        return ValueError(f"the predictor returned a {type(answer).__name__}, not a Prediction")
-    if answer.choice is not None and not 0 <= answer.choice < len(item.choices):
-        return ValueError(f"choice {answer.choice} is none of the item's {len(item.choices)}")
-    if answer.probs is not None and len(answer.probs) != len(item.choices):
-        return ValueError(f"{len(answer.probs)} probabilities for {len(item.choices)} choices")
-    return None

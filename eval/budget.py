@@ -18,6 +18,7 @@ from threading import Condition, Event
 from typing import Any, NamedTuple
 
 from chains.models import resolve_spec
+from chains.repeated import askings
 from data.errors import ConfigurationError, ProjectError
 from data.types import Record
 from eval.cost import price, price_table
@@ -27,6 +28,7 @@ from eval.journal import read_records, records_path
 from eval.limits import Halt
 from eval.suite import Suite
 from eval.systems import System
+from eval.writing import append_whole
 
 PICO = 10**12
 # What a server may put around a message, and around them all: roles, separators, the reply's opening.
@@ -132,6 +134,7 @@ class Budget:
         Raises:
             OverBudgetError: It does not fit, and nothing in flight can give something back.
             Halt: `stop` was set.
+            OSError: The log cannot be written; nothing is set aside.
         """
         amount = math.ceil(usd * PICO)
         with self._changed:
@@ -154,16 +157,16 @@ class Budget:
         """Put what a call really cost in the place of what was set aside for it; None: all of it may be billed."""
         cost = amount if usd is None else math.ceil(usd * PICO)
         with self._changed:
-            self._write(f"-{amount} {cost}")
             self._reserved -= amount
             self._open -= 1
             self._spent += cost
             self._changed.notify_all()
+            self._write(f"-{amount} {cost}")  # where it cannot be, the log says that all of it was spent
 
     def _write(self, entry: str) -> None:
         if self._log is not None:
-            with self._log.open("a", encoding="ascii") as file:
-                file.write(f"{entry}\n")
+            with self._log.open("ab", buffering=0) as file:
+                append_whole(file, f"{entry}\n".encode("ascii"))
 
 
 def _logged(log: Path | None) -> int:
@@ -237,17 +240,18 @@ def spent_before(run_dir: Path, systems: Sequence[System]) -> float:
     What a record does not count, and a call that failed but may be billed, is taken to have cost the most it can.
     """
     return math.fsum(
-        _record_usd(record, rate)
+        _record_usd(record, rate, system.description)
         for system in systems
         if (rate := rate_of(system)) and (path := records_path(run_dir, system.name)).exists()
         for record in read_records(path)
     )
 
 
-def _record_usd(record: Record, rate: Rate) -> float:
+def _record_usd(record: Record, rate: Rate, description: Mapping[str, Any]) -> float:
     usage = record.prediction.usage if record.prediction else {}
     if "input_tokens" in usage and "output_tokens" in usage:
         return rate.usd(usage)
     if record.messages is None or (record.error and NEVER_BILLED.search(record.error)):
         return 0.0
-    return rate.highest_usd([message.content for message in record.messages])
+    times = askings(len(record.item.choices), permute=description.get("permute"), votes=description.get("votes"))
+    return times * rate.highest_usd([message.content for message in record.messages])

@@ -23,6 +23,9 @@ def add_call_options(run: argparse.ArgumentParser) -> None:
     calls.add_argument("--tpm", type=int, metavar="N", help="tokens a minute, at most")
     calls.add_argument("--timeout", type=float, metavar="S", help="seconds for a call; default: 60, or 600 to think")
     calls.add_argument("--item-timeout", type=float, metavar="S", help="seconds for an item, retries included")
+    kept = "take replies from the response cache, and keep them there: what was asked before costs nothing"
+    calls.add_argument("--cache", action="store_true", help=kept)
+    calls.add_argument("--cache-sampled", action="store_true", help="--cache, also for replies that are sampled")
     calls.add_argument("--max-cost", type=float, metavar="USD", help="stop before the run has cost more than this")
 
 
@@ -47,4 +50,5 @@ def read_policy(options: argparse.Namespace) -> "CallPolicy":
         timeout_s=options.timeout,
         item_timeout_s=options.item_timeout,
         max_cost_usd=options.max_cost,
+        cache="sampled" if options.cache_sampled else "greedy" if options.cache else "none",
     )

@@ -28,7 +28,7 @@ class Crew(Generic[Job, Outcome]):
         self.busy: set[Job] = set()
         self._work, self._size = work, size
         self._jobs: SimpleQueue[tuple[Job] | None] = SimpleQueue()
-        self._done: SimpleQueue[tuple[Job, Outcome | BaseException]] = SimpleQueue()
+        self._done: SimpleQueue[tuple[Job, Outcome | BaseException] | None] = SimpleQueue()
         for _ in range(size):
             Thread(target=self._serve, daemon=True).start()
 
@@ -42,13 +42,22 @@ class Crew(Generic[Job, Outcome]):
         self._jobs.put((job,))
 
     def take(self, timeout_s: float | None = None) -> tuple[Job, Outcome | BaseException] | None:
-        """Wait for a job to be done and return it with what became of it; None when nothing was within the time."""
+        """Wait for a job to be done and return it with what became of it.
+
+        Returns:
+            None when nothing was within the time, or `wake` was called.
+        """
         try:
-            job, outcome = self._done.get(timeout=timeout_s)
+            done = self._done.get(timeout=timeout_s)
         except Empty:
             return None
-        self.busy.discard(job)
-        return job, outcome
+        if done is not None:
+            self.busy.discard(done[0])
+        return done
+
+    def wake(self) -> None:
+        """Let `take` return; this queue's `put` may be called inside a signal's handler."""
+        self._done.put(None)
 
     def dismiss(self) -> None:
         """Let the threads end, each after the job in its hands."""

@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
+from data.plain_text import mentioned
+
 Verdict = Literal["again", "stop", "item"]
 
 LONGEST_WAIT_S = 60.0  # whatever a server asks for: it is asked again after that
-_LONGEST_MESSAGE = 300
 # Asked as it was, an item gets another answer: timeout, conflict, too early, too many requests.
 _PASSING = frozenset({408, 409, 425, 429})
 # Every item would get the same answer: bad request, key, money, permission, model, method, unprocessable.
@@ -95,11 +96,9 @@ def retry_after_s(error: BaseException) -> float | None:
 def describe(error: BaseException) -> str:
     """Return a fault in one line: its status, and what the server says."""
     message = next((text for cause in _causes(error) if (text := _body(cause).get("message"))), None) or error
-    words = " ".join(str(message).split()) or type(error).__name__
-    said = "".join(character for character in words if character.isprintable())  # it will stand on a terminal
-    cut = said if len(said) <= _LONGEST_MESSAGE else said[: _LONGEST_MESSAGE - 1] + "…"
+    said = mentioned(str(message)) or type(error).__name__
     status = status_of(error)
-    return cut if status is None else f"{status}: {cut}"
+    return said if status is None else f"{status}: {said}"
 
 
 def kind_of(error: BaseException) -> str:

@@ -2,7 +2,8 @@
 
     runs/<name>/manifest.json                what was asked of whom, enough to know whether two runs are the same
     runs/<name>/<system>/records.jsonl       one line an item, on disk as soon as it is answered
-    runs/<name>/summary.json report.md report.html break-even-<n>.svg
+    runs/<name>/summary.json report.md report.html break-even-<n>.svg reliability-<n>.svg
+    runs/<name>/.lock                        held by the process that writes the run, see `eval.run_lock`
 
 A journal is append-only while a run goes on. A line cut short by a crash is dropped and asked again;
 an item that was asked again has two lines, of which the later counts.
@@ -10,18 +11,25 @@ an item that was asked again has two lines, of which the later counts.
 
 import json
 import os
+import re
 import sys
+import time
 from collections.abc import Iterator, Sequence
+from io import FileIO
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import Any, Self
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from data.errors import ConfigurationError, MissingResourceError
 from data.types import Frozen, Record
 from eval.secrets import make_redactor
+from eval.writing import append_whole, cut_torn_line, faults_of_writing
 
 SCHEMA_VERSION = 1
+LOCK_FILE = ".lock"
+_OF_A_BEGINNING = re.compile(r"\.lock|\.manifest\.json\.\d+\.tmp")  # all that a run killed at once may have left
+_SYNC_S = 1.0  # a power cut costs the answers of so long, at most: to sync each would be slower than a fast server
 
 
 class Evaluation(Frozen):
@@ -47,6 +55,8 @@ class Manifest(Frozen):
     Attributes:
         suite: The suite as it was run, with every default filled in.
         systems: For each system: its kind, chain, prompt with SHA-256, model, decoding, retriever, checkpoint.
+        seed: Of all that the run draws: sampled replies, orders of choices, other items' passages, training.
+        bootstrap_seed: Of the draws behind the intervals; None in an older run.
         versions: Package name to version.
         hardware: The machine, as `data.hardware.hardware` gives it, for what the run costs; None in an older run.
         started_utc: ISO 8601.
@@ -58,6 +68,7 @@ class Manifest(Frozen):
     evaluations: tuple[Evaluation, ...]
     systems: dict[str, dict[str, Any]]
     seed: int
+    bootstrap_seed: int | None = None
     git_commit: str | None = None
     git_dirty: bool | None = None
     versions: dict[str, str] = Field(default_factory=dict)
@@ -76,16 +87,21 @@ def records_path(run_dir: Path, system: str) -> Path:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a file, without secrets, so that it is either the old one or the whole new one, never a part."""
+    """Write a file, without secrets, so that it is either the old one or the whole new one, never a part.
+
+    Raises:
+        ConfigurationError: It cannot be written, and is the old one.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(make_redactor()(text))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with faults_of_writing(path, "free space there, or make it writable"):
+        try:
+            with temporary.open("w", encoding="utf-8") as file:
+                file.write(make_redactor()(text))
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def write_manifest(run_dir: Path, manifest: Manifest) -> None:
@@ -99,7 +115,7 @@ def begin_run(run_dir: Path, manifest: Manifest) -> None:
         ConfigurationError: The folder is in use or cannot be written.
     """
     try:
-        if run_dir.exists() and any(run_dir.iterdir()):
+        if run_dir.exists() and any(not _OF_A_BEGINNING.fullmatch(path.name) for path in run_dir.iterdir()):
             raise ConfigurationError(f"{run_dir} is not empty; use --resume {run_dir} to go on, or another --out")
         run_dir.mkdir(parents=True, exist_ok=True)
         write_manifest(run_dir, manifest)
@@ -154,8 +170,39 @@ def read_records(path: Path) -> Iterator[Record]:
         try:
             yield Record.model_validate_json(line)
         except ValidationError as error:
-            reason = first_fault(error)
-            raise ConfigurationError(f"{path}, line {number}: not a record ({reason}); restore or delete it") from None
+            raise _damaged(path, number, error) from None
+
+
+class _Named(BaseModel):
+    id: str
+
+
+class _Outcome(BaseModel):
+    """What a line says of whether its item is answered; all else in it is skipped, which is three times as fast."""
+
+    item: _Named
+    error: str | None = None
+
+
+def read_outcomes(path: Path) -> dict[str, bool]:
+    """Return for each item id of a journal whether it was answered, by its last record; empty without a journal.
+
+    Raises:
+        ConfigurationError: A line other than the last is damaged.
+    """
+    return {outcome.item.id: outcome.error is None for _, outcome in _outcomes(path)} if path.exists() else {}
+
+
+def _outcomes(path: Path) -> Iterator[tuple[int, _Outcome]]:
+    for number, (offset, line) in enumerate(_whole_lines(path), start=1):
+        try:
+            yield offset, _Outcome.model_validate_json(line)
+        except ValidationError as error:
+            raise _damaged(path, number, error) from None
+
+
+def _damaged(path: Path, number: int, error: ValidationError) -> ConfigurationError:
+    return ConfigurationError(f"{path}, line {number}: not a record ({first_fault(error)}); restore or delete it")
 
 
 def latest_records(path: Path, *, texts: bool = True) -> dict[str, Record]:
@@ -166,13 +213,7 @@ def latest_records(path: Path, *, texts: bool = True) -> dict[str, Record]:
         texts: Keep what was shown, sent, looked up and said. No score needs it, and it may be most of a record.
     """
     records = read_records(path) if path.exists() else iter(())
-    return {record.item.id: record if texts else _without_texts(record) for record in records}
-
-
-def _without_texts(record: Record) -> Record:
-    item, prediction = record.item.model_copy(update={"inputs": {}}), record.prediction
-    prediction = prediction and prediction.model_copy(update={"raw": ""})
-    return record.model_copy(update={"item": item, "prediction": prediction, "messages": None, "passages": ()})
+    return {record.item.id: record if texts else record.without_texts() for record in records}
 
 
 def _whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -190,58 +231,68 @@ def _whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:
 class Journal:
     """Appends records to one system's journal; each is handed to the operating system before `append` returns.
 
-    Opening it cuts a torn last line off, so that the next record starts on a line of its own.
+    Opening it cuts a torn last line off, so that the next record starts on a line of its own. A record that cannot be
+    written is a ConfigurationError, and all those before it are whole.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file: IO[bytes] | None = None
+        self._file: FileIO | None = None
+        self._synced = 0.0
         self._redact = make_redactor()
+        self._remedy = f"free space there, or make it writable, and go on with --resume {path.parent.parent}"
 
     def __enter__(self) -> Self:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        if self.path.exists():
-            _cut_torn_line(self.path)
-        self._file = self.path.open("ab")
+        with faults_of_writing(self.path, self._remedy):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if self.path.exists():
+                cut_torn_line(self.path)
+            self._file = self.path.open("ab", buffering=0)
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._file is not None:
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self._file.close()
-            self._file = None
+            file, self._file = self._file, None
+            with faults_of_writing(self.path, self._remedy), file:
+                os.fsync(file.fileno())
 
     def append(self, record: Record) -> None:
         if self._file is None:
             raise ValueError("the journal is not open")
-        self._file.write(self._redact(record.model_dump_json()).encode("utf-8") + b"\n")
-        self._file.flush()
-
-
-def _cut_torn_line(path: Path) -> None:
-    with path.open("rb+") as file:
-        whole = 0
-        for line in file:
-            if line.endswith(b"\n"):
-                whole += len(line)
-        file.truncate(whole)
+        line = self._redact(record.model_dump_json()).encode("utf-8") + b"\n"
+        with faults_of_writing(self.path, self._remedy):
+            append_whole(self._file, line)
+            if time.monotonic() - self._synced >= _SYNC_S:
+                os.fsync(self._file.fileno())
+                self._synced = time.monotonic()
 
 
 def settle(path: Path, item_ids: Sequence[str]) -> None:
     """Rewrite a finished journal with one line an item, in the items' order.
 
     So the file does not depend on concurrency, retries or interruptions. Only offsets are held in memory.
+
+    Raises:
+        ConfigurationError: There is no room for the new file; the old one is untouched.
     """
+    cut_torn_line(path)
     offsets: dict[str, int] = {}
-    for offset, line in _whole_lines(path):  # every line has been read as a record before a run goes on
-        offsets[json.loads(line)["item"]["id"]] = offset
+    lines = 0
+    for lines, (offset, outcome) in enumerate(_outcomes(path), start=1):  # noqa: B007  # the last number counts them
+        offsets[outcome.item.id] = offset
     order = [offsets[item_id] for item_id in item_ids if item_id in offsets]
+    if lines == len(order) and order == sorted(order):
+        return
     temporary = path.with_name(f".{path.name}.tmp")
-    with path.open("rb") as source, temporary.open("wb") as target:
-        for offset in order:
-            source.seek(offset)
-            target.write(source.readline())
-        target.flush()
-        os.fsync(target.fileno())
-    temporary.replace(path)
+    remedy = f"free space there and go on with --resume {path.parent.parent}, which asks nothing again"
+    with faults_of_writing(path, remedy):
+        try:
+            with path.open("rb") as source, temporary.open("wb") as target:
+                for offset in order:
+                    source.seek(offset)
+                    target.write(source.readline())
+                target.flush()
+                os.fsync(target.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)

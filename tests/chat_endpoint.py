@@ -22,8 +22,16 @@ class ChatEndpoint(NamedTuple):
 
 
 @contextmanager
-def serve_chat(reply: Callable[[dict[str, Any]], str], *, finish_reason: str = "stop") -> Iterator[ChatEndpoint]:
-    """Answer /v1/chat/completions on a free loopback port with `reply(body)`, streamed where that is asked for."""
+def serve_chat(
+    reply: Callable[[dict[str, Any]], str],
+    *,
+    finish_reason: str = "stop",
+    logprobs: Callable[[dict[str, Any]], list[dict[str, Any]] | None] | None = None,
+) -> Iterator[ChatEndpoint]:
+    """Answer /v1/chat/completions on a free loopback port with `reply(body)`, streamed where that is asked for.
+
+    `logprobs(body)` are those of the reply's tokens, sent only to who asks for them.
+    """
     requests: list[Request] = []
 
     class Answer(BaseHTTPRequestHandler):
@@ -37,7 +45,10 @@ def serve_chat(reply: Callable[[dict[str, Any]], str], *, finish_reason: str = "
                 payload = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
                 self._send(payload, "text/event-stream")
             else:
-                self._send(json.dumps(_completion(text, finish_reason)), "application/json")
+                completion = _completion(text, finish_reason)
+                if logprobs and body.get("logprobs"):
+                    completion["choices"][0]["logprobs"] = {"content": logprobs(body)}
+                self._send(json.dumps(completion), "application/json")
 
         def _send(self, payload: str, content_type: str) -> None:
             data = payload.encode()

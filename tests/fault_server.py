@@ -71,6 +71,10 @@ class FaultServer:
         self._passed: deque[float] = deque()
         self._lock = threading.Lock()
 
+    def paid_items(self) -> set[str]:
+        with self._lock:
+            return {item for item, answers in self.paid.items() if answers}
+
     def arrive(self, item: str) -> str:
         """Count a request and return what is to become of it."""
         faults, now = self.faults, time.monotonic()

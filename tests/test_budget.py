@@ -20,7 +20,8 @@ from eval.cli import main
 from eval.cost import price
 from eval.journal import read_manifest, read_records, records_path
 from eval.limits import Halt
-from eval.runner import Plan, run
+from eval.planning import Plan
+from eval.runner import run
 from eval.systems import System
 from tests.exam_file import exam, write_exam
 from tests.fault_server import Faults, serve_faults

@@ -24,7 +24,8 @@ from eval.cli import main
 from eval.faults import describe, judge, may_be_billed, retry_after_s, status_of
 from eval.journal import read_records, records_path
 from eval.limits import Halt, Slots, Window
-from eval.runner import Outcome, Plan, plan, run
+from eval.planning import Plan, plan
+from eval.runner import Outcome, run
 from eval.suite import EvaluationSpec, Suite, SystemSpec
 from tests.exam_file import exam, write_exam
 from tests.fault_server import Faults, FaultServer, serve_faults

@@ -12,7 +12,8 @@ from data.types import Item, Prediction
 from eval.asking import BATCH_CHARACTERS, by_group, cut_batches
 from eval.calls import CallPolicy
 from eval.journal import Evaluation, Manifest, read_manifest, read_records, records_path
-from eval.runner import Plan, PlannedEvaluation, TooManyErrorsError, run
+from eval.planning import Plan, PlannedEvaluation
+from eval.runner import TooManyErrorsError, run
 from eval.systems import System
 
 ONCE = CallPolicy(retries=0)

@@ -1,0 +1,293 @@
+"""Replies that were paid for once: what a model answered to exactly this request is not asked again.
+
+    key      SHA-256 of all that can change a reply: class, address and settings of the model, what this call adds to
+             them (tools, stop, response format, seed), the messages, and for sampled replies which sample it is
+    value    the reply as JSON, without secrets; never one that failed, is empty or was held back by a filter
+
+One SQLite file serves threads and processes alike. LangChain's own key would not do: it names no address, so that two
+servers' models of one name would share replies, and it counts timeouts and retries, which change none.
+"""
+
+import hashlib
+import json
+import re
+import sqlite3
+import threading
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from langchain_core.caches import RETURN_VAL_TYPE, BaseCache
+from langchain_core.language_models import BaseChatModel
+from langchain_core.load import dumps
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatGeneration
+from langchain_core.tools import BaseTool
+from pydantic import BaseModel, SecretStr
+
+from chains.models import FamilyChatModel
+from chains.predictor import SAVED_USAGE, read_finish_reason, read_usage
+from chains.providers import address_of
+from data.errors import ConfigurationError
+from data.packaged import cache_dir
+from data.types import ASKING
+from eval.progress import log
+from eval.secrets import make_redactor
+
+_SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS replies (key TEXT PRIMARY KEY, model TEXT NOT NULL, reply TEXT NOT NULL, "
+    "kept_utc TEXT NOT NULL) WITHOUT ROWID"
+)
+_PATIENCE_S = 30.0  # for another process that writes
+# Fields of a model that decide how it is reached, paid and traced, not what it says.
+_NEUTRAL = re.compile(
+    r"timeout|retries|rate_limiter|_key$|api_key|secret|credential|organization|proxy|http|client|headers|"
+    r"^(cache|callbacks|custom_get_token_ids|disable_streaming|metadata|name|profile|tags|verbose|stream_usage)$"
+)
+_OF_THE_ACCOUNT = re.compile(r"auth|key|token|secret|cookie|organization|project", re.I)
+_NEUTRAL_PARAMETERS = re.compile(r"timeout|retries|api_key|secret|credential|^(_type|stream|streaming|name|ls_.*)$")
+
+
+class Stats(NamedTuple):
+    """What the cache holds: replies by model, and the size of its file in bytes."""
+
+    path: Path
+    replies: dict[str, int]
+    n_bytes: int
+
+
+class ResponseCache:
+    """The file of replies, safe for threads and processes.
+
+    Args:
+        path: Of the file, which is made; None for `responses.sqlite` in the project's cache folder.
+        sampled: Keep sampled replies too.
+
+    Raises:
+        ConfigurationError: It cannot be opened, or is no such file.
+    """
+
+    def __init__(self, path: Path | None = None, *, sampled: bool = False) -> None:
+        self.path = path or cache_path()
+        self.sampled = sampled
+        self._lock = threading.Lock()
+        self._failed = False
+        self._redact = make_redactor()
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._database = sqlite3.connect(
+                self.path, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False
+            )
+            self._database.execute("PRAGMA journal_mode=WAL")  # readers do not wait for a writer
+            self._database.execute("PRAGMA synchronous=NORMAL")
+            self._database.execute(_SCHEMA)
+        except (OSError, sqlite3.Error) as error:
+            raise ConfigurationError(
+                f"the response cache {self.path} cannot be used: {error}; remove it, make its folder writable, or name "
+                "another with TUNE_OR_PROMPT_CACHE"
+            ) from None
+
+    def of(self, model: BaseChatModel, *, votes: bool) -> "ModelCache | None":
+        """Return the cache for one model; None, and a line that says why, for one that cannot be told from others.
+
+        Args:
+            model: Whose replies are kept.
+            votes: It is asked for several samples.
+        """
+        try:
+            return ModelCache(self, model, votes=votes)
+        except TypeError as error:
+            log(f"--cache keeps no replies of {type(model).__name__}: {error}")
+            return None
+
+    def get(self, key: str) -> str | None:
+        """Return the reply kept under a key."""
+        rows = self._execute("SELECT reply FROM replies WHERE key = ?", (key,))
+        return str(rows[0][0]) if rows else None
+
+    def put(self, key: str, model: str, reply: str) -> None:
+        """Keep a reply; the first under a key stays."""
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        row = (key, model, self._redact(reply), now)
+        self._execute("INSERT OR IGNORE INTO replies VALUES (?, ?, ?, ?)", row)
+
+    def stats(self) -> Stats:
+        """Return what is kept."""
+        rows = self._execute("SELECT model, COUNT(*) FROM replies GROUP BY model ORDER BY model", ())
+        return Stats(self.path, dict(rows), self.path.stat().st_size)
+
+    def clear(self) -> int:
+        """Remove every reply; return how many there were."""
+        (row,) = self._execute("SELECT COUNT(*) FROM replies", ()) or [(0,)]
+        self._execute("DELETE FROM replies", ())
+        self._execute("VACUUM", ())
+        return int(row[0])
+
+    def close(self) -> None:
+        self._database.close()
+
+    def _execute(self, statement: str, values: tuple[str, ...]) -> list[tuple[Any, ...]]:
+        """Run a statement; a fault costs the cache's help, not the answer that is paid for, and is said once."""
+        with self._lock:
+            try:
+                return self._database.execute(statement, values).fetchall()
+            except sqlite3.Error as error:
+                if not self._failed:
+                    log(f"the response cache {self.path} fails: {error}; going on without it")
+                self._failed = True
+                return []
+
+
+def cache_path() -> Path:
+    """Return where the cache is."""
+    return cache_dir() / "responses.sqlite"
+
+
+class _OfThread(threading.local):
+    """What a thread's next call expects: by prompt the key, and the reply where it is kept."""
+
+    def __init__(self) -> None:
+        self.expected: dict[str, tuple[str | None, RETURN_VAL_TYPE | None]] = {}
+
+
+class ModelCache(BaseCache):
+    """The cache as one model sees it; LangChain looks into it before it sends anything.
+
+    A call first passes `admit`, which makes the key: LangChain tells `lookup` less than it tells a callback.
+
+    Args:
+        replies: Where they are kept.
+        model: Whose they are.
+        votes: Whether the model is asked for several samples.
+
+    Raises:
+        TypeError: A field of the model cannot be part of a key.
+    """
+
+    def __init__(self, replies: ResponseCache, model: BaseChatModel, *, votes: bool = False) -> None:
+        self._replies, self._votes = replies, votes
+        self._identity = _identity(model)
+        names = (self._identity.get(field) for field in ("model_name", "model_id", "model", "class"))
+        self._name = next(str(name) for name in names if name)
+        self._said = False
+        self._thread = _OfThread()
+
+    def admit(
+        self, messages: Sequence[BaseMessage], parameters: Mapping[str, Any] | None, metadata: Mapping[str, Any] | None
+    ) -> bool:
+        """Get ready for a call in this thread; say whether its reply is there, so that nothing will be sent.
+
+        Args:
+            messages: What would be sent.
+            parameters: What the model is called with, as LangChain tells callbacks.
+            metadata: Of the call; says which of several askings it is.
+        """
+        self._thread.expected.clear()  # what an earlier call left is of no use
+        key = self._key(messages, parameters or {}, metadata or {})
+        if key is None:
+            return False
+        kept = self._replies.get(key)
+        found = None if kept is None else [_read(kept)]
+        self._thread.expected[_as_prompt(messages)] = (key, found)
+        return found is not None
+
+    def _key(
+        self, messages: Sequence[BaseMessage], parameters: Mapping[str, Any], metadata: Mapping[str, Any]
+    ) -> str | None:
+        """Return the key of a request; None where its reply is not to be kept."""
+        said = {name: value for name, value in parameters.items() if not _NEUTRAL_PARAMETERS.search(name)}
+        sampled = self._votes or said.get("temperature", self._identity.get("temperature")) != 0
+        if sampled and not self._replies.sampled:
+            if not self._said:
+                log(f"the replies of {self._name} are sampled, and not kept: --cache-sampled keeps those too")
+            self._said = True
+            return None
+        sample = metadata.get(ASKING, 0) if sampled else None
+        if not all(isinstance(message.content, str) for message in messages):
+            return None  # LangChain shows callbacks other content than it sends
+        request = [self._identity, said, _as_prompt(messages), sample]
+        try:
+            text = json.dumps(request, sort_keys=True, ensure_ascii=False, default=_as_data)
+        except (TypeError, ValueError):
+            return None  # something in it has no stable text
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+    def lookup(self, prompt: str, llm_string: str) -> RETURN_VAL_TYPE | None:
+        return self._thread.expected.get(prompt, (None, None))[1]
+
+    def update(self, prompt: str, llm_string: str, return_val: RETURN_VAL_TYPE) -> None:
+        key, _ = self._thread.expected.pop(prompt, (None, None))
+        messages = [getattr(generation, "message", None) for generation in return_val]
+        if key is not None and len(messages) == 1 and isinstance(messages[0], AIMessage) and _is_whole(messages[0]):
+            self._replies.put(key, self._name, _written(messages[0]))
+
+    def clear(self, **kwargs: Any) -> None:
+        self._replies.clear()
+
+    # In the thread that `admit` was called in, whatever loop runs there.
+    async def alookup(self, prompt: str, llm_string: str) -> RETURN_VAL_TYPE | None:
+        return self.lookup(prompt, llm_string)
+
+    async def aupdate(self, prompt: str, llm_string: str, return_val: RETURN_VAL_TYPE) -> None:
+        self.update(prompt, llm_string, return_val)
+
+
+def _identity(model: BaseChatModel) -> dict[str, Any]:
+    """Return what makes a model the one it is, as plain data: a field that is not known to be neutral counts."""
+    inner = model.inner if isinstance(model, FamilyChatModel) else model
+    fields = {name: getattr(inner, name, None) for name in type(inner).model_fields if not _NEUTRAL.search(name)}
+    headers = getattr(inner, "default_headers", None) or {}
+    named = {
+        "class": f"{type(inner).__module__}.{type(inner).__qualname__}",
+        # What the environment says of the address, a client of OpenAI's knows alone.
+        "address": [address_of(model), str(getattr(getattr(inner, "root_client", None), "base_url", ""))],
+        "family": model.family.name if isinstance(model, FamilyChatModel) else "",
+        "headers": {name: value for name, value in headers.items() if not _OF_THE_ACCOUNT.search(name)},
+    }
+    identity: dict[str, Any] = json.loads(json.dumps({**fields, **named}, default=_as_data))
+    return identity
+
+
+def _as_data(value: object) -> object:
+    """Return what stands for an object in a key.
+
+    Raises:
+        TypeError: It has no text of its own that is the same each time.
+    """
+    if isinstance(value, BaseTool):
+        return {"tool": value.name, "description": value.description, "arguments": value.args}
+    if isinstance(value, type) and issubclass(value, BaseModel):
+        return value.model_json_schema()
+    if isinstance(value, BaseModel) and not isinstance(value, SecretStr):
+        return value.model_dump(mode="json")
+    if isinstance(value, tuple | set | frozenset):
+        return sorted(value) if isinstance(value, set | frozenset) else list(value)
+    raise TypeError(f"a {type(value).__name__} has no stable text")
+
+
+def _as_prompt(messages: Sequence[BaseMessage]) -> str:
+    """Write messages as LangChain does where it asks its cache."""
+    return dumps(
+        [message.model_copy(update={"id": None}) if message.id is not None else message for message in messages]
+    )
+
+
+def _is_whole(message: AIMessage) -> bool:
+    """Say whether a reply is one to keep: it says something or calls a tool, and no filter held it back."""
+    said = bool(message.text.strip() or message.tool_calls) and not message.invalid_tool_calls
+    return said and read_finish_reason(message) not in ("content_filter", "refusal", "error")
+
+
+def _written(message: AIMessage) -> str:
+    dumped = message.model_dump(mode="json", exclude={"id"})
+    return json.dumps({"message": dumped, "usage": read_usage(message)}, ensure_ascii=False)
+
+
+def _read(kept: str) -> ChatGeneration:
+    """Return a kept reply as one that cost nothing; what it did cost is kept apart."""
+    content = json.loads(kept)
+    message = AIMessage.model_validate(content["message"])
+    message.usage_metadata = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
+    message.response_metadata[SAVED_USAGE] = content["usage"]
+    return ChatGeneration(message=message)

@@ -1,0 +1,28 @@
+"""Commands in processes of their own, so that a test can kill and interrupt them."""
+
+import multiprocessing
+import time
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
+
+from eval.cli import main
+
+
+def start(arguments: list[str]) -> BaseProcess:
+    """Start a command in a process that is forked from one that has imported everything, so that it starts at once."""
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["eval.commands", "eval.runner", "eval.report", "langchain_openai", "chains.kice"])
+    process = processes.Process(target=_command, args=(arguments,))
+    process.start()
+    return process
+
+
+def _command(arguments: list[str]) -> None:
+    raise SystemExit(main(arguments))
+
+
+def wait_for(condition: Callable[[], bool], process: BaseProcess) -> None:
+    """Wait until a process has brought something about."""
+    while not condition():
+        assert process.is_alive(), "it ended before that"
+        time.sleep(0.005)

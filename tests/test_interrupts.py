@@ -1,0 +1,70 @@
+"""A real Ctrl-C, at any moment: what was sent is written down, nothing more is sent, and the run can go on."""
+
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from eval.cli import main
+from eval.interrupts import noted_interrupts
+from eval.journal import read_outcomes
+from tests.command_process import start, wait_for
+from tests.fault_server import Faults, serve_faults
+from tests.test_survival import asking, journal_of
+
+STEADY = Faults(latency_s=0.05)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_an_interrupted_run_keeps_what_it_sent_and_goes_on(tmp_path: Path, seed: int) -> None:
+    out = tmp_path / "out"
+    moment = random.Random(seed)
+    with serve_faults(STEADY) as server:
+        arguments = asking(tmp_path, server, items=100)
+        process = start([*arguments, "--max-concurrency", "4", "--out", str(out)])
+        wait_for(lambda: len(server.paid_items()) > moment.randrange(5, 40), process)
+        time.sleep(moment.uniform(0, 0.05))
+        os.kill(process.pid or 0, signal.SIGINT)
+        process.join(timeout=30)
+        assert process.exitcode == 130
+        assert len(read_outcomes(journal_of(out))) == len(server.paid_items()) < 100
+        assert main([*arguments, "--resume", str(out)]) == 0
+        assert sorted(server.paid.values()) == [1] * 100
+
+
+def test_a_second_interrupt_does_not_wait(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with serve_faults(Faults(latency_s=60)) as server:
+        process = start([*asking(tmp_path, server, items=100), "--timeout", "90", "--out", str(out)])
+        wait_for(lambda: len(server.attempts) >= 8, process)
+        os.kill(process.pid or 0, signal.SIGINT)
+        time.sleep(0.5)
+        assert process.is_alive(), "the first waits for what is in flight"
+        os.kill(process.pid or 0, signal.SIGINT)
+        process.join(timeout=20)
+        assert process.exitcode == 130
+
+
+def test_only_inside_is_an_interrupt_noted() -> None:
+    woken: list[bool] = []
+    with noted_interrupts(lambda: woken.append(True)) as interrupts:
+        signal.raise_signal(signal.SIGINT)
+        assert interrupts.noted and woken
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_a_program_that_handles_the_signal_itself_keeps_it() -> None:
+    seen: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: seen.append(number))
+    try:
+        with noted_interrupts(lambda: None) as interrupts:
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert seen and not interrupts.noted
