@@ -92,7 +92,8 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _run_suite(folder: Path, run_dir: Path) -> object:
-    from eval.runner import plan, run
+    from eval.planning import plan
+    from eval.runner import run
     from eval.suite import EvaluationSpec, Suite, SystemSpec
 
     systems = (

@@ -46,6 +46,8 @@ __all__ = [
     "resolve_spec",
     "score_labels",
     "supports_scoring",
+    "takes_logprobs",
+    "with_seed",
 ]
 
 FORMS = (
@@ -208,6 +210,18 @@ def is_local(model: BaseChatModel) -> bool:
 def supports_scoring(model: BaseChatModel) -> bool:
     """Say whether `score_labels` can ask the model how likely each label is."""
     return is_local(model)
+
+
+def takes_logprobs(model: BaseChatModel) -> bool:
+    """Say whether a model can be asked for the log-probabilities of the tokens of its reply, as OpenAI's can."""
+    return {"logprobs", "top_logprobs"} <= type(_inner(model)).model_fields.keys()
+
+
+def with_seed(model: BaseChatModel, seed: int) -> BaseChatModel:
+    """Return the model with another seed of its sampling, or the model itself where it takes none."""
+    if isinstance(model, FamilyChatModel):
+        return model.model_copy(update={"inner": with_seed(model.inner, seed)})
+    return model.model_copy(update={"seed": seed}) if "seed" in type(model).model_fields else model
 
 
 def score_labels(

@@ -8,42 +8,55 @@ the real batches of local models and retrievers; `Assign` is the same step with 
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from operator import itemgetter
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
-from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda, RunnableSerializable
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableSerializable
 from langchain_core.runnables.config import get_config_list
 from pydantic import ConfigDict
 
 from chains.context import TooLong, fit_passage
 from chains.likelihood import Likelihood
-from chains.models import score_labels, supports_scoring
+from chains.logprobs import REQUEST, reply_probs
+from chains.models import score_labels, supports_scoring, takes_logprobs
 from chains.parsing import Extraction, extract_choice, extract_label
 from chains.templates import AnswerForm, Prompt
 from data.errors import ConfigurationError
+from data.json_text import whole_characters
 from data.types import Prediction
 
 Inputs = dict[str, Any]
+Output = TypeVar("Output")
 Predictor = Runnable[Inputs, Prediction]
-Answering = Literal["auto", "score", "score-mean", "score-pmi", "generate"]
+Answering = Literal["auto", "score", "score-mean", "score-pmi", "logprobs", "generate"]
 # What is compared of the labels by each way of scoring them; "auto" scores where it can.
 _LIKELIHOODS: dict[str, Likelihood] = {"auto": "sum", "score": "sum", "score-mean": "mean", "score-pmi": "pmi"}
 
 
 class Assign(RunnableSerializable[Inputs, Inputs]):
-    """Adds what `step` makes of the input under `key`, batch by batch."""
+    """Adds what `step` makes of the input under `key`, batch by batch.
+
+    Attributes:
+        of: The field that the step takes; None: the whole input.
+        once: Where an item is asked several times, take the step once for all of them: it is about the item, whatever
+            the order that its choices are shown in.
+    """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
     key: str
-    step: Runnable[Inputs, Any]
+    step: Runnable[Any, Any]
+    of: str | None = None
+    once: bool = False
+
+    def _taken(self, input: Inputs) -> Any:
+        return input if self.of is None else input[self.of]
 
     def invoke(self, input: Inputs, config: RunnableConfig | None = None, **kwargs: Any) -> Inputs:
-        return {**input, self.key: self.step.invoke(input, config, **kwargs)}
+        return {**input, self.key: self.step.invoke(self._taken(input), config, **kwargs)}
 
     async def ainvoke(self, input: Inputs, config: RunnableConfig | None = None, **kwargs: Any) -> Inputs:
-        return {**input, self.key: await self.step.ainvoke(input, config, **kwargs)}
+        return {**input, self.key: await self.step.ainvoke(self._taken(input), config, **kwargs)}
 
     def batch(
         self,
@@ -53,11 +66,28 @@ class Assign(RunnableSerializable[Inputs, Inputs]):
         return_exceptions: bool = False,
         **kwargs: Any,
     ) -> list[Inputs]:
-        values = self.step.batch(inputs, config, return_exceptions=return_exceptions, **kwargs)
+        taken = [self._taken(entry) for entry in inputs]
+        values = self.step.batch(taken, config, return_exceptions=return_exceptions, **kwargs)
         return [
             value if isinstance(value, Exception) else {**entry, self.key: value}  # type: ignore[misc]  # as Runnable.batch does
             for entry, value in zip(inputs, values, strict=True)
         ]
+
+
+class Step(RunnableSerializable[Inputs, Output]):
+    """Applies a function that asks nobody.
+
+    A RunnableLambda does that too, but has a run of its own in every trace and reads the function's signature at every
+    call, which together take longer than such a function.
+    """
+
+    function: Callable[[Inputs], Output]
+
+    def invoke(self, input: Inputs, config: RunnableConfig | None = None, **kwargs: Any) -> Output:
+        return self.function(input)
+
+    async def ainvoke(self, input: Inputs, config: RunnableConfig | None = None, **kwargs: Any) -> Output:
+        return self.function(input)
 
 
 class ScoreLabels(RunnableSerializable[Inputs, Prediction]):
@@ -102,26 +132,39 @@ def _scored(probs: Sequence[float], input_tokens: int, entry: Inputs) -> Predict
         status="ok",
         rule="label-likelihood",
         probs=tuple(probs),
+        probs_source="likelihood",
         document_ids=_document_ids(entry),
         usage={"input_tokens": input_tokens, "output_tokens": 0, **_cut_tokens(entry)},
     )
 
 
-def read_reply(form: AnswerForm, entry: Inputs) -> Prediction:
-    """Extract the answer from "reply", the model's message to the input."""
+def read_reply(
+    form: AnswerForm, entry: Inputs, *, labels: Callable[[Sequence[str]], list[str]] | None = None
+) -> Prediction:
+    """Extract the answer from "reply", the model's message to the input.
+
+    Args:
+        form: Of the answer that the prompt asked for.
+        entry: The input with "reply".
+        labels: From the choices to what stands for them in the reply, where the provider was asked how likely they
+            are; None: it was not.
+    """
     reply: AIMessage = entry["reply"]
     choices: list[str] = entry["choices"]
-    text = reply.text
+    text = whole_characters(reply.text)
     finish_reason = read_finish_reason(reply)
     extraction = extract(text, choices, form=form.form, truncated=finish_reason == "length")
     if extraction.choice is None and finish_reason in ("refusal", "content_filter"):
         extraction = Extraction(None, "refusal", finish_reason)
+    probs = None if labels is None else reply_probs(reply, labels(choices), extraction.choice)
     return Prediction(
         choice=extraction.choice,
         status=extraction.status,
         rule=extraction.rule,
         raw=text,
         finish_reason=finish_reason,
+        probs=probs,
+        probs_source=None if probs is None else "logprobs",
         document_ids=_document_ids(entry),
         usage={**read_usage(reply), **_cut_tokens(entry)},
     )
@@ -162,13 +205,23 @@ def _cut_tokens(entry: Inputs) -> dict[str, int]:
     return {"cut_tokens": entry["cut_tokens"]} if "cut_tokens" in entry else {}
 
 
+# In the metadata of a reply that was kept from an earlier call, and costs nothing now: the usage of that call.
+SAVED_USAGE = "saved_usage"
+
+
 def read_usage(reply: AIMessage) -> dict[str, int]:
-    """Return the tokens that a reply reports: input_tokens, output_tokens, cached_tokens; {} where it does not."""
+    """Return the tokens that a reply reports, as `Prediction.usage` names them; {} where it does not.
+
+    Of a reply that was kept these are 0, and what it once took is in saved_input_tokens and the like.
+    """
     if reply.usage_metadata is None:
         return {}
     usage = {name: reply.usage_metadata[name] for name in ("input_tokens", "output_tokens")}
     cached = (reply.usage_metadata.get("input_token_details") or {}).get("cache_read")
-    return {**usage, "cached_tokens": cached} if cached else usage
+    saved = {f"saved_{name}": count for name, count in reply.response_metadata.get(SAVED_USAGE, {}).items()}
+    thought = (reply.usage_metadata.get("output_token_details") or {}).get("reasoning")
+    details = {"cached_tokens": cached, "reasoning_tokens": thought}
+    return {**usage, **{name: count for name, count in details.items() if count}, **saved}
 
 
 def answer_with(
@@ -186,8 +239,9 @@ def answer_with(
         prompt: What is said to it.
         render: Makes the prompt's variables from the input (and what earlier steps put there).
         answering: "score" compares the labels' likelihoods (local models), "score-mean" divides them by the labels'
-            tokens and "score-pmi" by what they are without the prompt; "generate" reads generated text, "auto" scores
-            where the model can and the prompt asks for the bare answer.
+            tokens and "score-pmi" by what they are without the prompt; "generate" reads generated text, "logprobs" too,
+            and asks the provider how likely the labels were; "auto" scores where the model can and the prompt asks for
+            the bare answer.
         too_long: What becomes of a prompt beyond the model's context: "error" leaves it to the model, which refuses
             it; "truncate-passage" shortens the variable `context` until it fits (local models).
 
@@ -196,22 +250,32 @@ def answer_with(
             that runs elsewhere.
     """
     scorable = supports_scoring(model)
-    if answering not in ("auto", "generate") and (prompt.answer.reasoning or not scorable):
+    if answering == "logprobs":
+        _check_logprobs(model, prompt)
+    elif answering not in ("auto", "generate") and (prompt.answer.reasoning or not scorable):
         why = f"prompt '{prompt.id}' reasons before it answers" if scorable else "the model gives no label likelihoods"
         raise ConfigurationError(f"answering '{answering}' is not possible: {why}; use 'generate' or 'auto'")
-    scores = answering != "generate" and scorable and not prompt.answer.reasoning
-    likelihood = _LIKELIHOODS[answering] if scores else None
-    rendered = RunnableLambda(render, name="render")
-    if too_long == "error":
-        return _ask(model, prompt, rendered, likelihood)
-    fitted = Assign(key="variables", step=rendered) | fit_passage(model, prompt, scored=scores)
-    return fitted | _ask(model, prompt, RunnableLambda(itemgetter("variables"), name="variables"), likelihood)
+    scores = answering not in ("generate", "logprobs") and scorable and not prompt.answer.reasoning
+    variables: Runnable[Inputs, Inputs] = Assign(key="variables", step=Step(function=render))
+    if too_long == "truncate-passage":
+        variables = variables | fit_passage(model, prompt, scored=scores)
+    ask = variables | Assign(key="prompt", step=prompt.template(), of="variables")
+    if scores:
+        return ask | ScoreLabels(model=model, prompt=prompt, likelihood=_LIKELIHOODS[answering])
+    read = partial(read_reply, prompt.answer)
+    asked: Runnable[Any, AIMessage] = model
+    if answering == "logprobs":
+        asked, read = model.bind(**REQUEST), partial(read, labels=prompt.labels)
+    return ask | Assign(key="reply", step=asked, of="prompt") | Step(function=read)
 
 
-def _ask(
-    model: BaseChatModel, prompt: Prompt, variables: Runnable[Inputs, dict[str, str]], likelihood: Likelihood | None
-) -> Predictor:
-    ask = variables | prompt.template()
-    if likelihood is not None:
-        return Assign(key="prompt", step=ask) | ScoreLabels(model=model, prompt=prompt, likelihood=likelihood)
-    return Assign(key="reply", step=ask | model) | RunnableLambda(partial(read_reply, prompt.answer), name="read_reply")
+def _check_logprobs(model: BaseChatModel, prompt: Prompt) -> None:
+    if prompt.answer.reasoning:
+        why = f"prompt '{prompt.id}' reasons before it answers; use 'generate'"
+    elif supports_scoring(model):
+        why = "a model in this process is asked for its labels' likelihoods directly; use 'score'"
+    elif not takes_logprobs(model):
+        why = f"LangChain's {type(model).__name__} takes no logprobs; use 'generate', or a server behind endpoint:"
+    else:
+        return
+    raise ConfigurationError(f"answering 'logprobs' is not possible: {why}")

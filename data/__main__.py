@@ -15,6 +15,7 @@ from data.check import exam_contents, faults
 from data.download import NAMES, fetch
 from data.errors import ProjectError
 from data.kice import DATA_DIR, YEARS, exam_path
+from data.plain_text import plain
 from data.registry import BENCHMARKS, RETRIEVAL_SETS, benchmark
 
 FAULTS_FOUND = 2
@@ -30,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ProjectError as error:
         if arguments.debug:
             raise
-        sys.stderr.write(f"error: {error}\n")
+        sys.stderr.write(f"error: {plain(str(error), one_line=True)}\n")
         return error.exit_code
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; run it again to resume\n")

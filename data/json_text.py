@@ -43,3 +43,11 @@ def character_fault(text: str) -> str | None:
     """
     found = _LONE_SURROGATE.search(text)
     return f"holds {found[0]!a}, half of a surrogate pair and no character" if found else None
+
+
+def whole_characters(text: str) -> str:
+    """Return a text with U+FFFD in the place of each half of a character, so that it can be written.
+
+    What a server answers as JSON may hold some; a reply is not lost for it.
+    """
+    return _LONE_SURROGATE.sub("\ufffd", text)

@@ -4,11 +4,16 @@
 choice, so one shape of record serves both, and with it one set of metrics and one report.
 """
 
-from typing import Any, Literal, Self
+from functools import lru_cache
+from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+Model = TypeVar("Model", bound=BaseModel)
 Status = Literal["ok", "none", "multiple", "refusal", "truncated"]
+# Where probabilities come from: an encoder's head, the likelihoods of a model's labels, what a provider says of the
+# tokens of its reply, or how often each choice was answered.
+ProbsSource = Literal["softmax", "likelihood", "logprobs", "votes"]
 
 
 class Frozen(BaseModel):
@@ -49,6 +54,49 @@ class Item(Frozen):
         return {"id": self.id, "group": self.group, "choices": list(self.choices), **self.inputs}
 
 
+class ToolCall(Frozen):
+    """What a model asked a tool for."""
+
+    name: str
+    arguments: dict[str, Any]
+
+
+class Message(Frozen):
+    """One chat message as it was sent: role is system, user, assistant or tool."""
+
+    role: str
+    content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+
+
+# In the metadata of everything that one asking of several runs: its number, from 0.
+ASKING = "asking"
+
+
+class Ask(Frozen):
+    """One asking among several of one item: with its choices rotated, or as one of several samples.
+
+    Attributes:
+        order: (n_choices,), the item's own choices in the order that was shown: `order[0]` was shown first.
+        choice: 0-based index into the item's own choices; `order.index(choice)` is the position that was chosen.
+        status: As of a prediction.
+        rule: As of a prediction; where it names a number, it is that of the position shown.
+        raw: The text that the model wrote to the order shown, untouched.
+        finish_reason: As of a prediction.
+        probs: (n_choices,), of the item's own choices; None where the asking had none.
+        messages: What was sent, where that is not what the record says: a rotation's own prompt.
+    """
+
+    order: tuple[int, ...]
+    choice: int | None
+    status: Status
+    rule: str = ""
+    raw: str = ""
+    finish_reason: str = ""
+    probs: tuple[float, ...] | None = None
+    messages: tuple[Message, ...] | None = None
+
+
 class Prediction(Frozen):
     """What a predictor answered.
 
@@ -56,12 +104,15 @@ class Prediction(Frozen):
         choice: 0-based index, or None when nothing usable was said.
         status: "ok" exactly when `choice` is not None; otherwise why not.
         rule: The extraction rule that fired, or how the choice was scored.
-        raw: The text the model wrote ("" for a classifier).
+        raw: The text the model wrote ("" for a classifier, and for an item asked several times: see `asks`).
         finish_reason: Why it stopped writing: "stop", "length", "content_filter" …; "" where nothing says so.
         probs: (n_choices,), sums to 1; None where the predictor has no distribution.
+        probs_source: What the probabilities are; None where there are none, and where nobody says: a rule's, or those
+            of a chain of the user's own.
+        asks: Where the item was asked several times, each asking; empty where once.
         document_ids: Ids of the retrieved chunks, best first.
-        usage: Token counts: input_tokens, output_tokens, cached_tokens; cut_tokens, by which the prompt was shortened
-            to fit the model's context, only where it was.
+        usage: Token counts: input_tokens, of them cached_tokens; output_tokens, of them reasoning_tokens (hidden
+            thoughts); cut_tokens, by which the prompt was shortened to fit the model's context, only where it was.
     """
 
     choice: int | None
@@ -70,6 +121,8 @@ class Prediction(Frozen):
     raw: str = ""
     finish_reason: str = ""
     probs: tuple[float, ...] | None = None
+    probs_source: ProbsSource | None = None
+    asks: tuple[Ask, ...] = ()
     document_ids: tuple[str, ...] = ()
     usage: dict[str, int] = Field(default_factory=dict)
 
@@ -78,13 +131,6 @@ class Prediction(Frozen):
         if (self.choice is None) == (self.status == "ok"):
             raise ValueError(f"a prediction with status '{self.status}' cannot have choice {self.choice}")
         return self
-
-
-class Message(Frozen):
-    """One chat message as it was sent: role is system, user, assistant or tool."""
-
-    role: str
-    content: str
 
 
 class Passage(Frozen):
@@ -108,6 +154,8 @@ class Record(Frozen):
         latency_s: Seconds; for a batched predictor, its share of the batch. None where nobody measured it.
         messages: What was really sent to the chat model; None for a system that sends none.
         passages: What was retrieved for the item, best first.
+        attempts: How often it was asked, with those after a fault that passed.
+        cache_hits: Model calls whose reply came from the response cache, and so cost nothing.
     """
 
     item: Item
@@ -117,12 +165,37 @@ class Record(Frozen):
     latency_s: float | None = Field(ge=0)
     messages: tuple[Message, ...] | None = None
     passages: tuple[Passage, ...] = ()
+    attempts: int = Field(default=1, ge=1)
+    cache_hits: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
     def _prediction_or_error(self) -> Self:
         if (self.prediction is None) == (self.error is None):
             raise ValueError(f"{self.item.id}: a record holds either a prediction or an error")
         return self
+
+    def without_texts(self) -> "Record":
+        """Return the record without what was shown, sent, looked up and said: no score depends on them."""
+        prediction = self.prediction
+        if prediction is not None:
+            asks = tuple(ask.model_copy(update={"raw": "", "messages": None}) for ask in prediction.asks)
+            prediction = _light(prediction, raw="", asks=asks)
+        item = _light(self.item, inputs={}, choices=_shared(self.item.choices), tags=_shared(self.item.tags))
+        return _light(self, item=item, prediction=prediction, messages=None, passages=())
+
+
+_NOTHING_SET: set[str] = set()
+
+
+def _light(model: Model, **changes: Any) -> Model:
+    """Copy a model; the copies share the set of the fields that were given, which would be half of their memory."""
+    return model.model_construct(_fields_set=_NOTHING_SET, **{**dict(model), **changes})
+
+
+@lru_cache(maxsize=1024)
+def _shared(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Return one tuple for all that are equal: the labels of a benchmark are the same for every item."""
+    return texts
 
 
 class Benchmark(Frozen):

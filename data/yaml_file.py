@@ -7,6 +7,9 @@ import yaml
 
 from data.errors import ConfigurationError
 
+# The safe loader, in C where PyYAML was built with it: ten times as fast.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 
 class YamlFile(NamedTuple):
     """A file's text, for finding lines in it, and what it holds."""
@@ -27,7 +30,7 @@ def read_yaml(path: Path, *, kind: str) -> YamlFile:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        return YamlFile(text, yaml.safe_load(text))
+        return YamlFile(text, yaml.load(text, Loader=_LOADER))  # noqa: S506  # a safe one
     except UnicodeDecodeError:
         raise ConfigurationError(f"{kind} {path} is not UTF-8 text") from None
     except OSError as error:

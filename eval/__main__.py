@@ -1,8 +1,13 @@
 """`python -m eval`: run, compare and read evaluations."""
 
+import gc
 import sys
 
 from eval.cli import main
+from eval.progress import log_uncaught
 
 if __name__ == "__main__":
+    sys.excepthook = log_uncaught
+    # What a run imports and keeps is no garbage: by default all of it is looked through again and again as it grows.
+    gc.set_threshold(100_000, 20, 20)
     sys.exit(main())

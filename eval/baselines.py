@@ -100,7 +100,8 @@ class TfidfClassifier(RunnableSerializable[Inputs, Prediction]):
             for target, probability in zip(classes, row, strict=True):
                 full[target] = float(probability)
             best = max(range(len(full)), key=full.__getitem__)
-            predictions.append(Prediction(choice=best, status="ok", rule="tfidf", probs=tuple(full)))
+            answer = Prediction(choice=best, status="ok", rule="tfidf", probs=tuple(full), probs_source="softmax")
+            predictions.append(answer)
         return predictions
 
 

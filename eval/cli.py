@@ -11,7 +11,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from data.plain_text import plain
 from eval.call_options import add_call_options
+from eval.language import LANGUAGES
+from eval.progress import log
 
 EXAMPLES = """examples:
   python -m eval run demo
@@ -32,30 +35,42 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+    told = argparse.ArgumentParser(add_help=False)
+    told.add_argument("--lang", choices=LANGUAGES, default="en", help="language of the sentences and headings")
     common.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
     listing = commands.add_parser("list", parents=[common], help="what there is to name")
     kinds = ["benchmarks", "chains", "models", "prompts", "retrievers", "suites", "systems"]
     listing.add_argument("kind", nargs="?", choices=kinds, help="one kind only")
 
-    _add_run(commands.add_parser("run", parents=[common], help="ask systems a benchmark's items"))
+    _add_run(commands.add_parser("run", parents=[common, told], help="ask systems a benchmark's items"))
 
-    rescore = commands.add_parser("rescore", parents=[common], help="extract and score again; no model is called")
+    rescore = commands.add_parser("rescore", parents=[common, told], help="extract and score again; no model is called")
     rescore.add_argument("run", type=Path, metavar="RUN")
 
-    _add_import(commands.add_parser("import", parents=[common], help="make a run of replies recorded elsewhere"))
+    _add_import(commands.add_parser("import", parents=[common, told], help="make a run of replies recorded elsewhere"))
 
-    compare = commands.add_parser("compare", parents=[common], help="paired differences of systems or of two runs")
+    compare = commands.add_parser(
+        "compare", parents=[common, told], help="paired differences of systems or of two runs"
+    )
     compare.add_argument("run", type=Path, metavar="RUN")
     compare.add_argument("other", type=Path, nargs="?", metavar="RUN", help="another run of the same items")
 
-    report = commands.add_parser("report", parents=[common], help="write a run's reports again, or print one")
+    report = commands.add_parser("report", parents=[common, told], help="write a run's reports again, or print one")
     report.add_argument("runs", type=Path, nargs="+", metavar="RUN")
     report.add_argument("--format", choices=["text", "md", "html", "json"], default="text", help="what to print")
 
     show = commands.add_parser("show", parents=[common], help="everything about one item, for every system")
     show.add_argument("run", type=Path, metavar="RUN")
     show.add_argument("item", metavar="ITEM")
+
+    calibrate = commands.add_parser("calibrate", parents=[common], help="probabilities after temperature scaling")
+    calibrate.add_argument("run", type=Path, metavar="RUN")
+    other = "a run of the same systems over other items, to fit the temperatures on"
+    calibrate.add_argument("--fit", type=Path, required=True, metavar="FIT_RUN", help=other)
+
+    cache = commands.add_parser("cache", parents=[common], help="what the response cache of --cache holds")
+    cache.add_argument("action", choices=["stats", "clear"], help="count the replies, or remove them all")
 
     _add_retrieval(commands.add_parser("retrieval", parents=[common], help="recall@k, MRR@k and nDCG@k of retrievers"))
     return top
@@ -67,14 +82,19 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     system.add_argument("--chain", metavar="C")
     system.add_argument("--model", metavar="SPEC", help="such as smollm2, gpt, hf:DIR, endpoint:NAME@URL")
     system.add_argument("--prompt", metavar="P", help="a prompt's id or a YAML file")
-    answering = ["auto", "score", "score-mean", "score-pmi", "generate"]
-    ways = "score labels (by their mean per token, or beyond what they are without the prompt) or generate text"
+    answering = ["auto", "score", "score-mean", "score-pmi", "logprobs", "generate"]
+    ways = "score labels (by their mean per token, or beyond what they are without the prompt), or read generated text"
+    ways += " (logprobs: and ask the provider how likely each label was)"
     system.add_argument("--answering", choices=answering, help=ways)
     beyond = "a prompt beyond a local model's context: an error (default), or its passage is shortened"
     system.add_argument("--too-long", choices=["error", "truncate-passage"], help=beyond)
+    rotated = "ask once for each rotation of the choices, and take the majority"
+    system.add_argument("--permute", choices=["cyclic"], help=rotated)
+    system.add_argument("--votes", type=int, metavar="K", help="sample K replies, and take the majority")
     system.add_argument("--temperature", type=float, metavar="T")
     system.add_argument("--max-tokens", type=int, metavar="N", help="longest reply; default: what the prompt needs")
-    system.add_argument("--retriever", metavar="R")
+    steps = "bm25, dense, hybrid …, with steps such as hybrid+rerank, or your own as module:attr"
+    system.add_argument("--retriever", metavar="R", help=steps)
     system.add_argument("--embeddings", metavar="E", help="for dense and hybrid; default: e5-small")
     system.add_argument("-k", type=int, metavar="K", help="chunks to retrieve; default: 4")
     system.add_argument("--checkpoint", metavar="DIR", help="a fine-tuned encoder's folder or hub name")
@@ -89,10 +109,13 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     going = run.add_argument_group("the run")
     going.add_argument("--seed", type=int, metavar="S")
     going.add_argument("--max-concurrency", type=int, default=8, metavar="C", help="calls in flight; default: 8")
-    going.add_argument("--max-errors", type=int, metavar="N", help="stop when more than N items have failed")
+    failed = "stop when more than N items, or N%% of them, have failed"
+    going.add_argument("--max-errors", metavar="N|N%", help=failed)
     where = going.add_mutually_exclusive_group()
     where.add_argument("--out", type=Path, metavar="DIR", help="default: runs/NAME, then runs/NAME-2 …")
     where.add_argument("--resume", type=Path, metavar="DIR", help="ask only what is missing or failed")
+    again = "with --resume, ask again what failed (default), or leave it"
+    going.add_argument("--retry-errors", action=argparse.BooleanOptionalAction, default=True, help=again)
     going.add_argument("--dry-run", action="store_true", help="print the first prompt, tokens and cost; call nothing")
     add_call_options(run)
 
@@ -110,8 +133,12 @@ def _add_retrieval(retrieval: argparse.ArgumentParser) -> None:
     retrieval.add_argument(
         "name", metavar="NAME", help="korquad, kice (queries with choices), kice-question (without) or jsonl"
     )
-    retrieval.add_argument("--retriever", required=True, nargs="+", metavar="R", help="several are compared in pairs")
+    retrieval.add_argument(
+        "--retriever", required=True, nargs="+", metavar="R", help="such as hybrid+rerank; several are compared"
+    )
     retrieval.add_argument("--embeddings", metavar="E")
+    words = "words that BM25 is to know: a line each, WORD or WORD, TAG and SCORE apart by tabs"
+    retrieval.add_argument("--user-words", type=Path, metavar="FILE", help=words)
     chunked = "search chunks of passages, or whole ones (default: chunks for kice)"
     retrieval.add_argument("--chunk", action=argparse.BooleanOptionalAction, help=chunked)
     retrieval.add_argument("-k", type=int, default=10, metavar="K")
@@ -130,7 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ProjectError as error:
         if options.debug:
             raise
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        log(f"error: {plain(str(error), one_line=True)}")
         return error.exit_code
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)  # noqa: T201

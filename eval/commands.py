@@ -2,46 +2,24 @@
 
 import argparse
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from data.errors import ConfigurationError
+from eval.cache_command import cache
+from eval.calibrate_command import calibrate
 from eval.call_options import read_policy
+from eval.error_limit import read_error_limit
+from eval.language import language
+from eval.printing import emit, emit_json, emit_json_text
 from eval.progress import log
-from eval.suite import EvaluationSpec, Suite, SystemSpec, list_suites, load_suite
+from eval.suite import Suite
+from eval.suite_options import plain_name, read_suite
 
 if TYPE_CHECKING:
     from eval.report import ReportPaths
 
 RUNS_DIR = Path("runs")
-# Options of `run` that describe a system or its items: a suite says these itself.
-_SYSTEM_OPTIONS = (
-    "chain",
-    "model",
-    "prompt",
-    "answering",
-    "too_long",
-    "temperature",
-    "max_tokens",
-    "retriever",
-    "embeddings",
-    "k",
-    "checkpoint",
-    "any_label_order",
-    "baseline",
-)
-_ITEM_OPTIONS = ("split", "data", "train_split")
-
-
-def emit(text: str) -> None:
-    """Print what a command returns."""
-    sys.stdout.write(text.rstrip("\n") + "\n")
-
-
-def emit_json(content: Any) -> None:
-    emit(json.dumps(content, ensure_ascii=False, indent=2))
 
 
 def run(options: argparse.Namespace) -> int:
@@ -49,33 +27,39 @@ def run(options: argparse.Namespace) -> int:
     from chains.providers import read_env_file
 
     read_env_file()  # keys, and LANGSMITH_* for traces
-    suite = _suite(options)
+    suite = read_suite(options)
     if options.dry_run:
         return _dry_run(suite, options)
-    from eval import runner
+    from eval.planning import plan
+    from eval.power import reach_lines
     from eval.report import write_report
+    from eval.runner import run as run_plan
+    from eval.tracing import guard_traces
 
-    policy = read_policy(options)
-    planned = runner.plan(suite, policy=policy)
+    guard_traces()
+    policy, max_errors = read_policy(options), read_error_limit(options.max_errors)
+    planned = plan(suite, policy=policy)
     run_dir = options.resume or options.out or _new_run_dir(suite.name)
+    asked = [(e.evaluation.benchmark, e.items, len(e.systems)) for e in planned.evaluations]
+    for line in reach_lines(asked, language(options.lang)):
+        log(line)  # before anything is paid for
     try:
-        outcome = runner.run(
+        outcome = run_plan(
             planned,
             run_dir,
             resume=options.resume is not None,
+            retry_errors=options.retry_errors,
             max_concurrency=options.max_concurrency,
-            max_errors=options.max_errors,
+            max_errors=max_errors,
             policy=policy,
         )
     except KeyboardInterrupt:
         log(f"interrupted; go on with --resume {run_dir}")
         return 130
-    _show_reports(write_report(run_dir), as_json=options.json)
-    allowed = options.max_errors or 0
-    if outcome.errors > allowed:
+    _show_reports(write_report(run_dir, lang=options.lang), as_json=options.json)
+    if outcome.errors:
         log(f"incomplete: {outcome.errors} items failed; ask them again with --resume {run_dir}")
-        return 1
-    return 0
+    return 1 if outcome.too_many else 0
 
 
 def _show_reports(paths: "ReportPaths", *, as_json: bool) -> None:
@@ -83,70 +67,10 @@ def _show_reports(paths: "ReportPaths", *, as_json: bool) -> None:
     from eval.report.terminal import terminal_table
 
     if as_json:
-        emit(paths.summary.read_text(encoding="utf-8"))
+        emit_json_text(paths.summary.read_text(encoding="utf-8"))
     else:
         emit(terminal_table(read_summary(paths.summary)))
     log(f"\nreports: {paths.markdown}\n         {paths.html}")
-
-
-def _suite(options: argparse.Namespace) -> Suite:
-    """Read the suite that is named, or make one of the benchmark and the system that the options describe."""
-    from data.attributes import is_module
-    from data.registry import BENCHMARKS
-
-    if options.limit is not None and options.limit < 1:
-        raise ConfigurationError(f"--limit {options.limit} asks for no items; give 1 or more")
-    if options.max_errors is not None and options.max_errors < 0:
-        raise ConfigurationError(f"--max-errors {options.max_errors} is below 0; give 0 or more")
-    if options.max_concurrency < 1:
-        raise ConfigurationError(f"--max-concurrency {options.max_concurrency} lets nothing run; give 1 or more")
-    names = (*_SYSTEM_OPTIONS, *_ITEM_OPTIONS)
-    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
-    target = options.target
-    if target not in BENCHMARKS and (target.endswith((".yaml", ".yml")) or target in list_suites()):
-        return _overridden(load_suite(target), given, options)
-    if target not in BENCHMARKS and not is_module(target.removesuffix(":BENCHMARK")):
-        known = ", ".join([*sorted(BENCHMARKS), *sorted(list_suites())])
-        raise ConfigurationError(f"unknown benchmark or suite '{target}'. Allowed: {known}, or a suite's .yaml file.")
-    system = {name: given[name] for name in _SYSTEM_OPTIONS if name in given}
-    kind = next((name for name in ("chain", "checkpoint", "baseline") if name in system), None)
-    if kind is None:
-        raise ConfigurationError(f"'{target}' is a benchmark: say who answers with --chain, --checkpoint or --baseline")
-    name = ".".join(_plain(str(system[part])) for part in (kind, "model") if part in system)
-    return _validated(target, name, system, given, options)
-
-
-def _validated(
-    target: str, name: str, system: dict[str, Any], given: dict[str, Any], options: argparse.Namespace
-) -> Suite:
-    from pydantic import ValidationError
-
-    items = {option: given[option] for option in _ITEM_OPTIONS if option in given}
-    try:
-        spec = SystemSpec(name=name, **system)
-        evaluation = EvaluationSpec(benchmark=target, limit=options.limit, systems=(spec,), **items)
-        return Suite(name=f"{_plain(target)}.{name}", seed=options.seed or 0, evaluations=(evaluation,))
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
-        raise ConfigurationError(f"{f'--{field}: ' if field else ''}{message}") from None
-
-
-def _overridden(suite: Suite, given: dict[str, Any], options: argparse.Namespace) -> Suite:
-    if given:
-        name = next(iter(given)).replace("_", "-")
-        raise ConfigurationError(f"--{name} goes with a benchmark; suite '{suite.name}' says that itself")
-    if options.limit is not None:
-        limited = tuple(spec.model_copy(update={"limit": options.limit}) for spec in suite.evaluations)
-        suite = suite.model_copy(update={"evaluations": limited})
-    return suite if options.seed is None else suite.model_copy(update={"seed": options.seed})
-
-
-def _plain(text: str) -> str:
-    """Turn a spec such as hf:ORG/NAME or endpoint:NAME@URL into what can be a folder's name: its last part."""
-    last = text.split("@http")[0].rstrip("/").rsplit("/", 1)[-1]
-    return "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in last).strip("-.") or "system"
 
 
 def _new_run_dir(name: str) -> Path:
@@ -164,9 +88,9 @@ def _dry_run(suite: Suite, options: argparse.Namespace) -> int:
     estimates = dryrun.estimate(suite)
     if options.json:
         rows = [entry._asdict() | {"first": [m.model_dump() for m in entry.first]} for entry in estimates]
-        emit_json({"estimates": rows})
+        emit_json({"estimates": rows, "reach": dryrun.reach(suite, language(options.lang))})
     else:
-        emit(dryrun.render(estimates))
+        emit(dryrun.render(estimates, dryrun.reach(suite, language(options.lang))))
     return 0
 
 
@@ -176,7 +100,7 @@ def rescore(options: argparse.Namespace) -> int:
     from eval.rescore import rescore as read_again
 
     changes = read_again(options.run)
-    write_report(options.run)
+    write_report(options.run, lang=options.lang)
     if options.json:
         emit_json({"changes": [change._asdict() for change in changes]})
         return 0
@@ -193,9 +117,9 @@ def import_recorded(options: argparse.Namespace) -> int:
     from eval.importing import import_replies
     from eval.report import write_report
 
-    run_dir = options.out or _new_run_dir(f"{_plain(options.benchmark)}.imported")
+    run_dir = options.out or _new_run_dir(f"{plain_name(options.benchmark)}.imported")
     import_replies(options.files, options.benchmark, run_dir, split=options.split, data=options.data)
-    _show_reports(write_report(run_dir), as_json=options.json)
+    _show_reports(write_report(run_dir, lang=options.lang), as_json=options.json)
     return 0
 
 
@@ -208,7 +132,10 @@ def compare(options: argparse.Namespace) -> int:
 
     comparisons = compare_runs(options.run, options.other)
     costs = costs_of_runs(options.run, options.other)
-    emit(to_json(comparisons, **costs_json(costs)) if options.json else comparison_text(comparisons, costs))
+    if options.json:
+        emit_json_text(to_json(comparisons, **costs_json(costs)))
+    else:
+        emit(comparison_text(comparisons, costs, language(options.lang)))
     return 0
 
 
@@ -219,15 +146,17 @@ def report(options: argparse.Namespace) -> int:
     from eval.report.terminal import terminal_table
 
     form = "json" if options.json else options.format
-    written = [write_report(run_dir) for run_dir in options.runs]
+    written = [write_report(run_dir, lang=options.lang) for run_dir in options.runs]
     if form == "json" and len(written) > 1:
         emit_json({"runs": [json.loads(paths.summary.read_text(encoding="utf-8")) for paths in written]})
         return 0
     for paths in written:
         if form == "text":
             emit(terminal_table(read_summary(paths.summary)))
+        elif form == "json":
+            emit_json_text(paths.summary.read_text(encoding="utf-8"))
         else:
-            emit({"md": paths.markdown, "html": paths.html, "json": paths.summary}[form].read_text(encoding="utf-8"))
+            emit((paths.html if form == "html" else paths.markdown).read_text(encoding="utf-8"))
     return 0
 
 
@@ -244,7 +173,8 @@ def retrieval(options: argparse.Namespace) -> int:
     from chains.providers import read_env_file
     from data.registry import retrieval_set
     from eval.retrieval import evaluate_retriever, render_json, render_table
-    from retrievers.registry import build_retriever
+    from retrievers.index_files import cached_indexes
+    from retrievers.registry import build_retriever, uses_embeddings
 
     read_env_file()
     questions = retrieval_set(options.name, options.data)
@@ -253,12 +183,13 @@ def retrieval(options: argparse.Namespace) -> int:
     searched = "chunks" if chunk else "whole passages"
     names = list(dict.fromkeys(options.retriever))
     scores = []
+    more = {"k": options.k, "chunk": chunk, "index_dir": cached_indexes(), "user_words": options.user_words}
     for name in names:
         # Beside others, BM25 is not refused for the embeddings that they need.
-        embeddings = None if name == "bm25" and len(names) > 1 else options.embeddings
-        retriever = build_retriever(name, questions.passages, k=options.k, chunk=chunk, embeddings=embeddings)
+        embeddings = options.embeddings if uses_embeddings(name) or len(names) == 1 else None
+        retriever = build_retriever(name, questions.passages, embeddings=embeddings, **more)
         scores.append(evaluate_retriever(retriever, questions, k=options.k, name=f"{name}, {searched}"))
-    emit(render_json(scores) if options.json else render_table(scores))
+    emit_json_text(render_json(scores)) if options.json else emit(render_table(scores))
     return 0
 
 
@@ -288,5 +219,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "compare": compare,
     "report": report,
     "show": show,
+    "cache": cache,
+    "calibrate": calibrate,
     "retrieval": retrieval,
 }

@@ -18,6 +18,7 @@ from data.types import Frozen, Record
 from eval.description import role_of
 from eval.journal import Evaluation, Manifest, latest_records, read_manifest, records_path
 from eval.metrics import NO_ANSWER
+from eval.run_difference import what_differs
 from eval.stats import Interval, holm, mcnemar_midp, paired_difference_interval
 
 LEVEL = 0.05
@@ -42,6 +43,7 @@ class Answers:
         targets: (n,) int.
         choices: (n,) int, NO_ANSWER where nothing usable was said.
         weights: (n,) points.
+        tags: (n,) section, question type, genre.
     """
 
     ids: tuple[str, ...]
@@ -49,6 +51,7 @@ class Answers:
     targets: np.ndarray
     choices: np.ndarray
     weights: np.ndarray
+    tags: tuple[tuple[str, ...], ...]
 
     @property
     def correct(self) -> np.ndarray:
@@ -111,6 +114,7 @@ def read_answers(records: Iterable[Record]) -> Answers:
         targets=np.array([item.target for item, _ in rows], dtype=np.int64),
         choices=np.array([NO_ANSWER if p.choice is None else p.choice for _, p in rows], dtype=np.int64),
         weights=np.array([item.weight for item, _ in rows], dtype=np.float64),
+        tags=tuple(item.tags for item, _ in rows),
     )
 
 
@@ -247,7 +251,7 @@ def _same_items(a: tuple[Path, Manifest], b: tuple[Path, Manifest]) -> list[tupl
         if same:
             pairs.append((ours, same[0]))
         elif candidates:
-            raise ConfigurationError(_what_differs((run_a, ours), (run_b, candidates[0])))
+            raise ConfigurationError(what_differs((run_a, ours), (run_b, candidates[0])))
     if not pairs:
         names_a, names_b = (
             ", ".join(e.benchmark for e in manifest.evaluations) for manifest in (manifest_a, manifest_b)
@@ -256,25 +260,3 @@ def _same_items(a: tuple[Path, Manifest], b: tuple[Path, Manifest]) -> list[tupl
             f"{run_a} ({names_a}) and {run_b} ({names_b}) share no benchmark; compare runs over the same items"
         )
     return pairs
-
-
-def _what_differs(a: tuple[Path, Evaluation], b: tuple[Path, Evaluation]) -> str:
-    (run_a, ours), (run_b, theirs) = a, b
-    ids_a, ids_b = _item_ids(run_a, ours), _item_ids(run_b, theirs)
-    parts = [f"items {ours.n_items} and {theirs.n_items}", f"split {ours.split} and {theirs.split}"]
-    parts.append(f"fingerprint {ours.fingerprint[:12]} and {theirs.fingerprint[:12]}")
-    for run, only in ((run_a, ids_a - ids_b), (run_b, ids_b - ids_a)):
-        if only:
-            first = ", ".join(sorted(only)[:3])
-            parts.append(f"{len(only)} answered only in {run} ({first}{', ...' if len(only) > 3 else ''})")
-    if ids_a == ids_b:
-        parts.append("the ids are the same, so the items' content differs")
-    return (
-        f"{run_a} and {run_b} asked different items of {ours.benchmark}: {'; '.join(parts)}. "
-        "Run both with the same data, split, limit and seed"
-    )
-
-
-def _item_ids(run_dir: Path, evaluation: Evaluation) -> set[str]:
-    paths = [records_path(run_dir, name) for name in evaluation.systems]
-    return {item_id for path in paths for item_id in latest_records(path, texts=False)}

@@ -78,4 +78,6 @@ def unpriced_retrieval(description: Mapping[str, Any]) -> str:
         return f"what the embeddings {embeddings} of a query cost is not known"
     if ":" in embeddings and not embeddings.startswith("hf:"):
         return "what embeddings of your own call is not known"
-    return "what a retriever of your own calls is not known" if ":" in str(retriever.get("name")) else ""
+    # A step's local model is on the machine: "hybrid+rerank=hf:DIR"; any other "module:attr" is the user's own.
+    own = any(":" in part for part in str(retriever.get("name")).replace("=hf:", "=").split("+"))
+    return "what a retriever of your own calls is not known" if own else ""

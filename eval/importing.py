@@ -25,6 +25,7 @@ from data.registry import benchmark, fingerprint, load_items
 from data.rows import read_rows
 from data.types import Frozen, Item, Prediction, Record
 from eval.journal import Evaluation, Journal, Manifest, begin_run, first_fault, records_path
+from eval.run_lock import sole_writer
 from eval.suite import PLAIN_NAME, RESERVED_NAMES
 
 
@@ -78,11 +79,12 @@ def import_replies(
         versions={"python": sys.version.split()[0]},
         started_utc=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    begin_run(run_dir, manifest)
-    for name, of_system in records.items():
-        with Journal(records_path(run_dir, name)) as journal:
-            for record in of_system:
-                journal.append(record)
+    with sole_writer(run_dir):
+        begin_run(run_dir, manifest)
+        for name, of_system in records.items():
+            with Journal(records_path(run_dir, name)) as journal:
+                for record in of_system:
+                    journal.append(record)
 
 
 def _systems(files: Sequence[Path]) -> dict[str, Path]:

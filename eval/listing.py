@@ -12,7 +12,7 @@ def benchmarks() -> dict[str, str]:
 def chains() -> dict[str, str]:
     from chains.registry import CHAINS
 
-    return {name: f"{entry.summary} (needs {', '.join(entry.needs)})" for name, entry in CHAINS.items()}
+    return {name: f"{entry.summary} (needs {', '.join(entry.named_needs)})" for name, entry in CHAINS.items()}
 
 
 def models() -> dict[str, str]:
@@ -32,9 +32,10 @@ def prompts() -> dict[str, str]:
 
 
 def retrievers() -> dict[str, str]:
-    from retrievers.registry import RETRIEVER_SUMMARIES, RETRIEVERS
+    from retrievers.registry import RETRIEVER_SUMMARIES, RETRIEVERS, STEP_SUMMARIES, STEPS
 
-    return {name: RETRIEVER_SUMMARIES.get(name, "") for name in RETRIEVERS}
+    after = {f"+{name}": STEP_SUMMARIES.get(name, "") for name in STEPS}  # as in hybrid+rerank
+    return {name: RETRIEVER_SUMMARIES.get(name, "") for name in RETRIEVERS} | after
 
 
 def suites() -> dict[str, str]:

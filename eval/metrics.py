@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
 from data.types import Frozen, Item, Prediction, Record, Status
+from eval.calibration import Calibration, calibrate
+from eval.probabilities import read_probabilities
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,6 +60,7 @@ class Scores(Frozen):
         usage: Token counts, summed.
         rules: How often each extraction rule fired.
         statuses: How often each status occurred.
+        calibration: Of the records with probabilities; None without any.
     """
 
     n: int
@@ -85,6 +88,7 @@ class Scores(Frozen):
     usage: dict[str, int]
     rules: dict[str, int]
     statuses: dict[str, int]
+    calibration: Calibration | None = None
 
 
 def score(records: Iterable[Record]) -> Scores:
@@ -125,8 +129,9 @@ def score(records: Iterable[Record]) -> Scores:
         target_counts=tuple(int(count) for count in confusion.sum(axis=1)),
         prediction_counts=tuple(int(count) for count in confusion.sum(axis=0)),
         by_tag=_by_tag(answered),
+        calibration=None if (given := read_probabilities(everything)) is None else calibrate(given),
         **_counts(len(everything), [p for _, p in answered]),
-        **_latencies([r.latency_s for r, _ in answered if r.latency_s is not None]),
+        **_latencies([r.latency_s for r, _ in answered if r.latency_s is not None and not r.cache_hits]),
     )
 
 

@@ -2,9 +2,11 @@
 
 import sys
 import time
+import traceback
 from types import TracebackType
 from typing import Self
 
+from data.plain_text import plain
 from eval.secrets import make_redactor
 
 _BAR_WIDTH = 24
@@ -12,8 +14,13 @@ _SECONDS_BETWEEN_LINES = 10.0  # without a terminal
 
 
 def log(message: str) -> None:
-    """Write one line for the person who waits."""
-    print(make_redactor()(message), file=sys.stderr, flush=True)  # noqa: T201
+    """Write for the person who waits, without secrets and without what would work on a terminal."""
+    print(plain(make_redactor()(message)), file=sys.stderr, flush=True)  # noqa: T201
+
+
+def log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Write a traceback: Python's own hook would show the keys and the control characters that a message repeats."""
+    log("".join(traceback.format_exception(kind, error, trace)).rstrip())
 
 
 class Progress:

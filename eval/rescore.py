@@ -1,11 +1,15 @@
 """Reads every reply of a run again with today's extraction rules; no model is called."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from chains.majority import draw_key, majority
+from chains.parsing import Extraction
 from chains.predictor import extract
-from data.types import Record
-from eval.journal import read_manifest, read_records, records_path, write_atomically
+from data.types import Ask, Item, Prediction, Record
+from eval.journal import Manifest, read_manifest, read_records, records_path, write_atomically
+from eval.run_lock import sole_writer
 
 
 class Change(NamedTuple):
@@ -25,13 +29,18 @@ def rescore(run_dir: Path) -> list[Change]:
         ProjectError: The folder is no run, or a journal is damaged.
     """
     manifest = read_manifest(run_dir)
+    with sole_writer(run_dir):  # a run that goes on appends to the very files that are replaced here
+        return _read_all_again(run_dir, manifest)
+
+
+def _read_all_again(run_dir: Path, manifest: Manifest) -> list[Change]:
     changes: list[Change] = []
     for system, description in manifest.systems.items():
         path = records_path(run_dir, system)
         if "answer_form" not in description or not path.exists():
             continue
         before = list(read_records(path))
-        after = [_read_again(record, description["answer_form"]) for record in before]
+        after = [_read_again(record, description["answer_form"], seed=manifest.seed) for record in before]
         if after != before:
             write_atomically(path, "".join(record.model_dump_json() + "\n" for record in after))
         for old, new in zip(before, after, strict=True):
@@ -42,11 +51,30 @@ def rescore(run_dir: Path) -> list[Change]:
     return changes
 
 
-def _read_again(record: Record, form: str) -> Record:
+def _read_again(record: Record, form: str, *, seed: int) -> Record:
     prediction = record.prediction
-    if prediction is None or not prediction.raw:
+    if prediction is None:
         return record
-    truncated = prediction.finish_reason == "length"
-    found = extract(prediction.raw, record.item.choices, form=form, truncated=truncated)
+    if prediction.asks:
+        return record.model_copy(update={"prediction": _read_asks_again(record.item, prediction, form, seed)})
+    if not prediction.raw:
+        return record
+    found = _extracted(prediction, record.item.choices, form)
     read = prediction.model_copy(update={"choice": found.choice, "status": found.status, "rule": found.rule})
     return record.model_copy(update={"prediction": read})
+
+
+def _read_asks_again(item: Item, prediction: Prediction, form: str, seed: int) -> Prediction:
+    asks = []
+    for ask in prediction.asks:
+        if ask.raw:
+            found = _extracted(ask, [item.choices[own] for own in ask.order], form)
+            choice = None if found.choice is None else ask.order[found.choice]
+            ask = ask.model_copy(update={"choice": choice, "status": found.status, "rule": found.rule})
+        asks.append(ask)
+    read = majority(asks, source=prediction.probs_source, key=draw_key(seed, item.id))
+    return prediction.model_copy(update={**read, "asks": tuple(asks)})
+
+
+def _extracted(said: Prediction | Ask, choices: Sequence[str], form: str) -> Extraction:
+    return extract(said.raw, choices, form=form, truncated=said.finish_reason == "length")

@@ -121,20 +121,21 @@ def evaluate_retriever(
 def rank_passages(retriever: "BaseRetriever", queries: Sequence[str], *, k: int) -> list[list[str]]:
     """Return each query's first `k` passages, best first, each at the rank of its best document.
 
-    Where many chunks are of one passage, k chunks are fewer than k passages; such queries are asked again, deeper.
+    Where many chunks are of one passage, k chunks are fewer than k passages; such queries are asked again, deeper, as
+    long as that finds more text. (The number of documents does not tell: neighbours are put together.)
     """
     rankings: list[list[str]] = [[] for _ in queries]
+    found = [0] * len(queries)  # characters
     open_rows, depth = list(range(len(queries))), k
     while open_rows:
         answers = retriever.batch([queries[row] for row in open_rows], k=depth)
+        finding = []
         for row, documents in zip(open_rows, answers, strict=True):
             rankings[row] = list(dict.fromkeys(_passage_id(document) for document in documents))[:k]
-        open_rows = [
-            row
-            for row, documents in zip(open_rows, answers, strict=True)
-            if len(rankings[row]) < k and len(documents) == depth
-        ]
-        depth *= 2
+            before, found[row] = found[row], sum(len(document.page_content) for document in documents)
+            if len(rankings[row]) < k and (len(documents) == depth or found[row] > before):
+                finding.append(row)
+        open_rows, depth = finding, depth * 2
     return rankings
 
 

@@ -6,24 +6,35 @@ import re
 from collections.abc import Callable
 
 STRUCK_OUT = "[redacted]"
-_SECRET_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD)$")
+_SECRET_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD)S?(_?\d+)?$", re.IGNORECASE)
 _SHORTEST = 8  # a shorter value is too likely to be an ordinary word
-_KEY_FORMS = (
-    r"\b(?:sk|pk|rk|xai)-(?=[A-Za-z0-9_-]*\d)[A-Za-z0-9_-]{16,}"  # OpenAI, Anthropic, xAI
-    r"|\b(?:hf|gsk|ghp|gho|lsv2)_[A-Za-z0-9_]{20,}"  # Hugging Face, Groq, GitHub, LangSmith
-    r"|\bAKIA[0-9A-Z]{16}\b|\bAIza[A-Za-z0-9_-]{30,}"  # AWS, Google
-    r"|(?<=Bearer )[A-Za-z0-9._~+/-]{8,}=*"
-    r"|(?<=://)[^/\s:@\"]+:[^/\s@\"]+(?=@)"  # user:password in an address
-)
+# A digit is looked for so far only, or a text of nothing but prefixes would take time that grows with its square.
+_WITH_DIGIT = r"(?=[A-Za-z0-9_-]{0,63}\d)[A-Za-z0-9_-]{16,}"
+# What every key of a kind holds, which is quick to look for, and the whole of one.
+_KEY_FORMS = {
+    **{prefix: rf"\b{prefix}{_WITH_DIGIT}" for prefix in ("sk-", "pk-", "rk-", "xai-", "pplx-", "nvapi-")},
+    **{prefix: rf"\b{prefix}[A-Za-z0-9_]{{20,}}" for prefix in ("hf_", "gsk_", "ghp_", "gho_", "github_pat_", "lsv2_")},
+    "AKIA": r"\bAKIA[0-9A-Z]{16}\b",  # AWS
+    "AIza": r"\bAIza[A-Za-z0-9_-]{30,}",  # Google
+    "Bearer ": r"(?<=Bearer )[A-Za-z0-9._~+/-]{8,}=*",
+    "://": r"(?<=://)[^/\s:@\"]+:[^/\s@\"]+(?=@)",  # user:password in an address
+}
 
 
 def make_redactor() -> Callable[[str], str]:
     """Return a function that strikes out every secret that the environment holds now, and all that look like one."""
     values = {value for name, value in os.environ.items() if len(value) >= _SHORTEST and _SECRET_NAME.search(name)}
     written = {form for value in values for form in (value, _in_json(value, True), _in_json(value, False))}
-    known = [re.escape(form) for form in sorted(written, key=len, reverse=True)]
-    pattern = re.compile("|".join([*known, _KEY_FORMS]))
-    return lambda text: pattern.sub(STRUCK_OUT, text)
+    forms = {form: re.escape(form) for form in sorted(written, key=len, reverse=True)} | _KEY_FORMS
+    patterns = [(hint, re.compile(form)) for hint, form in forms.items()]
+
+    def redact(text: str) -> str:
+        for hint, pattern in patterns:
+            if hint in text:
+                text = pattern.sub(STRUCK_OUT, text)
+        return text
+
+    return redact
 
 
 def _in_json(value: str, ensure_ascii: bool) -> str:

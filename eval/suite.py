@@ -39,6 +39,8 @@ class SystemSpec(Frozen):
         answering: For a chain: score the labels, generate text, or whichever the model and the prompt allow.
         too_long: For a chain that shows passages to a local model: a prompt beyond its context is an error, or its
             passage is shortened.
+        permute: For a chain: ask each item once for every rotation of its choices, and take the majority.
+        votes: For a chain: sample so many replies to each item, and take the majority.
         finetune: Settings of `finetune.config.TrainSettings`, such as {model: minilm, epochs: 3}.
         any_label_order: For a checkpoint or finetune: go on, and report its answers, even where they fit far better
             under other label names; the report says so all the same. It decides no answer, so no manifest holds it,
@@ -54,8 +56,10 @@ class SystemSpec(Frozen):
     any_label_order: bool = Field(default=False, exclude=True)
     model: str | None = None
     prompt: str | None = None
-    answering: Literal["auto", "score", "score-mean", "score-pmi", "generate"] = "auto"
+    answering: Literal["auto", "score", "score-mean", "score-pmi", "logprobs", "generate"] = "auto"
     too_long: Literal["error", "truncate-passage"] = "error"
+    permute: Literal["cyclic"] | None = None
+    votes: int | None = Field(default=None, ge=2)
     temperature: float = Field(default=0.0, ge=0)
     max_tokens: int | None = Field(default=None, gt=0)
     retriever: str | None = None
@@ -76,12 +80,31 @@ class SystemSpec(Frozen):
             raise ValueError(
                 f"system '{self.name}': any_label_order goes with a checkpoint or finetune, not a {given[0]}"
             )
+        self._check_askings()
         elsewhere = self.model_fields_set - {"name", "note", "any_label_order", *given}
         if self.chain is None and (set_fields := sorted(f for f in elsewhere if getattr(self, f) is not None)):
             raise ValueError(f"system '{self.name}': {set_fields[0]} goes with a chain, not with a {given[0]}")
         if self.name.lower() in RESERVED_NAMES or self.name.lower().endswith(".svg"):  # a report's curves
             raise ValueError(f"system '{self.name}' would take the place of a file of the run; choose another name")
         return self
+
+    def _check_askings(self) -> None:
+        if self.permute and self.chain is None:
+            raise ValueError(
+                f"system '{self.name}': permute goes with a chain; a {self.kind} is shown no order of the choices"
+            )
+        if self.permute and self.votes:
+            raise ValueError(f"system '{self.name}': permute and votes both ask an item several times; choose one")
+        if self.votes and self.temperature == 0:
+            raise ValueError(
+                f"system '{self.name}': votes {self.votes} at temperature 0 are {self.votes} times the same reply; "
+                "give a temperature above 0, such as 0.7"
+            )
+        if self.votes and self.answering not in ("auto", "generate"):
+            raise ValueError(
+                f"system '{self.name}': votes are over replies, and answering '{self.answering}' samples none; "
+                "use answering generate"
+            )
 
 
 class EvaluationSpec(Frozen):

@@ -10,23 +10,20 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from langchain_core.runnables import Runnable
-
 from data.errors import ConfigurationError
-from data.hub import one_line
 from data.overlap import without_overlap
 from data.registry import fingerprint, load_items
-from data.types import Benchmark, Item, Prediction
+from data.types import Benchmark, Item
 from eval import baselines
 from eval.chain_check import check_chain
+from eval.chain_predictor import Predictor, chain_predictor
 from eval.progress import log
 from eval.suite import EvaluationSpec, SystemSpec
 from eval.training import training_facts
 
 if TYPE_CHECKING:
     from chains.templates import Prompt
-
-Predictor = Runnable[dict[str, Any], Prediction]
+    from eval.response_cache import ModelCache, ResponseCache
 
 LOCAL_BATCH = 64  # items handed to a local model, classifier or baseline at once
 
@@ -40,6 +37,7 @@ class System(NamedTuple):
         open: Returns the predictor; takes the system's folder in the run, where training leaves its checkpoint.
         labels: The class names of a classifier whose order of them is to be checked; None: nothing to check.
         reply_tokens: The longest reply of a model that is asked over a network; None: nothing limits it.
+        cache: Of its model's replies; None: none is kept.
     """
 
     name: str
@@ -48,6 +46,7 @@ class System(NamedTuple):
     open: Callable[[Path], Predictor]
     labels: tuple[str, ...] | None = None
     reply_tokens: int | None = None
+    cache: "ModelCache | None" = None
 
 
 class Context(NamedTuple):
@@ -56,6 +55,7 @@ class Context(NamedTuple):
     Attributes:
         items: The items of the whole split, of which a limited run asks the first: the pool of passages is theirs.
         timeout_s: Seconds until an API must have answered a call; None: the model's own.
+        cache: Of the replies of models that are asked over a network; None: none is kept.
     """
 
     benchmark: Benchmark
@@ -63,6 +63,7 @@ class Context(NamedTuple):
     items: Sequence[Item]
     seed: int
     timeout_s: float | None = None
+    cache: "ResponseCache | None" = None
 
     def train_items(self) -> list[Item]:
         """Return the items that systems of this evaluation may learn from; none of them is evaluated."""
@@ -133,11 +134,13 @@ class PreparedChain(NamedTuple):
 def prepare_chain(spec: SystemSpec, context: Context) -> PreparedChain:
     """Check a chain's entry and make what it needs, apart from the model."""
     from chains.registry import chain_entry
+    from retrievers.corpus import passages_from_items
 
     entry = chain_entry(str(spec.chain))
     check_chain(spec, entry, context.benchmark.name)
     parts: dict[str, Any] = {}
     description: dict[str, Any] = {"chain": spec.chain, "answering": spec.answering, "too_long": spec.too_long}
+    description |= {name: value for name in ("permute", "votes") if (value := getattr(spec, name)) is not None}
     max_tokens = None
     if entry.prompt:
         prompt = _prompt(spec.prompt or entry.prompt, context.benchmark.name)
@@ -147,7 +150,12 @@ def prepare_chain(spec: SystemSpec, context: Context) -> PreparedChain:
     if "retriever" in entry.needs:
         parts["retriever"] = _retriever(spec, context)
         description["retriever"] = {"name": spec.retriever, "embeddings": spec.embeddings, "k": spec.k}
+    if "passages" in entry.needs:
+        parts["passages"] = passages_from_items(context.items)
+    if {"retriever", "passages"} & set(entry.needs):
         description["pool_fingerprint"] = fingerprint(context.items)
+    if "seed" in entry.needs:
+        parts["seed"] = context.seed
     return PreparedChain(spec, "model" in entry.needs, parts, description, max_tokens)
 
 
@@ -157,9 +165,10 @@ def _learnt_from(train_items: Sequence[Item]) -> dict[str, Any]:
 
 def _chain(spec: SystemSpec, context: Context) -> System:
     from chains.models import check_ready, describe_model, is_local, load_chat_model, reply_limit
+    from chains.repeated import askings
 
     prepared = prepare_chain(spec, context)
-    parts, description, local, limit = prepared.parts, prepared.description, True, None
+    parts, description, local, limit, cache = prepared.parts, prepared.description, True, None, None
     if prepared.needs_model:
         model = load_chat_model(
             str(spec.model),
@@ -171,29 +180,14 @@ def _chain(spec: SystemSpec, context: Context) -> System:
         )
         check_ready(model)
         local, limit = is_local(model), reply_limit(model)
+        if context.cache is not None and not local:
+            cache = model.cache = context.cache.of(model, votes=spec.votes is not None)
         parts = {**parts, "model": model}
         description = {**description, "model": {"spec": spec.model, **describe_model(model)}}
-    predictor = chain_predictor(spec, parts)
-    return System(spec.name, description, LOCAL_BATCH if local else None, lambda _: predictor, reply_tokens=limit)
-
-
-def chain_predictor(spec: SystemSpec, parts: dict[str, Any]) -> Predictor:
-    """Call a chain's factory with the parts it needs.
-
-    Raises:
-        ConfigurationError: The factory of the user's own chain fails, or the model cannot be asked in that way.
-    """
-    from chains.registry import CHAINS, chain_factory
-
-    factory: Callable[..., Predictor] = chain_factory(str(spec.chain))
-    if spec.chain in CHAINS:
-        policy = {"too_long": spec.too_long} if CHAINS[spec.chain].has_passage else {}
-        return factory(**parts, answering=spec.answering, **policy)
-    try:
-        return factory(**parts)
-    except Exception as error:  # the user's own factory may raise anything
-        reason = f"{type(error).__name__}: {one_line(error)}"
-        raise ConfigurationError(f"chain '{spec.chain}' cannot be made: {reason}") from error
+    predictor = chain_predictor(spec, parts, seed=context.seed)
+    times = max(askings(len(item.choices), permute=spec.permute, votes=spec.votes) for item in context.items)
+    batch_size = max(LOCAL_BATCH // times, 1) if local else None
+    return System(spec.name, description, batch_size, lambda _: predictor, reply_tokens=limit, cache=cache)
 
 
 def _prompt(name: str, benchmark: str) -> "Prompt":
@@ -205,10 +199,12 @@ def _prompt(name: str, benchmark: str) -> "Prompt":
 
 def _retriever(spec: SystemSpec, context: Context) -> Any:
     from retrievers.corpus import passages_from_items
+    from retrievers.index_files import cached_indexes
     from retrievers.registry import build_retriever
 
     passages = passages_from_items(context.items)
-    return build_retriever(str(spec.retriever), passages, k=spec.k, embeddings=spec.embeddings)
+    kept_in = cached_indexes()
+    return build_retriever(str(spec.retriever), passages, k=spec.k, embeddings=spec.embeddings, index_dir=kept_in)
 
 
 def _checkpoint(spec: SystemSpec, context: Context) -> System:

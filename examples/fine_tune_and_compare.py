@@ -6,10 +6,11 @@ python examples/fine_tune_and_compare.py runs/mine   # packaged weights and samp
 import sys
 from pathlib import Path
 
-from eval import runner
+from eval.planning import plan
 from eval.report import write_report
 from eval.report.summary import summarize
 from eval.report.terminal import terminal_table
+from eval.runner import run
 from eval.suite import EvaluationSpec, Suite, SystemSpec
 
 run_dir = Path(sys.argv[1] if len(sys.argv) > 1 else "runs/mine")
@@ -27,6 +28,6 @@ suite = Suite(
     ),
 )
 
-runner.run(runner.plan(suite), run_dir)
+run(plan(suite), run_dir)
 write_report(run_dir)
 print(terminal_table(summarize(run_dir)))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data.errors import ProjectError
+from data.plain_text import plain
 from finetune import commands, curve_command
 
 TRAIN_EXAMPLE = """examples:
@@ -32,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ProjectError as error:
         if arguments.debug:
             raise
-        sys.stderr.write(f"error: {error}\n")
+        sys.stderr.write(f"error: {plain(str(error), one_line=True)}\n")
         return error.exit_code
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")

@@ -220,5 +220,10 @@ def _columns(config: PretrainedConfig, labels: Sequence[str], checkpoint: str | 
 def _prediction(probs: list[float], *, input_tokens: int) -> Prediction:
     choice = max(range(len(probs)), key=probs.__getitem__)
     return Prediction(
-        choice=choice, status="ok", rule="argmax", probs=tuple(probs), usage={"input_tokens": input_tokens}
+        choice=choice,
+        status="ok",
+        rule="argmax",
+        probs=tuple(probs),
+        probs_source="softmax",
+        usage={"input_tokens": input_tokens},
     )

@@ -3,7 +3,9 @@
 import io
 import json
 import math
+import sys
 from argparse import ArgumentTypeError
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,10 @@ from benches.environments import peer_python, same_release
 from benches.harness import HARNESS, Questions, Worker, by_item, disagreement_rows, requests_of
 from benches.items import bench_items, texts_to_answer
 from benches.table import Timed, count, in_turns, markdown_table, median_seconds, versions_line
+from benches.throughput import Rates, latency_server, measured, repeated, write_pairs, write_samples
+from benches.throughput import table as rates_table
 from data.errors import MissingResourceError
+from data.registry import load_items
 
 
 def test_sides_run_in_turns_and_the_median_counts() -> None:
@@ -153,3 +158,40 @@ def test_a_bench_without_its_data_says_which(
 def test_options_of_a_bench_without_any_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_benches(["label-scoring", "--items", "3"]) == 2
     assert "takes no options; leave --items 3 out" in capsys.readouterr().err
+
+
+def test_the_throughput_server_keeps_connections_and_counts_what_it_answers() -> None:
+    with latency_server(0.02) as server:
+        address = server.base_url.removeprefix("http://").removesuffix("/v1")
+        connection = HTTPConnection(address)
+        for _ in range(3):
+            connection.request("POST", "/v1/chat/completions", json.dumps({"messages": []}))
+            assert json.load(connection.getresponse())["choices"][0]["message"]["content"] == "neutral"
+        connection.close()
+        seen = server.seen()
+        assert (seen["requests"], seen["connections"]) == (3, 1)
+        assert seen["seconds"] >= 3 * 0.02
+        assert server.seen()["requests"] == 0
+
+
+def test_both_sides_of_throughput_are_given_the_same_items_and_prompts(tmp_path: Path) -> None:
+    items = repeated(load_items("mnli", split="sample", limit=3), 7)
+    assert [item.id for item in items[:4]] == [item.id for item in [*items[3:6], items[6]]]
+    pairs = load_items("mnli", split="validation_matched", path=write_pairs(items, tmp_path / "pairs.jsonl"))
+    assert [(item.inputs, item.target) for item in pairs] == [(item.inputs, item.target) for item in items]
+    samples = json.loads(write_samples(items, tmp_path / "samples.json").read_text(encoding="utf-8"))
+    assert [sample["target"] for sample in samples] == [item.choices[item.target] for item in items]
+    assert [message["role"] for message in samples[0]["input"]] == ["system", "user"]
+    assert items[0].inputs["premise"] in samples[0]["input"][1]["content"]
+
+
+def test_a_command_that_fails_or_asks_too_little_gives_no_rate(tmp_path: Path) -> None:
+    with latency_server(0.0) as server:
+        for command in (["-c", "raise SystemExit('no such thing')"], ["-c", "print('asked nothing')"]):
+            with pytest.raises(MissingResourceError, match=r"after 0 of 5 answers: (no such thing|asked nothing)"):
+                measured([sys.executable, *command], server, 5, cwd=tmp_path, log=tmp_path / "printed.txt")
+
+
+def test_the_throughput_table_sets_the_less_cpu_above() -> None:
+    rows = rates_table(Rates(300, 400, 3.0, 64), Rates(100, 100, 9.0, 65)).splitlines()
+    assert [row.split(" | ")[-1] for row in rows[2:]] == ["3.0 x |", "4.0 x |", "3.0 x |", " |"]

@@ -11,12 +11,12 @@ from tiny_encoder import make_encoder, toy_items
 
 from data.errors import ConfigurationError
 from data.hardware import hardware
-from eval import runner
 from eval.__main__ import main
 from eval.breakeven import Measured, break_even, break_evens, system_cost
 from eval.compare import Comparison
 from eval.cost import machine_parts, price_table
 from eval.journal import read_manifest
+from eval.planning import plan
 from eval.report import write_report
 from eval.report.cost_curve import COLOURS, lay_out
 from eval.report.cost_sentences import cost_sentences
@@ -150,8 +150,11 @@ def test_an_answer_counts_only_with_both_its_token_counts(unreported, counted):
         ),
         ({"name": "dense", "embeddings": "mine:make", "k": 4}, "what embeddings of your own call is not known"),
         ({"name": "mine:search", "embeddings": None, "k": 4}, "what a retriever of your own calls is not known"),
+        ({"name": "bm25+mine:step=2", "embeddings": None, "k": 4}, "what a retriever of your own calls is not known"),
+        ({"name": "bm25+rerank=mine:encoder", "embeddings": None}, "what a retriever of your own calls is not known"),
         ({"name": "dense", "embeddings": "hf:some/model", "k": 4}, ""),
         ({"name": "hybrid", "embeddings": None, "k": 4}, ""),
+        ({"name": "hybrid+rerank=hf:some/model+mmr=0.5", "embeddings": None, "k": 4}, ""),
     ],
 )
 @pytest.mark.parametrize("chain", [API, LOCAL])
@@ -479,7 +482,7 @@ def test_a_run_notes_its_machine_and_what_training_took_on_it(tmp_path, monkeypa
     def run(name, **system):
         system = SystemSpec(name=name, any_label_order=True, **system)
         suite = Suite(name=name, evaluations=(EvaluationSpec(benchmark="mnli", data=tmp_path, systems=(system,)),))
-        return runner.run(runner.plan(suite), tmp_path / name).run_dir
+        return run(plan(suite), tmp_path / name).run_dir
 
     def priced(run_dir):
         assert read_manifest(run_dir).hardware == here

@@ -89,24 +89,51 @@ def test_two_runs_also_compare_what_is_trained_with_what_is_prompted(tmp_path):
     assert found == [("A/majority", "B/majority"), ("A/tuned", "B/tuned"), ("A/tuned", "B/asked")]
 
 
-def test_runs_over_other_items_are_refused_with_what_differs(tmp_path):
-    first = write_run(tmp_path / "a", [("kice", exam(20), {"x": right_on(1)})])
-    second = write_run(tmp_path / "b", [("kice", exam(18), {"x": right_on(1)})])
+def refusal(first, second):
     with pytest.raises(ConfigurationError) as caught:
         compare(first, second)
-    message = str(caught.value)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_runs_over_a_different_number_of_items_are_refused_with_what_differs(tmp_path):
+    first = write_run(tmp_path / "a", [("kice", exam(20), {"x": right_on(1)})])
+    second = write_run(tmp_path / "b", [("kice", exam(18), {"x": right_on(1)})])
+    message = refusal(first, second)
     assert "items 20 and 18" in message
-    assert "2 answered only in" in message
-    assert "kice/made-up/q19, kice/made-up/q20" in message
-    assert "\n" not in message
+    assert f"2 only in {first} (kice/made-up/q19, kice/made-up/q20)" in message
+    assert "the 18 in common are the same" in message
 
 
-def test_another_version_of_the_same_items_is_refused(tmp_path):
-    changed = [item.model_copy(update={"target": (item.target + 1) % 5}) for item in exam()]
+def test_runs_over_other_items_are_refused_with_examples_of_both(tmp_path):
+    renamed = [item.model_copy(update={"id": item.id.replace("made-up", "other")}) for item in exam()]
+    first = write_run(tmp_path / "a", [("kice", exam(), {"x": right_on(1)})])
+    second = write_run(tmp_path / "b", [("kice", renamed, {"x": right_on(1)})])
+    message = refusal(first, second)
+    assert f"20 only in {first} (kice/made-up/q01, kice/made-up/q02, kice/made-up/q03, …)" in message
+    assert f"20 only in {second} (kice/other/q01" in message
+    assert "no item in common" in message
+
+
+def test_another_version_of_the_data_is_refused_with_the_items_and_fields_that_differ(tmp_path):
+    changed = [
+        item.model_copy(update={"target": (item.target + 1) % 5, **({"weight": 1.0} if number < 2 else {})})
+        if number < 5
+        else item
+        for number, item in enumerate(exam())
+    ]
     first = write_run(tmp_path / "a", [("kice", exam(), {"x": right_on(1)})])
     second = write_run(tmp_path / "b", [("kice", changed, {"x": right_on(1)})])
-    with pytest.raises(ConfigurationError, match="the items' content differs"):
-        compare(first, second)
+    message = refusal(first, second)
+    assert "of 20 in common 5 are another version (kice/made-up/q01, kice/made-up/q02, kice/made-up/q03, …)" in message
+    assert "target of 5, weight of 2" in message
+
+
+def test_changed_texts_alone_are_another_version(tmp_path):
+    reworded = [item.model_copy(update={"inputs": {**item.inputs, "passage": "다른 지문"}}) for item in exam()]
+    first = write_run(tmp_path / "a", [("kice", exam(), {"x": right_on(1)})])
+    second = write_run(tmp_path / "b", [("kice", reworded, {"x": right_on(1)})])
+    assert "inputs of 20" in refusal(first, second)
 
 
 def test_runs_that_share_no_benchmark_are_refused(tmp_path):

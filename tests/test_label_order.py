@@ -14,9 +14,9 @@ from data.errors import ConfigurationError
 from data.registry import benchmark, load_items
 from eval import cli
 from eval.journal import latest_records, read_manifest, records_path
+from eval.label_check import check_labels
 from eval.label_order import best_label_order, check_label_order, find_exchange
 from eval.report.summary import summarize
-from eval.runner import _check_labels
 from eval.suite import EvaluationSpec, SystemSpec
 from eval.systems import Context, System, build_system
 from finetune.__main__ import main as finetune
@@ -332,6 +332,6 @@ def test_a_system_trained_in_the_run_is_told_to_look_at_its_data(tmp_path):
     with pytest.raises(
         ConfigurationError, match="the system 's', trained in this run, names its labels wrongly"
     ) as caught:
-        _check_labels(system, path)
+        check_labels(system, path)
     assert "any_label_order: true in the suite" in str(caught.value)
     assert "config.json" not in str(caught.value) and "\n" not in str(caught.value)

@@ -8,6 +8,7 @@ import pytest
 from journaled_runs import answer, exam_item, failure, pair_item, right_where, write_demo, write_run
 
 from data.errors import ConfigurationError, MissingResourceError
+from data.plain_text import plain
 from data.types import Message
 from eval.journal import read_manifest, records_path
 from eval.report import html, write_report
@@ -16,7 +17,7 @@ from eval.report.markdown import escape, render_markdown
 from eval.report.money import dollars
 from eval.report.show import show_item
 from eval.report.summary import Summary, summarize
-from eval.report.terminal import WIDTH, display_width, fit, plain, terminal_table, wrap
+from eval.report.terminal import WIDTH, display_width, fit, terminal_table, wrap
 
 GOLDEN = Path(__file__).parent / "golden" / "report.md"
 HOSTILE = "<script>alert(1)</script> {{7*7}} | a`b`\n\x1b[31mred\x00 \u202egnp"
@@ -90,8 +91,8 @@ def test_equal_systems_are_not_called_different(tmp_path):
         for name, kept in (("odd", 1), ("even", 0))
     }
     summary = summarize(write_run(tmp_path / "run", [("kice", items, systems)]))
-    assert "the difference between even and odd" in summary.conclusion[0]
-    assert "is not distinguishable from chance" in summary.conclusion[0]
+    assert "even and odd are not distinguishable" in summary.conclusion[0]
+    assert "may be chance" in summary.conclusion[0]
     assert any("even a true difference of 30 percentage points would be missed" in s for s in summary.conclusion)
 
 
@@ -240,3 +241,17 @@ def test_small_prices_keep_two_digits():
 
 def test_a_written_summary_reads_back_as_it_was(demo):
     assert Summary.model_validate_json(write_report(demo).summary.read_text(encoding="utf-8")) == summarize(demo)
+
+
+def test_too_few_groups_of_context_are_said(tmp_path):
+    def summarized(n_items, name):
+        items = [exam_item(number) for number in range(1, n_items + 1)]  # four items a passage
+        systems = {"s": lambda item: answer(item, "s", right_where(item, int(item.id[-2:]) % 3 == 0))}
+        return summarize(write_run(tmp_path / name, [("kice", items, systems)]))
+
+    few = summarized(20, "few")
+    assert any("share only 5 groups of context: the intervals of accuracy" in sentence for sentence in few.conclusion)
+    assert not any("groups of context" in sentence for sentence in summarized(40, "enough").conclusion)
+    one = summarized(4, "one")
+    assert "All items share one context, so no interval can be given." in one.conclusion
+    assert one.evaluations[0].systems[0].accuracy_interval is None

@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from eval.journal import write_atomically
+from eval.language import language
+from eval.report.calibration_section import diagram_file, draw_diagram, reliability_diagram
 from eval.report.cost_curve import curve_file, draw_svg
 from eval.report.html import render_html
 from eval.report.markdown import render_markdown
@@ -18,29 +20,39 @@ class ReportPaths(NamedTuple):
     html: Path
 
 
-def write_report(run_dir: Path) -> ReportPaths:
+def write_report(run_dir: Path, *, lang: str = "en") -> ReportPaths:
     """Write summary.json, report.md, report.html and curves into a run's directory; each is whole or not there.
 
     The same records give the same bytes.
+
+    Args:
+        run_dir: The run.
+        lang: The language of the sentences and headings, one of `eval.language.LANGUAGES`.
 
     Raises:
         MissingResourceError: The folder is no run.
         ConfigurationError: A file in it is damaged.
     """
-    summary = summarize(run_dir)
+    summary = summarize(run_dir, lang=lang)
     paths = ReportPaths(run_dir / "summary.json", run_dir / "report.md", run_dir / "report.html")
     write_atomically(paths.summary, summary.model_dump_json(indent=2) + "\n")
     write_atomically(paths.markdown, render_markdown(summary))
     write_atomically(paths.html, render_html(summary, run_dir))
-    _write_curves(summary, run_dir)
+    _write_drawings(summary, run_dir)
     return paths
 
 
-def _write_curves(summary: Summary, run_dir: Path) -> None:
-    """Write the drawings that the Markdown report shows; one of an earlier price table does not stay behind."""
+def _write_drawings(summary: Summary, run_dir: Path) -> None:
+    """Write the drawings that the Markdown report shows; one that is no longer shown does not stay behind."""
+    say = language(summary.lang)
     for number, evaluation in enumerate(summary.evaluations, start=1):
-        path, drawing = run_dir / curve_file(number), cost_drawing(evaluation)
-        if drawing is None:
-            path.unlink(missing_ok=True)
-        else:
-            write_atomically(path, draw_svg(drawing))
+        curve, diagram = cost_drawing(evaluation, say), reliability_diagram(evaluation, say)
+        drawings = {
+            curve_file(number): None if curve is None else draw_svg(curve),
+            diagram_file(number): None if diagram is None else draw_diagram(diagram),
+        }
+        for name, drawing in drawings.items():
+            if drawing is None:
+                (run_dir / name).unlink(missing_ok=True)
+            else:
+                write_atomically(run_dir / name, drawing)

@@ -4,14 +4,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from eval.description import model_spec
+from eval.language import ENGLISH, Language
 from eval.metrics import Scores
 from eval.report.summary import SystemSummary
+from eval.report.wording import percent
 from eval.stats import Interval
 
 NOTHING = "–"
 
 
-def what_it_is(description: Mapping[str, Any]) -> str:
+def what_it_is(description: Mapping[str, Any], say: Language = ENGLISH) -> str:
     """Put a system's description into a few words."""
     kind = description.get("kind", "")
     first = description.get("chain") or description.get("baseline") or description.get("checkpoint") or ""
@@ -21,7 +23,7 @@ def what_it_is(description: Mapping[str, Any]) -> str:
         parts.append(str(finetune["model"]))
     parts += [spec] if (spec := model_spec(description)) else []
     if description.get("prompt"):
-        parts.append(f"prompt {description['prompt']}")
+        parts.append(say("prompt {prompt}", prompt=description["prompt"]))
     retriever = description.get("retriever")
     if isinstance(retriever, Mapping):
         parts.append(f"{retriever.get('name')}, k = {retriever.get('k')}")
@@ -30,22 +32,24 @@ def what_it_is(description: Mapping[str, Any]) -> str:
     return " · ".join(part for part in parts if part) or NOTHING
 
 
-def accuracy_cell(system: SystemSummary) -> str:
+def accuracy_cell(system: SystemSummary, say: Language = ENGLISH) -> str:
     """Accuracy with its interval; a score over fewer items than were asked is marked."""
     if system.scores is None:
         return NOTHING
-    mark = "" if system.complete else ", incomplete"
+    mark = "" if system.complete else say(", incomplete")
     return _with_interval(system.scores.accuracy, system.accuracy_interval, percent, 100) + mark
 
 
-def points_cell(system: SystemSummary) -> str:
+def points_cell(system: SystemSummary, say: Language = ENGLISH) -> str:
     """Points of those possible, with the interval in points."""
     if system.scores is None or system.scores.accuracy is None:
         return NOTHING
-    scores = system.scores
-    return _with_interval(
-        scores.points, system.points_interval, lambda p: f"{p:g} of {scores.points_possible:g}", scores.points_possible
-    )
+    possible = system.scores.points_possible
+
+    def write(points: float) -> str:
+        return say("{points} of {possible}", points=f"{points:g}", possible=f"{possible:g}")
+
+    return _with_interval(system.scores.points, system.points_interval, write, possible)
 
 
 def macro_f1_cell(system: SystemSummary) -> str:
@@ -57,11 +61,11 @@ def macro_f1_cell(system: SystemSummary) -> str:
     return f"{system.scores.macro_f1:.3f}{shown}"
 
 
-def answered_cell(system: SystemSummary) -> str:
+def answered_cell(system: SystemSummary, say: Language = ENGLISH) -> str:
     """Answered / unparsed / errors, and how many items have no record."""
     if system.scores is None:
-        return f"no record for {system.missing:,}"
-    missing = f", {system.missing:,} missing" if system.missing else ""
+        return say("no record for {n}", n=f"{system.missing:,}")
+    missing = say(", {n} missing", n=f"{system.missing:,}") if system.missing else ""
     return f"{system.scores.answered:,} / {system.scores.unparsed:,} / {system.scores.errors:,}{missing}"
 
 
@@ -77,11 +81,6 @@ def _seconds(seconds: float) -> str:
     if seconds < 0.001:
         return "<0.001"
     return f"{seconds:.2f}" if seconds >= 0.1 else f"{seconds:.2g}"
-
-
-def percent(share: float) -> str:
-    """Write a share as a percentage."""
-    return f"{100 * share:.1f}%"
 
 
 def tokens_cell(scores: Scores) -> str:

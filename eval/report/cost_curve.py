@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from eval.breakeven import BreakEven, SystemCost
+from eval.language import ENGLISH, Language
 from eval.report.money import MOST_QUERIES, dollars, per_thousand, power_of_ten, queries_counted
 
 WIDTH, LEFT, RIGHT, TOP, PLOT_HEIGHT = 720, 92, 20, 14, 270
@@ -56,6 +57,7 @@ class Drawing(NamedTuple):
     lines: list[Line]
     dots: list[Dot]
     label: str
+    axis: str
 
 
 def curve_file(number: int) -> str:
@@ -63,12 +65,13 @@ def curve_file(number: int) -> str:
     return f"break-even-{number}.svg"
 
 
-def lay_out(costs: Mapping[str, SystemCost], pairs: Sequence[BreakEven]) -> Drawing | None:
+def lay_out(costs: Mapping[str, SystemCost], pairs: Sequence[BreakEven], say: Language = ENGLISH) -> Drawing | None:
     """Compute the drawing of the systems whose break-evens are known; None where there are none.
 
     Args:
         costs: By system name.
         pairs: Those with an unknown verdict are left out.
+        say: The language.
     """
     known = [pair for pair in pairs if pair.verdict != "unknown"]
     names = dict.fromkeys(name for pair in known for name in (pair.trained, pair.prompted))
@@ -90,19 +93,17 @@ def lay_out(costs: Mapping[str, SystemCost], pairs: Sequence[BreakEven]) -> Draw
         plot=(LEFT, TOP, WIDTH - RIGHT, bottom),
         x_ticks=[Tick(x_scale.at(10**n), _count(10**n)) for n in x_scale.decades()],
         y_ticks=[Tick(y_scale.at(10**n), power_of_ten(n)) for n in y_scale.decades()],
-        lines=_lines(totals, costs, x_scale=x_scale, y_scale=y_scale, legend_top=bottom + LEGEND_TOP),
-        dots=[_dot(pair, totals[pair.trained], x_scale=x_scale, y_scale=y_scale) for pair in crossings],
-        label="; ".join(
-            ["Total cost against the number of queries", *(_meeting(crossings) or ["no break-even is in it"])]
-        ),
+        lines=_lines(totals, costs, x_scale=x_scale, y_scale=y_scale, legend_top=bottom + LEGEND_TOP, say=say),
+        dots=[_dot(pair, totals[pair.trained], x_scale=x_scale, y_scale=y_scale, say=say) for pair in crossings],
+        label="; ".join([say("Total cost against the number of queries"), *_meeting(crossings, say)]),
+        axis=say("queries"),
     )
 
 
-def _meeting(crossings: Sequence[BreakEven]) -> list[str]:
-    return [
-        f"{one.trained} and {one.prompted} have cost the same at query {queries_counted(one.queries or 1)}"
-        for one in crossings
-    ]
+def _meeting(crossings: Sequence[BreakEven], say: Language) -> list[str]:
+    met = "{a} and {b} have cost the same at query {query}"
+    said = [say(met, a=one.trained, b=one.prompted, query=queries_counted(one.queries or 1, say)) for one in crossings]
+    return said or [say("no break-even is in it")]
 
 
 def draw_svg(drawing: Drawing) -> str:
@@ -147,31 +148,36 @@ def _lines(
     x_scale: _Scale,
     y_scale: _Scale,
     legend_top: float,
+    say: Language,
 ) -> list[Line]:
     queries = [10 ** (x_scale.high * step / (POINTS - 1)) for step in range(POINTS)]
     lines = []
     for number, (name, (fixed, each)) in enumerate(totals.items()):
         points = (f"{x_scale.at(n)},{y_scale.at(fixed + each * n)}" for n in queries)
-        once = f"{dollars(fixed)} once, " if costs[name].training is not None else ""
         shown = name if len(name) <= NAME_LETTERS else f"{name[: NAME_LETTERS - 1]}…"
+        price = {"system": shown, "each": per_thousand(each, say)}
         lines.append(
             Line(
                 colour=number % COLOURS,
                 dashed=costs[name].role == "prompted",
                 path=f"M{' L'.join(points)}",
                 legend_y=legend_top + LEGEND_STEP * number,
-                legend=f"{shown}: {once}{per_thousand(each)} for 1,000 queries",
+                legend=say("{system}: {once} once, {each} for 1,000 queries", **price, once=dollars(fixed, say))
+                if costs[name].training is not None
+                else say("{system}: {each} for 1,000 queries", **price),
             )
         )
     return lines
 
 
-def _dot(pair: BreakEven, total: tuple[float, float], *, x_scale: _Scale, y_scale: _Scale) -> Dot:
+def _dot(pair: BreakEven, total: tuple[float, float], *, x_scale: _Scale, y_scale: _Scale, say: Language) -> Dot:
     queries = pair.queries or 1.0
     usd = total[0] + total[1] * queries
-    at = queries_counted(queries)
-    after = "the first query" if at == "the first" else f"{at} queries"
-    label = f"{pair.trained} and {pair.prompted}: {dollars(usd)} after {after}"
+    at = {"a": pair.trained, "b": pair.prompted, "usd": dollars(usd, say), "queries": queries_counted(queries, say)}
+    if queries_counted(queries) == queries_counted(0):
+        label = say("{a} and {b}: {usd} after the first query", **at)
+    else:
+        label = say("{a} and {b}: {usd} after {queries} queries", **at)
     return Dot(x_scale.at(queries), y_scale.at(usd), label)
 
 

@@ -80,7 +80,7 @@ def costs_json(found: Sequence[EvaluationCosts]) -> dict[str, list[dict[str, Any
 def measure(records: Collection[Record]) -> Measured:
     """Add up what the cost model needs of a system's records; failed calls are left out, as in its scores."""
     answered = [(record, record.prediction) for record in records if record.prediction is not None]
-    counted = [prediction.usage for _, prediction in answered if _is_counted(prediction)]
+    counted = [taken for _, prediction in answered if _is_counted(taken := _asked_for(prediction))]
     usage: dict[str, int] = {}
     for one in counted:
         for name, count in one.items():
@@ -117,9 +117,21 @@ def cost_of(
     return system_cost(_with_full_spec(description), measured, hardware=hardware, training=training, table=table)
 
 
-def _is_counted(prediction: Prediction) -> bool:
+def _asked_for(prediction: Prediction) -> dict[str, int]:
+    """Return the tokens that an answer takes where it is asked for: a query's cost is what the next one will cost.
+
+    So what the response cache saved counts as if it had not.
+    """
+    usage: dict[str, int] = {}
+    for name, count in prediction.usage.items():
+        name = name.removeprefix("saved_")
+        usage[name] = usage.get(name, 0) + count
+    return usage
+
+
+def _is_counted(usage: Mapping[str, int]) -> bool:
     """Say whether a server reported both counts that are paid for: none, or a prompt of 0 tokens, is no report."""
-    return prediction.usage.get("input_tokens", 0) > 0 and "output_tokens" in prediction.usage
+    return usage.get("input_tokens", 0) > 0 and "output_tokens" in usage
 
 
 def _with_full_spec(description: Mapping[str, Any]) -> Mapping[str, Any]:

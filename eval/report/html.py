@@ -10,12 +10,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from data.plain_text import plain
 from data.types import Item, Record
 from eval.journal import read_records, records_path
+from eval.language import language
+from eval.report.calibration_section import reliability_diagram
 from eval.report.cells import accuracy_cell, points_cell, what_it_is
 from eval.report.summary import EvaluationSummary, Summary, cost_drawing
 from eval.report.tables import evaluation_tables, provenance_table
-from eval.report.terminal import plain
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -55,11 +57,13 @@ def render_html(summary: Summary, run_dir: Path) -> str:
 
     style = (Path(__file__).parent / "report.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    say = language(summary.lang)
     sections = [
         {
             "evaluation": evaluation,
-            "tables": evaluation_tables(evaluation),
-            "curve": cost_drawing(evaluation),
+            "tables": evaluation_tables(evaluation, say),
+            "curve": cost_drawing(evaluation, say),
+            "reliability": reliability_diagram(evaluation, say),
             "asked": list(_asked(evaluation, run_dir).values()),
         }
         for evaluation in summary.evaluations
@@ -67,7 +71,8 @@ def render_html(summary: Summary, run_dir: Path) -> str:
     return _template().render(
         summary=summary,
         sections=sections,
-        provenance=provenance_table(summary),
+        provenance=provenance_table(summary, say),
+        say=say,
         style=Markup(style),  # noqa: S704 - the project's own file, not data
         style_hash=digest,
         items_shown=ITEMS_SHOWN,

@@ -1,28 +1,33 @@
 """A report as Markdown, for a repository or an issue: the conclusion first, then every table."""
 
+from data.plain_text import plain
+from eval.language import language
+from eval.report.calibration_section import diagram_file
 from eval.report.cost_curve import curve_file
 from eval.report.summary import Summary, cost_drawing
 from eval.report.table import Table
 from eval.report.tables import evaluation_tables, provenance_table
-from eval.report.terminal import plain
+from eval.report.wording import items_counted
 
 SPECIAL = str.maketrans({**{mark: f"\\{mark}" for mark in "\\|`*[]"}, "&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
 def render_markdown(summary: Summary) -> str:
     """Write the whole report; names and texts from data are escaped, so that they stay text."""
-    parts = [f"# {escape(summary.name)}"]
+    parts, say = [f"# {escape(summary.name)}"], language(summary.lang)
     if not summary.complete:
-        parts.append("**This run is incomplete.**")
+        parts.append(f"**{say('This run is incomplete.')}**")
     parts.append("\n".join(f"- {escape(sentence)}" for sentence in summary.conclusion))
     for number, evaluation in enumerate(summary.evaluations, start=1):
-        title = f"{evaluation.benchmark}, {evaluation.split} ({evaluation.n_items:,} items)"
+        title = f"{evaluation.benchmark}, {evaluation.split} ({items_counted(evaluation.n_items, say)})"
         parts.append(f"## {escape(title)}")
-        for table in evaluation_tables(evaluation):
+        for table in evaluation_tables(evaluation, say):
             parts.append(_section(table))
             if table.kind == "break-even" and cost_drawing(evaluation) is not None:
-                parts.append(f"![Total cost against the number of queries]({curve_file(number)})")
-    parts.append(_section(provenance_table(summary), level=2))
+                parts.append(f"![{say('Total cost against the number of queries')}]({curve_file(number)})")
+            if table.kind == "calibration":
+                parts.append(f"![{say('Reliability diagram.')}]({diagram_file(number)})")
+    parts.append(_section(provenance_table(summary, say), level=2))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

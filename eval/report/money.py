@@ -2,16 +2,16 @@
 
 import math
 
-UNKNOWN = "price unknown"
+from eval.language import ENGLISH, Language
+
 MOST_QUERIES = 1e12  # beyond it a number of queries says nothing but that it will not be reached
-LEFT_OUT = "people's time and electricity that is not in a machine's price"
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def dollars(usd: float | None) -> str:
+def dollars(usd: float | None, say: Language = ENGLISH) -> str:
     """Write US dollars with two decimals, or two digits that count where it is less than ten cents."""
     if usd is None:
-        return UNKNOWN
+        return say("price unknown")
     if usd < 0:
         return f"−{dollars(-usd)}"
     if usd >= 0.1 or usd == 0:
@@ -19,31 +19,42 @@ def dollars(usd: float | None) -> str:
     return f"${usd:.{1 - math.floor(math.log10(usd))}f}"
 
 
-def per_thousand(usd: float | None) -> str:
+def per_thousand(usd: float | None, say: Language = ENGLISH) -> str:
     """Write what a thousand cost where one costs `usd`."""
-    return dollars(None if usd is None else 1000 * usd)
+    return dollars(None if usd is None else 1000 * usd, say)
 
 
-def duration(seconds: float) -> str:
+def left_out(labelling: bool, say: Language = ENGLISH) -> str:
+    """Say what no cost here holds; `labelling` is whether that of labels is among it."""
+    if labelling:
+        return say("labelling, people's time and electricity that is not in a machine's price")
+    return say("people's time and electricity that is not in a machine's price")
+
+
+def duration(seconds: float, say: Language = ENGLISH) -> str:
     """Write seconds in the unit that suits them."""
     if seconds < 120:
-        return f"{seconds:.3g} s"
-    return f"{seconds / 60:.3g} min" if seconds < 7200 else f"{seconds / 3600:,.1f} h"
+        return say("{seconds} s", seconds=f"{seconds:.3g}")
+    if seconds < 7200:
+        return say("{minutes} min", minutes=f"{seconds / 60:.3g}")
+    return say("{hours} h", hours=f"{seconds / 3600:,.1f}")
 
 
-def queries_counted(queries: float) -> str:
+def queries_counted(queries: float, say: Language = ENGLISH) -> str:
     """Write a number of queries, rounded up: the first whole one that is not dearer."""
     if queries > MOST_QUERIES:
-        return "over a trillion"
+        return say("over a trillion")
     # The ninth digit is far beyond what is known; past it, rounding errors would add a query.
     count = math.ceil(float(f"{queries:.9g}"))
-    return "the first" if count <= 1 else f"{count:,}"
+    return say("the first") if count <= 1 else f"{count:,}"
 
 
-def from_queries(queries: float) -> str:
+def from_queries(queries: float, say: Language = ENGLISH) -> str:
     """Write from which query on something holds."""
     counted = queries_counted(queries)
-    return f"from {counted} {'query' if counted == 'the first' else 'queries'} on"
+    if counted == queries_counted(0):
+        return say("from the first query on")
+    return say("from {queries} queries on", queries=queries_counted(queries, say))
 
 
 def power_of_ten(exponent: int) -> str:

@@ -1,13 +1,16 @@
 """Everything about one item: what was asked, what is right, and what each system was sent and said."""
 
+import json
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from data.errors import ProjectError, unknown_name
-from data.types import Item, Record
+from data.plain_text import plain
+from data.types import Ask, Item, Record
+from eval.attribution import Cause, causes_of_item
 from eval.journal import Manifest, read_manifest, read_records, records_path
-from eval.report.terminal import plain
 
 RULE = "-" * 100
 
@@ -21,15 +24,18 @@ def show_item(run_dir: Path, item_id: str) -> str:
     """
     found = _records_of(run_dir, item_id)
     item = next(iter(found.values())).item
-    return plain("\n".join([_item(item), *(_answer(record) for record in found.values())]))
+    causes = causes_of_item(found, read_manifest(run_dir).systems)
+    answers = [_answer(record, causes.get(system)) for system, record in found.items()]
+    return plain("\n".join([_item(item), *answers]))
 
 
 def show_item_json(run_dir: Path, item_id: str) -> dict[str, Any]:
-    """Return the same as `show_item` for programs: the item, and each system's record without it."""
+    """Return the same as `show_item` for programs: the item, each system's record without it, each one's cause."""
     found = _records_of(run_dir, item_id)
     item = next(iter(found.values())).item
     records = {system: record.model_dump(mode="json", exclude={"item"}) for system, record in found.items()}
-    return {"item": item.model_dump(mode="json"), "records": records}
+    causes = {system: cause.name for system, cause in causes_of_item(found, read_manifest(run_dir).systems).items()}
+    return {"item": item.model_dump(mode="json"), "records": records, "causes": causes}
 
 
 def _records_of(run_dir: Path, item_id: str) -> dict[str, Record]:
@@ -68,9 +74,13 @@ def _item(item: Item) -> str:
     return "\n".join(lines)
 
 
-def _answer(record: Record) -> str:
+def _answer(record: Record, cause: Cause | None) -> str:
     seconds = "unknown" if record.latency_s is None else f"{record.latency_s:.3g}"
-    lines = [RULE, f"{record.system}: {_verdict(record)}", f"seconds: {seconds}"]
+    repeats = f", attempts: {record.attempts}" if record.attempts > 1 else ""
+    hits = f", from the response cache: {record.cache_hits}" if record.cache_hits else ""
+    lines = [RULE, f"{record.system}: {_verdict(record)}", f"seconds: {seconds}{repeats}{hits}"]
+    if cause is not None:
+        lines.append(f"cause: {cause.name} ({cause.meaning})")
     prediction = record.prediction
     if prediction is not None:
         lines.append(f"status: {prediction.status}, rule: {prediction.rule or 'none'}")
@@ -86,9 +96,24 @@ def _answer(record: Record) -> str:
         lines.append(f"\n[passage {passage.chunk_id or passage.id}{score}]\n{passage.text}")
     for message in record.messages or ():
         lines.append(f"\n[{message.role}]\n{message.content}")
+        lines += [f"→ {call.name} {json.dumps(call.arguments, ensure_ascii=False)}" for call in message.tool_calls]
+    lines += _askings(prediction.asks if prediction else ())
     if prediction is not None and prediction.raw:
         lines.append(f"\n[reply]\n{prediction.raw}")
     return "\n".join(lines)
+
+
+def _askings(asks: Sequence[Ask]) -> list[str]:
+    """Say of each asking the order that it showed, what it chose and what was written."""
+    lines = []
+    for number, ask in enumerate(asks, start=1):
+        order = " ".join(str(own + 1) for own in ask.order)
+        chosen = "no answer" if ask.choice is None else f"chose {ask.choice + 1}"
+        lines.append(
+            f"\n[asking {number} of {len(asks)}: choices shown as {order}; {chosen}; {ask.rule or ask.status}]"
+        )
+        lines += [ask.raw] if ask.raw else []
+    return lines
 
 
 def _verdict(record: Record) -> str:

@@ -8,24 +8,30 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from data.types import Frozen, Record
+from eval.askings import Askings, measure_askings, measure_positions
+from eval.attribution import Attribution, attribute
 from eval.breakeven import BreakEven, SystemCost, break_evens
+from eval.calibration import calibration_intervals
 from eval.compare import Answers, Comparison, compare_all, read_answers
 from eval.cost import PriceTable, price_table
 from eval.description import TRAINED_KINDS
+from eval.extraction_audit import ExtractionAudit, audit
 from eval.journal import Evaluation, Manifest, latest_records, read_manifest, records_path
 from eval.label_order import find_exchange
+from eval.ladder import Ladder, climb
+from eval.language import ENGLISH, Language, language
 from eval.metrics import Scores, score
+from eval.position_bias import PositionTest
+from eval.power import ASSUMED_DISCORDANCE, minimum_detectable_difference
+from eval.probabilities import read_probabilities
 from eval.report.conclusion import conclude
 from eval.report.cost_curve import Drawing, lay_out
 from eval.report.costs import cost_of, measure
-from eval.stats import (
-    ASSUMED_DISCORDANCE,
-    Interval,
-    macro_f1_interval,
-    minimum_detectable_difference,
-    share_interval,
-)
+from eval.stats import Interval, macro_f1_interval, share_interval
+from eval.yardsticks import Yardsticks, yardsticks_of
 
 
 class SystemSummary(Frozen):
@@ -39,10 +45,15 @@ class SystemSummary(Frozen):
         accuracy_interval: 95 %; None where nothing was answered or all items are one cluster, as are the others.
         points_interval: 95 %, as a share of the points possible.
         macro_f1_interval: 95 %.
+        calibration_intervals: 95 % of brier, log_loss and overconfidence; empty without probabilities.
         cost: At the prices in force.
         exchanged: Of a classifier: which of its label names seem to be exchanged, and by what; "" for none.
         shortened: Prompts whose passage was shortened to fit the model's context.
         most_cut_tokens: By which one of them was shortened the most.
+        cached: Answers that the response cache gave, or a part of.
+        audit: How its answers were read; None where there is none, and in an older run's summary.
+        positions: Which positions among the choices it chose; None where it answered nothing.
+        askings: Of items that it was asked several times; None where it was asked once.
     """
 
     name: str
@@ -57,6 +68,11 @@ class SystemSummary(Frozen):
     exchanged: str = ""
     shortened: int = 0
     most_cut_tokens: int = 0
+    cached: int = 0
+    calibration_intervals: dict[str, Interval | None] = Field(default_factory=dict)
+    audit: ExtractionAudit | None = None
+    positions: PositionTest | None = None
+    askings: Askings | None = None
 
     @property
     def complete(self) -> bool:
@@ -74,6 +90,9 @@ class EvaluationSummary(Frozen):
         break_even: Every trained system against every prompted one.
         detectable_difference: Smallest true difference in accuracy seen with 80 % power; None where there is none.
         assumed_discordance: The share of items on which two systems disagree, as assumed for it.
+        yardsticks: What constant answers score, and what others published.
+        ladders: Of each reader that is shown more and more; empty in an older run's summary.
+        attributions: Of each system that retrieves, why its items came out as they did.
     """
 
     benchmark: str
@@ -92,12 +111,20 @@ class EvaluationSummary(Frozen):
     detectable_difference: float | None
     assumed_discordance: float
     conclusion: tuple[str, ...]
+    ladders: tuple[Ladder, ...] = ()
+    attributions: tuple[Attribution, ...] = ()
+    yardsticks: Yardsticks = Yardsticks()
 
 
 class Summary(Frozen):
-    """A whole run; version 2 prices machines and training, where version 1 knew calls alone."""
+    """A whole run; version 2 prices machines and training, where version 1 knew calls alone.
+
+    Attributes:
+        lang: The language of the conclusions, and of the reports drawn from this.
+    """
 
     schema_version: int = 2
+    lang: str = "en"
     name: str
     complete: bool
     conclusion: tuple[str, ...]
@@ -110,12 +137,13 @@ class Summary(Frozen):
     started_utc: str
 
 
-def summarize(run_dir: Path, *, prices: PriceTable | None = None) -> Summary:
+def summarize(run_dir: Path, *, prices: PriceTable | None = None, lang: str = "en") -> Summary:
     """Score everything that a run's journals hold.
 
     Args:
         run_dir: The run; a journal or an item that is missing makes the summary incomplete.
         prices: None for the price table in force.
+        lang: The language of the conclusions.
 
     Raises:
         MissingResourceError: The folder is no run.
@@ -123,10 +151,13 @@ def summarize(run_dir: Path, *, prices: PriceTable | None = None) -> Summary:
     """
     manifest = read_manifest(run_dir)
     evaluations = tuple(
-        _summarize_evaluation(run_dir, evaluation, manifest=manifest, prices=prices or price_table())
+        _summarize_evaluation(
+            run_dir, evaluation, manifest=manifest, prices=prices or price_table(), say=language(lang)
+        )
         for evaluation in manifest.evaluations
     )
     return Summary(
+        lang=lang,
         name=manifest.name,
         complete=all(evaluation.complete for evaluation in evaluations),
         conclusion=tuple(sentence for evaluation in evaluations for sentence in evaluation.conclusion),
@@ -145,13 +176,13 @@ def read_summary(path: Path) -> Summary:
     return Summary.model_validate_json(path.read_text(encoding="utf-8"))
 
 
-def cost_drawing(evaluation: EvaluationSummary) -> Drawing | None:
+def cost_drawing(evaluation: EvaluationSummary, say: Language = ENGLISH) -> Drawing | None:
     """Return the break-even curve of an evaluation; None where no break-even is known."""
-    return lay_out({system.name: system.cost for system in evaluation.systems}, evaluation.break_even)
+    return lay_out({system.name: system.cost for system in evaluation.systems}, evaluation.break_even, say)
 
 
 def _summarize_evaluation(
-    run_dir: Path, evaluation: Evaluation, *, manifest: Manifest, prices: PriceTable
+    run_dir: Path, evaluation: Evaluation, *, manifest: Manifest, prices: PriceTable, say: Language
 ) -> EvaluationSummary:
     systems: list[SystemSummary] = []
     answers: dict[str, Answers] = {}
@@ -183,8 +214,11 @@ def _summarize_evaluation(
         detectable_difference=minimum_detectable_difference(evaluation.n_items),
         assumed_discordance=ASSUMED_DISCORDANCE,
         conclusion=(),
+        ladders=tuple(climb(answers, manifest.systems)),
+        attributions=tuple(attribute(run_dir, answers, manifest.systems)),
+        yardsticks=yardsticks_of(answers.values(), n_choices=traits.n_choices),
     )
-    return without_conclusion.model_copy(update={"conclusion": tuple(conclude(without_conclusion))})
+    return without_conclusion.model_copy(update={"conclusion": tuple(conclude(without_conclusion, say))})
 
 
 def _cost(folder: Path, records: Mapping[str, Record], *, manifest: Manifest, prices: PriceTable) -> SystemCost:
@@ -207,6 +241,10 @@ class _Traits:
             self._choices[record.item.id] = len(record.item.choices)
 
     @property
+    def n_choices(self) -> int:
+        return max(self._choices.values(), default=0)
+
+    @property
     def chance(self) -> float | None:
         counts = self._choices.values()
         return round(sum(1 / n for n in counts) / len(counts), 6) if counts else None
@@ -224,6 +262,7 @@ def _summarize_system(
     scores = score(records.values()) if records else None
     predictions = (record.prediction for record in records.values())
     cuts = [one.usage["cut_tokens"] for one in predictions if one and one.usage.get("cut_tokens")]
+    given = read_probabilities(records.values())
     accuracy = points = macro_f1 = None
     if scores is not None and answers.ids:
         ones, groups = answers.weights * 0 + 1, answers.groups
@@ -244,6 +283,11 @@ def _summarize_system(
         exchanged=_exchanged(description, answers, scores),
         shortened=len(cuts),
         most_cut_tokens=max(cuts, default=0),
+        cached=sum(record.cache_hits > 0 for record in records.values()),
+        calibration_intervals={} if given is None else calibration_intervals(given),
+        audit=audit(records.values()),
+        positions=measure_positions(records.values()),
+        askings=measure_askings(records.values()),
     )
 
 

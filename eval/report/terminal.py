@@ -6,7 +6,9 @@ Everything that came from data or from a model passes `plain`, so that it cannot
 import unicodedata
 from collections.abc import Sequence
 
+from data.plain_text import plain
 from eval.compare import Comparison
+from eval.language import ENGLISH, Language, language
 from eval.report.cells import (
     NOTHING,
     accuracy_cell,
@@ -15,20 +17,19 @@ from eval.report.cells import (
     points_cell,
     seconds_cell,
 )
-from eval.report.conclusion import p_value, signed, span
 from eval.report.cost_sentences import cost_sentences
 from eval.report.cost_tables import break_even_table, cost_table
 from eval.report.costs import EvaluationCosts
 from eval.report.money import per_thousand
 from eval.report.summary import EvaluationSummary, Summary
 from eval.report.table import Table
-from eval.report.tables import PAIRS_NOTE
+from eval.report.tables import pairs_note
+from eval.report.wording import items_counted, p_value, signed, span
 
 WIDTH = 100
 GAP = "  "
 NARROWEST = 8
 SHOWN_IDS = 20
-BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def terminal_table(summary: Summary) -> str:
@@ -40,50 +41,53 @@ def terminal_table(summary: Summary) -> str:
     Returns:
         Lines of at most 100 columns, without a last line break.
     """
-    parts = []
+    parts, say = [], language(summary.lang)
     for evaluation in summary.evaluations:
-        head = f"{evaluation.benchmark}, {evaluation.split}: {evaluation.n_items:,} items"
-        parts.append("\n".join([plain(head), draw(_scores(evaluation))]))
+        head = f"{evaluation.benchmark}, {evaluation.split}: {items_counted(evaluation.n_items, say)}"
+        parts.append("\n".join([plain(head), draw(_scores(evaluation, say))]))
         if evaluation.break_even:
-            parts.append(_titled(cost_table({system.name: system.cost for system in evaluation.systems})))
-            parts.append(_titled(break_even_table(evaluation.break_even)))
+            parts.append(_titled(cost_table({system.name: system.cost for system in evaluation.systems}, say)))
+            parts.append(_titled(break_even_table(evaluation.break_even, say)))
     parts.append("\n".join(wrap(f"- {sentence}", indent=GAP) for sentence in summary.conclusion))
     return "\n\n".join(part for part in parts if part)
 
 
-def comparison_text(comparisons: Sequence[Comparison], costs: Sequence[EvaluationCosts] = ()) -> str:
+def comparison_text(
+    comparisons: Sequence[Comparison], costs: Sequence[EvaluationCosts] = (), say: Language = ENGLISH
+) -> str:
     """Draw what `eval compare` prints: what differs on each benchmark, the items won and lost, and what it costs."""
-    parts = [*_compared(comparisons)]
+    parts = [*_compared(comparisons, say)]
     for one in costs:
-        parts.append(_titled(cost_table(one.systems), before=f"{one.benchmark}: "))
+        parts.append(_titled(cost_table(one.systems, say), before=f"{one.benchmark}: "))
         if one.break_even:
-            parts.append(_titled(break_even_table(one.break_even), before=f"{one.benchmark}: "))
+            parts.append(_titled(break_even_table(one.break_even, say), before=f"{one.benchmark}: "))
             same = [pair for pair in comparisons if pair.benchmark == one.benchmark]
-            said = cost_sentences(one.break_even, one.systems, accuracies=one.accuracies, comparisons=same)
+            said = cost_sentences(one.break_even, one.systems, accuracies=one.accuracies, comparisons=same, say=say)
             parts.append("\n".join(wrap(f"- {sentence}", indent=GAP) for sentence in said))
     return "\n\n".join(parts)
 
 
-def _compared(comparisons: Sequence[Comparison]) -> list[str]:
+def _compared(comparisons: Sequence[Comparison], say: Language) -> list[str]:
     parts = []
     for benchmark in dict.fromkeys(one.benchmark for one in comparisons):
         pairs = [one for one in comparisons if one.benchmark == benchmark]
-        table = _pairs(pairs)
+        table = _pairs(pairs, say)
         parts.append("\n".join([plain(benchmark), draw(table), wrap(table.note)]))
         for one in pairs:
             parts.append(
                 "\n".join(
-                    wrap(f"{label}: {_first(ids)}", indent=GAP)
-                    for label, ids in ((f"{one.a} alone right", one.won), (f"{one.b} alone right", one.lost))
+                    wrap(say("{system} alone right: {items}", system=name, items=_first(ids, say)), indent=GAP)
+                    for name, ids in ((one.a, one.won), (one.b, one.lost))
                 )
             )
     return parts
 
 
-def _first(ids: Sequence[str]) -> str:
+def _first(ids: Sequence[str], say: Language) -> str:
     """Name the first items: of thousands, a screen full says less than their number."""
-    rest = f" and {len(ids) - SHOWN_IDS:,} more (--json lists all)" if len(ids) > SHOWN_IDS else ""
-    return (", ".join(ids[:SHOWN_IDS]) or "none") + rest
+    more = len(ids) - SHOWN_IDS
+    rest = say(" and {n} more (--json lists all)", n=f"{more:,}") if more > 0 else ""
+    return (", ".join(ids[:SHOWN_IDS]) or say("none")) + rest
 
 
 def _titled(table: Table, *, before: str = "") -> str:
@@ -108,17 +112,6 @@ def draw(table: Table) -> str:
         ]
         lines.append(GAP.join(aligned).rstrip())
     return "\n".join([lines[0], GAP.join("-" * width for width in widths), *lines[1:]])
-
-
-def plain(text: str, *, one_line: bool = False) -> str:
-    """Drop control characters and marks that reverse the reading direction; line breaks and tabs may stay."""
-    if one_line:
-        text = " ".join(text.split())
-    return "".join(
-        letter
-        for letter in text
-        if letter in "\n\t" or (unicodedata.category(letter) not in ("Cc", "Cs") and letter not in BIDI_CONTROLS)
-    )
 
 
 def display_width(text: str) -> int:
@@ -166,34 +159,47 @@ def _columns(letter: str) -> int:
     return 2 if unicodedata.east_asian_width(letter) in ("W", "F") else 1
 
 
-def _scores(evaluation: EvaluationSummary) -> Table:
-    second, title = (points_cell, "points") if evaluation.weighted else (macro_f1_cell, "macro-F1")
+def _scores(evaluation: EvaluationSummary, say: Language) -> Table:
     rows = tuple(
         (
             system.name,
-            accuracy_cell(system),
-            second(system),
-            answered_cell(system),
+            accuracy_cell(system, say),
+            points_cell(system, say) if evaluation.weighted else macro_f1_cell(system),
+            answered_cell(system, say),
             NOTHING if system.scores is None else seconds_cell(system.scores),
-            per_thousand(system.cost.usd_per_query),
+            per_thousand(system.cost.usd_per_query, say),
         )
         for system in evaluation.systems
     )
-    columns = ("system", "accuracy (95%)", f"{title} (95%)", "ok / none / err", "s/item (p95)", "$ of 1,000")
+    columns = (
+        say("system"),
+        say("accuracy (95%)"),
+        say("points (95%)") if evaluation.weighted else say("macro-F1 (95%)"),
+        say("ok / none / err"),
+        say("s/item (p95)"),
+        say("$ of 1,000"),
+    )
     return Table("scores", "", columns, rows)
 
 
-def _pairs(comparisons: Sequence[Comparison]) -> Table:
+def _pairs(comparisons: Sequence[Comparison], say: Language) -> Table:
     rows = tuple(
         (
             f"{one.a} − {one.b}",
             signed(one.difference),
-            span(one.interval),
+            span(one.interval, say),
             p_value(one.p_holm),
             f"{len(one.won)}/{len(one.lost)}/{one.both_right + one.both_wrong}",
-            "yes" if one.distinguishable else "no",
+            say("yes") if one.distinguishable else say("no"),
         )
         for one in comparisons
     )
-    columns = ("pair", "difference", "95% interval", "p, Holm", "won/lost/tied", "beyond chance")
-    return Table("differences", "", columns, rows, note=PAIRS_NOTE)
+    columns = (
+        say("pair"),
+        say("difference"),
+        say("95% interval"),
+        say("p, Holm"),
+        say("won/lost/tied"),
+        say("beyond chance"),
+    )
+    return Table("differences", "", columns, rows, note=pairs_note(say))

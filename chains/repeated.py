@@ -1,0 +1,225 @@
+"""One item asked several times: with its choices rotated, or for several samples of the reply.
+
+    input ─ steps that see no order (retrieval) ─┬─ choices 1 2 3 ─ predictor ─┬─ mapped back ─ majority → Prediction
+                                                 ├─ choices 2 3 1 ─ predictor ─┤
+                                                 └─ choices 3 1 2 ─ predictor ─┘
+
+Only the input's `choices` are rotated: a text that calls a choice by its number is shown as it is. What was said stays
+as it was said, in the prediction's `asks`; only the choice that was read from it, and its probabilities, are mapped
+back.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from itertools import takewhile
+from typing import Any, Literal
+
+from langchain_core.callbacks import CallbackManagerForChainRun
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableSequence, RunnableSerializable
+from langchain_core.runnables.config import merge_configs
+from pydantic import ConfigDict
+
+from chains.majority import draw_key, majority
+from chains.models import with_seed
+from chains.predictor import Assign, Inputs, Predictor
+from data.types import ASKING, Ask, Prediction
+
+Permute = Literal["cyclic"]
+Order = tuple[int, ...]  # the item's own choices, in the order they are shown
+# In the config's `configurable`, a dict that is kept while an item is asked again after a fault: what was answered
+# is not asked again.
+ANSWERED = "answered_askings"
+
+
+def orders(n_choices: int, permute: Permute | None) -> list[Order]:
+    """Return the orders in which an item's choices are shown, its own first."""
+    starts = range(n_choices) if permute else range(1)
+    return [tuple((start + place) % n_choices for place in range(n_choices)) for start in starts]
+
+
+def askings(n_choices: int, *, permute: Permute | None, votes: int | None) -> int:
+    """Return how often an item is asked."""
+    return len(orders(n_choices, permute)) * (votes or 1)
+
+
+def repeated(
+    make: Callable[[dict[str, Any]], Predictor],
+    parts: dict[str, Any],
+    *,
+    permute: Permute | None = None,
+    votes: int | None = None,
+    seed: int = 0,
+) -> Predictor:
+    """Make a predictor that asks each item several times, or just the predictor where neither is asked for.
+
+    Args:
+        make: Makes the predictor of its parts.
+        parts: With the "model", if there is one: each vote gets a seed of its own, where the model takes one, for the
+            same prompt and the same seed give the same reply.
+        permute: "cyclic" asks once for each rotation of the choices.
+        votes: How many replies are sampled; None: one.
+        seed: Of the run; it decides the votes' seeds and the draws between choices given equally often.
+    """
+    if permute is None and votes is None:
+        return make(parts)
+    if votes is None or "model" not in parts:
+        predictors = [make(parts)] * (votes or 1)
+    else:
+        predictors = [make({**parts, "model": with_seed(parts["model"], _drawn(seed, n))}) for n in range(votes)]
+    shared = _shared_steps(predictors[0])
+    asking = Repeated(predictors=tuple(_after(p, len(shared)) for p in predictors), permute=permute, seed=seed)
+    return RunnableSequence(*shared, asking) if shared else asking
+
+
+def _drawn(seed: int, number: int) -> int:
+    """Derive a vote's seed; 31 bits, which every model takes."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{number}".encode()).digest()[:4], "big") >> 1
+
+
+def _steps(predictor: Predictor) -> list[Runnable[Any, Any]]:
+    return predictor.steps if isinstance(predictor, RunnableSequence) else [predictor]
+
+
+def _shared_steps(predictor: Predictor) -> list[Runnable[Any, Any]]:
+    """Return the first steps of a chain that do the same for every asking."""
+    return list(takewhile(lambda step: isinstance(step, Assign) and step.once, _steps(predictor)))
+
+
+def _after(predictor: Predictor, n_shared: int) -> Predictor:
+    rest = _steps(predictor)[n_shared:]
+    return rest[0] if len(rest) == 1 else RunnableSequence(*rest)
+
+
+class Repeated(RunnableSerializable[Inputs, Prediction]):
+    """Asks each item of each predictor, in each order of its choices, and answers with the majority.
+
+    Items of a batch are asked together; a fault in one asking is its item's fault, and no other's. An item on its own
+    is asked one time after another, so that a limit on the items in flight is one on the calls in flight.
+
+    Attributes:
+        predictors: One, or as many as there are votes.
+        permute: Whether the choices are rotated.
+        seed: Of the draws between choices that are given equally often.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    predictors: tuple[Predictor, ...]
+    permute: Permute | None = None
+    seed: int = 0
+
+    def invoke(self, input: Inputs, config: RunnableConfig | None = None, **kwargs: Any) -> Prediction:
+        return self._call_with_config(self._ask_in_turn, input, config, **kwargs)
+
+    def batch(
+        self,
+        inputs: list[Inputs],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> list[Prediction]:
+        return self._batch_with_config(
+            self._ask_together, inputs, config, return_exceptions=return_exceptions, **kwargs
+        )
+
+    def _plan(self, entry: Inputs) -> list[tuple[Predictor, Order]]:
+        shown = orders(len(entry["choices"]), self.permute)
+        return [(predictor, order) for predictor in self.predictors for order in shown]
+
+    def _ask_in_turn(
+        self, entry: Inputs, run_manager: CallbackManagerForChainRun, config: RunnableConfig
+    ) -> Prediction:
+        plan = self._plan(entry)
+        answered: dict[int, Prediction] = (config.get("configurable") or {}).get(ANSWERED, {})
+        for number, (predictor, order) in enumerate(plan):
+            if number not in answered:
+                answered[number] = predictor.invoke(_shown(entry, order), _one_of(config, number, len(plan)))
+        return self._combined(entry, [answered[number] for number in range(len(plan))])
+
+    def _ask_together(
+        self, entries: list[Inputs], run_manager: list[CallbackManagerForChainRun], config: list[RunnableConfig]
+    ) -> list[Exception | Prediction]:
+        answers: list[list[Any]] = [[] for _ in entries]
+        for predictor in self.predictors:
+            asked, configs, rows = [], [], []
+            for row, (entry, own) in enumerate(zip(entries, config, strict=True)):
+                shown = orders(len(entry["choices"]), self.permute)
+                first, every = len(answers[row]), len(shown) * len(self.predictors)
+                asked += [_shown(entry, order) for order in shown]
+                configs += [_one_of(own, first + number, every) for number in range(len(shown))]
+                rows += [row] * len(shown)
+            given: list[Any] = predictor.batch(asked, configs, return_exceptions=True)
+            for row, answer in zip(rows, given, strict=True):
+                if isinstance(answer, BaseException) and not isinstance(answer, Exception):
+                    raise answer  # an interruption ends the run, not the item
+                answers[row].append(answer)
+        return [self._settled(entry, own) for entry, own in zip(entries, answers, strict=True)]
+
+    def _settled(self, entry: Inputs, answers: Sequence[Any]) -> Exception | Prediction:
+        fault = next((answer for answer in answers if isinstance(answer, Exception)), None)
+        try:
+            return fault or self._combined(entry, answers)
+        except ValueError as error:
+            return error
+
+    def _combined(self, entry: Inputs, answers: Sequence[Any]) -> Prediction:
+        plan = self._plan(entry)
+        for answer in answers:
+            if (fault := fault_of(answer, len(entry["choices"]))) is not None:
+                raise fault
+        asks = tuple(_mapped_back(answer, order) for answer, (_, order) in zip(answers, plan, strict=True))
+        sources = {answer.probs_source for answer in answers}
+        source = sources.pop() if len(sources) == 1 else None
+        return Prediction(
+            **majority(asks, source=source, key=draw_key(self.seed, str(entry.get("id", "")))),
+            asks=asks,
+            document_ids=answers[0].document_ids,
+            usage=_usage(answers),
+        )
+
+
+def fault_of(answer: object, n_choices: int) -> ValueError | None:
+    """Say what makes an answer unusable for its item: a chain of the user's own may return anything."""
+    if not isinstance(answer, Prediction):
+        return ValueError(f"the predictor returned a {type(answer).__name__}, not a Prediction")
+    if answer.choice is not None and not 0 <= answer.choice < n_choices:
+        return ValueError(f"choice {answer.choice} is none of the item's {n_choices}")
+    if answer.probs is not None and len(answer.probs) != n_choices:
+        return ValueError(f"{len(answer.probs)} probabilities for {n_choices} choices")
+    return None
+
+
+def _shown(entry: Inputs, order: Order) -> Inputs:
+    return {**entry, "choices": [entry["choices"][own] for own in order]}
+
+
+def _one_of(config: RunnableConfig, number: int, of: int) -> RunnableConfig:
+    return merge_configs(config, {"run_name": f"asking {number + 1} of {of}", "metadata": {ASKING: number}})
+
+
+def _mapped_back(answer: Prediction, order: Order) -> Ask:
+    probs = answer.probs
+    return Ask(
+        order=order,
+        choice=None if answer.choice is None else order[answer.choice],
+        status=answer.status,
+        rule=answer.rule,
+        raw=answer.raw,
+        finish_reason=answer.finish_reason,
+        probs=None if probs is None else tuple(probs[order.index(own)] for own in range(len(order))),
+    )
+
+
+def _usage(answers: Sequence[Prediction]) -> dict[str, int]:
+    """Sum the tokens of all askings; what one of them does not count is unknown of all, or nobody could price it."""
+    usages = [answer.usage for answer in answers]
+    names = {name: None for usage in usages for name in usage}
+    total = {
+        name: sum(usage.get(name, 0) for usage in usages)
+        for name in names
+        if name in ("cached_tokens", "reasoning_tokens") or all(name in usage for usage in usages)
+    }
+    if "cut_tokens" in names:  # of one prompt, not of all: by so much the longest was shortened
+        total["cut_tokens"] = max(usage.get("cut_tokens", 0) for usage in usages)
+    return total
