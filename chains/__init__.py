@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from chains.agent import kice_agent
     from chains.kice import kice_choices_only, kice_closed_book, kice_prompt, kice_rag, kice_shuffled
     from chains.mnli import mnli_zero_shot
     from chains.models import Mistral, Qwen, SmallThinker, load_chat_model
@@ -23,6 +24,7 @@ _HOMES = {
     "SmallThinker": "chains.models",
     "extract_choice": "chains.parsing",
     "extract_label": "chains.parsing",
+    "kice_agent": "chains.agent",
     "kice_choices_only": "chains.kice",
     "kice_closed_book": "chains.kice",
     "kice_prompt": "chains.kice",
@@ -41,6 +43,7 @@ __all__ = [
     "SmallThinker",
     "extract_choice",
     "extract_label",
+    "kice_agent",
     "kice_choices_only",
     "kice_closed_book",
     "kice_prompt",

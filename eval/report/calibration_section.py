@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from eval.calibration import ITEMS_OF_A_BIN, Calibration, ReliabilityBin
 from eval.language import ENGLISH, Language
-from eval.report.summary import EvaluationSummary, SystemSummary
+from eval.report.summary import EvaluationSummary
+from eval.report.system_summary import SystemSummary
 from eval.report.table import Table
 from eval.report.wording import percent, signed, span
 from eval.stats import Interval, wilson

@@ -6,7 +6,7 @@ from typing import Any
 from eval.description import model_spec
 from eval.language import ENGLISH, Language
 from eval.metrics import Scores
-from eval.report.summary import SystemSummary
+from eval.report.system_summary import SystemSummary
 from eval.report.wording import percent
 from eval.stats import Interval
 

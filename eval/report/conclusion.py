@@ -19,7 +19,8 @@ from eval.report.yardstick_tables import constant_sentences
 from eval.stats import FEW_CLUSTERS
 
 if TYPE_CHECKING:
-    from eval.report.summary import EvaluationSummary, SystemSummary
+    from eval.report.summary import EvaluationSummary
+    from eval.report.system_summary import SystemSummary
 
 
 def conclude(evaluation: EvaluationSummary, say: Language = ENGLISH) -> list[str]:

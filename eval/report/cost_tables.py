@@ -6,6 +6,7 @@
 from collections.abc import Mapping, Sequence
 
 from eval.breakeven import BreakEven, SystemCost, Training, unknown_parts
+from eval.estimates import Estimated
 from eval.language import ENGLISH, Language
 from eval.report.money import dollars, duration, left_out, per_thousand, queries_counted
 from eval.report.table import Table
@@ -47,7 +48,7 @@ def break_even_table(pairs: Sequence[BreakEven], say: Language = ENGLISH) -> Tab
         (
             one.trained,
             one.prompted,
-            say("unknown") if one.fixed_usd is None else dollars(one.fixed_usd, say),
+            _usd(one.fixed_usd, say),
             say("unknown") if one.saved_usd is None else per_thousand(one.saved_usd, say),
             _from(one, say),
         )
@@ -63,6 +64,42 @@ def break_even_table(pairs: Sequence[BreakEven], say: Language = ENGLISH) -> Tab
     never = any(one.verdict == "never" for one in pairs)
     note = say("Never: it costs no less once, and no less a query.") if never else ""
     return Table("break-even", say("Break-even"), columns, rows, text_columns=2, note=note)
+
+
+def estimate_table(estimates: Mapping[str, Estimated], say: Language = ENGLISH) -> Table:
+    """One row a system whose tokens a server counted: what a dry run says of its prompts, and what they came to.
+
+    Args:
+        estimates: By system name.
+        say: The language.
+    """
+    unknown = say("unknown")
+    rows = tuple(
+        (
+            name,
+            f"{one.items:,}",
+            f"{one.estimated_input_tokens:,} / {one.input_tokens:,}",
+            f"{unknown if one.most_output_tokens is None else f'{one.most_output_tokens:,}'} / {one.output_tokens:,}",
+            f"{_usd(one.most_usd, say)} / {_usd(one.usd, say)}",
+        )
+        for name, one in estimates.items()
+    )
+    columns = (
+        say("System"),
+        say("Items"),
+        say("Input tokens, estimated / used"),
+        say("Output tokens, at most / used"),
+        say("Cost, at most / actual"),
+    )
+    note = say(
+        "What --dry-run says before a run, beside what the server counted: items that took a single call. Used is what "
+        "the answers took in the end; attempts that failed are not in it."
+    )
+    return Table("estimates", say("Estimate and actual"), columns, rows, note=note)
+
+
+def _usd(usd: float | None, say: Language) -> str:
+    return say("unknown") if usd is None else dollars(usd, say)
 
 
 def _from(one: BreakEven, say: Language) -> str:

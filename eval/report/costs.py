@@ -114,7 +114,7 @@ def cost_of(
     training = description.get("training")
     if description.get("kind") == "finetune":
         training = training_facts(folder / "checkpoint")
-    return system_cost(_with_full_spec(description), measured, hardware=hardware, training=training, table=table)
+    return system_cost(with_full_spec(description), measured, hardware=hardware, training=training, table=table)
 
 
 def _asked_for(prediction: Prediction) -> dict[str, int]:
@@ -134,7 +134,7 @@ def _is_counted(usage: Mapping[str, int]) -> bool:
     return usage.get("input_tokens", 0) > 0 and "output_tokens" in usage
 
 
-def _with_full_spec(description: Mapping[str, Any]) -> Mapping[str, Any]:
+def with_full_spec(description: Mapping[str, Any]) -> Mapping[str, Any]:
     """Replace an alias such as "gpt" by the spec that the price table knows."""
     from chains.models import resolve_spec
 

@@ -17,7 +17,8 @@ from eval.stats import Interval, holm
 if TYPE_CHECKING:
     from eval.askings import Askings
     from eval.position_bias import PositionTest
-    from eval.report.summary import EvaluationSummary, SystemSummary
+    from eval.report.summary import EvaluationSummary
+    from eval.report.system_summary import SystemSummary
 
 LEVEL = 0.05
 

@@ -15,7 +15,8 @@ from eval.report.wording import items_counted, p_value, signed, span
 
 if TYPE_CHECKING:
     from eval.compare import Comparison
-    from eval.report.summary import EvaluationSummary, SystemSummary
+    from eval.report.summary import EvaluationSummary
+    from eval.report.system_summary import SystemSummary
 
 NAMED_PAIRS = 5
 NAMED_ANSWERS = 3

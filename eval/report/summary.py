@@ -4,79 +4,23 @@ A run's directory in, one `Summary` out; the Markdown, HTML and terminal reports
 cannot disagree. The same records always give the same summary: no clock and no unseeded draw.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
-
 from data.types import Frozen, Record
-from eval.askings import Askings, measure_askings, measure_positions
 from eval.attribution import Attribution, attribute
-from eval.breakeven import BreakEven, SystemCost, break_evens
-from eval.calibration import calibration_intervals
+from eval.breakeven import BreakEven, break_evens
 from eval.compare import Answers, Comparison, compare_all, read_answers
 from eval.cost import PriceTable, price_table
-from eval.description import TRAINED_KINDS
-from eval.extraction_audit import ExtractionAudit, audit
 from eval.journal import Evaluation, Manifest, latest_records, read_manifest, records_path
-from eval.label_order import find_exchange
 from eval.ladder import Ladder, climb
 from eval.language import ENGLISH, Language, language
-from eval.metrics import Scores, score
-from eval.position_bias import PositionTest
 from eval.power import ASSUMED_DISCORDANCE, minimum_detectable_difference
-from eval.probabilities import read_probabilities
 from eval.report.conclusion import conclude
 from eval.report.cost_curve import Drawing, lay_out
-from eval.report.costs import cost_of, measure
-from eval.stats import Interval, macro_f1_interval, share_interval
+from eval.report.system_summary import SystemSummary, summarize_system
 from eval.yardsticks import Yardsticks, yardsticks_of
-
-
-class SystemSummary(Frozen):
-    """One system on one benchmark.
-
-    Attributes:
-        description: What the manifest says the system is.
-        records: Items it has a record for.
-        missing: Items of the evaluation it has none for.
-        scores: None without any record.
-        accuracy_interval: 95 %; None where nothing was answered or all items are one cluster, as are the others.
-        points_interval: 95 %, as a share of the points possible.
-        macro_f1_interval: 95 %.
-        calibration_intervals: 95 % of brier, log_loss and overconfidence; empty without probabilities.
-        cost: At the prices in force.
-        exchanged: Of a classifier: which of its label names seem to be exchanged, and by what; "" for none.
-        shortened: Prompts whose passage was shortened to fit the model's context.
-        most_cut_tokens: By which one of them was shortened the most.
-        cached: Answers that the response cache gave, or a part of.
-        audit: How its answers were read; None where there is none, and in an older run's summary.
-        positions: Which positions among the choices it chose; None where it answered nothing.
-        askings: Of items that it was asked several times; None where it was asked once.
-    """
-
-    name: str
-    description: dict[str, Any]
-    records: int
-    missing: int
-    scores: Scores | None
-    accuracy_interval: Interval | None
-    points_interval: Interval | None
-    macro_f1_interval: Interval | None
-    cost: SystemCost
-    exchanged: str = ""
-    shortened: int = 0
-    most_cut_tokens: int = 0
-    cached: int = 0
-    calibration_intervals: dict[str, Interval | None] = Field(default_factory=dict)
-    audit: ExtractionAudit | None = None
-    positions: PositionTest | None = None
-    askings: Askings | None = None
-
-    @property
-    def complete(self) -> bool:
-        return self.missing == 0 and self.scores is not None and self.scores.complete
 
 
 class EvaluationSummary(Frozen):
@@ -191,10 +135,15 @@ def _summarize_evaluation(
         records = latest_records(records_path(run_dir, name), texts=False)
         answers[name] = read_answers(records.values())
         traits.see(records.values())
-        cost = _cost(run_dir / name, records, manifest=manifest, prices=prices)
-        description, n_items = manifest.systems.get(name, {}), evaluation.n_items
         systems.append(
-            _summarize_system(name, records, answers=answers[name], n_items=n_items, description=description, cost=cost)
+            summarize_system(
+                run_dir / name,
+                records,
+                answers=answers[name],
+                n_items=evaluation.n_items,
+                manifest=manifest,
+                prices=prices,
+            )
         )
         del records  # before the next journal is read
     without_conclusion = EvaluationSummary(
@@ -221,11 +170,6 @@ def _summarize_evaluation(
     return without_conclusion.model_copy(update={"conclusion": tuple(conclude(without_conclusion, say))})
 
 
-def _cost(folder: Path, records: Mapping[str, Record], *, manifest: Manifest, prices: PriceTable) -> SystemCost:
-    description = manifest.systems.get(folder.name, {})
-    return cost_of(description, measure(records.values()), folder, hardware=manifest.hardware, table=prices)
-
-
 class _Traits:
     """What is true of the items, gathered over all journals, as no single one need hold every item."""
 
@@ -248,52 +192,3 @@ class _Traits:
     def chance(self) -> float | None:
         counts = self._choices.values()
         return round(sum(1 / n for n in counts) / len(counts), 6) if counts else None
-
-
-def _summarize_system(
-    name: str,
-    records: Mapping[str, Record],
-    *,
-    answers: Answers,
-    n_items: int,
-    description: dict[str, Any],
-    cost: SystemCost,
-) -> SystemSummary:
-    scores = score(records.values()) if records else None
-    predictions = (record.prediction for record in records.values())
-    cuts = [one.usage["cut_tokens"] for one in predictions if one and one.usage.get("cut_tokens")]
-    given = read_probabilities(records.values())
-    accuracy = points = macro_f1 = None
-    if scores is not None and answers.ids:
-        ones, groups = answers.weights * 0 + 1, answers.groups
-        accuracy = share_interval(answers.correct, ones, groups)
-        points = share_interval(answers.correct * answers.weights, answers.weights, groups)
-        n_classes = len(scores.class_names)
-        macro_f1 = macro_f1_interval(answers.targets, answers.choices, groups, n_classes=n_classes)
-    return SystemSummary(
-        name=name,
-        description=description,
-        records=len(records),
-        missing=max(0, n_items - len(records)),
-        scores=scores,
-        accuracy_interval=accuracy,
-        points_interval=points,
-        macro_f1_interval=macro_f1,
-        cost=cost,
-        exchanged=_exchanged(description, answers, scores),
-        shortened=len(cuts),
-        most_cut_tokens=max(cuts, default=0),
-        cached=sum(record.cache_hits > 0 for record in records.values()),
-        calibration_intervals={} if given is None else calibration_intervals(given),
-        audit=audit(records.values()),
-        positions=measure_positions(records.values()),
-        askings=measure_askings(records.values()),
-    )
-
-
-def _exchanged(description: Mapping[str, Any], answers: Answers, scores: Scores | None) -> str:
-    """Check a classifier's label order, whatever its run was told: a report shows the scores to others too."""
-    if description.get("kind") not in TRAINED_KINDS or scores is None:
-        return ""
-    found = find_exchange(answers.targets.tolist(), answers.choices.tolist(), labels=scores.class_names)
-    return "" if found is None else str(found)

@@ -22,12 +22,13 @@ from eval.report.cells import (
     tokens_cell,
     what_it_is,
 )
-from eval.report.cost_tables import break_even_table, cost_table
+from eval.report.cost_tables import break_even_table, cost_table, estimate_table
 from eval.report.ladder_tables import ladder_tables
 from eval.report.money import per_thousand
 from eval.report.order_section import order_tables
 from eval.report.reading_tables import answers_table, rules_table
-from eval.report.summary import EvaluationSummary, Summary, SystemSummary
+from eval.report.summary import EvaluationSummary, Summary
+from eval.report.system_summary import SystemSummary
 from eval.report.table import Table
 from eval.report.wording import items_counted, p_value, percent, signed, span
 from eval.report.yardstick_tables import constants_table, published_table
@@ -49,6 +50,7 @@ def evaluation_tables(evaluation: EvaluationSummary, say: Language = ENGLISH) ->
         *ladder_tables(evaluation, say),
         cost_table({system.name: system.cost for system in evaluation.systems}, say),
         break_even_table(evaluation.break_even, say),
+        estimate_table({s.name: s.estimated for s in evaluation.systems if s.estimated is not None}, say),
         distribution_table(evaluation, say),
         *order_tables(evaluation, say),
         *confusion_tables(evaluation, say),

@@ -10,7 +10,8 @@ from eval.report.table import Table
 from eval.report.wording import listed, percent
 
 if TYPE_CHECKING:
-    from eval.report.summary import EvaluationSummary, SystemSummary
+    from eval.report.summary import EvaluationSummary
+    from eval.report.system_summary import SystemSummary
     from eval.yardsticks import ConstantScore, PublishedPoint
 
 WHOLE_EXAM = 100  # points, which the published ones are of
