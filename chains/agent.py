@@ -25,6 +25,7 @@ from chains.kice import VARIABLES, without_passage
 from chains.predictor import Answering, Assign, Inputs, Predictor, read_reply, read_usage
 from chains.templates import AnswerForm, load_prompt
 from data.errors import ConfigurationError
+from data.json_text import whole_strings
 from data.types import Passage, Prediction
 
 MAX_TOOL_CALLS = 6
@@ -113,8 +114,10 @@ def _allowed(request: ModelRequest, left: int) -> ModelRequest:
 
 def _limited(response: ModelResponse, left: int) -> ModelResponse:
     reply = response.result[0]
-    if isinstance(reply, AIMessage) and len(reply.tool_calls) > left:
-        response.result = [reply.model_copy(update={"tool_calls": reply.tool_calls[:left]})]
+    if isinstance(reply, AIMessage) and reply.tool_calls:
+        # The turn is sent back to the model, and half a character could not be.
+        turn = {"content": whole_strings(reply.content), "tool_calls": whole_strings(reply.tool_calls[:left])}
+        response.result = [reply.model_copy(update=turn)]
     return response
 
 

@@ -36,18 +36,43 @@ def reply_probs(reply: AIMessage, labels: Sequence[str], choice: int | None) -> 
 
     Returns:
         (n_choices,) probabilities; None where the provider returned none, the label is not written in the reply (it was
-        read from a synonym, say), or one label begins another, so that a token does not tell them apart ("1", "10").
+        read from a synonym, say), one label begins another, so that a token does not tell them apart ("1", "10"), or
+        what the server returned is no list of OpenAI's form.
     """
-    content = (reply.response_metadata.get("logprobs") or {}).get("content")
+    held = reply.response_metadata.get("logprobs")
+    content: Any = held.get("content") if isinstance(held, Mapping) else None
+    tokens = _tokens(content)
     plain = [_plain(label) for label in labels]
-    if choice is None or not content or any(one.startswith(other) for one, other in permutations(plain, 2)):
+    if choice is None or not tokens or any(one.startswith(other) for one, other in permutations(plain, 2)):
         return None
-    tokens = [str(entry["token"]) for entry in content]
     for place in range(_after_thoughts(tokens), len(tokens)):
         said = _plain("".join(tokens[place:]))
         if _label_of(tokens[place], plain) == choice and re.match(rf"{re.escape(plain[choice])}(?!\d)", said):
-            return _over_labels(content[place], plain)
+            listed = _listed(content[place])
+            return _over_labels(listed, plain) if listed else None
     return None
+
+
+def _tokens(content: Any) -> list[str]:
+    """Return the reply's tokens; [] where they are not all there, and so make no text."""
+    entries = content if isinstance(content, list) else []
+    tokens = [entry.get("token") if isinstance(entry, Mapping) else None for entry in entries]
+    return [token for token in tokens if isinstance(token, str)] if all(isinstance(t, str) for t in tokens) else []
+
+
+def _listed(entry: Mapping[str, Any]) -> dict[str, float]:
+    """Return the probabilities of the tokens that are listed in one place; {} where they cannot be read.
+
+    The -9999 that OpenAI writes for a token beyond the likeliest ones is none: the token counts as not listed.
+    """
+    others = entry.get("top_logprobs") or []
+    listed = {}
+    for one in [entry, *others] if isinstance(others, list) else [None]:
+        token, logprob = (one.get("token"), one.get("logprob")) if isinstance(one, Mapping) else (None, None)
+        if not isinstance(token, str) or not isinstance(logprob, int | float) or math.isnan(logprob):
+            return {}
+        listed[token] = math.exp(min(logprob, 0.0))
+    return {token: probability for token, probability in listed.items() if probability > 0}
 
 
 def _plain(text: str) -> str:
@@ -69,8 +94,7 @@ def _after_thoughts(tokens: Sequence[str]) -> int:
     return bisect_left(read, end) + 1 if end >= len(CLOSE_TAG) else 0
 
 
-def _over_labels(entry: Mapping[str, Any], plain: Sequence[str]) -> tuple[float, ...]:
-    listed = {str(one["token"]): math.exp(one["logprob"]) for one in [entry, *(entry.get("top_logprobs") or ())]}
+def _over_labels(listed: Mapping[str, float], plain: Sequence[str]) -> tuple[float, ...] | None:
     mass = [0.0] * len(plain)
     for token, probability in listed.items():
         if (label := _label_of(token, plain)) is not None:
@@ -80,4 +104,4 @@ def _over_labels(entry: Mapping[str, Any], plain: Sequence[str]) -> tuple[float,
         for label in missing:
             mass[label] = min(min(listed.values()), left)
     total = math.fsum(mass)
-    return tuple(share / total for share in mass)
+    return tuple(share / total for share in mass) if total else None

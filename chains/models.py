@@ -218,10 +218,16 @@ def takes_logprobs(model: BaseChatModel) -> bool:
 
 
 def with_seed(model: BaseChatModel, seed: int) -> BaseChatModel:
-    """Return the model with another seed of its sampling, or the model itself where it takes none."""
+    """Return the model with another seed of its sampling, or the model itself where it was given none.
+
+    A class without a field for it (ChatGroq) sends the seed that it was made with among `model_kwargs`.
+    """
     if isinstance(model, FamilyChatModel):
         return model.model_copy(update={"inner": with_seed(model.inner, seed)})
-    return model.model_copy(update={"seed": seed}) if "seed" in type(model).model_fields else model
+    if "seed" in type(model).model_fields:
+        return model.model_copy(update={"seed": seed})
+    sent = getattr(model, "model_kwargs", None) or {}
+    return model.model_copy(update={"model_kwargs": {**sent, "seed": seed}}) if "seed" in sent else model
 
 
 def score_labels(

@@ -153,9 +153,7 @@ def read_reply(
     choices: list[str] = entry["choices"]
     text = whole_characters(reply.text)
     finish_reason = read_finish_reason(reply)
-    extraction = extract(text, choices, form=form.form, truncated=finish_reason == "length")
-    if extraction.choice is None and finish_reason in ("refusal", "content_filter"):
-        extraction = Extraction(None, "refusal", finish_reason)
+    extraction = extract(text, choices, form=form.form, finish_reason=finish_reason)
     probs = None if labels is None else reply_probs(reply, labels(choices), extraction.choice)
     return Prediction(
         choice=extraction.choice,
@@ -190,11 +188,23 @@ def read_finish_reason(reply: AIMessage) -> str:
 _FINISH_KEYS = ("finish_reason", "stop_reason", "done_reason", "status")
 
 
-def extract(text: str, choices: Sequence[str], *, form: str, truncated: bool) -> Extraction:
-    """Read the choice out of a reply, by the form of answer that the prompt asked for."""
+def extract(text: str, choices: Sequence[str], *, form: str, finish_reason: str) -> Extraction:
+    """Read the choice out of a reply, by the form of answer that the prompt asked for.
+
+    Args:
+        text: What the reply says.
+        choices: What it could have said.
+        form: "number" or "label".
+        finish_reason: Why it ended, as `read_finish_reason` says it.
+    """
+    truncated = finish_reason == "length"
     if form == "number":
-        return extract_choice(text, len(choices), choices=choices, truncated=truncated)
-    return extract_label(text, choices, truncated=truncated)
+        extraction = extract_choice(text, len(choices), choices=choices, truncated=truncated)
+    else:
+        extraction = extract_label(text, choices, truncated=truncated)
+    if extraction.choice is None and finish_reason in ("refusal", "content_filter"):
+        return Extraction(None, "refusal", finish_reason)
+    return extraction
 
 
 def _document_ids(entry: Inputs) -> tuple[str, ...]:

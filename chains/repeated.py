@@ -10,6 +10,7 @@ back.
 """
 
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 from itertools import takewhile
 from typing import Any, Literal
@@ -187,6 +188,8 @@ def fault_of(answer: object, n_choices: int) -> ValueError | None:
         return ValueError(f"choice {answer.choice} is none of the item's {n_choices}")
     if answer.probs is not None and len(answer.probs) != n_choices:
         return ValueError(f"{len(answer.probs)} probabilities for {n_choices} choices")
+    if wrong := [value for value in answer.probs or () if not 0 <= value < math.inf]:
+        return ValueError(f"{wrong[0]:g} is no probability; give finite numbers of 0 or more")
     return None
 
 
@@ -211,6 +214,9 @@ def _mapped_back(answer: Prediction, order: Order) -> Ask:
     )
 
 
+_OFTEN_NONE = ("cached_tokens", "reasoning_tokens")  # counted by nobody where there are none, like saved_*
+
+
 def _usage(answers: Sequence[Prediction]) -> dict[str, int]:
     """Sum the tokens of all askings; what one of them does not count is unknown of all, or nobody could price it."""
     usages = [answer.usage for answer in answers]
@@ -218,7 +224,7 @@ def _usage(answers: Sequence[Prediction]) -> dict[str, int]:
     total = {
         name: sum(usage.get(name, 0) for usage in usages)
         for name in names
-        if name in ("cached_tokens", "reasoning_tokens") or all(name in usage for usage in usages)
+        if name in _OFTEN_NONE or name.startswith("saved_") or all(name in usage for usage in usages)
     }
     if "cut_tokens" in names:  # of one prompt, not of all: by so much the longest was shortened
         total["cut_tokens"] = max(usage.get("cut_tokens", 0) for usage in usages)

@@ -34,7 +34,7 @@ def load_beir(folder: Path) -> RetrievalSet:
         raise MissingResourceError(f"there is no {queries}; a set in BEIR's layout is {CORPUS_FILE}, it, and qrels/")
     qrels = _qrels_file(folder / "qrels")
     relevant = [
-        (place, row["query-id"], row["corpus-id"]) for place, row in _judged(qrels) if _score(qrels, place, row)
+        (place, row["query-id"], row["corpus-id"]) for place, row in _judged(qrels) if _is_relevant(qrels, place, row)
     ]
     if not relevant:
         raise ConfigurationError(f"{qrels}: no row has a score above 0, so no query has a relevant passage")
@@ -72,7 +72,7 @@ def _judged(path: Path) -> list[tuple[str, Row]]:
     return rows
 
 
-def _score(path: Path, place: str, row: Row) -> bool:
+def _is_relevant(path: Path, place: str, row: Row) -> bool:
     try:
         return float(row["score"]) > 0
     except ValueError as error:

@@ -51,3 +51,12 @@ def whole_characters(text: str) -> str:
     What a server answers as JSON may hold some; a reply is not lost for it.
     """
     return _LONE_SURROGATE.sub("\ufffd", text)
+
+
+def whole_strings(value: Any) -> Any:
+    """Return a JSON value with `whole_characters` of every string and every name in it."""
+    if isinstance(value, str):
+        return whole_characters(value)
+    if isinstance(value, dict):
+        return {whole_strings(name): whole_strings(held) for name, held in value.items()}
+    return [whole_strings(held) for held in value] if isinstance(value, list | tuple) else value

@@ -9,25 +9,30 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Any, NamedTuple
 
-from chains.repeated import ANSWERED, fault_of
-from data.json_text import whole_characters
+from chains.repeated import ANSWERED
+from data.errors import ConfigurationError
 from data.types import Item, Prediction, Record
+from eval.asked import Asked, asked_record, record_of
 from eval.budget import Rate, rate_of
 from eval.call_gate import CallGate
-from eval.calls import Calls, Turn
+from eval.calls import Calls, Cause, TurnStop
 from eval.chain_predictor import Predictor
 from eval.crew import Crew
-from eval.faults import is_throttled, judge
+from eval.faults import Verdict, is_throttled, judge
 from eval.interrupts import Interrupts, noted_interrupts
+from eval.journal import has_answers, records_path
 from eval.limits import Halt, Slots
+from eval.progress import log
 from eval.response_cache import ModelCache
 from eval.systems import System
 from eval.tracing import Transcript, run_config
 
 BATCH_CHARACTERS = 10_000
 _SHORTEST_S = 0.01  # between two looks at who is late
+_MOST_GIVEN_UP = 4  # times the calls in flight: so many may be given up and not end, before the run does
 
 
 def ask_items(
@@ -41,7 +46,8 @@ def ask_items(
     names = {"run": run_dir.name, "system": system.name, "benchmark": benchmark_name}
     if system.batch_size is None:
         rate = None if calls.budget is None else rate_of(system)
-        asker = _Asker(predictor, names, calls, Slots(max_concurrency), rate, system.reply_tokens or 0, system.cache)
+        limits = calls, Slots(max_concurrency), rate, system.reply_tokens or 0, system.cache
+        asker = _Asker(predictor, names, records_path(run_dir, system.name), Event(), *limits)
         yield from _one_by_one(asker, items, max_concurrency)
         return
     for batch in cut_batches(by_group(items), system.batch_size):
@@ -88,14 +94,16 @@ def _together(predictor: Predictor, items: Sequence[Item], names: dict[str, str]
         if isinstance(answer, BaseException) and not isinstance(answer, Exception):
             raise answer
     for item, answer, seen in zip(items, answers, transcripts, strict=True):
-        yield _record(item, answer, seen, system=names["system"], latency_s=share)
+        yield record_of(item, answer, seen, system=names["system"], latency_s=share)
 
 
 class _Asker(NamedTuple):
-    """A system that is asked one by one, with what bounds its calls."""
+    """A system that is asked one by one, with what bounds its calls; `proven` is set once one was answered."""
 
     predictor: Predictor
     names: dict[str, str]
+    journal: Path
+    proven: Event
     calls: Calls
     slots: Slots
     rate: Rate | None
@@ -103,20 +111,7 @@ class _Asker(NamedTuple):
     cache: ModelCache | None
 
 
-class _Asked(Turn):
-    """An item that a thread asks."""
-
-    def __init__(self, item: Item) -> None:
-        super().__init__()
-        self.item = item
-        self.seen = Transcript()
-        self.answered: dict[int, Prediction] = {}  # of its askings, where it is asked several times
-        self.latency_s = 0.0  # of the last attempt, and of those before it that answered some of its askings
-        self.holds_slot = False
-        self.attempts = 0
-
-
-_Crew = Crew[_Asked, Record | None]
+_Crew = Crew[Asked, Record | None]
 
 
 def _one_by_one(asker: _Asker, items: Sequence[Item], max_concurrency: int) -> Iterator[Record]:
@@ -124,7 +119,7 @@ def _one_by_one(asker: _Asker, items: Sequence[Item], max_concurrency: int) -> I
 
     Once the run is stopped or the user interrupts, nothing more is asked, but the calls in flight are waited for and
     yielded: they are paid for. A second interruption does not wait. An item that was given up keeps its thread until
-    its call has ended.
+    its call has ended; only where that is so of all in hand, others are asked beside them.
     """
     stop = asker.calls.stop
     crew: _Crew = Crew(partial(_ask, asker), min(max_concurrency, len(items)))
@@ -135,18 +130,24 @@ def _one_by_one(asker: _Asker, items: Sequence[Item], max_concurrency: int) -> I
         finally:
             if not all(asked.given_up for asked in crew.busy):
                 stop.set()
+            for asked in crew.busy:
+                asked.given_up = True
             crew.dismiss()
     if interrupts.noted:
         raise KeyboardInterrupt
 
 
 def _records_of(crew: _Crew, left: deque[Item], interrupts: Interrupts, asker: _Asker) -> Iterator[Record]:
-    stop, limit_s = asker.calls.stop, asker.calls.policy.item_timeout_s
+    stop, limit_s, told = asker.calls.stop, asker.calls.policy.item_timeout_s, False
+    most = crew.size * (1 + _MOST_GIVEN_UP)
     while True:
         if interrupts.noted:
             stop.set()
+            told = told or _told_who_is_waited_for(crew)
+        if left and not crew.idle and all(asked.given_up for asked in crew.busy):
+            _replace(crew, most, asker)
         while left and crew.idle and not stop.is_set():
-            crew.put(_Asked(left.popleft()))
+            crew.put(Asked(left.popleft()))
         if all(asked.given_up for asked in crew.busy) and (not left or stop.is_set()):
             return
         try:
@@ -157,16 +158,36 @@ def _records_of(crew: _Crew, left: deque[Item], interrupts: Interrupts, asker: _
             interrupts.noted = True
 
 
+def _told_who_is_waited_for(crew: _Crew) -> bool:
+    in_flight = sum(asked.in_flight for asked in crew.busy)
+    if in_flight:
+        log(f"waiting for {in_flight} calls in flight; Ctrl-C again to drop them")
+    return True
+
+
+def _replace(crew: _Crew, most: int, asker: _Asker) -> None:
+    """Put threads in the place of those whose calls were given up and do not end; with too many, stop the run."""
+    more = min(asker.slots.most, most - crew.size)
+    if more > 0:
+        crew.grow(more)
+        return
+    limit_s, system = asker.calls.policy.item_timeout_s or 0.0, asker.names["system"]
+    reason = f"stopped: {len(crew.busy)} calls of {system} did not end after the {limit_s:g} s of --item-timeout"
+    remedy = "see whether its server still answers, or raise --item-timeout,"
+    asker.calls.halt(Cause(ConfigurationError, reason, remedy))
+
+
 def _answered(crew: _Crew, limit_s: float | None, system: str) -> Iterator[Record]:
     """Wait for an item, and yield its record; and one for each item that has taken longer than `limit_s`."""
     patience = None
     if limit_s is not None:
-        waited_for = [asked for asked in crew.busy if not asked.given_up]
+        waited_for = [asked for asked in crew.busy if not (asked.given_up or asked.finished)]
         late = [asked for asked in waited_for if asked.clock.elapsed_s() >= limit_s]
         for asked in late:
-            asked.given_up = True
+            asked.give_up()
+        for asked in late:
             error = TimeoutError(f"no answer within the {limit_s:g} s of --item-timeout")
-            yield _asked_record(asked, error, system=system, latency_s=limit_s)
+            yield asked_record(asked, error, system=system, latency_s=limit_s)
         if late:
             return
         patience = max(min((limit_s - asked.clock.elapsed_s() for asked in waited_for), default=limit_s), _SHORTEST_S)
@@ -180,7 +201,7 @@ def _answered(crew: _Crew, limit_s: float | None, system: str) -> Iterator[Recor
         yield outcome
 
 
-def _ask(asker: _Asker, asked: _Asked) -> Record | None:
+def _ask(asker: _Asker, asked: Asked) -> Record | None:
     """Ask an item until it is answered or has failed for good; None where the run was stopped before."""
     answer: Prediction | Exception
     try:
@@ -193,33 +214,28 @@ def _ask(asker: _Asker, asked: _Asked) -> Record | None:
             return None
         answer = error
     finally:
-        _release(asker, asked)
-    return _asked_record(asked, answer, system=asker.names["system"], latency_s=asked.latency_s)
+        asked.finished = True
+        asked.release()
+    return asked_record(asked, answer, system=asker.names["system"], latency_s=asked.latency_s)
 
 
-def _release(asker: _Asker, asked: _Asked) -> None:
-    if asked.holds_slot:
-        asked.holds_slot = False
-        asker.slots.release()
-
-
-def _attempt(asker: _Asker, asked: _Asked) -> Prediction:
+def _attempt(asker: _Asker, asked: Asked) -> Prediction:
     """Ask an item once.
 
     One that the server found too much keeps its slot while it waits to be asked again: were it free for the next item,
     the server would be asked as often as before.
     """
     calls, clock = asker.calls, asked.clock
-    _release(asker, asked)
+    asked.verdict = "item"
+    asked.release()
     with clock.paused():
-        ticket = asker.slots.acquire(calls.stop)
-    asked.holds_slot = True
+        ticket = asker.slots.acquire(TurnStop(calls, asked))
+    asked.hold(asker.slots)
     asked.attempts += 1
     if not asked.answered:
         asked.seen, asked.latency_s, asked.cache_hits = Transcript(), 0.0, 0
     asked.seen.forget_passages()
-    asked.verdict = "item"
-    gate = CallGate(calls, asked, asker.rate, asker.reply_tokens, asker.cache)
+    gate = asked.gate = CallGate(calls, asked, asker.rate, asker.reply_tokens, asker.cache)
     config = run_config(asked.item, asked.seen, **asker.names)
     config |= {"callbacks": [asked.seen, gate], "configurable": {ANSWERED: asked.answered}}
     succeeded = throttled = False
@@ -228,31 +244,26 @@ def _attempt(asker: _Asker, asked: _Asked) -> Prediction:
         answer = asker.predictor.invoke(asked.item.to_input(), config)
         succeeded = True
     except Exception as error:
-        asked.verdict = judge(error, answered=gate.answered)
+        asked.verdict = _verdict(asker, asked, error, answered=gate.answered)
         throttled = is_throttled(error)
         raise
     finally:
         asked.latency_s += max(time.perf_counter() - started - (clock.waited_s - waited), 0.0)
         asker.slots.report(ticket, succeeded=succeeded, throttled=throttled)
         if not throttled:
-            _release(asker, asked)
+            asked.release()
         gate.close()
+        if asked.paid or (succeeded and not asked.cache_hits):
+            asker.proven.set()
+        asked.paid = asked.paid and bool(asked.answered)
     return answer
 
 
-def _asked_record(asked: _Asked, answer: Prediction | Exception, *, system: str, latency_s: float) -> Record:
-    record = _record(asked.item, answer, asked.seen, system=system, latency_s=latency_s)
-    return record.model_copy(update={"attempts": max(asked.attempts, 1), "cache_hits": asked.cache_hits})
-
-
-def _record(item: Item, answer: Prediction | Exception, seen: Transcript, *, system: str, latency_s: float) -> Record:
-    failure = answer if isinstance(answer, Exception) else fault_of(answer, len(item.choices))
-    return Record(
-        item=item,
-        system=system,
-        prediction=None if failure is not None or isinstance(answer, Exception) else seen.complete(answer),
-        error=None if failure is None else whole_characters(f"{type(failure).__name__}: {failure}"),
-        latency_s=latency_s,
-        messages=seen.messages,
-        passages=seen.passages,
-    )
+def _verdict(asker: _Asker, asked: Asked, error: Exception, *, answered: bool) -> Verdict:
+    if asked.paid:
+        asker.proven.set()
+    verdict = judge(error, answered=answered, proven=asker.proven.is_set())
+    if verdict != "stop" or not has_answers(asker.journal):
+        return verdict
+    asker.proven.set()  # before the run was resumed, or by this system's other threads
+    return judge(error, answered=answered, proven=True)

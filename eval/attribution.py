@@ -9,7 +9,6 @@ Source: RAGChecker (Ru et al. 2024, NeurIPS) asks likewise whether it is the ret
     the oracle decides it, where a judge would guess.
 """
 
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,10 +19,10 @@ from data.types import Frozen, Record
 from eval.compare import Answers
 from eval.journal import read_records, records_path
 from eval.ladder import oracle_of
+from eval.lookups import Lookup, is_cut, is_foreign, look_up, searches_own_passages
 from eval.retrieval import score_ranking
 from eval.stats import Interval, share_interval
 
-CHUNK = re.compile(r"#\d+$")  # what `retrievers.corpus` adds to a passage's id
 EITHER: tuple[bool | None, ...] = (True, False, None)
 
 
@@ -43,7 +42,7 @@ class Cause(NamedTuple):
     meaning: str
 
 
-# Each outcome is in exactly one of them.
+# Each outcome is in exactly one of them; a shortened prompt leaves open what was read, whatever the answers are.
 CAUSES: tuple[Cause, ...] = (
     Cause("found and right", True, True, EITHER, "its passage was found, and the answer is right"),
     Cause("distracted", True, False, (True,), "its passage was found; with that one alone, whole, it is right"),
@@ -52,12 +51,14 @@ CAUSES: tuple[Cause, ...] = (
     Cause("retrieval miss", False, False, (True,), "its passage was not found; with it the reader is right"),
     Cause("wrong either way", False, False, (False,), "its passage was not found; with it the reader is wrong too"),
     Cause("missed and wrong", False, False, (None,), "its passage was not found; without an oracle the cause is open"),
+    Cause("prompt shortened", None, False, (), "the prompt or the oracle's was shortened: the cause is open"),
     Cause("lucky guess", False, True, EITHER, "right without its passage: by chance, by elimination or by knowledge"),
     Cause("right, nothing to find", None, True, EITHER, "the item has no passage"),
     Cause("wrong, nothing to find", None, False, EITHER, "the item has no passage"),
 )  # fmt: skip
-RETRIEVAL_MISS, MISSED = "retrieval miss", "missed and wrong"
-OPEN = frozenset(cause.name for cause in CAUSES if tuple(cause.oracle_right) == (None,))
+RETRIEVAL_MISS, MISSED, SHORTENED = "retrieval miss", "missed and wrong", "prompt shortened"
+WITHOUT_ORACLE = frozenset(cause.name for cause in CAUSES if tuple(cause.oracle_right) == (None,))
+OPEN = WITHOUT_ORACLE | {SHORTENED}
 
 
 class CauseCount(Frozen):
@@ -100,11 +101,12 @@ class Attribution(Frozen):
         oracle: The system that shows the same reader each item's own passage; None: the run has none.
         n: Items with an answer, which are attributed.
         failed: Items whose call failed, which are not.
-        causes: Every cause, in the order of `CAUSES`.
+        causes: Every cause, in the order of `CAUSES`; none where no item was answered.
         wrong: Wrong answers whose cause is known.
         to_retrieval: Share of these that are retrieval misses; None where there are none.
         found: None where no item has a passage of its own.
-        foreign: Nothing that was retrieved is a passage of these items: the system searched other texts.
+        foreign: Nothing that was retrieved is a passage of these items: the system searched other texts. It then has
+            no causes, nothing is put down to retrieval, and no find is counted.
     """
 
     system: str
@@ -119,39 +121,18 @@ class Attribution(Frozen):
     foreign: bool
 
 
-class Lookup(NamedTuple):
-    """What one record says of its retrieval.
-
-    Attributes:
-        has_passage: Whether the item has one that could be found.
-        ranking: Ids of the retrieved passages, each at the place of its best chunk.
-        chunks: How many were retrieved.
-        own_share: Share of the own passage's letters that is among the retrieved; None where no text was recorded.
-        right: None where the call failed.
-    """
-
-    item_id: str
-    group: str
-    has_passage: bool
-    ranking: tuple[str, ...]
-    chunks: int
-    own_share: float | None
-    right: bool | None
-
-    @property
-    def retrieved(self) -> bool | None:
-        return self.group in self.ranking if self.has_passage else None
-
-
-def cause_of(lookup: Lookup, oracle_right: bool | None) -> Cause | None:
+def cause_of(lookup: Lookup, oracle_right: bool | None, *, oracle_cut: bool = False) -> Cause | None:
     """Return the cause of an item's outcome; None where the call failed.
 
     Args:
         lookup: What the RAG system's record says.
         oracle_right: Whether the oracle is right on the item; None where that is not known.
+        oracle_cut: Whether the oracle's prompt was shortened: it then did not read the whole passage.
     """
     if lookup.right is None:
         return None
+    if lookup.right is False and lookup.has_passage and (oracle_cut or (lookup.retrieved and lookup.cut)):
+        return next(cause for cause in CAUSES if cause.name == SHORTENED)
     return next(
         cause
         for cause in CAUSES
@@ -159,40 +140,28 @@ def cause_of(lookup: Lookup, oracle_right: bool | None) -> Cause | None:
     )
 
 
-def causes_of_item(records: Mapping[str, Record], descriptions: Mapping[str, Mapping[str, Any]]) -> dict[str, Cause]:
-    """Return why one item came out as it did, for each system that retrieves and has an answer to it.
+def causes_of_item(
+    run_dir: Path, records: Mapping[str, Record], descriptions: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Cause]:
+    """Return why one item came out as it did, for each system that retrieves its passages and has an answer to it.
 
     Args:
+        run_dir: Where the journals are, which say whether a system searched these items' passages at all.
         records: Each system's record of the item.
         descriptions: What each of these systems is, as the manifest says it.
     """
-    right = {name: look_up(record).right for name, record in records.items()}
     described = {name: descriptions.get(name, {}) for name in records}
-    causes = {
-        name: cause_of(look_up(record), right.get(oracle_of(name, described) or ""))
-        for name, record in records.items()
-        if described[name].get("retriever")
-    }
-    return {name: cause for name, cause in causes.items() if cause is not None}
-
-
-def look_up(record: Record) -> Lookup:
-    """Read out of a record what was retrieved for it, and whether its own passage was."""
-    item, prediction = record.item, record.prediction
-    own = item.inputs.get("passage", "").strip()
-    ids = [passage.id for passage in record.passages]
-    if not ids and prediction is not None:  # a retriever that LangChain's callbacks did not see: chunks named by id
-        ids = [CHUNK.sub("", chunk_id) for chunk_id in prediction.document_ids]
-    own_chunks = [passage.text for passage in record.passages if passage.id == item.group]
-    return Lookup(
-        item_id=item.id,
-        group=item.group,
-        has_passage=bool(own),
-        ranking=tuple(dict.fromkeys(ids)),
-        chunks=len(ids),
-        own_share=_covered(own, own_chunks) if own and record.passages else None,
-        right=None if prediction is None else prediction.choice == item.target,
-    )
+    causes = {}
+    for name, record in records.items():
+        about = described[name]
+        if not about.get("retriever") or (not searches_own_passages(about) and is_foreign(_lookups(run_dir, name))):
+            continue
+        oracle = records.get(oracle_of(name, described) or "")
+        right = None if oracle is None else look_up(oracle).right
+        cause = cause_of(look_up(record), right, oracle_cut=oracle is not None and is_cut(oracle))
+        if cause is not None:
+            causes[name] = cause
+    return causes
 
 
 def attribute(
@@ -207,14 +176,33 @@ def attribute(
     """
     found = []
     for name in answers:
-        if not descriptions.get(name, {}).get("retriever"):
+        about = descriptions.get(name, {})
+        if not about.get("retriever"):
             continue
-        path = records_path(run_dir, name)
-        lookups = {record.item.id: look_up(record) for record in (read_records(path) if path.exists() else ())}
         oracle = oracle_of(name, {system: descriptions.get(system, {}) for system in answers})
-        right = {} if oracle is None else right_by_item(answers[oracle])
-        found.append(attribute_lookups(lookups.values(), right, system=name, oracle=oracle))
+        found.append(
+            attribute_lookups(
+                _lookups(run_dir, name),
+                {} if oracle is None else right_by_item(answers[oracle]),
+                system=name,
+                oracle=oracle,
+                oracle_cut=_cut_items(run_dir, oracle) if oracle else (),
+                own_passages=searches_own_passages(about),
+            )
+        )
     return found
+
+
+def _lookups(run_dir: Path, system: str) -> list[Lookup]:
+    """Return what a journal says of each item; of one that was asked again, the later record counts."""
+    path = records_path(run_dir, system)
+    return list({one.item.id: look_up(one) for one in (read_records(path) if path.exists() else ())}.values())
+
+
+def _cut_items(run_dir: Path, system: str) -> set[str]:
+    path = records_path(run_dir, system)
+    cut = {record.item.id: is_cut(record) for record in (read_records(path) if path.exists() else ())}
+    return {item_id for item_id, was_cut in cut.items() if was_cut}
 
 
 def right_by_item(answers: Answers) -> dict[str, bool]:
@@ -223,7 +211,13 @@ def right_by_item(answers: Answers) -> dict[str, bool]:
 
 
 def attribute_lookups(
-    lookups: Iterable[Lookup], oracle_right: Mapping[str, bool], *, system: str, oracle: str | None
+    lookups: Iterable[Lookup],
+    oracle_right: Mapping[str, bool],
+    *,
+    system: str,
+    oracle: str | None,
+    oracle_cut: Collection[str] = (),
+    own_passages: bool = False,
 ) -> Attribution:
     """Attribute one system's items.
 
@@ -232,25 +226,35 @@ def attribute_lookups(
         oracle_right: By item id; an item that is not in it has no oracle.
         system: Its name.
         oracle: The oracle's name.
+        oracle_cut: Ids of the items whose passage was shortened for the oracle.
+        own_passages: Whether the system can have searched these items' passages alone; False: its finds tell.
     """
     everything = list(lookups)
-    caused = [(one, cause.name) for one in everything if (cause := cause_of(one, oracle_right.get(one.item_id)))]
+    foreign = not own_passages and is_foreign(everything)
+    answered = [one for one in everything if one.right is not None]
+    caused = [] if foreign else _caused(answered, oracle_right, oracle_cut)
     wrong = [(one, cause) for one, cause in caused if one.right is False and one.retrieved is not None]
     known = [(one, cause) for one, cause in wrong if cause not in OPEN]
     missed = np.array([cause == RETRIEVAL_MISS for _, cause in known], dtype=float)
-    retrieved = {passage for one in everything for passage in one.ranking}
     return Attribution(
         system=system,
         oracle=oracle,
-        n=len(caused),
-        failed=len(everything) - len(caused),
+        n=len(answered),
+        failed=len(everything) - len(answered),
         causes=tuple(_count(cause.name, caused) for cause in CAUSES) if caused else (),
         wrong=len(known),
         to_retrieval=float(missed.mean()) if known else None,
         to_retrieval_interval=_interval(missed, [one for one, _ in known]),
         found=_found([one for one, _ in caused if one.has_passage]),
-        foreign=bool(retrieved) and not retrieved & {one.group for one in everything},
+        foreign=foreign,
     )
+
+
+def _caused(
+    answered: Sequence[Lookup], oracle_right: Mapping[str, bool], oracle_cut: Collection[str]
+) -> list[tuple[Lookup, str]]:
+    causes = [cause_of(one, oracle_right.get(one.item_id), oracle_cut=one.item_id in oracle_cut) for one in answered]
+    return [(one, cause.name) for one, cause in zip(answered, causes, strict=True) if cause is not None]
 
 
 def _count(name: str, caused: Sequence[tuple[Lookup, str]]) -> CauseCount:
@@ -284,13 +288,3 @@ def _found(lookups: Sequence[Lookup]) -> Found | None:
 
 def _interval(shares: np.ndarray, lookups: Sequence[Lookup]) -> Interval | None:
     return share_interval(shares, np.ones(len(shares)), [one.group for one in lookups]) if lookups else None
-
-
-def _covered(own: str, chunks: Sequence[str]) -> float:
-    """Return the share of a passage's letters that its chunks hold; overlaps count once."""
-    held = np.zeros(len(own), dtype=bool)
-    for chunk in chunks:
-        start = own.find(chunk.strip())
-        if start >= 0:
-            held[start : start + len(chunk.strip())] = True
-    return float(held.mean())

@@ -59,11 +59,11 @@ class Training(Frozen):
     Attributes:
         usd: Its seconds, evaluations included, on its machine; None where unknown.
         labels_usd: To have its items labelled; None where the price table does not say, and then it is not counted,
-            and where it is not known how many they are, which `note` says.
+            and where it is not known how many they are, which `notes` say.
         wall_s: Seconds.
         n_items: Items that it learnt from.
         machine: What it ran on; "" where unknown.
-        note: Why what is to be counted is unknown; "" where it is known.
+        notes: Why what is to be counted is unknown, each reason by itself; empty where it is known.
     """
 
     usd: float | None
@@ -71,7 +71,7 @@ class Training(Frozen):
     wall_s: float | None
     n_items: int | None
     machine: str
-    note: str
+    notes: tuple[str, ...]
 
 
 class SystemCost(Frozen):
@@ -141,7 +141,7 @@ def system_cost(
     worked_on = used_hardware(description, hardware, role=role)
     query = _query(description, measured, hardware=worked_on, role=role, table=table)
     trained, training_source = _training(description, training, role=role, table=table)
-    fixed = 0.0 if trained is None else None if trained.note else (trained.usd or 0.0) + (trained.labels_usd or 0.0)
+    fixed = 0.0 if trained is None else None if trained.notes else (trained.usd or 0.0) + (trained.labels_usd or 0.0)
     n, correct = measured.predictions, measured.correct
     return SystemCost(
         role=role,
@@ -204,7 +204,7 @@ def _less(a: float, b: float) -> float:
 
 def unknown_parts(cost: SystemCost) -> list[str]:
     """Say what keeps a system's cost from being known, training first."""
-    training = [f"training: {cost.training.note}"] if cost.training is not None and cost.training.note else []
+    training = [] if cost.training is None else [f"training: {note}" for note in cost.training.notes]
     return [*training, *([cost.note] if cost.note else [])]
 
 
@@ -270,6 +270,6 @@ def _training(
         wall_s=seconds,
         n_items=n_items,
         machine=machine_name(hardware),
-        note="; ".join(notes),
+        notes=tuple(notes),
     )
     return training, [spent.source, *([table.cited()] if labels is not None else [])]

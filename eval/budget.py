@@ -13,8 +13,9 @@ import math
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from threading import Condition, Event
+from threading import Condition
 from typing import Any, NamedTuple
 
 from chains.models import resolve_spec
@@ -25,10 +26,10 @@ from eval.cost import price, price_table
 from eval.description import model_spec
 from eval.faults import NEVER_BILLED
 from eval.journal import read_records, records_path
-from eval.limits import Halt
+from eval.limits import Halt, Stop
 from eval.suite import Suite
 from eval.systems import System
-from eval.writing import append_whole
+from eval.writing import append_whole, faults_of_writing
 
 PICO = 10**12
 # What a server may put around a message, and around them all: roles, separators, the reply's opening.
@@ -102,6 +103,9 @@ class Budget:
         limit_usd: US dollars that the run may cost.
         spent_usd: What it has cost already, as its journals say.
         log: The run's spending.log, which may say more; None: nothing is written down.
+
+    Raises:
+        ConfigurationError: The log cannot be read or written, or holds something else.
     """
 
     def __init__(self, limit_usd: float, *, spent_usd: float = 0.0, log: Path | None = None) -> None:
@@ -110,7 +114,7 @@ class Budget:
         self._log = log
         self._spent = _logged(log)
         if (more := math.ceil(spent_usd * PICO) - self._spent) > 0:  # spent while there was no limit
-            self._write(f"-0 {more}")
+            self._write_first(f"-0 {more}")
             self._spent += more
         self._reserved = 0
         self._open = self._held_by_waiting = 0  # reservations
@@ -120,7 +124,7 @@ class Budget:
     def spent_usd(self) -> float:
         return self._spent / PICO
 
-    def reserve(self, usd: float, stop: Event, *, held: int = 0) -> int:
+    def reserve(self, usd: float, stop: Stop, *, held: int = 0) -> int:
         """Set aside what a call can cost, waiting for calls in flight where they may cost less than was set aside.
 
         Args:
@@ -163,19 +167,32 @@ class Budget:
             self._changed.notify_all()
             self._write(f"-{amount} {cost}")  # where it cannot be, the log says that all of it was spent
 
+    def _write_first(self, entry: str) -> None:
+        if self._log is not None:
+            with _faults_of(self._log):
+                self._write(entry)
+
     def _write(self, entry: str) -> None:
         if self._log is not None:
             with self._log.open("ab", buffering=0) as file:
                 append_whole(file, f"{entry}\n".encode("ascii"))
 
 
+def _faults_of(log: Path) -> AbstractContextManager[None]:
+    remedy = f"free space there, or make it readable and writable, and go on with --resume {log.parent}"
+    return faults_of_writing(log, remedy)
+
+
 def _logged(log: Path | None) -> int:
     """Return what a log says was spent, or set aside and never accounted for; a torn last line is cut off."""
-    if log is None or not log.exists():
+    if log is None:
         return 0
-    content = log.read_bytes()
-    whole = content.rfind(b"\n") + 1
-    os.truncate(log, whole)
+    with _faults_of(log):
+        if not log.exists():
+            return 0
+        content = log.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        os.truncate(log, whole)
     total = 0
     for number, entry in enumerate(content[:whole].splitlines(), start=1):
         match = _LOG_ENTRY.fullmatch(entry)
@@ -249,9 +266,12 @@ def spent_before(run_dir: Path, systems: Sequence[System]) -> float:
 
 def _record_usd(record: Record, rate: Rate, description: Mapping[str, Any]) -> float:
     usage = record.prediction.usage if record.prediction else {}
-    if "input_tokens" in usage and "output_tokens" in usage:
+    kept = "saved_input_tokens" in usage  # by the response cache, whose replies cost nothing
+    if "output_tokens" in usage and (usage.get("input_tokens", 0) > 0 or kept):
         return rate.usd(usage)
     if record.messages is None or (record.error and NEVER_BILLED.search(record.error)):
         return 0.0
     times = askings(len(record.item.choices), permute=description.get("permute"), votes=description.get("votes"))
-    return times * rate.highest_usd([message.content for message in record.messages])
+    sent = [message.content for message in record.messages]
+    sent += [_as_text(call.model_dump()) for message in record.messages for call in message.tool_calls]
+    return times * record.attempts * rate.highest_usd(sent)

@@ -1,9 +1,9 @@
 """`python -m eval cache stats|clear`: what the response cache holds, and its emptying."""
 
 import argparse
-import json
-import sys
 from typing import TYPE_CHECKING
+
+from eval.printing import emit, emit_json
 
 if TYPE_CHECKING:
     from eval.response_cache import ResponseCache
@@ -18,8 +18,10 @@ def cache(options: argparse.Namespace) -> int:
         content = _cleared(replies) if options.action == "clear" else _held(replies)
     finally:
         replies.close()
-    text = json.dumps(content, ensure_ascii=False, indent=2) if options.json else _as_text(content)
-    sys.stdout.write(f"{text}\n")
+    if options.json:
+        emit_json(content)
+    else:
+        emit(_as_text(content))
     return 0
 
 

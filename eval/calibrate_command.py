@@ -1,9 +1,9 @@
 """`python -m eval calibrate RUN --fit FIT_RUN`: what temperatures fitted on one run make of another's probabilities."""
 
 import argparse
-import json
-import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from eval.printing import emit, emit_json
 
 if TYPE_CHECKING:
     from eval.temperature import Scaling, Scalings
@@ -14,16 +14,15 @@ def calibrate(options: argparse.Namespace) -> int:
     from eval.temperature import scale_run
 
     found = scale_run(options.run, options.fit)
-    sys.stdout.write(f"{_as_json(found) if options.json else _as_text(found)}\n")
+    if options.json:
+        emit_json(_as_data(found))
+    else:
+        emit(_as_text(found))
     return 0
 
 
-def _as_json(found: "Scalings") -> str:
-    content = {
-        "scalings": [one.model_dump(mode="json") for one in found.scalings],
-        "left_out": list(found.left_out),
-    }
-    return json.dumps(content, ensure_ascii=False, indent=2)
+def _as_data(found: "Scalings") -> dict[str, Any]:
+    return {"scalings": [one.model_dump(mode="json") for one in found.scalings], "left_out": list(found.left_out)}
 
 
 def _as_text(found: "Scalings") -> str:

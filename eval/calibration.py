@@ -99,18 +99,23 @@ def calibrate(given: Probabilities) -> Calibration:
 
 
 def calibration_intervals(given: Probabilities) -> dict[str, Interval | None]:
-    """Return the 95 % cluster bootstrap intervals of what is a mean over items: brier, log_loss, overconfidence.
+    """Return the 95 % intervals of what is a mean over items, whole clusters drawn: brier, log_loss, overconfidence.
 
+    Overconfidence is a difference of two shares, what is claimed and what is right. So its interval is that of a
+    difference, which a system that shows no spread has too: to be always sure and always wrong is no lack of evidence.
     ECE has none: it is a sum of absolute values, which every resample makes larger.
     """
-    from eval.stats import mean_interval
+    import numpy as np
 
-    columns = {
-        "brier": brier_scores(given.targets, given.probs),
-        "log_loss": log_losses(given.targets, given.probs),
-        "overconfidence": given.confidence - given.correct,
+    from eval.stats import Interval, mean_interval, paired_difference_interval
+
+    brier, losses = brier_scores(given.targets, given.probs), log_losses(given.targets, given.probs)
+    claimed_more = given.confidence - given.correct
+    return {
+        "brier": mean_interval(brier, given.groups, within=Interval(0.0, 2.0)),
+        "log_loss": mean_interval(losses, given.groups, within=Interval(0.0, math.inf)),
+        "overconfidence": paired_difference_interval(claimed_more, np.ones(len(claimed_more)), given.groups),
     }
-    return {name: mean_interval(values, given.groups) for name, values in columns.items()}
 
 
 def brier_scores(targets: np.ndarray, probs: np.ndarray) -> np.ndarray:

@@ -3,7 +3,8 @@
 It listens to the same callbacks as a trace, so that every call of a chain is counted, with what is really sent.
 """
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from langchain_core.outputs import LLMResult
 from chains.predictor import read_usage
 from data.errors import ConfigurationError
 from eval.budget import MaxCostError, OverBudgetError, Rate
-from eval.calls import Calls, Cause, Turn
+from eval.calls import Calls, Cause, Turn, TurnStop
 from eval.cost import estimate_tokens
 from eval.faults import may_be_billed
 from eval.limits import Halt
@@ -49,6 +50,7 @@ class CallGate(BaseCallbackHandler):
     ) -> None:
         self.calls, self.turn, self.rate, self.reply_tokens = calls, turn, rate, reply_tokens
         self.cache = cache
+        self.stop = TurnStop(calls, turn)
         self.answered = False  # the last call that ended was answered
         self._sent: dict[UUID, _Sent] = {}
 
@@ -58,8 +60,7 @@ class CallGate(BaseCallbackHandler):
         if self.cache and self.cache.admit(messages[0], kwargs.get("invocation_params"), kwargs.get("metadata")):
             self.turn.cache_hits += 1
             return
-        contents = [message.content for conversation in messages for message in conversation]
-        self._admit(run_id, [text if isinstance(text, str) else str(text) for text in contents], kwargs)
+        self._admit(run_id, [text for sent in messages for message in sent for text in _texts_of(message)], kwargs)
 
     def on_llm_start(self, serialized: dict[str, Any], prompts: list[str], *, run_id: UUID, **kwargs: Any) -> None:
         self._admit(run_id, prompts, kwargs)
@@ -77,10 +78,10 @@ class CallGate(BaseCallbackHandler):
             amount = self._reserve(texts, said.get("invocation_params"))
             try:
                 if calls.tokens:
-                    entry = calls.tokens.take(sum(map(estimate_tokens, texts)) + self.reply_tokens, calls.stop)
+                    entry = calls.tokens.take(sum(map(estimate_tokens, texts)) + self.reply_tokens, self.stop)
                 if calls.requests:
-                    calls.requests.take(1, calls.stop)
-                if calls.stop.is_set() or self.turn.given_up:
+                    calls.requests.take(1, self.stop)
+                if self.stop.is_set():
                     raise Halt
             except Halt:
                 self._settle(_Sent(amount, entry), usd=0.0, tokens=0)
@@ -93,7 +94,7 @@ class CallGate(BaseCallbackHandler):
             return None
         highest = self.rate.highest_usd(texts, parameters)
         try:
-            return budget.reserve(highest, self.calls.stop, held=len(self._sent))
+            return budget.reserve(highest, self.stop, held=len(self._sent))
         except OverBudgetError:
             spent = f"${budget.spent_usd:.6g} of ${budget.limit_usd:.6g} is spent"
             reason = f"stopped before --max-cost: {spent}, and the next call may cost ${highest:.6g}"
@@ -124,7 +125,9 @@ class CallGate(BaseCallbackHandler):
         usage = _usage_of(response)
         usd = self.rate.usd(usage) if self.rate and usage else None
         tokens = usage["input_tokens"] + usage["output_tokens"] if usage else None
-        self._settle(self._sent.pop(run_id, None), usd=usd, tokens=tokens)
+        sent = self._sent.pop(run_id, None)
+        self.turn.paid = self.turn.paid or sent is not None
+        self._settle(sent, usd=usd, tokens=tokens)
 
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
         self.answered = False
@@ -132,12 +135,20 @@ class CallGate(BaseCallbackHandler):
 
     def close(self) -> None:
         """Take what never ended to be billed."""
-        while self._sent:
-            self._settle(self._sent.popitem()[1], usd=None)
+        for run_id in list(self._sent):  # an item that is given up is closed while its thread goes on
+            self._settle(self._sent.pop(run_id, None), usd=None)
 
 
 def _usage_of(response: LLMResult) -> dict[str, int]:
-    """Return the tokens that a reply reports, or nothing where it does not count both kinds."""
+    """Return the tokens that a reply reports; nothing where it does not count both kinds, or a prompt of none."""
     messages = [getattr(generation, "message", None) for several in response.generations for generation in several]
     usage = next((read_usage(message) for message in messages if isinstance(message, AIMessage)), {})
-    return usage if {"input_tokens", "output_tokens"} <= usage.keys() else {}
+    return usage if usage.get("input_tokens", 0) > 0 and "output_tokens" in usage else {}
+
+
+def _texts_of(message: BaseMessage) -> Iterator[str]:
+    """Yield what a message says, and what it once asked tools for: that is sent again, and paid for."""
+    yield message.content if isinstance(message.content, str) else str(message.content)
+    if isinstance(message, AIMessage):
+        for call in (*message.tool_calls, *message.invalid_tool_calls):
+            yield json.dumps(call, ensure_ascii=False, default=str)

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from threading import Event, Lock
 from typing import Literal, NamedTuple, TypeVar
 
@@ -19,9 +20,10 @@ from tenacity import RetryCallState, Retrying
 from data.errors import ConfigurationError, ProjectError
 from eval.budget import Budget
 from eval.faults import LONGEST_WAIT_S, Verdict, describe, kind_of, retry_after_s, status_of
-from eval.limits import Halt, Window
+from eval.limits import Halt, Stop, Window
 
 Answer = TypeVar("Answer")
+_POLL_S = 0.1  # of one that goes on after the run was stopped
 
 
 class CallPolicy(NamedTuple):
@@ -55,11 +57,16 @@ class CallPolicy(NamedTuple):
 
 
 class Cause(NamedTuple):
-    """Why a run stops: the kind of error, what happened, and what the user can do before it goes on."""
+    """Why a run stops: the kind of error, what happened, and what the user can do before it goes on.
+
+    Attributes:
+        lets_finish: An item that has had answers may ask what it still needs: they are paid for, and lost without it.
+    """
 
     kind: type[ProjectError]
     reason: str
     remedy: str
+    lets_finish: bool = False
 
 
 class Clock:
@@ -92,6 +99,7 @@ class Turn:
         verdict: On the fault of the last attempt.
         given_up: Nobody waits for its answer any more.
         cache_hits: Its calls that the response cache answered.
+        paid: Calls that its answer is made of have been answered: dropped now, it would be paid for twice.
     """
 
     def __init__(self) -> None:
@@ -99,6 +107,7 @@ class Turn:
         self.verdict: Verdict = "item"
         self.given_up = False
         self.cache_hits = 0
+        self.paid = False
 
 
 class Calls:
@@ -123,7 +132,6 @@ class Calls:
             wait=self._wait,
             stop=self._gives_up,
             before_sleep=self._note_repeat,
-            sleep=self.sleep,
             reraise=True,
         )
 
@@ -138,10 +146,6 @@ class Calls:
         remedy = _REMEDIES.get(status_of(error) or 0, "correct what it names")
         self.halt(Cause(ConfigurationError, f"stopped: the server of {who} answered {describe(error)}", remedy))
 
-    def sleep(self, seconds: float) -> None:
-        if self.stop.wait(seconds):
-            raise Halt
-
     def again(self, attempt: Callable[[Turn], Answer], turn: Turn) -> Answer:
         """Call `attempt` until it succeeds, its fault is no passing one, or retries or time run out.
 
@@ -153,7 +157,7 @@ class Calls:
             Halt: The run was stopped meanwhile.
             Exception: What the last attempt raised.
         """
-        return self._retrying(attempt, turn)
+        return self._retrying.copy(sleep=partial(_sleep, TurnStop(self, turn)))(attempt, turn)
 
     def _wait(self, state: RetryCallState) -> float:
         """Full jitter, after what the server asks for.
@@ -177,6 +181,40 @@ class Calls:
         if error is not None:
             with self._lock:
                 self.repeats[kind_of(error)] += 1
+
+
+class TurnStop:
+    """A run's stop as one item sees it: an item that has had answers goes on where the cause allows it.
+
+    Args:
+        calls: What the run's calls share.
+        turn: Of the item; one that was given up is stopped in any case.
+    """
+
+    def __init__(self, calls: Calls, turn: Turn) -> None:
+        self._calls, self._turn = calls, turn
+
+    def is_set(self) -> bool:
+        if self._turn.given_up:
+            return True
+        if not self._calls.stop.is_set():
+            return False
+        cause = self._calls.cause  # none: the user interrupted
+        return not (self._turn.paid and (cause is None or cause.lets_finish))
+
+    def wait(self, timeout: float) -> bool:
+        until = time.monotonic() + timeout
+        while not self.is_set() and (left := until - time.monotonic()) > 0:
+            if self._calls.stop.is_set():
+                time.sleep(min(left, _POLL_S))
+            else:
+                self._calls.stop.wait(left)
+        return self.is_set()
+
+
+def _sleep(stop: Stop, seconds: float) -> None:
+    if stop.wait(seconds):
+        raise Halt
 
 
 _REMEDIES = {

@@ -12,6 +12,7 @@ import numpy as np
 from data.labels import label_ids
 from data.types import Item
 from eval.metrics import class_scores, classification_metrics, confusion_matrix
+from eval.probabilities import Probabilities
 from eval.stats import Interval, bootstrap_interval, macro_f1_interval, share_interval
 
 METRICS = ("accuracy", "macro_f1", "precision", "recall", "roc_auc")
@@ -104,6 +105,11 @@ def weighted_roc_auc(targets: np.ndarray, probs: np.ndarray, weights: np.ndarray
         total += np.divide(won, pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
     areas: np.ndarray = total / probs.shape[1]
     return areas
+
+
+def roc_auc_interval(given: Probabilities) -> Interval | None:
+    """Return the 95 % cluster bootstrap interval of the macro one-vs-rest area under the ROC curve."""
+    return bootstrap_interval(lambda weights: weighted_roc_auc(given.targets, given.probs, weights), given.groups)
 
 
 def _intervals(targets: np.ndarray, probs: np.ndarray, groups: Sequence[str]) -> dict[str, Interval | None]:

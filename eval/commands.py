@@ -28,6 +28,7 @@ def run(options: argparse.Namespace) -> int:
 
     read_env_file()  # keys, and LANGSMITH_* for traces
     suite = read_suite(options)
+    policy, max_errors = read_policy(options), read_error_limit(options.max_errors)
     if options.dry_run:
         return _dry_run(suite, options)
     from eval.planning import plan
@@ -37,7 +38,6 @@ def run(options: argparse.Namespace) -> int:
     from eval.tracing import guard_traces
 
     guard_traces()
-    policy, max_errors = read_policy(options), read_error_limit(options.max_errors)
     planned = plan(suite, policy=policy)
     run_dir = options.resume or options.out or _new_run_dir(suite.name)
     asked = [(e.evaluation.benchmark, e.items, len(e.systems)) for e in planned.evaluations]

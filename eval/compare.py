@@ -19,9 +19,7 @@ from eval.description import role_of
 from eval.journal import Evaluation, Manifest, latest_records, read_manifest, records_path
 from eval.metrics import NO_ANSWER
 from eval.run_difference import what_differs
-from eval.stats import Interval, holm, mcnemar_midp, paired_difference_interval
-
-LEVEL = 0.05
+from eval.stats import LEVEL, Interval, holm, mcnemar_midp, paired_difference_interval
 
 
 class Asked(NamedTuple):

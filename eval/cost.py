@@ -101,7 +101,7 @@ def price(usage: Mapping[str, int], model_spec: str, *, table: PriceTable | None
     found = (table or price_table()).models.get(model_spec)
     if found is None or "input_tokens" not in usage or "output_tokens" not in usage:
         return None
-    cached = usage.get("cached_tokens", 0)
+    cached = min(max(usage.get("cached_tokens", 0), 0), usage["input_tokens"])  # some servers count more than was sent
     cached_price = found.input if found.cached_input is None else found.cached_input
     fresh = usage["input_tokens"] - cached
     return (fresh * found.input + cached * cached_price + usage["output_tokens"] * found.output) / 1e6

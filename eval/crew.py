@@ -29,13 +29,22 @@ class Crew(Generic[Job, Outcome]):
         self._work, self._size = work, size
         self._jobs: SimpleQueue[tuple[Job] | None] = SimpleQueue()
         self._done: SimpleQueue[tuple[Job, Outcome | BaseException] | None] = SimpleQueue()
-        for _ in range(size):
-            Thread(target=self._serve, daemon=True).start()
+        self._start(size)
 
     @property
     def idle(self) -> int:
         """How many more jobs can be taken in hand."""
         return self._size - len(self.busy)
+
+    @property
+    def size(self) -> int:
+        """How many threads there are."""
+        return self._size
+
+    def grow(self, more: int) -> None:
+        """Start more threads, for those whose jobs do not end."""
+        self._size += more
+        self._start(more)
 
     def put(self, job: Job) -> None:
         self.busy.add(job)
@@ -63,6 +72,10 @@ class Crew(Generic[Job, Outcome]):
         """Let the threads end, each after the job in its hands."""
         for _ in range(self._size):
             self._jobs.put(None)
+
+    def _start(self, count: int) -> None:
+        for _ in range(count):
+            Thread(target=self._serve, daemon=True).start()
 
     def _serve(self) -> None:
         while (job := self._jobs.get()) is not None:

@@ -12,9 +12,11 @@ from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 
 from chains.models import reply_tokens, resolve_spec
+from data.errors import ConfigurationError, ProjectError
+from data.plain_text import mentioned
 from data.registry import benchmark, load_items
-from data.types import Message
-from eval.chain_predictor import chain_predictor
+from data.types import Item, Message
+from eval.chain_predictor import Predictor, chain_predictor
 from eval.cost import estimate_tokens, price, price_table
 from eval.language import ENGLISH, Language
 from eval.power import reach_lines
@@ -30,7 +32,7 @@ class Estimate(NamedTuple):
         first: The first item's messages.
         input_tokens: Over all items, by a rule of thumb on the high side.
         output_tokens: At most, by the prompt's limit.
-        usd: At most; None where the model's price is unknown.
+        usd: At most, as far as input_tokens is right; None where the model's price is unknown.
     """
 
     system: str
@@ -88,7 +90,7 @@ def _estimate_chain(system: SystemSpec, spec: EvaluationSpec, seed: int) -> Esti
     items = pool[: spec.limit]
     sent = _Requests()
     for item in items:
-        predictor.invoke(item.to_input(), {"callbacks": [sent]})
+        _invoke(predictor, item, sent, chain=str(system.chain))
     input_tokens = sum(estimate_tokens(message.content) for messages in sent.requests for message in messages)
     answer_tokens = system.max_tokens or prepared.max_tokens or 0
     spec_name = resolve_spec(system.model) if system.model else ""
@@ -102,6 +104,19 @@ def _estimate_chain(system: SystemSpec, spec: EvaluationSpec, seed: int) -> Esti
         output_tokens,
         price(usage, spec_name),
     )
+
+
+def _invoke(predictor: Predictor, item: Item, sent: BaseCallbackHandler, *, chain: str) -> None:
+    try:
+        predictor.invoke(item.to_input(), {"callbacks": [sent]})
+    except ProjectError:
+        raise
+    except Exception as error:  # a chain of the user's own may fail in any way over a reply that says nothing
+        fault = mentioned(f"{type(error).__name__}: {error}")
+        raise ConfigurationError(
+            f"chain '{chain}' fails at item {item.id} ({fault}); a dry run answers every request with an empty reply: "
+            "have the chain take one, or run it on a few items with --limit"
+        ) from error
 
 
 class _Requests(BaseCallbackHandler):
@@ -129,7 +144,11 @@ def render(estimates: Sequence[Estimate], reach: Sequence[str] = ()) -> str:
     blocks = []
     for entry in estimates:
         prompt = "\n".join(f"[{message.role}]\n{message.content}" for message in entry.first)
-        usd = f"at most ${entry.usd:.4f}" if entry.usd is not None else "unknown: the model is not in the price table"
+        usd = (
+            f"at most about ${entry.usd:.4f}"
+            if entry.usd is not None
+            else "unknown: the model is not in the price table"
+        )
         blocks.append(
             f"{entry.system}: first prompt\n{prompt}\n\n{entry.system}: {entry.items} items, about "
             f"{entry.input_tokens:,} input and at most {entry.output_tokens:,} output tokens; cost {usd}"

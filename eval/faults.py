@@ -19,6 +19,7 @@ LONGEST_WAIT_S = 60.0  # whatever a server asks for: it is asked again after tha
 _PASSING = frozenset({408, 409, 425, 429})
 # Every item would get the same answer: bad request, key, money, permission, model, method, unprocessable.
 _LASTING = frozenset({400, 401, 402, 403, 404, 405, 422})
+_BAD_REQUEST = frozenset({400, 422})  # of every item, or of one: the first that are sent tell
 _NOBODY_S_ITEM = frozenset({401, 402})
 # A gateway gave up on a server that may have gone on, and then asks for its pay.
 _PERHAPS_ANSWERED = frozenset({408, 502, 504, 524})
@@ -40,18 +41,21 @@ _NEVER_SENT = re.compile(r"^(ConnectError|ConnectTimeout|ConnectionRefusedError|
 _BROKEN_JSON = re.compile(r"^(JSONDecodeError|APIResponseValidationError)$")
 
 
-def judge(error: BaseException, *, answered: bool = False) -> Verdict:
+def judge(error: BaseException, *, answered: bool = False, proven: bool = False) -> Verdict:
     """Say what is to be done about a failed attempt at an item.
 
     Args:
         error: What the predictor raised.
         answered: The model had answered, and the fault came after it: it is none of the server's, so that it stops
             no run, and JSON that cannot be read is what the model wrote.
+        proven: The server has answered other items of the system, so that a request it finds bad is this item's.
     """
     status = status_of(error)
     if status is None:
         passing = _is_named(error, _CONNECTION) or (not answered and _is_named(error, _BROKEN_JSON))
         return "again" if passing else "item"
+    if status in _BAD_REQUEST and proven:
+        return "item"
     if status in _LASTING and not answered:
         return "item" if status not in _NOBODY_S_ITEM and _OF_THE_ITEM.search(_said(error)) else "stop"
     if status == 429 and _NO_MONEY.search(_said(error)):

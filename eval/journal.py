@@ -13,9 +13,7 @@ import json
 import os
 import re
 import sys
-import time
 from collections.abc import Iterator, Sequence
-from io import FileIO
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,12 +22,11 @@ from pydantic import BaseModel, Field, ValidationError
 from data.errors import ConfigurationError, MissingResourceError
 from data.types import Frozen, Record
 from eval.secrets import make_redactor
-from eval.writing import append_whole, cut_torn_line, faults_of_writing
+from eval.writing import SyncedFile, cut_torn_line, faults_of_reading, faults_of_writing
 
 SCHEMA_VERSION = 1
 LOCK_FILE = ".lock"
 _OF_A_BEGINNING = re.compile(r"\.lock|\.manifest\.json\.\d+\.tmp")  # all that a run killed at once may have left
-_SYNC_S = 1.0  # a power cut costs the answers of so long, at most: to sync each would be slower than a fast server
 
 
 class Evaluation(Frozen):
@@ -193,6 +190,11 @@ def read_outcomes(path: Path) -> dict[str, bool]:
     return {outcome.item.id: outcome.error is None for _, outcome in _outcomes(path)} if path.exists() else {}
 
 
+def has_answers(path: Path) -> bool:
+    """Say whether any item of a journal was answered; it is read only up to that one."""
+    return path.exists() and any(outcome.error is None for _, outcome in _outcomes(path))
+
+
 def _outcomes(path: Path) -> Iterator[tuple[int, _Outcome]]:
     for number, (offset, line) in enumerate(_whole_lines(path), start=1):
         try:
@@ -219,7 +221,7 @@ def latest_records(path: Path, *, texts: bool = True) -> dict[str, Record]:
 def _whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """Yield (byte offset, line) for each line that holds a record."""
     offset = 0
-    with path.open("rb") as file:
+    with faults_of_reading(path), path.open("rb") as file:
         for line in file:
             if not line.endswith(b"\n"):
                 print(f"{path}: the last line was cut short and is dropped", file=sys.stderr)  # noqa: T201
@@ -231,14 +233,13 @@ def _whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:
 class Journal:
     """Appends records to one system's journal; each is handed to the operating system before `append` returns.
 
-    Opening it cuts a torn last line off, so that the next record starts on a line of its own. A record that cannot be
-    written is a ConfigurationError, and all those before it are whole.
+    It is on the disk within a second. Opening the journal cuts a torn last line off, so that the next record starts on
+    a line of its own. A record that cannot be written is a ConfigurationError, and all those before it are whole.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file: FileIO | None = None
-        self._synced = 0.0
+        self._file: SyncedFile | None = None
         self._redact = make_redactor()
         self._remedy = f"free space there, or make it writable, and go on with --resume {path.parent.parent}"
 
@@ -247,24 +248,21 @@ class Journal:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if self.path.exists():
                 cut_torn_line(self.path)
-            self._file = self.path.open("ab", buffering=0)
+            self._file = SyncedFile(self.path)
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._file is not None:
             file, self._file = self._file, None
-            with faults_of_writing(self.path, self._remedy), file:
-                os.fsync(file.fileno())
+            with faults_of_writing(self.path, self._remedy):
+                file.close()
 
     def append(self, record: Record) -> None:
         if self._file is None:
             raise ValueError("the journal is not open")
         line = self._redact(record.model_dump_json()).encode("utf-8") + b"\n"
         with faults_of_writing(self.path, self._remedy):
-            append_whole(self._file, line)
-            if time.monotonic() - self._synced >= _SYNC_S:
-                os.fsync(self._file.fileno())
-                self._synced = time.monotonic()
+            self._file.append(line)
 
 
 def settle(path: Path, item_ids: Sequence[str]) -> None:
@@ -275,7 +273,9 @@ def settle(path: Path, item_ids: Sequence[str]) -> None:
     Raises:
         ConfigurationError: There is no room for the new file; the old one is untouched.
     """
-    cut_torn_line(path)
+    remedy = f"free space there, or make it writable, and go on with --resume {path.parent.parent}"
+    with faults_of_writing(path, remedy):
+        cut_torn_line(path)
     offsets: dict[str, int] = {}
     lines = 0
     for lines, (offset, outcome) in enumerate(_outcomes(path), start=1):  # noqa: B007  # the last number counts them
@@ -284,8 +284,7 @@ def settle(path: Path, item_ids: Sequence[str]) -> None:
     if lines == len(order) and order == sorted(order):
         return
     temporary = path.with_name(f".{path.name}.tmp")
-    remedy = f"free space there and go on with --resume {path.parent.parent}, which asks nothing again"
-    with faults_of_writing(path, remedy):
+    with faults_of_writing(path, f"{remedy}, which asks nothing again"):
         try:
             with path.open("rb") as source, temporary.open("wb") as target:
                 for offset in order:

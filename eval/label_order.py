@@ -8,11 +8,12 @@ import math
 from collections.abc import Sequence
 from fractions import Fraction
 from statistics import NormalDist
-from typing import NamedTuple
 
 import numpy as np
 
 from data.errors import ConfigurationError
+from data.types import Frozen
+from eval.language import ENGLISH, Language
 from eval.metrics import confusion_matrix
 from eval.stats import mcnemar_midp
 
@@ -21,23 +22,32 @@ LEVEL = Fraction(1, 100)  # chance to stop on answers that fit the declared name
 LEAST_LEVEL = 1e-300  # beyond 160 labels a corrected level is too small for a floating-point number
 
 
-class Exchange(NamedTuple):
+class Exchange(Frozen):
     """Names that seem to be exchanged.
 
     Attributes:
         n: Items.
         declared: Share of them that is right as the classifier names its labels.
         best: Share that is right under the best order of names.
-        moved: What each label seems to be that is not what it is called.
+        moved: Each label that seems to be called wrongly: what it is called, and what it is.
     """
 
     n: int
     declared: float
     best: float
-    moved: str
+    moved: tuple[tuple[str, str], ...]
 
-    def __str__(self) -> str:
-        return f"{self.declared:.1%} of {self.n} items are right as declared, but {self.best:.1%} if {self.moved}"
+
+def exchange_words(found: Exchange, say: Language = ENGLISH) -> str:
+    """Say which names seem to be exchanged, as a part of a sentence."""
+    moved = [say("what it calls {called} is {actual}", called=called, actual=actual) for called, actual in found.moved]
+    return say(
+        "{declared} of {n} items are right as declared, but {best} if {moved}",
+        declared=f"{found.declared:.1%}",
+        n=found.n,
+        best=f"{found.best:.1%}",
+        moved=", ".join(moved),
+    )
 
 
 def find_exchange(targets: Sequence[int], choices: Sequence[int], *, labels: Sequence[str]) -> Exchange | None:
@@ -73,8 +83,8 @@ def find_exchange(targets: Sequence[int], choices: Sequence[int], *, labels: Seq
     above_one_label = best - 1 / len(by_class)
     if not all(_exceeds_zero(values, by_class, level=level) for values in (gained, above_one_label)):
         return None
-    moved = ", ".join(f"what it calls {labels[c]} is {labels[t]}" for c, t in enumerate(order) if c != t)
-    return Exchange(n, n_declared / n, n_best / n, moved)
+    moved = tuple((labels[called], labels[actual]) for called, actual in enumerate(order) if called != actual)
+    return Exchange(n=n, declared=n_declared / n, best=n_best / n, moved=moved)
 
 
 def check_label_order(
@@ -94,7 +104,7 @@ def check_label_order(
     """
     found = find_exchange(targets, choices, labels=labels)
     if found is not None:
-        raise ConfigurationError(f"{where} names its labels wrongly, it seems: {found}; {remedy}")
+        raise ConfigurationError(f"{where} names its labels wrongly, it seems: {exchange_words(found)}; {remedy}")
 
 
 def best_label_order(targets: np.ndarray, choices: np.ndarray, *, n_classes: int) -> list[int]:

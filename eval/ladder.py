@@ -15,7 +15,7 @@ from chains.registry import CHAINS, RUNGS, Rung
 from data.types import Frozen
 from eval.compare import Answers
 from eval.description import model_spec
-from eval.stats import Interval, bootstrap_interval, paired_difference_interval
+from eval.stats import FEW_CLUSTERS, Interval, bootstrap_interval, paired_difference_interval
 
 # What of a system's description says what it is shown, and not who reads it.
 SHOWN = frozenset({"chain", "retriever", "pool_fingerprint", "too_long", "note"})
@@ -41,7 +41,8 @@ class Gap(Frozen):
         recovered: (reached - closed) / (oracle - closed): 0 is no better than no passage, 1 as good as the own one.
             None where the items do not show a gap, for a share of what may be nothing says nothing: the 95 % interval
             of the oracle's lead is not above 0.
-        interval: 95 %, by the paired cluster bootstrap; None where all resamples give the same.
+        interval: 95 %, by the paired cluster bootstrap; None where all resamples give the same, and below FEW_CLUSTERS
+            passages, of which too few different resamples exist for their percentiles to hold the truth.
     """
 
     system: str
@@ -86,7 +87,11 @@ def rung_of(description: Mapping[str, Any]) -> Rung | None:
 
 
 def oracle_of(system: str, descriptions: Mapping[str, Mapping[str, Any]]) -> str | None:
-    """Return the system that shows the same reader each item's own passage; None where the run has none."""
+    """Return the system that shows the same reader each item's own passage; None where the run has none.
+
+    The same model under another prompt is another reader. So an agent, whose prompt tells it to search, has no oracle
+    in `kice-prompt`: where that one is right, the prompt may have made the difference, and not the passage.
+    """
     reader = _reader(descriptions[system])
     oracles = (name for name, about in descriptions.items() if rung_of(about) == "oracle" and _reader(about) == reader)
     return next(oracles, None)
@@ -141,12 +146,6 @@ def gap_recovered(
         ValueError: There is no item.
     """
     gained, lead = reached.astype(float) - closed, oracle.astype(float) - closed
-    columns = np.stack([gained, lead], axis=1)  # (n, 2)
-
-    def share(weights: np.ndarray) -> np.ndarray:
-        reached_part, whole = (weights @ columns).T  # each (rows,)
-        return np.where(whole > 0, reached_part / np.where(whole > 0, whole, 1), np.nan)
-
     leads = paired_difference_interval(lead, np.ones(len(lead)), groups)
     shown = leads is not None and leads.low > 0
     return Gap(
@@ -157,8 +156,21 @@ def gap_recovered(
         reached=float(reached.mean()),
         oracle=float(oracle.mean()),
         recovered=round(float(gained.sum() / lead.sum()), 6) if shown else None,
-        interval=bootstrap_interval(share, groups) if shown else None,
+        interval=_interval(gained, lead, groups) if shown else None,
     )
+
+
+def _interval(gained: np.ndarray, lead: np.ndarray, groups: Sequence[str]) -> Interval | None:
+    """Return the interval of sum(gained) / sum(lead), where there are clusters enough to resample."""
+    if len(set(groups)) < FEW_CLUSTERS:
+        return None
+    columns = np.stack([gained, lead], axis=1)  # (n, 2)
+
+    def share(weights: np.ndarray) -> np.ndarray:
+        reached_part, whole = (weights @ columns).T  # each (rows,)
+        return np.where(whole > 0, reached_part / np.where(whole > 0, whole, 1), np.nan)
+
+    return bootstrap_interval(share, groups)
 
 
 def _gaps(ladder: Ladder, answers: Mapping[str, Answers]) -> list[Gap]:

@@ -46,7 +46,10 @@ class Language:
         return self(one if n == 1 and not self._catalogue else many, n=f"{n:,}", **values)
 
     def again(self, text: str) -> str:
-        """Say what was written in English before, such as a reason that came with a figure; names stay as they are."""
+        """Say what was written in English before, such as a reason that came with a figure; names stay as they are.
+
+        Only for a single text: what was put together of several is carried in its parts, and each part is said.
+        """
         if not self._catalogue:
             return text
         if text in self._catalogue:
@@ -55,6 +58,10 @@ class Language:
             if found := pattern.fullmatch(text):
                 return said.format(**{name: self.again(value) for name, value in found.groupdict().items()})
         return text
+
+    def status(self, name: str) -> str:
+        """Say what became of an answer: a status of `data.types.Prediction`, which alone "none" would not be."""
+        return self._catalogue.get(f"status: {name}", name)
 
 
 ENGLISH = Language("en", {})

@@ -5,7 +5,8 @@ Whoever must wait here can be called off: it then ends with `Halt`.
 
 import time
 from collections import deque
-from threading import Condition, Event, Lock
+from threading import Condition, Lock
+from typing import Protocol
 
 _POLL_S = 0.5  # how soon one who waits notices that the run has been stopped, or that tokens came back
 
@@ -15,6 +16,14 @@ class Halt(BaseException):
 
     No Exception, as an interruption is none: no chain's own handling of faults may take it for one.
     """
+
+
+class Stop(Protocol):
+    """What calls a wait off: a `threading.Event`, or what one item sees of it (`eval.calls.TurnStop`)."""
+
+    def is_set(self) -> bool: ...
+
+    def wait(self, timeout: float) -> bool: ...
 
 
 class Window:
@@ -31,7 +40,7 @@ class Window:
         self._total = 0.0
         self._lock = Lock()
 
-    def take(self, amount: int, stop: Event) -> list[float]:
+    def take(self, amount: int, stop: Stop) -> list[float]:
         """Wait until the window has room; return the entry to correct.
 
         Args:
@@ -89,7 +98,7 @@ class Slots:
         self._halvings = self._successes = 0
         self._free = Condition()
 
-    def acquire(self, stop: Event) -> int:
+    def acquire(self, stop: Stop) -> int:
         """Wait for a slot; return a ticket for `report`.
 
         Raises:

@@ -36,7 +36,7 @@ class PositionTest(Frozen):
         statistic: Chi-square.
         df: Its degrees of freedom; 0 where nothing could have differed.
         p: One for all positions together.
-        exact: Whether p is simulated because a count is small, and not of the chi-square distribution.
+        simulated: Whether p is of draws because a count is small, and not of the chi-square distribution.
         preferred: 0-based: the position chosen most in excess of what is expected.
     """
 
@@ -46,7 +46,7 @@ class PositionTest(Frozen):
     statistic: float
     df: int
     p: float
-    exact: bool
+    simulated: bool
     preferred: int
 
 
@@ -98,28 +98,15 @@ def position_test(counts: Sequence[int], key: Sequence[int], alternatives: Seque
         Cochran 1954, Biometrics 10:417-451, on small expected counts; Phipson and Smyth 2010, Statistical Applications
         in Genetics and Molecular Biology 9(1), on p-values of draws, which are never 0.
     """
-    from scipy.special import chdtrc  # chi2.sf, without the time that scipy.stats takes to import
-
     if not alternatives:
         raise ValueError("no answers: there are no positions to test")
-    n_positions = len(counts)
-    expected, covariance = np.zeros(n_positions), np.zeros((n_positions, n_positions))
-    kinds = _kinds(alternatives, n_positions)
-    for n_items, rows in kinds:
-        mean = rows.mean(axis=0)
-        expected += n_items * mean
-        covariance += n_items * (rows.T @ rows / len(rows) - np.outer(mean, mean))
+    kinds = _kinds(alternatives, len(counts))
+    expected, covariance = _moments(kinds)
     inverse = np.linalg.pinv(covariance, hermitian=True)
     df = int(np.linalg.matrix_rank(covariance, hermitian=True))
     differences = np.asarray(counts, dtype=np.float64) - expected
     statistic = float(differences @ inverse @ differences)
-    exact = bool(expected.min() < LEAST_EXPECTED)
-    if df == 0:
-        p = 1.0
-    elif exact:
-        p = _simulated_p(statistic, kinds, expected, inverse)
-    else:
-        p = float(chdtrc(df, statistic))
+    p, simulated = _p_value(statistic, df, kinds=kinds, expected=expected, inverse=inverse)
     spread = np.sqrt(np.maximum(np.diag(covariance), _NEGLIGIBLE))
     return PositionTest(
         counts=tuple(int(count) for count in counts),
@@ -128,7 +115,7 @@ def position_test(counts: Sequence[int], key: Sequence[int], alternatives: Seque
         statistic=round(statistic, 6),
         df=df,
         p=p,
-        exact=exact and df > 0,
+        simulated=simulated,
         preferred=int(np.argmax(differences / spread)),
     )
 
@@ -138,6 +125,29 @@ def _kinds(alternatives: Sequence[np.ndarray], n_positions: int) -> list[tuple[i
     padded = (np.pad(rows, ((0, 0), (0, n_positions - rows.shape[1]))) for rows in alternatives)
     counts = Counter((len(rows), rows.tobytes()) for rows in padded)
     return [(n, np.frombuffer(content).reshape(length, n_positions)) for (length, content), n in counts.items()]
+
+
+def _moments(kinds: Sequence[tuple[int, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the expected counts, (n_positions,), and their covariance, (n_positions, n_positions)."""
+    expected, covariance = 0.0, 0.0
+    for n_items, rows in kinds:
+        mean = rows.mean(axis=0)
+        expected = expected + n_items * mean
+        covariance = covariance + n_items * (rows.T @ rows / len(rows) - np.outer(mean, mean))
+    return np.asarray(expected), np.asarray(covariance)
+
+
+def _p_value(
+    statistic: float, df: int, *, kinds: Sequence[tuple[int, np.ndarray]], expected: np.ndarray, inverse: np.ndarray
+) -> tuple[float, bool]:
+    """Return p, and whether it is of draws."""
+    from scipy.special import chdtrc  # chi2.sf, without the time that scipy.stats takes to import
+
+    if df == 0:
+        return 1.0, False
+    if expected.min() < LEAST_EXPECTED:
+        return _simulated_p(statistic, kinds, expected, inverse), True
+    return float(chdtrc(df, statistic)), False
 
 
 def _simulated_p(

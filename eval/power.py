@@ -10,13 +10,13 @@ from statistics import NormalDist
 
 from data.types import Item
 from eval.language import ENGLISH, Language
+from eval.stats import LEVEL
 
 ASSUMED_DISCORDANCE = 0.3
-ALPHA = 0.05
 
 
 def minimum_detectable_difference(
-    n: int, *, discordance: float = ASSUMED_DISCORDANCE, power: float = 0.8, alpha: float = ALPHA
+    n: int, *, discordance: float = ASSUMED_DISCORDANCE, power: float = 0.8, alpha: float = LEVEL
 ) -> float | None:
     """Return the smallest true difference in accuracy that n paired items show with this power.
 
@@ -99,7 +99,7 @@ def _basis(n_items: int, *, shared: bool, n_systems: int, say: Language) -> str:
     assumed, n_pairs = f"{100 * ASSUMED_DISCORDANCE:.0f}", n_systems * (n_systems - 1) // 2
     # The items count as independent. A design effect 1 + (m - 1) ICC would need the correlation, within a passage, of
     # what one system gains on another: no one knows it before a run, and on the one pair of recorded exams it is nil
-    # (-0.04), as what makes a passage hard is hard for both. So the figure is a lower end, and is said to be one.
+    # (-0.04), as what makes a passage hard is hard for both. So it is said what sharing usually does, and no more.
     parts = [
         say(
             "80% power at the 5% level, if two systems disagree on {assumed}% of the items, taken as independent",
@@ -107,14 +107,14 @@ def _basis(n_items: int, *, shared: bool, n_systems: int, say: Language) -> str:
         )
     ]
     if shared:
-        parts.append(say("that they share context can only raise it"))
+        parts.append(say("that they share context usually raises it"))
     if n_pairs > 1:
         # Holm tests the smallest p of all pairs at this level; a single difference among many has to pass it.
-        strictest = minimum_detectable_difference(n_items, alpha=ALPHA / n_pairs)
+        strictest = minimum_detectable_difference(n_items, alpha=LEVEL / n_pairs)
         if strictest is None:
             bar = say("more than {points}", points=assumed)
         else:
             bar = say("about {points}", points=f"{100 * strictest:.1f}")
         alone = "to stand out alone among all {pairs} pairs, adjusted by Holm, it takes {bar}"
         parts.append(say(alone, pairs=n_pairs, bar=bar))
-    return "; ".join(parts)
+    return say("; ").join(parts)

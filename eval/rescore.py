@@ -77,4 +77,4 @@ def _read_asks_again(item: Item, prediction: Prediction, form: str, seed: int) -
 
 
 def _extracted(said: Prediction | Ask, choices: Sequence[str], form: str) -> Extraction:
-    return extract(said.raw, choices, form=form, truncated=said.finish_reason == "length")
+    return extract(said.raw, choices, form=form, finish_reason=said.finish_reason)

@@ -1,16 +1,12 @@
 """Replies that were paid for once: what a model answered to exactly this request is not asked again.
 
-    key      SHA-256 of all that can change a reply: class, address and settings of the model, what this call adds to
-             them (tools, stop, response format, seed), the messages, and for sampled replies which sample it is
+    key      SHA-256 of all that can change a reply: see `eval.request_key`
     value    the reply as JSON, without secrets; never one that failed, is empty or was held back by a filter
-
 One SQLite file serves threads and processes alike. LangChain's own key would not do: it names no address, so that two
 servers' models of one name would share replies, and it counts timeouts and retries, which change none.
 """
 
-import hashlib
 import json
-import re
 import sqlite3
 import threading
 from collections.abc import Mapping, Sequence
@@ -23,16 +19,14 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.load import dumps
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration
-from langchain_core.tools import BaseTool
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel
 
-from chains.models import FamilyChatModel
 from chains.predictor import SAVED_USAGE, read_finish_reason, read_usage
-from chains.providers import address_of
 from data.errors import ConfigurationError
 from data.packaged import cache_dir
 from data.types import ASKING
 from eval.progress import log
+from eval.request_key import identity_of, request_key, said_of
 from eval.secrets import make_redactor
 
 _SCHEMA = (
@@ -40,13 +34,6 @@ _SCHEMA = (
     "kept_utc TEXT NOT NULL) WITHOUT ROWID"
 )
 _PATIENCE_S = 30.0  # for another process that writes
-# Fields of a model that decide how it is reached, paid and traced, not what it says.
-_NEUTRAL = re.compile(
-    r"timeout|retries|rate_limiter|_key$|api_key|secret|credential|organization|proxy|http|client|headers|"
-    r"^(cache|callbacks|custom_get_token_ids|disable_streaming|metadata|name|profile|tags|verbose|stream_usage)$"
-)
-_OF_THE_ACCOUNT = re.compile(r"auth|key|token|secret|cookie|organization|project", re.I)
-_NEUTRAL_PARAMETERS = re.compile(r"timeout|retries|api_key|secret|credential|^(_type|stream|streaming|name|ls_.*)$")
 
 
 class Stats(NamedTuple):
@@ -83,10 +70,7 @@ class ResponseCache:
             self._database.execute("PRAGMA synchronous=NORMAL")
             self._database.execute(_SCHEMA)
         except (OSError, sqlite3.Error) as error:
-            raise ConfigurationError(
-                f"the response cache {self.path} cannot be used: {error}; remove it, make its folder writable, or name "
-                "another with TUNE_OR_PROMPT_CACHE"
-            ) from None
+            raise self._unusable(error) from None
 
     def of(self, model: BaseChatModel, *, votes: bool) -> "ModelCache | None":
         """Return the cache for one model; None, and a line that says why, for one that cannot be told from others.
@@ -103,40 +87,67 @@ class ResponseCache:
 
     def get(self, key: str) -> str | None:
         """Return the reply kept under a key."""
-        rows = self._execute("SELECT reply FROM replies WHERE key = ?", (key,))
+        rows = self._try("SELECT reply FROM replies WHERE key = ?", (key,))
         return str(rows[0][0]) if rows else None
+
+    def drop(self, key: str) -> None:
+        """Forget the reply kept under a key."""
+        self._try("DELETE FROM replies WHERE key = ?", (key,))
 
     def put(self, key: str, model: str, reply: str) -> None:
         """Keep a reply; the first under a key stays."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
         row = (key, model, self._redact(reply), now)
-        self._execute("INSERT OR IGNORE INTO replies VALUES (?, ?, ?, ?)", row)
+        self._try("INSERT OR IGNORE INTO replies VALUES (?, ?, ?, ?)", row)
 
     def stats(self) -> Stats:
-        """Return what is kept."""
-        rows = self._execute("SELECT model, COUNT(*) FROM replies GROUP BY model ORDER BY model", ())
-        return Stats(self.path, dict(rows), self.path.stat().st_size)
+        """Return what is kept.
+
+        Raises:
+            ConfigurationError: The file cannot be read.
+        """
+        try:
+            rows = self._execute("SELECT model, COUNT(*) FROM replies GROUP BY model ORDER BY model")
+            return Stats(self.path, dict(rows), self.path.stat().st_size)
+        except (OSError, sqlite3.Error) as error:
+            raise self._unusable(error) from None
 
     def clear(self) -> int:
-        """Remove every reply; return how many there were."""
-        (row,) = self._execute("SELECT COUNT(*) FROM replies", ()) or [(0,)]
-        self._execute("DELETE FROM replies", ())
-        self._execute("VACUUM", ())
-        return int(row[0])
+        """Remove every reply; return how many there were.
+
+        Raises:
+            ConfigurationError: They cannot be removed.
+        """
+        try:
+            ((count,),) = self._execute("SELECT COUNT(*) FROM replies")
+            self._execute("DELETE FROM replies")
+            self._execute("VACUUM")
+        except sqlite3.Error as error:
+            raise self._unusable(error) from None
+        return int(count)
 
     def close(self) -> None:
         self._database.close()
 
-    def _execute(self, statement: str, values: tuple[str, ...]) -> list[tuple[Any, ...]]:
-        """Run a statement; a fault costs the cache's help, not the answer that is paid for, and is said once."""
+    def _execute(self, statement: str, values: tuple[str, ...] = ()) -> list[tuple[Any, ...]]:
         with self._lock:
-            try:
-                return self._database.execute(statement, values).fetchall()
-            except sqlite3.Error as error:
-                if not self._failed:
-                    log(f"the response cache {self.path} fails: {error}; going on without it")
-                self._failed = True
-                return []
+            return self._database.execute(statement, values).fetchall()
+
+    def _try(self, statement: str, values: tuple[str, ...]) -> list[tuple[Any, ...]]:
+        """Run a statement; a fault costs the cache's help, not the answer that is paid for, and is said once."""
+        try:
+            return self._execute(statement, values)
+        except sqlite3.Error as error:
+            if not self._failed:
+                log(f"the response cache {self.path} fails: {error}; going on without it")
+            self._failed = True
+            return []
+
+    def _unusable(self, error: Exception) -> ConfigurationError:
+        return ConfigurationError(
+            f"the response cache {self.path} cannot be used: {error}; remove it, make its folder writable, or name "
+            "another with TUNE_OR_PROMPT_CACHE"
+        )
 
 
 def cache_path() -> Path:
@@ -162,12 +173,12 @@ class ModelCache(BaseCache):
         votes: Whether the model is asked for several samples.
 
     Raises:
-        TypeError: A field of the model cannot be part of a key.
+        TypeError: The model is code of the user's own, or a field of it cannot be part of a key.
     """
 
     def __init__(self, replies: ResponseCache, model: BaseChatModel, *, votes: bool = False) -> None:
         self._replies, self._votes = replies, votes
-        self._identity = _identity(model)
+        self._identity = identity_of(model)
         names = (self._identity.get(field) for field in ("model_name", "model_id", "model", "class"))
         self._name = next(str(name) for name in names if name)
         self._said = False
@@ -188,30 +199,24 @@ class ModelCache(BaseCache):
         if key is None:
             return False
         kept = self._replies.get(key)
-        found = None if kept is None else [_read(kept)]
-        self._thread.expected[_as_prompt(messages)] = (key, found)
+        found = None if kept is None else _read(kept)
+        if kept is not None and found is None:
+            self._replies.drop(key)  # damaged; what is answered now takes its place
+        self._thread.expected[_as_prompt(messages)] = (key, None if found is None else [found])
         return found is not None
 
     def _key(
         self, messages: Sequence[BaseMessage], parameters: Mapping[str, Any], metadata: Mapping[str, Any]
     ) -> str | None:
         """Return the key of a request; None where its reply is not to be kept."""
-        said = {name: value for name, value in parameters.items() if not _NEUTRAL_PARAMETERS.search(name)}
+        said = said_of(parameters)
         sampled = self._votes or said.get("temperature", self._identity.get("temperature")) != 0
         if sampled and not self._replies.sampled:
             if not self._said:
                 log(f"the replies of {self._name} are sampled, and not kept: --cache-sampled keeps those too")
             self._said = True
             return None
-        sample = metadata.get(ASKING, 0) if sampled else None
-        if not all(isinstance(message.content, str) for message in messages):
-            return None  # LangChain shows callbacks other content than it sends
-        request = [self._identity, said, _as_prompt(messages), sample]
-        try:
-            text = json.dumps(request, sort_keys=True, ensure_ascii=False, default=_as_data)
-        except (TypeError, ValueError):
-            return None  # something in it has no stable text
-        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        return request_key(self._identity, said, messages, sample=metadata.get(ASKING, 0) if sampled else None)
 
     def lookup(self, prompt: str, llm_string: str) -> RETURN_VAL_TYPE | None:
         return self._thread.expected.get(prompt, (None, None))[1]
@@ -220,7 +225,11 @@ class ModelCache(BaseCache):
         key, _ = self._thread.expected.pop(prompt, (None, None))
         messages = [getattr(generation, "message", None) for generation in return_val]
         if key is not None and len(messages) == 1 and isinstance(messages[0], AIMessage) and _is_whole(messages[0]):
-            self._replies.put(key, self._name, _written(messages[0]))
+            try:
+                reply = _written(messages[0])
+            except (TypeError, ValueError):
+                return  # something in it has no text; it was paid for all the same, and is the answer
+            self._replies.put(key, self._name, reply)
 
     def clear(self, **kwargs: Any) -> None:
         self._replies.clear()
@@ -231,39 +240,6 @@ class ModelCache(BaseCache):
 
     async def aupdate(self, prompt: str, llm_string: str, return_val: RETURN_VAL_TYPE) -> None:
         self.update(prompt, llm_string, return_val)
-
-
-def _identity(model: BaseChatModel) -> dict[str, Any]:
-    """Return what makes a model the one it is, as plain data: a field that is not known to be neutral counts."""
-    inner = model.inner if isinstance(model, FamilyChatModel) else model
-    fields = {name: getattr(inner, name, None) for name in type(inner).model_fields if not _NEUTRAL.search(name)}
-    headers = getattr(inner, "default_headers", None) or {}
-    named = {
-        "class": f"{type(inner).__module__}.{type(inner).__qualname__}",
-        # What the environment says of the address, a client of OpenAI's knows alone.
-        "address": [address_of(model), str(getattr(getattr(inner, "root_client", None), "base_url", ""))],
-        "family": model.family.name if isinstance(model, FamilyChatModel) else "",
-        "headers": {name: value for name, value in headers.items() if not _OF_THE_ACCOUNT.search(name)},
-    }
-    identity: dict[str, Any] = json.loads(json.dumps({**fields, **named}, default=_as_data))
-    return identity
-
-
-def _as_data(value: object) -> object:
-    """Return what stands for an object in a key.
-
-    Raises:
-        TypeError: It has no text of its own that is the same each time.
-    """
-    if isinstance(value, BaseTool):
-        return {"tool": value.name, "description": value.description, "arguments": value.args}
-    if isinstance(value, type) and issubclass(value, BaseModel):
-        return value.model_json_schema()
-    if isinstance(value, BaseModel) and not isinstance(value, SecretStr):
-        return value.model_dump(mode="json")
-    if isinstance(value, tuple | set | frozenset):
-        return sorted(value) if isinstance(value, set | frozenset) else list(value)
-    raise TypeError(f"a {type(value).__name__} has no stable text")
 
 
 def _as_prompt(messages: Sequence[BaseMessage]) -> str:
@@ -281,13 +257,22 @@ def _is_whole(message: AIMessage) -> bool:
 
 def _written(message: AIMessage) -> str:
     dumped = message.model_dump(mode="json", exclude={"id"})
-    return json.dumps({"message": dumped, "usage": read_usage(message)}, ensure_ascii=False)
+    # In ASCII: half a character, which a reply may hold, has an escape in JSON but no bytes in UTF-8.
+    return json.dumps({"message": dumped, "usage": read_usage(message)})
 
 
-def _read(kept: str) -> ChatGeneration:
-    """Return a kept reply as one that cost nothing; what it did cost is kept apart."""
-    content = json.loads(kept)
-    message = AIMessage.model_validate(content["message"])
+class _Kept(BaseModel):
+    message: AIMessage
+    usage: dict[str, int]
+
+
+def _read(kept: str) -> ChatGeneration | None:
+    """Return a kept reply as one that cost nothing, and what it did cost apart; None where what is kept is damaged."""
+    try:
+        found = _Kept.model_validate(json.loads(kept))
+    except (AttributeError, TypeError, ValueError):  # the first two from LangChain's own validators
+        return None
+    message = found.message
     message.usage_metadata = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
-    message.response_metadata[SAVED_USAGE] = content["usage"]
+    message.response_metadata[SAVED_USAGE] = found.usage
     return ChatGeneration(message=message)

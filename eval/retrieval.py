@@ -16,11 +16,14 @@ import numpy as np
 
 from data.retrieval_set import RetrievalSet
 from data.types import Frozen
-from eval.stats import Interval, paired_difference_interval
+from eval.stats import SEED, Interval, holm, paired_difference_interval
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
     from langchain_core.retrievers import BaseRetriever
+
+DRAWS, DRAWS_AT_ONCE = 20_000, 500
+ROUNDING = 1e-9  # sums that differ by less are the same
 
 
 class QueryScores(NamedTuple):
@@ -72,7 +75,8 @@ class RetrievalDifference(Frozen):
         b: The second.
         measure: A field of `QueryScores`.
         difference: Mean of a's score less b's.
-        interval: 95 %, by paired cluster bootstrap; None where all queries are about one passage.
+        interval: 95 %, by paired cluster bootstrap, not adjusted; None where all queries are about one passage.
+        p_holm: Two-sided p of the randomization test over clusters, adjusted for all that was compared with it.
     """
 
     a: str
@@ -80,6 +84,7 @@ class RetrievalDifference(Frozen):
     measure: str
     difference: float
     interval: Interval | None
+    p_holm: float
 
 
 def evaluate_retriever(
@@ -122,7 +127,9 @@ def rank_passages(retriever: "BaseRetriever", queries: Sequence[str], *, k: int)
     """Return each query's first `k` passages, best first, each at the rank of its best document.
 
     Where many chunks are of one passage, k chunks are fewer than k passages; such queries are asked again, deeper, as
-    long as that finds more text. (The number of documents does not tell: neighbours are put together.)
+    long as that finds more text. (The number of documents does not tell: neighbours are put together.) What is found
+    deeper comes behind what was found before: some retrievers order the first k differently when asked for more, and
+    what is measured is the order at `k`, which is the one in use.
     """
     rankings: list[list[str]] = [[] for _ in queries]
     found = [0] * len(queries)  # characters
@@ -131,7 +138,8 @@ def rank_passages(retriever: "BaseRetriever", queries: Sequence[str], *, k: int)
         answers = retriever.batch([queries[row] for row in open_rows], k=depth)
         finding = []
         for row, documents in zip(open_rows, answers, strict=True):
-            rankings[row] = list(dict.fromkeys(_passage_id(document) for document in documents))[:k]
+            found_now = (_passage_id(document) for document in documents)
+            rankings[row] = list(dict.fromkeys([*rankings[row], *found_now]))[:k]
             before, found[row] = found[row], sum(len(document.page_content) for document in documents)
             if len(rankings[row]) < k and (len(documents) == depth or found[row] > before):
                 finding.append(row)
@@ -162,23 +170,55 @@ def score_ranking(ranking: Sequence[str], relevant: frozenset[str], *, k: int) -
 
 
 def compare_retrievers(scores: Sequence[RetrievalScores]) -> list[RetrievalDifference]:
-    """Compare each pair of retrievers, query by query, by recall@1 and MRR.
+    """Compare each pair of retrievers, query by query, by every measure.
 
     Args:
         scores: Of the same queries at the same depth.
     """
-    compared = []
-    for a, b in combinations(scores, 2):
-        for measure in ("recall_at_1", "mrr_at_k"):
-            pairs = zip(a.per_query, b.per_query, strict=True)
-            gained = np.array([getattr(one, measure) - getattr(other, measure) for one, other in pairs])
-            interval = paired_difference_interval(gained, np.ones(len(gained)), a.groups)
-            compared.append(
-                RetrievalDifference(
-                    a=a.retriever, b=b.retriever, measure=measure, difference=float(gained.mean()), interval=interval
-                )
-            )
-    return compared
+    if len(scores) < 2:
+        return []
+    groups, values = scores[0].groups, [np.array(one.per_query) for one in scores]  # each (n_queries, n_measures)
+    compared = [
+        (scores[a].retriever, scores[b].retriever, measure, values[a][:, column] - values[b][:, column])
+        for a, b in combinations(range(len(scores)), 2)
+        for column, measure in enumerate(QueryScores._fields)
+    ]
+    adjusted = holm(_randomization_p(np.stack([gained for *_, gained in compared], axis=1), groups).tolist())
+    return [
+        RetrievalDifference(
+            a=a,
+            b=b,
+            measure=measure,
+            difference=float(gained.mean()),
+            interval=paired_difference_interval(gained, np.ones(len(gained)), groups),
+            p_holm=p,
+        )
+        for (a, b, measure, gained), p in zip(compared, adjusted, strict=True)
+    ]
+
+
+def _randomization_p(gained: np.ndarray, groups: Sequence[str]) -> np.ndarray:
+    """Return two-sided p-values: how often differences as large arise where each cluster's sign is a coin's toss.
+
+    Args:
+        gained: (n_queries, n_differences).
+        groups: (n_queries,) the cluster of each query; queries about one passage change sign together.
+
+    Returns:
+        (n_differences,), never 0: the data count as one of the draws.
+
+    Source:
+        Smucker, Allan and Carterette 2007, CIKM, "A comparison of statistical significance tests for information
+        retrieval evaluation" (the randomization test).
+    """
+    _, cluster = np.unique(np.asarray(groups), return_inverse=True)
+    sums = np.stack([np.bincount(cluster, weights=column) for column in gained.T], axis=1)  # (n_clusters, …)
+    least = np.abs(sums.sum(axis=0)) - ROUNDING
+    rng, as_large = np.random.default_rng(SEED), np.ones(gained.shape[1])
+    for _ in range(DRAWS // DRAWS_AT_ONCE):
+        signs = rng.integers(0, 2, size=(DRAWS_AT_ONCE, len(sums))) * 2.0 - 1.0
+        as_large += (np.abs(signs @ sums) >= least).sum(axis=0)
+    return as_large / (DRAWS + 1)
 
 
 def render_table(scores: Sequence[RetrievalScores]) -> str:
@@ -192,7 +232,7 @@ def render_table(scores: Sequence[RetrievalScores]) -> str:
         raise ValueError(f"a table shows retrievers at one depth k, not {sorted(depths)}")
     k = depths.pop()
     lines = [
-        f"| set | retriever | queries | passages | R@1 | R@{k} | MRR@{k} | nDCG@{k} | ms a query |",
+        f"| set | retriever | queries | passages | {' | '.join(_measure_names(k))} | ms a query |",
         "|---|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     lines += [
@@ -206,13 +246,23 @@ def render_table(scores: Sequence[RetrievalScores]) -> str:
 def _difference_lines(differences: Sequence[RetrievalDifference], k: int) -> list[str]:
     if not differences:
         return []
-    names = {"recall_at_1": "R@1", "mrr_at_k": f"MRR@{k}"}
+    names = dict(zip(QueryScores._fields, _measure_names(k), strict=True))
     rows = [
         f"| {row.a} − {row.b} | {names[row.measure]} | {row.difference:+.3f} "
-        f"| {f'{row.interval.low:+.3f} to {row.interval.high:+.3f}' if row.interval else 'unknown'} |"
+        f"| {f'{row.interval.low:+.3f} to {row.interval.high:+.3f}' if row.interval else 'unknown'} "
+        f"| {row.p_holm:.2g} |"
         for row in differences
     ]
-    return ["", "| difference | of | mean | 95 % interval |", "|---|---|---:|---:|", *rows]
+    note = (
+        f"p: randomization test over queries about the same passages, adjusted by Holm for the {len(rows)} differences "
+        "of this table; the intervals are not adjusted."
+    )
+    return ["", "| difference | of | mean | 95 % interval | p, Holm |", "|---|---|---:|---:|---:|", *rows, "", note]
+
+
+def _measure_names(k: int) -> tuple[str, str, str, str]:
+    """Return what a table calls each field of `QueryScores`."""
+    return "R@1", f"R@{k}", f"MRR@{k}", f"nDCG@{k}"
 
 
 def render_json(scores: Sequence[RetrievalScores]) -> str:

@@ -167,7 +167,7 @@ def _journal(path: Path, records: Iterator[Record], system: str, total: int, cou
                 first = False
             if failed and count.too_many:
                 reason = f"stopped: more items failed than --max-errors allows; the first error of {system} is above"
-                calls.halt(Cause(TooManyErrorsError, reason, "mend it"))
+                calls.halt(Cause(TooManyErrorsError, reason, "mend it", lets_finish=True))
     if calls.repeats:
         faults = ", ".join(f"{kind}: {count}" for kind, count in calls.repeats.most_common())
         log(f"{system}: asked again {calls.repeats.total()} times after faults that pass ({faults})")

@@ -7,18 +7,19 @@ so every interval is over whole clusters. All draws are seeded: the same records
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
 from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 
+from eval.resampling import drawn_chunks, number_clusters, ratio_replicates, resampled_sums
+
 RESAMPLES = 2000
 SEED = 20240101
-CONFIDENCE = 0.95
+LEVEL = 0.05  # of every test and interval
+CONFIDENCE = 1 - LEVEL
 FEW_CLUSTERS = 10
-CHUNK = 64  # resamples at once, so that memory does not grow with their number
 KEPT_BITS = 256  # far more than a float holds; a count of ways has as many bits as there are items
 
 
@@ -27,6 +28,9 @@ class Interval(NamedTuple):
 
     low: float
     high: float
+
+
+ANYWHERE = Interval(-math.inf, math.inf)
 
 
 def wilson(successes: float, n: float, *, confidence: float = CONFIDENCE) -> Interval:
@@ -60,7 +64,7 @@ def share_interval(earned: np.ndarray, possible: np.ndarray, groups: Sequence[st
         with an effective sample size); Cameron and Miller 2015, Journal of Human Resources 50:317-372 (cluster-robust
         variance, Student's t with one degree of freedom less than clusters).
     """
-    clusters, n_clusters = _clusters(groups)
+    clusters, n_clusters = number_clusters(groups)
     if n_clusters == 1:
         return None
     share, variance = _ratio_and_variance(earned, possible, clusters, n_clusters=n_clusters)
@@ -96,8 +100,8 @@ def macro_f1_interval(
     is_target = targets[:, None] == labels  # (n, n_classes)
     is_choice = choices[:, None] == labels
     counts = np.concatenate([is_target & is_choice, is_target, is_choice], axis=1)  # (n, 3 * n_classes)
-    clusters, n_clusters = _clusters(groups)
-    drawn = _resampled_sums(counts, clusters, resamples=resamples, seed=seed)
+    clusters, n_clusters = number_clusters(groups)
+    drawn = resampled_sums(counts, clusters, resamples=resamples, seed=seed)
     hits, support, predicted = np.split(drawn, 3, axis=1)  # each (resamples, n_classes)
     f1 = 2 * hits / np.maximum(support + predicted, 1)
     if np.ptp(f1.mean(axis=1)) < 1e-9:
@@ -133,26 +137,39 @@ def paired_difference_interval(
     Source:
         Cameron and Miller 2015, Journal of Human Resources 50:317-372, section VI (few clusters).
     """
-    clusters, n_clusters = _clusters(groups)
+    clusters, n_clusters = number_clusters(groups)
     if n_clusters == 1:
         return None
     difference, variance = _ratio_and_variance(gained, possible, clusters, n_clusters=n_clusters)
-    if variance > 1e-12 and n_clusters < FEW_CLUSTERS:
-        half = _student_quantile(n_clusters) * math.sqrt(variance)
-        return Interval(round(max(-1.0, difference - half), 6), round(min(1.0, difference + half), 6))
-    if variance > 1e-12:
-        replicates = _ratio_replicates(gained, possible, clusters, resamples=resamples, seed=seed)
-        return _expanded_percentile(replicates, n_clusters)
-    won = _wilson_of_clusters(np.maximum(gained, 0), possible, n_clusters)
-    lost = _wilson_of_clusters(np.maximum(-gained, 0), possible, n_clusters)
-    return Interval(round(won.low - lost.high, 6), round(won.high - lost.low, 6))
+    if variance < 1e-12:
+        return _interval_without_spread(gained, possible, n_clusters)
+    if n_clusters < FEW_CLUSTERS:
+        return _student_interval(difference, variance, n_clusters, within=Interval(-1.0, 1.0))
+    replicates = ratio_replicates(gained, possible, clusters, resamples=resamples, seed=seed)
+    return _expanded_percentile(replicates, n_clusters)
 
 
-def mean_interval(values: np.ndarray, groups: Sequence[str]) -> Interval | None:
-    """Return the cluster bootstrap interval of the mean of (n,) values; None for one cluster, or without spread."""
-    clusters, n_clusters = _clusters(groups)
-    replicates = _ratio_replicates(values, np.ones(len(values)), clusters, resamples=RESAMPLES, seed=SEED)
-    return _expanded_percentile(replicates, n_clusters) if np.ptp(replicates) > 1e-9 else None
+def mean_interval(values: np.ndarray, groups: Sequence[str], *, within: Interval = ANYWHERE) -> Interval | None:
+    """Return the interval of the mean of (n,) values: a bootstrap of whole clusters, below FEW_CLUSTERS Student's t.
+
+    Args:
+        values: (n,).
+        groups: (n,) the cluster of each item.
+        within: Least and greatest that a value can be.
+
+    Returns:
+        The interval; None for one cluster, or where all clusters have the same mean.
+    """
+    clusters, n_clusters = number_clusters(groups)
+    if n_clusters == 1:
+        return None
+    mean, variance = _ratio_and_variance(values, np.ones(len(values)), clusters, n_clusters=n_clusters)
+    if variance < 1e-18:
+        return None
+    if n_clusters < FEW_CLUSTERS:
+        return _student_interval(mean, variance, n_clusters, within=within)
+    replicates = ratio_replicates(values, np.ones(len(values)), clusters, resamples=RESAMPLES, seed=SEED)
+    return _expanded_percentile(replicates, n_clusters)
 
 
 def bootstrap_interval(statistic: Callable[[np.ndarray], np.ndarray], groups: Sequence[str]) -> Interval | None:
@@ -165,8 +182,8 @@ def bootstrap_interval(statistic: Callable[[np.ndarray], np.ndarray], groups: Se
     Returns:
         The interval; None for one cluster, without spread, or where over 5 % of the resamples leave it undefined.
     """
-    clusters, n_clusters = _clusters(groups)
-    drawn = _drawn_chunks(n_clusters, RESAMPLES, SEED)
+    clusters, n_clusters = number_clusters(groups)
+    drawn = drawn_chunks(n_clusters, RESAMPLES, SEED)
     replicates = np.concatenate([statistic(counts[:, clusters]) for counts in drawn])
     defined = replicates[~np.isnan(replicates)]
     if len(defined) < CONFIDENCE * RESAMPLES or np.ptp(defined) < 1e-9:
@@ -208,14 +225,6 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def _clusters(groups: Sequence[str]) -> tuple[np.ndarray, int]:
-    """Number the groups from 0 in sorted order, so that the order of the items does not change the draws."""
-    if not groups:
-        raise ValueError("no items: there is no interval")
-    names, index = np.unique(np.asarray(groups), return_inverse=True)
-    return index, len(names)  # (n,)
-
-
 def _ratio_and_variance(
     earned: np.ndarray, possible: np.ndarray, clusters: np.ndarray, *, n_clusters: int
 ) -> tuple[float, float]:
@@ -238,48 +247,21 @@ def _student_quantile(n_clusters: int) -> float:
     return float(-stdtrit(n_clusters - 1, (1 - CONFIDENCE) / 2))
 
 
+def _student_interval(centre: float, variance: float, n_clusters: int, *, within: Interval) -> Interval:
+    half = _student_quantile(n_clusters) * math.sqrt(variance)
+    return Interval(round(max(within.low, centre - half), 6), round(min(within.high, centre + half), 6))
+
+
+def _interval_without_spread(gained: np.ndarray, possible: np.ndarray, n_clusters: int) -> Interval:
+    won = _wilson_of_clusters(np.maximum(gained, 0), possible, n_clusters)
+    lost = _wilson_of_clusters(np.maximum(-gained, 0), possible, n_clusters)
+    return Interval(round(won.low - lost.high, 6), round(won.high - lost.low, 6))
+
+
 def _wilson_of_clusters(earned: np.ndarray, possible: np.ndarray, n_clusters: int) -> Interval:
     share = float(earned.sum() / possible.sum())
     low, high = wilson(min(share, 1.0) * n_clusters, n_clusters)
     return Interval(round(low, 6), round(high, 6))
-
-
-def _ratio_replicates(
-    numerator: np.ndarray, denominator: np.ndarray, clusters: np.ndarray, *, resamples: int, seed: int
-) -> np.ndarray:
-    columns = np.stack([numerator, denominator], axis=1)  # (n, 2)
-    drawn = _resampled_sums(columns, clusters, resamples=resamples, seed=seed)
-    ratios: np.ndarray = drawn[:, 0] / drawn[:, 1]
-    return ratios  # (resamples,)
-
-
-def _resampled_sums(columns: np.ndarray, clusters: np.ndarray, *, resamples: int, seed: int) -> np.ndarray:
-    """Sum each column over the items of every resample of clusters; (resamples, n_columns).
-
-    Source:
-        Davison and Hinkley 1997, Bootstrap Methods and their Application, section 3.8 (clusters drawn whole).
-    """
-    n_clusters = int(clusters.max()) + 1
-    sums = np.stack([np.bincount(clusters, weights=row) for row in columns.astype(np.float64).T], axis=1)
-    single = sums.astype(np.float32)  # counts exactly up to 2**24
-    drawn = [counts @ single for counts in _drawn_chunks(n_clusters, resamples, seed)]
-    return np.concatenate(drawn).astype(np.float64)
-
-
-def _drawn_chunks(n_clusters: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
-    """Return how often each resample draws each cluster, (CHUNK, n_clusters) at a time, as float32 to multiply by."""
-    draws = _draws(n_clusters, resamples, seed)
-    return (draws[start : start + CHUNK].astype(np.float32) for start in range(0, resamples, CHUNK))
-
-
-@lru_cache(maxsize=2)
-def _draws(n_clusters: int, resamples: int, seed: int) -> np.ndarray:
-    """How often each resample draws each cluster; (resamples, n_clusters), kept for every score of a run."""
-    rng = np.random.default_rng(seed)
-    counts = np.empty((resamples, n_clusters), dtype=np.uint8)  # no cluster is ever drawn 256 times; 20 MB for 10,000
-    for row in counts:
-        row[:] = np.bincount(rng.integers(0, n_clusters, n_clusters), minlength=n_clusters)
-    return counts
 
 
 def _expanded_percentile(replicates: np.ndarray, n_clusters: int) -> Interval | None:

@@ -181,7 +181,8 @@ def _chain(spec: SystemSpec, context: Context) -> System:
         check_ready(model)
         local, limit = is_local(model), reply_limit(model)
         if context.cache is not None and not local:
-            cache = model.cache = context.cache.of(model, votes=spec.votes is not None)
+            cache = context.cache.of(model, votes=spec.votes is not None)
+            model = model.model_copy(update={"cache": cache})  # not the user's own object, if it is one
         parts = {**parts, "model": model}
         description = {**description, "model": {"spec": spec.model, **describe_model(model)}}
     predictor = chain_predictor(spec, parts, seed=context.seed)

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 from data.errors import ConfigurationError
 from data.types import Frozen, Item, Record
 from eval.calibration import Calibration, calibrate, calibration_intervals, log_losses
-from eval.description import model_spec
 from eval.journal import latest_records, read_manifest, records_path
 from eval.metrics import class_names
 from eval.probabilities import Probabilities, read_probabilities, rescaled
@@ -20,9 +19,9 @@ from eval.stats import Interval
 
 COLDEST, HOTTEST = 0.01, 100.0
 # What a description may differ in although the same system answers: it names the items, the place or the machine.
-_INCIDENTAL = frozenset(
-    ("model", "pool_fingerprint", "checkpoint", "training", "note", "replies", "replies_sha256", "too_long")
-)
+_INCIDENTAL = frozenset(("pool_fingerprint", "training", "note", "replies", "replies_sha256", "too_long"))
+# The same of its model: where it runs, and which draw of its replies this is.
+_INCIDENTAL_OF_MODEL = frozenset(("device", "dtype", "base_url", "seed"))
 
 
 class Scaling(Frozen):
@@ -164,12 +163,23 @@ def _refuse_another_system(name: str, ours: _Answered, theirs: _Answered, fit_di
             f"system '{name}' chooses among {', '.join(choices)}, but in {fit_dir} among {', '.join(others)}; "
             "fit on a run over items with the same choices"
         )
-    keys = set(ours.description) | set(theirs.description)
-    differing = [key for key in keys - _INCIDENTAL if ours.description.get(key) != theirs.description.get(key)]
-    if model_spec(ours.description) != model_spec(theirs.description):
-        differing.append("model")
+    own, fitted = _identifying(ours.description), _identifying(theirs.description)
+    if "checkpoint_sha256" in own and "checkpoint_sha256" in fitted:
+        for description in (own, fitted):
+            description.pop("checkpoint", None)  # the weights are compared, wherever they lie
+    differing = [key for key in own.keys() | fitted.keys() if own.get(key) != fitted.get(key)]
     if differing:
         raise ConfigurationError(
             f"system '{name}' is another one in {fit_dir}: its {', '.join(sorted(differing))} differ; "
             "fit on a run of the same system over other items"
         )
+
+
+def _identifying(description: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what tells a system from others; what is None is not known, and left out."""
+    told = {key: value for key, value in description.items() if key not in _INCIDENTAL and value is not None}
+    if isinstance(model := told.get("model"), Mapping):
+        told["model"] = {
+            key: value for key, value in model.items() if key not in _INCIDENTAL_OF_MODEL and value is not None
+        }
+    return told

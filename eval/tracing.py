@@ -14,6 +14,7 @@ from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import RunnableConfig
 
+from data.json_text import whole_characters, whole_strings
 from data.types import ASKING, Item, Message, Passage, Prediction, ToolCall
 from eval.secrets import make_redactor
 
@@ -68,16 +69,16 @@ def _message(message: BaseMessage) -> Message:
     calls = message.tool_calls if isinstance(message, AIMessage) else ()
     return Message(
         role=_ROLES.get(message.type, message.type),
-        content=message.text,
-        tool_calls=tuple(ToolCall(name=call["name"], arguments=call["args"]) for call in calls),
+        content=whole_characters(message.text),
+        tool_calls=tuple(ToolCall(name=call["name"], arguments=call["args"]) for call in whole_strings(calls)),
     )
 
 
 def _passage(document: Document) -> Passage:
     metadata = document.metadata
     return Passage(
-        id=str(metadata.get("passage_id", document.id)),
-        text=document.page_content,
+        id=whole_characters(str(metadata.get("passage_id", document.id))),
+        text=whole_characters(document.page_content),
         score=metadata.get("score"),
         chunk_id=document.id,
     )

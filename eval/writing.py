@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
+from threading import Event, Thread
 
 from data.errors import ConfigurationError
 
 _BLOCK = 1 << 16  # bytes that are read at once from a file's end
+# A power cut costs the lines of so long, at most, and of one sync: to sync each would be slower than a fast server.
+_SYNC_S = 0.5
 
 
 @contextmanager
@@ -29,6 +32,20 @@ def faults_of_writing(path: Path, remedy: str) -> Iterator[None]:
         raise ConfigurationError(f"{path} cannot be written: {reason}; {remedy}") from error
 
 
+@contextmanager
+def faults_of_reading(path: Path) -> Iterator[None]:
+    """Turn a fault of the file system into one that names the file.
+
+    Raises:
+        ConfigurationError: See above.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ConfigurationError(f"{path} cannot be read: {reason}; make it readable, or restore it") from error
+
+
 def append_whole(file: FileIO, line: bytes) -> None:
     """Write a line, or nothing: a disk may become full in its midst."""
     end, left = os.fstat(file.fileno()).st_size, memoryview(line)
@@ -38,6 +55,46 @@ def append_whole(file: FileIO, line: bytes) -> None:
     except OSError:
         os.ftruncate(file.fileno(), end)
         raise
+
+
+class SyncedFile:
+    """A file that lines are appended to; each is brought to the disk within a second, whether or not more follow.
+
+    Every method may raise an OSError, also one of the thread that syncs.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("ab", buffering=0)
+        self._fault: OSError | None = None
+        self._appended, self._closing = Event(), Event()
+        self._syncing = Thread(target=self._sync, daemon=True)
+        self._syncing.start()
+
+    def append(self, line: bytes) -> None:
+        if self._fault is not None:
+            raise self._fault
+        append_whole(self._file, line)
+        self._appended.set()
+
+    def close(self) -> None:
+        """Bring all to the disk and close the file."""
+        self._closing.set()
+        self._appended.set()
+        self._syncing.join()
+        with self._file:
+            if self._fault is not None:
+                raise self._fault
+            os.fsync(self._file.fileno())
+
+    def _sync(self) -> None:
+        while not self._closing.is_set() and self._fault is None:
+            self._appended.wait()
+            self._closing.wait(_SYNC_S)
+            self._appended.clear()
+            try:
+                os.fsync(self._file.fileno())
+            except OSError as error:
+                self._fault = error
 
 
 def cut_torn_line(path: Path) -> None:

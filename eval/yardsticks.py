@@ -38,6 +38,8 @@ class PublishedPoint(Frozen):
     Attributes:
         items: How the ids of the items begin that it is about, such as "kice/2023-11".
         system: What scored it, or which grade it is the cut-off of.
+        n_items: How many items a run must have asked to be held against an accuracy: all of the split. None for points,
+            which say themselves whether they are of the whole exam.
         score: In `unit`.
         unit: Points of the whole exam, or accuracy in percent.
         kind: A system's score, or the fewest points of a grade (등급컷).
@@ -47,6 +49,7 @@ class PublishedPoint(Frozen):
 
     items: str
     system: str
+    n_items: int | None = None
     score: float
     unit: Literal["points", "percent"] = "points"
     kind: Literal["score", "grade_cut"] = "score"

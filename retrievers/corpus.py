@@ -89,12 +89,16 @@ def chunk_passages(
     _check_ids(passages)
     texts = [passage.text for passage in passages]
     found = (find_tokens(tokens) if isinstance(tokens, str) else tokens)(texts)
-    chunks: list[Document] = []
-    for passage, sentences, spans in zip(passages, find_sentences(texts), found, strict=True):
-        starts = sorted(start for start, _ in spans)
-        pieces = [piece for sentence in sentences for piece in _cut(passage.text, sentence, starts, max_tokens)]
-        chunks += _chunks(passage, _windows(pieces, starts, max_tokens, overlap_tokens))
-    return chunks
+    cut = zip(passages, find_sentences(texts), found, strict=True)
+    return [chunk for one in cut for chunk in _cut_passage(*one, max_tokens=max_tokens, overlap=overlap_tokens)]
+
+
+def _cut_passage(
+    passage: Passage, sentences: Sequence[Span], spans: Sequence[Span], *, max_tokens: int, overlap: int
+) -> Iterator[Document]:
+    starts = sorted(start for start, _ in spans)
+    pieces = [piece for sentence in sentences for piece in _cut(passage.text, sentence, starts, max_tokens)]
+    return _chunks(passage, _windows(pieces, starts, max_tokens, overlap))
 
 
 def _check_ids(passages: Sequence[Passage]) -> None:

@@ -97,19 +97,10 @@ def build_retriever(
     """
     plan = parse_name(name)
 
-    from retrievers.analysis_cache import kept
     from retrievers.base import check_corpus, check_k
-    from retrievers.corpus import chunk_passages, whole_passages
-    from retrievers.korean import morpheme_spans, sentence_spans
 
     check_k(k)
-    if not chunk:
-        documents = whole_passages(passages)
-    elif index_dir is None:
-        documents = chunk_passages(passages)
-    else:
-        tokens, sentences = kept("morphemes", morpheme_spans), kept("sentences", sentence_spans)
-        documents = chunk_passages(passages, tokens=tokens, find_sentences=sentences)
+    documents = _documents(passages, chunk=chunk, keep=index_dir is not None)
     check_corpus(documents)
     return _made(plan, documents, k=k, embeddings=embeddings, settings=Kept(index_dir, user_words))
 
@@ -151,6 +142,20 @@ def parse_name(name: str) -> Plan:
 def uses_embeddings(name: str) -> bool:
     """Say whether a retriever can be given embeddings; one of the user's own may use them."""
     return parse_name(name).base != "bm25"
+
+
+def _documents(passages: Sequence[Passage], *, chunk: bool, keep: bool) -> list["Document"]:
+    """Return what is searched; `keep` is whether Kiwi's analyses are kept for the next time."""
+    from retrievers.analysis_cache import kept
+    from retrievers.corpus import chunk_passages, whole_passages
+    from retrievers.korean import morpheme_spans, sentence_spans
+
+    if not chunk:
+        return whole_passages(passages)
+    if not keep:
+        return chunk_passages(passages)
+    tokens, sentences = kept("morphemes", morpheme_spans), kept("sentences", sentence_spans)
+    return chunk_passages(passages, tokens=tokens, find_sentences=sentences)
 
 
 def _made(

@@ -23,12 +23,14 @@ class ChatEndpoint(NamedTuple):
 
 @contextmanager
 def serve_chat(
-    reply: Callable[[dict[str, Any]], str],
+    reply: Callable[[dict[str, Any]], str | dict[str, Any]],
     *,
     finish_reason: str = "stop",
     logprobs: Callable[[dict[str, Any]], list[dict[str, Any]] | None] | None = None,
 ) -> Iterator[ChatEndpoint]:
     """Answer /v1/chat/completions on a free loopback port with `reply(body)`, streamed where that is asked for.
+
+    A reply is a text, or a message's fields, which are not streamed.
 
     `logprobs(body)` are those of the reply's tokens, sent only to who asks for them.
     """
@@ -39,7 +41,7 @@ def serve_chat(
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             requests.append(Request({name.lower(): value for name, value in self.headers.items()}, body))
             text = reply(body)
-            if body.get("stream"):
+            if body.get("stream") and isinstance(text, str):
                 parts = [text[start : start + 3] for start in range(0, len(text), 3)]
                 chunks = [_chunk({"content": part}, None) for part in parts] + [_chunk({}, finish_reason)]
                 payload = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
@@ -72,8 +74,8 @@ def serve_chat(
         thread.join()
 
 
-def _completion(text: str, finish_reason: str) -> dict[str, Any]:
-    message = {"role": "assistant", "content": text}
+def _completion(said: str | dict[str, Any], finish_reason: str) -> dict[str, Any]:
+    message = {"role": "assistant", **({"content": said} if isinstance(said, str) else said)}
     return {
         "id": "chat-1",
         "object": "chat.completion",

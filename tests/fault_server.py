@@ -12,7 +12,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
@@ -24,6 +24,7 @@ class Faults(NamedTuple):
     """How the server behaves; shares are of all attempts.
 
     Attributes:
+        drip: Answers that come byte by byte and never end: no timeout between two bytes helps.
         hang_s: Seconds that a hanging answer takes; the client is to give up before.
         retry_after: The header of a 429: "seconds", "date" or "" for none.
         window: (requests, seconds): the real limit; None for none.
@@ -36,6 +37,7 @@ class Faults(NamedTuple):
     hang: float = 0.0
     reset: float = 0.0
     broken_json: float = 0.0
+    drip: float = 0.0
     seed: int = 0
     latency_s: float = 0.0
     hang_s: float = 10.0
@@ -97,7 +99,7 @@ class FaultServer:
 
     def _draw(self, item: str, attempt: int) -> str:
         drawn = random.Random(f"{self.faults.seed}/{item}/{attempt}").random()
-        for kind in ("too_many", "server_error", "hang", "reset", "broken_json"):
+        for kind in ("too_many", "server_error", "hang", "reset", "broken_json", "drip"):
             drawn -= getattr(self.faults, kind)
             if drawn < 0:
                 return kind
@@ -164,6 +166,17 @@ class Answer(BaseHTTPRequestHandler):
 
     def _broken_json(self) -> bool:
         self._send(200, '{"id": "c", "choices": [{"index": 0, "mess')
+        return False
+
+    def _drip(self) -> bool:
+        self.close_connection = True
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", "1000000")
+        self.end_headers()
+        with suppress(OSError):  # the client may give up
+            while not self.server.closing.wait(0.05):
+                self.wfile.write(b" ")
         return False
 
     def _error(self, status: int, error: dict[str, Any], headers: dict[str, str] | None = None) -> None:

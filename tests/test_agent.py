@@ -14,6 +14,8 @@ from data.registry import load_items
 from data.types import Prediction
 from eval.cli import main
 from eval.journal import read_records, records_path
+from eval.suite_options import plain_name
+from eval.tracing import sent_messages
 from retrievers.corpus import passages_from_items
 from retrievers.registry import build_retriever
 from tests.scripted import ScriptedChatModel, ToolCallingModel
@@ -138,6 +140,36 @@ def test_a_run_keeps_the_tool_calls_and_what_was_found(tmp_path: Path, capsys: p
     capsys.readouterr()
     assert main(["show", str(out), records[0].item.id]) == 0
     assert '→ search {"query": ' in capsys.readouterr().out
+
+
+def searching_for_half_a_character() -> ToolCallingModel:
+    def reply(messages: list[BaseMessage]) -> AIMessage:
+        if any(isinstance(message, ToolMessage) for message in messages):
+            return AIMessage("정답: 2번")
+        return AIMessage("찾기 \ud800", tool_calls=[ToolCall(name="search", args={"query": "시 \udfff"}, id="1")])
+
+    return ToolCallingModel(reply=reply)
+
+
+def test_half_a_character_in_a_call_ends_no_run(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    asked = ["run", "kice", "--split", "sample", "--chain", "kice-agent", "--retriever", "bm25", "--limit", "2"]
+    model = "tests.test_agent:searching_for_half_a_character"
+    assert main([*asked, "--model", model, "--out", str(out)]) == 0
+    kept = list(read_records(records_path(out, f"kice-agent.{plain_name(model)}")))
+    assert len(kept) == 2
+    for record in kept:
+        said = next(message for message in record.messages or () if message.tool_calls)
+        assert (said.content, said.tool_calls[0].arguments) == ("찾기 \ufffd", {"query": "시 \ufffd"})
+        assert record.prediction is not None and record.prediction.choice == 1
+
+
+def test_arguments_are_kept_whole_however_deep() -> None:
+    deep = {"a\ud800": [{"b": "\udc00"}, 1, None]}
+    said = AIMessage("x\ud800", tool_calls=[ToolCall(name="f", args=deep, id="1")])
+    (kept,) = sent_messages([said])
+    assert kept.model_dump_json()
+    assert kept.tool_calls[0].arguments == {"a\ufffd": [{"b": "\ufffd"}, 1, None]}
 
 
 def test_a_dry_run_counts_every_call_of_an_agent(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,16 +1,21 @@
 """Attribution: every outcome has one cause, finds are counted from the records, and scripted readers prove it."""
 
 import json
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 
 import pytest
-from journaled_runs import write_demo
+from journaled_runs import answer, exam_item, failure, right_where, write_demo, write_run
 
 from data.types import Item, Passage, Prediction, Record
-from eval.attribution import CAUSES, EITHER, Attribution, Lookup, attribute_lookups, cause_of, look_up
+from eval.attribution import CAUSES, EITHER, SHORTENED, Attribution, attribute_lookups, cause_of
 from eval.cli import main
 from eval.journal import latest_records, records_path
+from eval.language import ENGLISH
+from eval.lookups import Lookup, look_up
+from eval.report.ladder_sentences import ladder_sentences
+from eval.report.ladder_tables import ladder_tables
 from eval.report.summary import summarize
 from eval.retrieval import score_ranking
 from tests.ladder_exam import ladder_suite
@@ -84,10 +89,85 @@ def test_chunks_count_for_their_passage_and_overlaps_once() -> None:
     assert look_up(record_of(chunks, passage="")).retrieved is None
 
 
-def test_a_search_of_other_texts_is_said_to_be_one() -> None:
-    other = [lookup(n, retrieved=False, right=False) for n in range(3)]
-    assert attribute_lookups(other, {}, system="rag", oracle=None).foreign
-    assert not attribute_lookups([*other, lookup(9, retrieved=True, right=True)], {}, system="rag", oracle=None).foreign
+OWN_RAG: dict[str, object] = {"kind": "chain", "chain": "my:rag", "retriever": {"name": "my:search", "k": 1}}
+
+
+def found_elsewhere(prefix: str) -> Callable[[Item], Record]:
+    """A system that is right on two of three items and always finds a passage of another name."""
+
+    def respond(item: Item) -> Record:
+        record = answer(item, "rag", right_where(item, int(item.id[-2:]) % 3 != 0))
+        return record.model_copy(update={"passages": (Passage(id=f"{prefix}9", text="x", chunk_id=f"{prefix}9#0"),)})
+
+    return respond
+
+
+def test_a_search_of_other_texts_is_said_to_be_one_by_every_form(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    items = [exam_item(number) for number in range(1, 13)]
+    systems = {"rag": found_elsewhere("wiki/")}
+    run = write_run(tmp_path / "run", [("kice", items, systems)], descriptions={"rag": OWN_RAG})
+    evaluation = summarize(run).evaluations[0]
+    (one,) = evaluation.attributions
+    assert (one.foreign, one.n, one.causes, one.wrong, one.to_retrieval, one.found) == (True, 12, (), 0, None, None)
+    assert ladder_sentences(evaluation, ENGLISH) == [
+        "Nothing that rag retrieved is a passage of these items, so its answers are put down to nothing."
+    ]
+    assert not any(table.rows for table in ladder_tables(evaluation))
+    assert main(["show", str(run), items[2].id, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["causes"] == {}
+
+
+def test_a_limited_run_that_misses_every_asked_passage_searched_no_other_texts(tmp_path: Path) -> None:
+    items = [exam_item(number) for number in range(1, 4)]  # all of one passage
+    ours = {"kind": "chain", "chain": "kice-rag", "retriever": {"name": "bm25", "k": 1}, "pool_fingerprint": "f"}
+    for name, description, prefix in (("own", OWN_RAG, "kice/made-up/p"), ("ours", ours, "p")):
+        systems = {"rag": found_elsewhere(prefix)}
+        run = write_run(tmp_path / name, [("kice", items, systems)], descriptions={"rag": description})
+        (one,) = summarize(run).evaluations[0].attributions
+        assert (one.foreign, counts(one)) == (False, {"lucky guess": 2, "missed and wrong": 1})
+
+
+def test_where_a_prompt_was_shortened_the_cause_of_a_wrong_answer_is_open() -> None:
+    cut = lookup(1, retrieved=True, right=False)._replace(cut=True)
+    for one, oracle_cut in ((cut, False), (lookup(1, retrieved=True, right=False), True)):
+        for oracle in EITHER:
+            cause = cause_of(one, oracle, oracle_cut=oracle_cut)
+            assert cause is not None and cause.name == SHORTENED
+    right, missed = cut._replace(right=True), lookup(2, retrieved=False, right=False)._replace(cut=True)
+    assert [cause.name for one in (right, missed) if (cause := cause_of(one, True))] == [
+        "found and right",
+        "retrieval miss",
+    ]
+    attribution = attribute_lookups([cut, missed], {"q1": True, "q2": True}, system="rag", oracle="oracle")
+    assert (counts(attribution), attribution.wrong) == ({SHORTENED: 1, "retrieval miss": 1}, 1)
+
+
+def test_what_was_shortened_and_what_the_oracle_failed_on_is_said(tmp_path: Path) -> None:
+    reader = {"kind": "chain", "prompt": "kice/minimal", "model": {"spec": "made-up"}}
+    descriptions: dict[str, dict[str, object]] = {
+        "rag": {**reader, "chain": "kice-rag", "retriever": {"name": "bm25", "k": 1}},
+        "own": {**reader, "chain": "kice-prompt"},
+    }
+
+    def rag(item: Item) -> Record:
+        passage = Passage(id=item.group, text="x", chunk_id=f"{item.group}#0")
+        return answer(item, "rag", right_where(item, False)).model_copy(update={"passages": (passage,)})
+
+    def own(item: Item) -> Record:
+        number = int(item.id[-2:])
+        usage = {"input_tokens": 9, "cut_tokens": 4} if number < 3 else {}
+        return failure(item, "own") if number == 3 else answer(item, "own", item.target, usage=usage)
+
+    items = [exam_item(number) for number in range(1, 13)]
+    run = write_run(tmp_path / "run", [("kice", items, {"rag": rag, "own": own})], descriptions=descriptions)
+    evaluation = summarize(run).evaluations[0]
+    assert counts(evaluation.attributions[0]) == {"distracted": 9, "found, yet wrong": 1, SHORTENED: 2}
+    said = " ".join(ladder_sentences(evaluation, ENGLISH))
+    assert "For 1 more wrong answer of rag the oracle has no answer, so its cause is open." in said
+    assert "For 2 wrong answers of rag the passages were shortened to fit the model's context" in said
+    assert "0 of 9 wrong answers of rag" in said and "No wrong answer" not in said and "At most" not in said
 
 
 def test_without_an_answer_there_is_nothing_to_attribute() -> None:
@@ -132,7 +212,7 @@ def test_without_an_oracle_no_wrong_answer_is_put_down_to_retrieval(tmp_path: Pa
 
 def test_where_each_passage_was_found_nothing_can_be_put_down_to_retrieval(tmp_path: Path) -> None:
     said = " ".join(summarize(write_demo(tmp_path / "run")).conclusion)
-    assert "No wrong answer of rag is put down to retrieval: of each passage a part was found." in said
+    assert "No wrong answer of rag is put down to retrieval: of each wrong answer's passage a part was found." in said
 
 
 def test_show_says_the_cause_of_an_item(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,6 +24,7 @@ from eval.report.cost_tables import break_even_table, cost_table
 from eval.report.costs import costs_of_runs, measure
 from eval.report.summary import Summary, summarize
 from eval.report.terminal import WIDTH, display_width, terminal_table
+from eval.runner import run
 from eval.suite import EvaluationSpec, Suite, SystemSpec
 from eval.training import training_facts
 
@@ -182,7 +183,7 @@ def test_labels_that_were_held_out_are_paid_for_and_an_unknown_number_is_unknown
     assert cost(TUNED, training={**FACTS, "held_out": 20}, table=table).fixed_usd == pytest.approx(0.72 + 520 * 0.1)
     unknown = cost(TUNED, training={**FACTS, "n": None}, table=table)
     assert (unknown.fixed_usd, unknown.training.usd) == (None, pytest.approx(0.72))
-    assert unknown.training.note == "how many items were labelled is not noted"
+    assert unknown.training.notes == ("how many items were labelled is not noted",)
     assert cost(TUNED, training={**FACTS, "n": None}).fixed_usd == pytest.approx(0.72)  # not counted at all
 
 
@@ -224,13 +225,13 @@ def test_an_unknown_price_of_a_query_is_none_and_says_why(description, changed, 
 )
 def test_an_unknown_price_of_the_training_is_none_and_says_why(facts, note):
     one = cost({"kind": "checkpoint"}, training=facts, table=TABLE.model_copy(update={"labels_usd": 0.1}))
-    assert (one.fixed_usd, one.training.usd, one.training.note) == (None, None, note)
+    assert (one.fixed_usd, one.training.usd, one.training.notes) == (None, None, (note,))
     assert break_even(("tuned", one), ("api", cost(API))).reason == f"tuned: training: {note}"
 
 
 def test_a_baseline_that_learns_has_no_known_price_and_one_that_does_not_costs_nothing_once():
     learnt = cost({"kind": "baseline", "train_items": 90})
-    assert (learnt.fixed_usd, learnt.training.note) == (None, "not timed")
+    assert (learnt.fixed_usd, learnt.training.notes) == (None, ("not timed",))
     assert cost({"kind": "baseline", "train_items": 0}).fixed_usd == 0
 
 
@@ -479,7 +480,7 @@ def test_a_run_notes_its_machine_and_what_training_took_on_it(tmp_path, monkeypa
         "extra": {"use_cpu": True},
     }
 
-    def run(name, **system):
+    def ran(name, **system):
         system = SystemSpec(name=name, any_label_order=True, **system)
         suite = Suite(name=name, evaluations=(EvaluationSpec(benchmark="mnli", data=tmp_path, systems=(system,)),))
         return run(plan(suite), tmp_path / name).run_dir
@@ -489,8 +490,8 @@ def test_a_run_notes_its_machine_and_what_training_took_on_it(tmp_path, monkeypa
         (found,) = costs_of_runs(run_dir)
         return found.systems[run_dir.name]
 
-    first = priced(run("first", finetune=settings))
-    again = priced(run("again", checkpoint=str(tmp_path / "first" / "first" / "checkpoint")))
+    first = priced(ran("first", finetune=settings))
+    again = priced(ran("again", checkpoint=str(tmp_path / "first" / "first" / "checkpoint")))
     for one in (first, again):
         assert one.training.n_items == 57  # of 60, 3 are held out for the curves
         assert one.fixed_usd == pytest.approx(one.training.wall_s / 3600 * here["cpus"])

@@ -7,18 +7,21 @@ import threading
 import time
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.runnables import RunnableLambda
 
 from data.errors import ConfigurationError
-from data.types import Item, Prediction
+from data.types import Item, Message, Prediction, Record
 from eval.budget import Budget, MaxCostError, OverBudgetError, Rate, most_tokens, spent_before
-from eval.calls import CallPolicy
+from eval.call_gate import CallGate
+from eval.calls import CallPolicy, Calls, Turn
 from eval.cli import main
-from eval.cost import price
-from eval.journal import read_manifest, read_records, records_path
+from eval.cost import Price, PriceTable, price
+from eval.journal import Journal, read_manifest, read_records, records_path
 from eval.limits import Halt
 from eval.planning import Plan
 from eval.runner import run
@@ -208,6 +211,79 @@ def test_the_highest_cost_counts_all_that_is_sent(prices: Any) -> None:
     assert rate.highest_usd(["아침"], {"max_tokens": 3}) == plain - 7, "a chain may set a limit of its own"
     assert rate.highest_usd(["아침"], {"n": 3}) == plain + 20
     assert rate.highest_usd(["아침"], {"tools": [{"name": "x" * 100}]}) > plain + 100
+
+
+def test_what_was_asked_of_tools_is_sent_again_and_counted(prices: Any) -> None:
+    prices(SPEC, input=1e6, output=1e6)
+    budget = Budget(1e6)
+    calls = Calls(CallPolicy(max_cost_usd=1e6), budget=budget)
+    reserved = []
+    for query in ("", "x" * 1000):
+        gate = CallGate(calls, Turn(), Rate(SPEC, 10), 10)
+        asked = AIMessage("", tool_calls=[{"name": "search", "args": {"query": query}, "id": "c"}])
+        gate.on_chat_model_start({}, [[HumanMessage("?"), asked]], run_id=uuid4())
+        before = budget.spent_usd
+        gate.close()
+        reserved.append(budget.spent_usd - before)
+    assert reserved[1] - reserved[0] == pytest.approx(1000)
+
+
+@pytest.mark.parametrize(
+    "counted", [None, {"input_tokens": 0, "output_tokens": 0}, {"input_tokens": 0, "output_tokens": 4}]
+)
+def test_a_reply_that_counts_no_prompt_costs_what_was_set_aside(prices: Any, counted: Any) -> None:
+    prices(SPEC, input=1e6, output=1e6)
+    budget = Budget(1e6)
+    gate = CallGate(Calls(CallPolicy(max_cost_usd=1e6), budget=budget), Turn(), Rate(SPEC, 10), 10)
+    run_id = uuid4()
+    gate.on_chat_model_start({}, [[HumanMessage("?")]], run_id=run_id)
+    usage = None if counted is None else counted | {"total_tokens": sum(counted.values())}
+    gate.on_llm_end(
+        LLMResult(generations=[[ChatGeneration(message=AIMessage("1", usage_metadata=usage))]]), run_id=run_id
+    )
+    assert budget.spent_usd == pytest.approx(Rate(SPEC, 10).highest_usd(["?"]))
+
+
+@pytest.mark.parametrize(
+    ("usage", "attempts", "calls"),
+    [
+        ({"input_tokens": 0, "output_tokens": 0}, 1, 1),
+        ({"input_tokens": 0, "output_tokens": 0, "saved_input_tokens": 9, "saved_output_tokens": 1}, 1, 0),
+        ({}, 3, 3),
+    ],
+)
+def test_a_journal_that_counts_nothing_counts_as_the_most(
+    tmp_path: Path, prices: Any, usage: dict[str, int], attempts: int, calls: int
+) -> None:
+    prices(SPEC, input=1e6, output=1e6)
+    (item,) = items_of(random.Random(1), 1)
+    system = priced_plan([item], Biller(1, reply_tokens=10, failing=0)).evaluations[0].systems[0]
+    answer = Prediction(choice=0, status="ok", usage=usage)
+    asked = (Message(role="user", content="?"),)
+    with Journal(records_path(tmp_path, "s")) as journal:
+        journal.append(
+            Record(item=item, system="s", prediction=answer, latency_s=0.1, messages=asked, attempts=attempts)
+        )
+    assert spent_before(tmp_path, [system]) == pytest.approx(calls * Rate(SPEC, 10).highest_usd(["?"]))
+
+
+def test_more_cached_than_sent_is_no_income() -> None:
+    table = PriceTable(as_of="2026", source="here", models={SPEC: Price(input=1, output=1, cached_input=0.1)})
+
+    def cost(cached: int) -> float:
+        usage = {"input_tokens": 10, "output_tokens": 0, "cached_tokens": cached}
+        return price(usage, SPEC, table=table) or 0.0
+
+    assert cost(10_000) == cost(10) == pytest.approx(1e-6)
+    assert cost(-5) == cost(0) == pytest.approx(10e-6)
+
+
+def test_a_spending_log_that_cannot_be_used_is_said_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "spending.log").mkdir()
+    with pytest.raises(ConfigurationError, match=r"spending.log cannot be written: Is a directory; .*--resume"):
+        Budget(1.0, log=tmp_path / "spending.log")
+    with pytest.raises(ConfigurationError, match=r"spending.log cannot be written: No such file"):
+        Budget(1.0, log=tmp_path / "gone" / "spending.log", spent_usd=0.5)
 
 
 def exam_arguments(tmp_path: Path, base_url: str, *more: str) -> list[str]:

@@ -34,7 +34,38 @@ def run(tmp_path):
     }
     exam = {"reader": lambda item: answer(item, "reader", 2)}
     items, exams = [pair_item(number) for number in range(300)], [exam_item(number) for number in range(1, 9)]
-    return write_run(tmp_path / "run", [("mnli", items, systems), ("kice", exams, exam)])
+    prompted = {name: {"kind": "chain"} for name in ("bold", "timid", "fair")}
+    return write_run(tmp_path / "run", [("mnli", items, systems), ("kice", exams, exam)], descriptions=prompted)
+
+
+def voted(choice_of):
+    """A system whose votes are unanimous on every item."""
+
+    def respond(item):
+        choice = choice_of(item)
+        return answer(item, "voted", choice, probs=tuple(float(n == choice) for n in range(5)), probs_source="votes")
+
+    return respond
+
+
+def noted(folder, items, choice_of):
+    systems = {"voted": {"kind": "chain"}}
+    run = write_run(folder, [("kice", items, {"voted": voted(choice_of)})], descriptions=systems)
+    return calibration_table(summarize(run).evaluations[0]).note
+
+
+def test_one_that_is_always_sure_and_always_wrong_is_overconfident(tmp_path):
+    items = [exam_item(number).model_copy(update={"group": f"p{number}"}) for number in range(1, 13)]
+    note = noted(tmp_path / "wrong", items, lambda item: (item.target + 1) % 5)
+    assert "voted is overconfident: it is right on 0.0% of these items and claims 100.0%, 100.0 percentage" in note
+    note = noted(tmp_path / "right", items, lambda item: item.target)
+    assert "voted is neither over- nor underconfident beyond chance" in note
+
+
+def test_of_one_group_of_items_nothing_is_said_to_be_beyond_chance_or_not(tmp_path):
+    note = noted(tmp_path / "run", [exam_item(number) for number in range(1, 5)], lambda item: (item.target + 1) % 5)
+    assert "Whether voted is over- or underconfident cannot be told, as all items share one context" in note
+    assert "beyond chance" not in note
 
 
 def test_each_system_is_said_to_claim_too_much_or_too_little(run):

@@ -7,23 +7,28 @@ import json
 import os
 import threading
 import time
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from langchain_core.exceptions import OutputParserException
+from langchain_core.outputs import LLMResult
 from langchain_core.runnables import RunnableLambda
 
 from chains.models import load_chat_model
 from data.errors import ConfigurationError
 from data.types import Prediction, Record
-from eval.calls import CallPolicy
+from eval.asking import ask_items
+from eval.call_gate import CallGate
+from eval.calls import CallPolicy, Calls, Cause, Turn
 from eval.cli import main
 from eval.faults import describe, judge, may_be_billed, retry_after_s, status_of
 from eval.journal import read_records, records_path
-from eval.limits import Halt, Slots, Window
+from eval.limits import Halt, Slots, Stop, Window
 from eval.planning import Plan, plan
 from eval.runner import Outcome, run
 from eval.suite import EvaluationSpec, Suite, SystemSpec
@@ -392,3 +397,99 @@ def test_a_fault_is_told_in_one_line_without_control_characters() -> None:
     said = describe(error)
     assert said.startswith("401: bad key[31m x") and len(said) < 320 and said.isprintable()
     assert status_of(ValueError()) is None
+
+
+def test_an_answer_that_came_in_time_is_kept_however_late_it_is_looked_at(tmp_path: Path) -> None:
+    """A slow disk, or a burst of answers, must not turn answers into timeouts."""
+    from tests.test_runner import item
+    from tests.test_runner import planned as planned_by_hand
+
+    entry = planned_by_hand([], lambda _: Prediction(choice=0, status="ok"), None).evaluations[0]
+    items, limit_s = [item(number) for number in range(16)], 0.3
+    records = []
+    calls = Calls(CallPolicy(item_timeout_s=limit_s))
+    for record in ask_items(entry.systems[0], items, tmp_path, "b", 8, calls):
+        if len(records) % 8 == 0:
+            time.sleep(2 * limit_s)
+        records.append(record)
+    assert [record.error for record in records] == [None] * 16
+
+
+def test_a_server_that_never_ends_an_answer_stops_the_run_and_not_for_ever(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    write_exam(tmp_path, exam(10, 5))
+    with serve_faults(Faults(drip=1)) as server:
+        arguments = ["run", "kice", "--data", str(tmp_path / "2030_11_KICE.json"), "--chain", "kice-prompt"]
+        arguments += ["--model", f"endpoint:m@{server.base_url}", "--max-concurrency", "2", "--item-timeout", "0.3"]
+        assert main([*arguments, "--out", str(out)]) == 2
+        assert 2 < sum(server.attempts.values()) < 50
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    for part in ("calls of", "did not end after the 0.3 s of --item-timeout", "answers are missing", f"--resume {out}"):
+        assert part in line
+
+
+def test_a_few_answers_that_never_end_take_no_place_from_the_others(tmp_path: Path) -> None:
+    with serve_faults(Faults(drip=0.2)) as server:
+        policy = QUICK._replace(item_timeout_s=0.5, timeout_s=30, retries=0)
+        outcome = asked(tmp_path, server, items=30, concurrency=2, policy=policy)
+    assert outcome.asked == 30
+    assert outcome.errors == server.kinds["drip"] > 2, "more than there are threads to begin with"
+    assert sum(record.prediction is not None for record in journaled(tmp_path)) == server.kinds["answer"]
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_bad_request_after_answers_is_the_item_s(tmp_path: Path, status: int) -> None:
+    """Its words are unknown, but others were answered; and on resume the run does not stop at it again."""
+    with serve_faults(Faults(refuse_marked=("물음 1-", status, {"message": "never seen before"}))) as server:
+        outcome = asked(tmp_path, server, items=15, concurrency=1)
+        assert (outcome.asked, outcome.errors) == (15, 5)
+        policy = QUICK
+        again = run(planned(tmp_path, server), tmp_path / "run", resume=True, max_concurrency=4, policy=policy)
+        assert (again.asked, again.errors) == (5, 5)
+
+
+def test_a_run_that_is_stopped_counts_no_repeats_that_were_not_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Taken(Slots):
+        def acquire(self, stop: Stop) -> int:
+            if server.arrivals:  # the run is stopped while the items wait for a slot, to be asked again
+                calls.stop.set()
+                raise Halt
+            return super().acquire(stop)
+
+    monkeypatch.setattr("eval.asking.Slots", Taken)
+    faults = Faults(too_many=1, retry_after="seconds", retry_after_s=0.01)
+    calls = Calls(QUICK._replace(first_wait_s=0.001, retries=50))
+    with serve_faults(faults) as server:
+        entry = planned(tmp_path, server, items=20).evaluations[0]
+        assert list(ask_items(entry.systems[0], entry.items, tmp_path / "run", "kice", 8, calls)) == []
+        assert calls.repeats.keys() <= {"429"}
+
+
+@pytest.mark.parametrize(
+    ("cause", "goes_on"),
+    [
+        (None, True),  # Ctrl-C
+        (Cause(ConfigurationError, "too many errors", "mend it", lets_finish=True), True),
+        (Cause(ConfigurationError, "the budget is spent", "raise it"), False),
+    ],
+)
+def test_an_agent_s_next_turn_passes_a_stop_once_one_was_answered(cause: Cause | None, goes_on: bool) -> None:
+    calls, turn = Calls(CallPolicy(rpm=100)), Turn()
+    gate = CallGate(calls, turn, None, 0)
+    first = uuid4()
+    gate.on_llm_start({}, ["?"], run_id=first)
+    gate.on_llm_end(LLMResult(generations=[[]]), run_id=first)
+    if cause is not None:
+        calls.halt(cause)
+    calls.stop.set()
+    with nullcontext() if goes_on else pytest.raises(Halt):
+        gate.on_llm_start({}, ["?"], run_id=uuid4())
+    with pytest.raises(Halt):
+        CallGate(calls, Turn(), None, 0).on_llm_start({}, ["?"], run_id=uuid4())
+    turn.given_up = True
+    with pytest.raises(Halt):
+        gate.on_llm_start({}, ["?"], run_id=uuid4())

@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import threading
 import time
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import pytest
 
 from eval.cli import main
 from eval.interrupts import noted_interrupts
-from eval.journal import read_outcomes
+from eval.journal import read_outcomes, read_records
+from eval.runner import run
 from tests.command_process import start, wait_for
 from tests.fault_server import Faults, serve_faults
+from tests.test_calls import planned
 from tests.test_survival import asking, journal_of
 
 STEADY = Faults(latency_s=0.05)
@@ -68,3 +71,36 @@ def test_a_program_that_handles_the_signal_itself_keeps_it() -> None:
     finally:
         signal.signal(signal.SIGINT, before)
     assert seen and not interrupts.noted
+
+
+def test_an_item_that_is_asked_several_times_is_finished_once_it_was_begun(tmp_path: Path) -> None:
+    """Its first askings are paid for, and a record holds all of them or none."""
+    out = tmp_path / "out"
+    with serve_faults(Faults(latency_s=0.1, too_many=0.1)) as server:
+        arguments = [*asking(tmp_path, server, items=20), "--permute", "cyclic", "--max-concurrency", "3"]
+        process = start([*arguments, "--out", str(out)])
+        wait_for(lambda: sum(server.paid.values()) > 10, process)
+        os.kill(process.pid or 0, signal.SIGINT)
+        process.join(timeout=30)
+        assert process.exitcode == 130
+        kept = list(read_records(journal_of(out)))
+        asks = [len(record.prediction.asks) for record in kept if record.prediction]
+        assert sum(asks) == sum(server.paid.values()) and 0 < len(kept) < 20
+        assert main([*arguments, "--resume", str(out)]) == 0
+        assert set(server.paid.values()) == {1}, "nothing is paid for twice"
+
+
+def test_the_first_interrupt_says_what_is_waited_for(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with serve_faults(Faults(latency_s=1)) as server:
+        plan = planned(tmp_path, server, items=10)
+
+        def interrupt() -> None:
+            while len(server.arrivals) < 3:
+                time.sleep(0.01)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        threading.Thread(target=interrupt, daemon=True).start()
+        with pytest.raises(KeyboardInterrupt):
+            run(plan, tmp_path / "run", max_concurrency=3)
+    said = [line for line in capfd.readouterr().err.splitlines() if "waiting" in line]
+    assert said == ["waiting for 3 calls in flight; Ctrl-C again to drop them"]

@@ -1,6 +1,10 @@
 """The journal loses nothing that was handed to it, says what it drops, and reads back what it wrote."""
 
+import errno
 import json
+import os
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -13,8 +17,10 @@ from eval.journal import (
     Evaluation,
     Journal,
     Manifest,
+    has_answers,
     latest_records,
     read_manifest,
+    read_outcomes,
     read_records,
     redacted,
     settle,
@@ -145,3 +151,58 @@ def test_a_damaged_manifest_is_said(tmp_path: Path, content: str, message: str) 
     (tmp_path / "manifest.json").write_text(content)
     with pytest.raises(ConfigurationError, match=message):
         read_manifest(tmp_path)
+
+
+def test_a_record_is_on_the_disk_within_a_second_although_no_other_follows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, synced = tmp_path / "s" / "records.jsonl", threading.Event()
+    sync = os.fsync
+
+    def note(descriptor: int) -> None:
+        sync(descriptor)
+        if path.stat().st_size:
+            synced.set()
+
+    monkeypatch.setattr("os.fsync", note)
+    with Journal(path) as journal:
+        for number in range(2):
+            synced.clear()
+            journal.append(record(number))
+            assert synced.wait(5), "the run has gone quiet"
+
+
+def test_many_records_cost_few_syncs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr("os.fsync", synced.append)
+    started = time.monotonic()
+    write(tmp_path / "records.jsonl", *(record(number) for number in range(500)))
+    assert len(synced) <= 3 + (time.monotonic() - started) / 0.5
+
+
+def test_a_disk_that_fails_to_sync_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(ConfigurationError, match=r"records.jsonl cannot be written: Input/output error"):
+        write(tmp_path / "records.jsonl", record(1))
+
+
+def test_a_journal_that_cannot_be_read_is_said_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    path.mkdir()
+    for read in (lambda: list(read_records(path)), lambda: read_outcomes(path)):
+        with pytest.raises(ConfigurationError, match=r"records.jsonl cannot be read: Is a directory; make it"):
+            read()
+    with pytest.raises(ConfigurationError, match=r"records.jsonl cannot be written: Is a directory; "):
+        settle(path, ["i1"])
+
+
+def test_whether_anything_was_answered(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    assert not has_answers(path)
+    write(path, record(1, error="TimeoutError: slow"))
+    assert not has_answers(path)
+    write(path, record(2))
+    assert has_answers(path)

@@ -15,7 +15,7 @@ from data.registry import benchmark, load_items
 from eval import cli
 from eval.journal import latest_records, read_manifest, records_path
 from eval.label_check import check_labels
-from eval.label_order import best_label_order, check_label_order, find_exchange
+from eval.label_order import best_label_order, check_label_order, exchange_words, find_exchange
 from eval.report.summary import summarize
 from eval.suite import EvaluationSpec, SystemSpec
 from eval.systems import Context, System, build_system
@@ -296,7 +296,8 @@ def test_the_report_says_it_whoever_makes_it_and_whatever_the_run_was_told(tmp_p
     said = [
         sentence for sentence in summary.conclusion if "names its labels" in sentence or "name its labels" in sentence
     ]
-    assert said == [f"encoder seems to name its labels wrongly: {find_exchange(*_indices(items), labels=LABELS)}."]
+    found = find_exchange(*_indices(items), labels=LABELS)
+    assert said == [f"encoder seems to name its labels wrongly: {exchange_words(found)}."]
     assert "0.0% of 60 items are right as declared, but 100.0% if what it calls entailment is contradiction" in said[0]
     named = {system.name: bool(system.exchanged) for system in summary.evaluations[0].systems}
     assert named == {"encoder": True, "prompted": False}

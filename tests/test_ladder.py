@@ -115,6 +115,16 @@ def test_only_items_that_all_three_answered_count() -> None:
     assert [(gap.system, gap.n, gap.recovered) for gap in ladder.gaps] == [("shuffled", 12, 0.0)]
 
 
+@pytest.mark.parametrize(("n_groups", "known"), [(9, False), (10, True)])
+def test_of_few_passages_the_share_recovered_has_no_interval(n_groups: int, known: bool) -> None:
+    n = 4 * n_groups
+    reached = np.arange(n) % 3 > 0
+    groups = [f"p{i // 4}" for i in range(n)]
+    gap = gap_recovered(np.zeros(n, dtype=bool), reached, np.arange(n) % 17 > 0, groups)
+    assert gap.recovered is not None
+    assert (gap.interval is not None) == known
+
+
 @pytest.mark.parametrize("oracle", [[True, False] * 10, [True, False] * 9 + [True, True]])
 def test_where_the_items_show_no_gap_no_share_of_it_is_given(oracle: list[bool]) -> None:
     closed, reached = np.array([True, False] * 10), np.array([True] * 20)
@@ -203,4 +213,4 @@ def test_the_ladder_is_said_in_korean(tmp_path: Path) -> None:
     english = [ladder_sentences(evaluation, ENGLISH), ladder_tables(evaluation)]
     korean = [ladder_sentences(evaluation, language("ko")), ladder_tables(evaluation, language("ko"))]
     assert list(map(len, english)) == list(map(len, korean))
-    assert "검색 증강(RAG)인가, 프롬프트만인가?" in str(korean) and "beyond" not in str(korean)
+    assert "검색 증강(RAG)인가, 프롬프트" in str(korean) and "beyond" not in str(korean)

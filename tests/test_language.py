@@ -8,11 +8,17 @@ from journaled_runs import answer, failure, pair_item, write_demo, write_run
 from spoken import spoken
 
 from data.yaml_file import read_yaml
+from eval.breakeven import Measured, break_evens, system_cost
 from eval.cli import main
 from eval.compare import compare
+from eval.cost import PriceTable
 from eval.language import CATALOGUE, ENGLISH, catalogue, language
+from eval.metrics import STATUSES
 from eval.power import reach_sentence
 from eval.report import write_report
+from eval.report.cost_sentences import cost_sentences
+from eval.report.cost_tables import cost_table
+from eval.report.money import from_queries
 from eval.report.summary import summarize
 from eval.report.terminal import WIDTH, comparison_text, display_width, terminal_table
 
@@ -52,9 +58,52 @@ def test_a_sentence_without_its_korean_is_an_error_and_never_english():
 
 def test_what_was_written_in_english_is_said_again_and_names_stay():
     say = language("ko")
-    assert say.again("training: no price for the machine 4 × CPU") == "학습: 장비 4 × CPU의 가격이 없음"
+    assert say.again("training: no price for the machine 4 × CPU") == "학습: 장비 4 × CPU의 가격 정보가 없음"
     assert say.again("rag") == "rag"
     assert ENGLISH.again("not timed") == "not timed"
+
+
+def test_several_reasons_are_each_said_and_none_is_left_in_english():
+    """Training's price and its labels can be unknown together; a label's name stays what it is."""
+    measured = Measured(predictions=10, correct=5, seconds=36.0, usage={}, counted=0)
+    api = {"kind": "chain", "model": {"spec": "openai:m", "kind": "api"}}
+    table = PriceTable(source="a list", as_of="2026-01-01", labels_usd=0.1)
+    costs = {
+        "tuned": system_cost({"kind": "checkpoint"}, measured, hardware=None, training={"n": None}, table=table),
+        "api": system_cost(api, measured, hardware=None, training=None, table=table),
+    }
+    assert costs["tuned"].training.notes == ("the machine is not noted", "how many items were labelled is not noted")
+    (said,) = cost_sentences(
+        break_evens(costs), costs, accuracies=dict.fromkeys(costs), comparisons=[], say=language("ko")
+    )
+    assert "tuned: 학습: 장비가 기록되지 않음, tuned: 학습: 레이블링한 문항 수가 기록되지 않음" in said
+    note = cost_table(costs, language("ko")).note
+    for text in (said, note.split("가격 출처")[0]):
+        assert not english_words(text, {"tuned", "api", "API"}), text
+
+
+def test_exchanged_labels_are_said_in_korean(tmp_path):
+    items = [pair_item(number) for number in range(60)]
+    systems = {"encoder": lambda item: answer(item, "encoder", (item.target + 1) % 3)}
+    described = {"encoder": {"kind": "checkpoint", "checkpoint": "c"}}
+    run = write_run(tmp_path / "run", [("mnli", items, systems)], descriptions=described)
+    (said,) = [one for one in summarize(run, lang="ko").conclusion if "레이블 이름이" in one]
+    assert "60개 문항의 정확도는 현재 레이블 이름으로는 0.0%" in said
+    assert "entailment → neutral" in said or "neutral → entailment" in said
+    assert not english_words(said, {"encoder", "entailment", "neutral", "contradiction"}), said
+
+
+def test_an_answer_s_status_is_not_the_none_of_a_cost():
+    say = language("ko")
+    assert (say.status("none"), say("none"), ENGLISH.status("none")) == ("답 없음", "없음", "none")
+    assert all(re.search("[가-힣]", say.status(status)) for status in STATUSES)
+
+
+def test_a_break_even_that_is_never_reached_is_a_sentence_of_its_own():
+    assert from_queries(1e13, language("ko")) == "질의 1조 건을 넘어야"
+    assert from_queries(1e13) == "from over a trillion queries on"
+    assert from_queries(0.5, language("ko")) == "첫 질의부터"
+    assert from_queries(1234.1, language("ko")) == "질의 1,235건부터"
 
 
 def test_values_are_never_taken_for_templates():
@@ -87,7 +136,7 @@ def test_a_korean_report_says_in_korean_what_the_english_one_says(tmp_path):
     paths = write_report(run, lang="ko")
     written = paths.markdown.read_text(encoding="utf-8")
     assert "rag 시스템은 always-3 시스템보다 정확도가 65.0%p 높다" in written
-    assert "### 쌍대 비교" in written
+    assert "### 같은 문항에서의 시스템 간 차이" in written
     assert "| 시스템 | 구성 | 정확도, 95% 신뢰구간 |" in written
     assert '<html lang="ko">' in paths.html.read_text(encoding="utf-8")
     assert "신뢰구간" in terminal_table(summarize(run, lang="ko"))

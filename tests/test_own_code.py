@@ -49,6 +49,32 @@ def test_a_benchmark_and_a_chain_of_ones_own(own_module: Callable[[str, str], No
     assert main(["run", "own_sound:BENCHMARK", "--chain", "own_sound:first", "--dry-run"]) == 0
 
 
+def test_a_chain_that_fails_over_an_empty_reply_fails_a_dry_run_in_one_line(
+    own_module: Callable[[str, str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    reads = """
+def reads(model):
+    def read(entry):
+        return Prediction(choice=int(model.invoke(entry["text"]).text), status="ok")
+    return RunnableLambda(read)
+"""
+    own_module("own_reads", SOUND + reads)
+    asked = ["run", "own_reads", "--chain", "own_reads:reads", "--model", "gpt", "--dry-run"]
+    assert main(asked) == 2
+    error = capsys.readouterr().err
+    assert "chain 'own_reads:reads' fails at item mine/0 (ValueError: " in error and "empty reply" in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("option", [("--retries", "-1"), ("--rpm", "0"), ("--max-errors", "many")])
+def test_a_dry_run_refuses_what_a_run_would_refuse(
+    own_module: Callable[[str, str], None], capsys: pytest.CaptureFixture[str], option: tuple[str, str]
+) -> None:
+    own_module("own_refused", SOUND)
+    assert main(["run", "own_refused", "--chain", "own_refused:first", "--dry-run", *option]) == 2
+    assert option[0] in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("name", "text", "chain", "said"),
     [

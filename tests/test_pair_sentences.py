@@ -74,4 +74,37 @@ def test_every_pair_has_its_sentence(tmp_path):
 def test_the_questions_are_asked_in_korean_too(tmp_path):
     said = conclusion(tmp_path, {"chat": 20, "tuned": 55, "found": 22}, lang="ko")
     assert question(said, "미세조정인가, 프롬프트인가?")
-    assert question(said, "검색 증강(RAG)인가, 프롬프트만인가?")
+    assert question(said, "검색 증강(RAG)인가, 프롬프트")
+
+
+def test_a_pair_that_did_not_both_answer_all_items_says_how_many_it_is_about(tmp_path):
+    systems = {
+        "chat": lambda item: answer(item, "chat", right_where(item, False)),
+        "tuned": lambda item: answer(item, "tuned", item.target) if int(item.id.rsplit("/", 1)[1]) < 20 else None,
+    }
+    run = write_run(tmp_path / "run", [("own", ITEMS, systems)], descriptions=KINDS)
+    (finding,) = (one for one in summarize(run).conclusion if "is right more often" in one)
+    assert finding.startswith("On own, tuned is right more often than chat")
+    assert finding.endswith("(Over the 20 items that both answered.)")
+    assert "60 items" not in finding
+
+
+def test_an_agent_is_set_beside_the_prompt_where_a_ladder_speaks_of_another_system(tmp_path):
+    reader = {"kind": "chain", "model": {"spec": "openai:a"}, "prompt": "kice/minimal"}
+    search = {"retriever": {"name": "bm25", "k": 4}}
+    descriptions = {
+        "alone": {**reader, "chain": "kice-choices-only"},
+        "whole": {**reader, "chain": "kice-prompt"},
+        "rag": {**reader, **search, "chain": "kice-rag"},
+        "agent": {**reader, **search, "chain": "kice-agent", "prompt": "kice/agent"},
+    }
+    right = {"alone": 10, "whole": 20, "rag": 30, "agent": 55}
+
+    def responder(name):
+        return lambda item: answer(item, name, right_where(item, int(item.id.rsplit("/", 1)[1]) < right[name]))
+
+    systems = {name: responder(name) for name in descriptions}
+    run = write_run(tmp_path / "run", [("own", ITEMS, systems)], descriptions=descriptions)
+    (against_own, agents) = question(summarize(run).conclusion, "With retrieval")[::-1]
+    assert agents == "With retrieval or by prompt alone? On these items, agent is ahead of whole beyond chance."
+    assert "Against the own passage in the prompt (whole): rag" in against_own

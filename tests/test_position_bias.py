@@ -14,6 +14,7 @@ from data.types import Ask, Item, Record
 from eval.askings import measure_askings, measure_positions
 from eval.cli import main
 from eval.position_bias import PositionTest, position_test, rotated_alternatives, single_alternatives
+from eval.report.order_section import order_tables
 from eval.report.summary import summarize
 from tests.exam_file import exam, write_exam
 
@@ -48,7 +49,7 @@ def test_of_labels_it_is_stuarts_and_maxwells_test() -> None:
     assert found.statistic == pytest.approx(statistic, abs=1e-5)
     assert found.df == 2
     assert found.p == pytest.approx(chi2.sf(statistic, 2))
-    assert not found.exact
+    assert not found.simulated
 
 
 @pytest.mark.parametrize("n", [5, 10, 45, 1000])
@@ -102,7 +103,7 @@ def test_items_may_have_different_numbers_of_choices() -> None:
 def test_the_same_records_give_the_same_p() -> None:
     tests = [asked_once(np.arange(15) % 5, np.arange(15) % 2, 5) for _ in range(2)]
     assert tests[0] == tests[1]
-    assert tests[0].exact
+    assert tests[0].simulated
 
 
 def repeated_answer(item: Item, chosen: list[int | None], *, choice: int | None, rule: str = "majority") -> Record:
@@ -188,6 +189,8 @@ def test_labels_are_called_labels_and_classifiers_are_not_accused(tmp_path: Path
     assert len(said) == 1
     assert said[0].startswith("prompted prefers the label entailment, or its position among the labels (position bias)")
     assert "it chose it 90 times of 90, and it is right 30 times" in said[0]
+    positions = order_tables(summary.evaluations[0])[0]
+    assert positions.rows[0][-1] == "label or position"  # asked once, the two cannot be told apart
 
 
 def test_many_systems_are_tested_together(tmp_path: Path) -> None:

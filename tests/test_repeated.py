@@ -1,6 +1,8 @@
 """Items asked several times: rotated choices are mapped back, votes are counted, and a fault stays its item's own."""
 
 import json
+import math
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,8 @@ from pydantic import Field
 from chains.kice import kice_rag
 from chains.majority import majority
 from chains.mnli import mnli_zero_shot
-from chains.repeated import ANSWERED, Repeated, orders, repeated
+from chains.models import load_chat_model, with_seed
+from chains.repeated import ANSWERED, Repeated, fault_of, orders, repeated
 from data.types import Ask, Message, Prediction, Record
 from eval.cli import main
 from eval.journal import read_manifest, read_records, records_path
@@ -205,6 +208,22 @@ def test_answers_that_fit_no_item_are_its_fault() -> None:
         predictor.invoke(entry(0))
 
 
+@pytest.mark.parametrize("wrong", [math.nan, math.inf, -0.1])
+def test_what_is_no_probability_is_its_item_s_fault(wrong: float, tmp_path: Path, monkeypatch: Any) -> None:
+    answer = Prediction(choice=0, status="ok", probs=(0.5, wrong, 0.5), probs_source="likelihood")
+    assert "is no probability" in str(fault_of(answer, 3))
+    monkeypatch.setenv("TEST_PROBABILITY", str(wrong))
+    code, out = run(tmp_path, "first", "--limit", "2", chain="tests.test_repeated:unsound_chain")
+    assert code == 1
+    assert [record.prediction for record in records_of(out)] == [None, None]
+    assert "is no probability" in (records_of(out)[0].error or "")
+
+
+def unsound_chain(model: Any) -> Any:
+    probs = (0.5, float(os.environ["TEST_PROBABILITY"]), 0.5, 0.0, 0.0)
+    return RunnableLambda(lambda entry: Prediction(choice=0, status="ok", probs=probs, probs_source="likelihood"))
+
+
 def test_what_was_answered_before_a_fault_is_not_asked_again() -> None:
     seen: list[str] = []
 
@@ -309,6 +328,24 @@ def test_replies_read_again_come_to_the_same_majority(
     assert records_of(out) == before
 
 
+def test_a_refusal_stays_one_where_it_is_read_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = "tests.test_repeated:refusing"
+    for more in ([], ["--permute", "cyclic"]):
+        folder = tmp_path / str(len(more))
+        folder.mkdir()
+        spec = ["--chain", "kice-prompt", "--model", model, "--limit", "2", *more, "--out", str(folder / "out")]
+        assert main(["run", "kice", "--data", str(write_exam(folder)), *spec]) == 0
+        before = records_of(folder / "out")
+        assert {record.prediction.status for record in before if record.prediction} == {"refusal"}
+        assert main(["rescore", str(folder / "out")]) == 0
+        assert records_of(folder / "out") == before
+
+
+def refusing() -> ScriptedChatModel:
+    said = AIMessage("그 물음에는", response_metadata={"finish_reason": "content_filter"})
+    return ScriptedChatModel(reply=lambda messages: said)
+
+
 def test_a_dry_run_counts_every_asking(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     estimates = {}
     for name, more in {"once": [], "rotated": ["--permute", "cyclic"], "voted": ["--votes", "3"]}.items():
@@ -385,8 +422,6 @@ def test_a_local_model_samples_each_vote_anew_and_the_same_again(local_model: An
 
 
 def test_a_seed_is_given_where_the_model_takes_one() -> None:
-    from chains.models import load_chat_model, with_seed
-
     served = load_chat_model("endpoint:qwen3@http://localhost:9/v1", seed=0)
     assert with_seed(served, 5).inner.seed == 5  # type: ignore[attr-defined]
     assert served.inner.seed == 0  # type: ignore[attr-defined]
@@ -419,3 +454,23 @@ def test_calls_whose_cost_is_unknown_are_counted_for_every_rotation() -> None:
     assert once > 0
     assert _record_usd(record, rate, {"permute": "cyclic"}) == pytest.approx(5 * once)
     assert _record_usd(record, rate, {"votes": 3}) == pytest.approx(3 * once)
+
+
+def test_a_class_without_a_seed_is_sent_another_among_what_it_sends() -> None:
+    class Groq(ScriptedChatModel):  # as LangChain's ChatGroq: what it has no field for is sent as it is
+        model_kwargs: dict[str, Any] = Field(default_factory=dict)
+
+    given = Groq(reply=lambda messages: "1", model_kwargs={"seed": 0, "top_p": 1})
+    assert with_seed(given, 5).model_kwargs == {"seed": 5, "top_p": 1}  # type: ignore[attr-defined]
+    assert given.model_kwargs == {"seed": 0, "top_p": 1}
+    without = Groq(reply=lambda messages: "1")
+    assert with_seed(without, 5).model_kwargs == {}  # type: ignore[attr-defined]
+
+
+def test_what_some_askings_save_is_summed_beside_what_the_others_take() -> None:
+    paid = Prediction(choice=0, status="ok", usage={"input_tokens": 50, "output_tokens": 4})
+    free = {"input_tokens": 0, "output_tokens": 0, "saved_input_tokens": 50, "saved_output_tokens": 4}
+    answers = iter([paid, paid.model_copy(update={"usage": free})])
+    repeated = Repeated(predictors=(RunnableLambda(lambda entry: next(answers)),) * 2)
+    usage = repeated.invoke({"choices": ["a", "b"]}).usage
+    assert usage == {"input_tokens": 50, "output_tokens": 4, "saved_input_tokens": 50, "saved_output_tokens": 4}

@@ -4,12 +4,14 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
-from journaled_runs import answer, exam_item, failure, pair_item, right_where, write_demo, write_run
+from journaled_runs import LABELS, answer, exam_item, failure, pair_item, right_where, write_demo, write_run
 
 from data.errors import ConfigurationError, MissingResourceError
 from data.plain_text import plain
 from data.types import Message
+from eval.classification import classification_report
 from eval.journal import read_manifest, records_path
 from eval.report import html, write_report
 from eval.report.cells import what_it_is
@@ -17,6 +19,7 @@ from eval.report.markdown import escape, render_markdown
 from eval.report.money import dollars
 from eval.report.show import show_item
 from eval.report.summary import Summary, summarize
+from eval.report.tables import systems_table, tags_table
 from eval.report.terminal import WIDTH, display_width, fit, terminal_table, wrap
 
 GOLDEN = Path(__file__).parent / "golden" / "report.md"
@@ -255,3 +258,37 @@ def test_too_few_groups_of_context_are_said(tmp_path):
     one = summarized(4, "one")
     assert "All items share one context, so no interval can be given." in one.conclusion
     assert one.evaluations[0].systems[0].accuracy_interval is None
+
+
+def test_sections_have_their_points_with_intervals_and_genres_their_accuracy(demo):
+    exam, pairs = summarize(demo).evaluations
+    rag = next(system for system in exam.systems if system.name == "rag")
+    one, interval = rag.scores.by_tag["section:독서"], rag.tag_intervals["section:독서"]
+    assert interval.low < one.points / one.points_possible < interval.high
+    written = {row[0]: row[-1] for row in tags_table(exam).rows}
+    ends = f"{interval.low * one.points_possible:.1f}–{interval.high * one.points_possible:.1f}"
+    assert written["section:독서"] == f"{one.correct}/{one.n} · {one.points:g} of {one.points_possible:g} ({ends})"
+    tuned = next(system for system in pairs.systems if system.name == "tuned")
+    genre, low_high = tuned.scores.by_tag["genre:fiction"], tuned.tag_intervals["genre:fiction"]
+    (row,) = (row for row in tags_table(pairs).rows if row[0] == "genre:fiction")
+    assert row[-1] == (
+        f"{genre.correct}/{genre.n} · {100 * genre.accuracy:.1f}% ({100 * low_high.low:.1f}–{100 * low_high.high:.1f})"
+    )
+
+
+def test_the_area_under_the_roc_curve_has_the_interval_that_a_checkpoint_s_card_gives(tmp_path):
+    rng, items = np.random.default_rng(4), [pair_item(number) for number in range(60)]
+    probs = rng.dirichlet(np.ones(3), 60)
+    by_id = {item.id: row for item, row in zip(items, probs, strict=True)}
+
+    def respond(item):
+        row = by_id[item.id]
+        return answer(item, "encoder", int(row.argmax()), probs=tuple(map(float, row)))
+
+    (evaluation,) = summarize(write_run(tmp_path / "run", [("mnli", items, {"encoder": respond})])).evaluations
+    report = classification_report(items, probs, labels=LABELS)
+    (system,) = evaluation.systems
+    assert list(system.roc_auc_interval) == report["intervals"]["roc_auc"]
+    low, high = system.roc_auc_interval
+    cell = f"{report['roc_auc']:.3f} ({low:.3f}–{high:.3f})"
+    assert cell in systems_table(evaluation).rows[0]

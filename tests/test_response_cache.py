@@ -6,10 +6,14 @@ import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.language_models.fake_chat_models import FakeListChatModel
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_openai.chat_models.base import BaseChatOpenAI
+from pydantic import SecretStr
 
 from chains.models import load_chat_model
 from chains.predictor import SAVED_USAGE
@@ -18,6 +22,7 @@ from data.types import ASKING, Record
 from eval.cli import main
 from eval.journal import read_manifest, read_records, records_path
 from eval.response_cache import ModelCache, ResponseCache
+from tests.chat_endpoint import serve_chat
 from tests.exam_file import exam, write_exam
 from tests.fault_server import USAGE, Faults, FaultServer, serve_faults
 from tests.scripted import ScriptedChatModel
@@ -225,8 +230,47 @@ def kept(said: AIMessage) -> bool:
 
 
 def test_a_model_that_cannot_be_told_from_others_is_not_served(capsys: pytest.CaptureFixture[str]) -> None:
-    assert ResponseCache().of(ScriptedChatModel(reply=lambda messages: "3"), votes=False) is None
-    assert "keeps no replies of ScriptedChatModel: a function has no stable text" in capsys.readouterr().err
+    assert ResponseCache().of(model(extra_body={"sent": object()}), votes=False) is None
+    assert "keeps no replies of FamilyChatModel: a object has no stable text" in capsys.readouterr().err
+
+
+class _OwnChatModel(BaseChatOpenAI):
+    """Its fields do not tell what its code makes of a request."""
+
+
+def test_code_of_the_user_s_own_is_not_served(capsys: pytest.CaptureFixture[str]) -> None:
+    own = _OwnChatModel(model="m", base_url="http://localhost:1/v1", api_key=SecretStr("none"))
+    assert ResponseCache().of(own, votes=False) is None
+    assert f"keeps no replies of _OwnChatModel: it is code of your own, {__name__}" in capsys.readouterr().err
+    theirs = BaseChatOpenAI(model="m", base_url="http://localhost:1/v1", api_key=SecretStr("none"))
+    assert ResponseCache().of(theirs, votes=False) is not None
+
+
+OWN = BaseChatOpenAI(model="m", api_key=SecretStr("none"), temperature=0, max_retries=0)
+
+
+def test_the_user_s_object_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve_faults() as server:
+        monkeypatch.setattr(OWN, "root_client", OWN.root_client.with_options(base_url=server.base_url))
+        monkeypatch.setattr(OWN, "client", OWN.root_client.chat.completions)
+        asked = asking(tmp_path, server, "one", "--cache")
+        asked[asked.index("--model") + 1] = f"{__name__}:OWN"
+        assert main(asked) == 0
+    assert OWN.cache is None
+    assert ResponseCache().stats().replies == {"m": ITEMS}
+
+
+def test_ollama_s_address_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    class ChatOllama(FakeListChatModel):
+        base_url: str | None = None
+
+    ChatOllama.__module__ = "langchain_ollama.chat_models"
+    keys = []
+    for host in ("one:11434", "two:11434"):
+        monkeypatch.setenv("OLLAMA_HOST", host)
+        keys.append(key_of(ChatOllama(responses=["3"])))
+        keys.append(key_of(ChatOllama(responses=["3"], base_url="http://three:1")))
+    assert keys[0] != keys[2] and keys[1] == keys[3]
 
 
 def test_only_whole_replies_are_kept() -> None:
@@ -243,6 +287,62 @@ def test_only_whole_replies_are_kept() -> None:
     assert kept(reply("", tool_calls=[call]))
     ResponseCache().clear()
     assert kept(reply("정답: 3번", response_metadata={"finish_reason": "stop", "logprobs": {"content": []}}))
+
+
+def test_half_a_character_costs_no_reply() -> None:
+    call = {"name": "search", "args": {"query": "별 \udfff"}, "id": "1", "type": "tool_call"}
+    assert kept(reply("정답: 3번 \ud83d"))
+    ResponseCache().clear()
+    assert kept(reply("", tool_calls=[call]))
+
+
+@pytest.mark.parametrize("damaged", ["{", "[]", "{}", '{"message": 3, "usage": {}}', '{"message": {"content": "3"}}'])
+def test_a_damaged_row_is_asked_anew(damaged: str) -> None:
+    said = reply("3")
+    assert kept(said)
+    with sqlite3.connect(ResponseCache().path) as database:
+        database.execute("UPDATE replies SET reply = ?", (damaged,))
+    assert kept(said), "it is a miss first, and then replaced"
+    with sqlite3.connect(ResponseCache().path) as database:
+        ((row,),) = database.execute("SELECT reply FROM replies").fetchall()
+    assert json.loads(row)["message"]["content"] == "3"
+
+
+def _searches_once(messages: list[dict[str, Any]]) -> dict[str, Any]:
+    if any(message["role"] == "tool" for message in messages):
+        return {"content": "정답: 3번"}
+    arguments = json.dumps({"query": "지문"})
+    called = {"id": f"call_{uuid4()}", "type": "function", "function": {"name": "search", "arguments": arguments}}
+    return {"content": None, "tool_calls": [called]}
+
+
+def test_every_turn_of_an_agent_is_kept(tmp_path: Path) -> None:
+    with serve_chat(lambda body: _searches_once(body["messages"])) as server:
+        asked = ["run", "kice", "--split", "sample", "--limit", "3", "--chain", "kice-agent", "--retriever", "bm25"]
+        asked += ["--model", f"endpoint:m@{server.base_url}", "--cache"]
+        assert main([*asked, "--out", str(tmp_path / "one")]) == 0
+        assert len(server.requests) == 6
+        assert main([*asked, "--out", str(tmp_path / "two")]) == 0
+        assert len(server.requests) == 6
+    one, two = records(tmp_path / "one"), records(tmp_path / "two")
+    assert [record.cache_hits for record in two] == [2, 2, 2]
+    for paid, free in zip(one, two, strict=True):
+        assert paid.prediction is not None and free.prediction is not None
+        assert (paid.prediction.choice, paid.messages) == (free.prediction.choice, free.messages)
+        assert free.prediction.usage["saved_input_tokens"] == paid.prediction.usage["input_tokens"] > 0
+
+
+def test_turns_are_told_apart_by_what_a_model_sees_of_them() -> None:
+    def conversation(id: str = "a", query: str = "별", found: str = "시", **said: Any) -> str | None:
+        call = {"name": "search", "args": {"query": query}, "id": id, "type": "tool_call"}
+        turns = [HumanMessage("?"), AIMessage("", tool_calls=[call], **said), ToolMessage(found, tool_call_id=id)]
+        return ModelCache(ResponseCache(), model())._key(turns, {"temperature": 0}, {})
+
+    usage = {"input_tokens": 5, "output_tokens": 1, "total_tokens": 6}
+    first = conversation()
+    assert first is not None
+    assert {conversation("b"), conversation(usage_metadata=usage, response_metadata={"id": "x"}, id="run-1")} == {first}
+    assert len({first, conversation(query="달"), conversation(found="소설")}) == 3
 
 
 def test_a_secret_in_a_reply_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -288,6 +388,17 @@ def test_a_cache_that_fails_costs_no_answer(capsys: pytest.CaptureFixture[str]) 
     assert cache.get("k") is None
     cache.put("l", "m", "{}")
     assert capsys.readouterr().err.count("going on without it") == 1
+
+
+@pytest.mark.parametrize("action", ["stats", "clear"])
+def test_what_cannot_be_counted_or_removed_is_said(action: str, capsys: pytest.CaptureFixture[str]) -> None:
+    path = ResponseCache().path
+    with sqlite3.connect(path) as database:
+        database.execute("DROP TABLE replies")
+        database.execute("CREATE VIEW replies AS SELECT missing FROM nowhere")
+    assert main(["cache", action]) == 2
+    said = capsys.readouterr()
+    assert "cannot be used" in said.err and said.err.count("\n") == 1 and not said.out
 
 
 def test_stats_and_clear(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.documents import Document
 from pydantic import Field
+from scipy.stats import permutation_test
 from sklearn.metrics import ndcg_score
 from test_retrievers_cli import Counted
 from toy_embeddings import CountingModel
@@ -94,6 +95,17 @@ def test_chunks_count_for_their_passage_and_more_are_asked_for_where_they_crowd(
     assert retriever.depths == [3, 6, 12]
 
 
+def test_what_a_deeper_search_finds_comes_behind_what_was_found_first() -> None:
+    """A retriever such as MMR orders the first k anew when asked for more; in use it is asked for k."""
+
+    class Reordered(Scripted):
+        def search(self, queries: Sequence[str], k: int) -> list[list[Document]]:
+            order = ["a#0", "a#1", "b#0"] if k == 3 else ["c#0", "b#0", "a#0", "d#0"]
+            return [[self._hit(chunk) for chunk in order] for _ in queries]
+
+    assert rank_passages(Reordered(script={}), ["q"], k=3) == [["a", "b", "c"]]
+
+
 def test_documents_without_passage_id_go_by_their_id() -> None:
     class ById(Scripted):
         def _hit(self, chunk: str) -> Document:
@@ -127,14 +139,35 @@ def test_retrievers_are_compared_query_by_query() -> None:
         evaluate_retriever(Scripted(script=script), questions, k=3, name=name)
         for name, script in (("good", right), ("bad", worse))
     )
-    (recall, mrr) = compare_retrievers([good, bad])
-    assert (recall.a, recall.b, recall.measure, mrr.measure) == ("good", "bad", "recall_at_1", "mrr_at_k")
-    assert recall.difference == mrr.difference == pytest.approx(1 / 3)
+    compared = compare_retrievers([good, bad])
+    assert [one.measure for one in compared] == ["recall_at_1", "recall_at_k", "mrr_at_k", "ndcg_at_k"]
+    assert {(one.a, one.b) for one in compared} == {("good", "bad")}
+    recall, *_ = compared
+    assert [one.difference for one in compared] == pytest.approx([1 / 3] * 4)
     of_clusters = paired_difference_interval(np.array([4.0, 4, 0, 0, 0, 0]), np.full(6, 4.0), list("abcdef"))
     assert recall.interval == pytest.approx(of_clusters)
     table = render_table([good, bad])
-    assert "| good − bad | R@1 | +0.333 |" in table
+    for measure in ("R@1", "R@3", "MRR@3", "nDCG@3"):
+        assert f"| good − bad | {measure} | +0.333 |" in table
+    assert "adjusted by Holm for the 4 differences of this table; the intervals are not adjusted." in table
     assert json.loads(render_json([good, bad]))["differences"][0]["difference"] == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize("n_passages", [5, 9])
+def test_p_is_the_sign_flip_test_over_passages_adjusted_by_holm(n_passages) -> None:
+    """scipy's permutation test over the passages' summed differences; all four measures are the same here."""
+    names = "abcdefghi"[:n_passages]
+    questions = retrieval_set({f"{name}{number}": {name} for name in names for number in range(3)}, pool=names)
+    right = {query.text: [f"{query.text[0]}#0"] for query in questions.queries}
+    worse = {text: ([] if text[0] > "b" and text[1] != "2" else found) for text, found in right.items()}
+    good, bad = (
+        evaluate_retriever(Scripted(script=script), questions, k=2, name=name)
+        for name, script in (("good", right), ("bad", worse))
+    )
+    sums = [sum(found != worse[text] for text, found in right.items() if text[0] == name) for name in names]
+    exact = permutation_test((sums,), np.sum, permutation_type="samples", n_resamples=np.inf).pvalue
+    for one in compare_retrievers([good, bad]):
+        assert one.p_holm == pytest.approx(min(1.0, 4 * exact), abs=0.02)
 
 
 def test_several_retrievers_are_asked_for_at_once(tmp_path, capsys) -> None:

@@ -134,6 +134,23 @@ def test_the_interval_of_a_mean_is_the_general_bootstraps():
     assert mean_interval(values, ["only"] * 200) is None
 
 
+@pytest.mark.parametrize("n_clusters", [2, 3, 5, 8])
+def test_the_interval_of_a_mean_covers_with_few_clusters(n_clusters):
+    rng, groups = np.random.default_rng(15), [f"g{place // 6}" for place in range(6 * n_clusters)]
+    covered = 0
+    for _ in range(SIMULATIONS):
+        values = np.repeat(rng.normal(0.5, 0.1, n_clusters), 6) + rng.normal(0, 0.2, 6 * n_clusters)
+        low, high = mean_interval(values, groups)
+        covered += low <= 0.5 <= high
+    assert 0.93 < covered / SIMULATIONS < 0.97
+
+
+def test_the_interval_of_a_mean_stays_within_what_a_value_can_be():
+    values, groups = np.array([0.0, 0.1, 1.9]), ["a", "b", "c"]
+    assert mean_interval(values, groups).low < 0
+    assert mean_interval(values, groups, within=Interval(0.0, 2.0)) == Interval(0.0, 2.0)
+
+
 def test_a_cluster_for_each_item_gives_wilsons_interval():
     correct = np.arange(2000) < 1400
     ours = share_interval(correct, np.ones(2000), [str(place) for place in range(2000)])

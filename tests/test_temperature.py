@@ -114,6 +114,33 @@ def test_the_same_system_at_another_place_is_taken(tmp_path):
     assert len(scale_run(run, fit).scalings) == 1
 
 
+def test_checkpoints_of_the_hub_are_told_apart_by_name(tmp_path):
+    def run(name, numbers, checkpoint, **more):
+        description = {"kind": "checkpoint", "checkpoint": checkpoint, "checkpoint_sha256": None, **more}
+        return journal(tmp_path / name, numbers, seed=1, description=description)
+
+    one = run("one", range(20), "org/one")
+    with pytest.raises(ConfigurationError, match=r"its checkpoint differ"):
+        scale_run(one, run("two", range(20, 40), "org/two"))
+    with pytest.raises(ConfigurationError, match=r"its checkpoint, checkpoint_sha256 differ"):
+        scale_run(one, run("three", range(20, 40), "folder", checkpoint_sha256="ab"))
+    assert scale_run(one, run("same", range(20, 40), "org/one")).scalings
+
+
+def test_a_model_is_another_by_its_settings_and_not_by_its_machine(tmp_path):
+    def run(name, numbers, **model):
+        model = {"spec": "hf:org/m", "temperature": 0.7, "dtype": "float32", "device": "cpu", "seed": 0} | model
+        return journal(tmp_path / name, numbers, seed=1, description={"kind": "chain", "votes": 5, "model": model})
+
+    one = run("one", range(20))
+    with pytest.raises(ConfigurationError, match=r"its model differ"):
+        scale_run(one, run("hot", range(20, 40), temperature=1.5))
+    with pytest.raises(ConfigurationError, match=r"its model differ"):
+        scale_run(one, run("other", range(20, 40), spec="hf:org/n"))
+    moved = run("moved", range(20, 40), dtype="bfloat16", device="cuda", base_url="http://localhost:1/v1", seed=1)
+    assert scale_run(one, moved).scalings
+
+
 def test_systems_and_choices_must_fit(tmp_path):
     run = journal(tmp_path / "run", range(20), seed=1)
     without = journal(tmp_path / "without", range(20, 40), seed=2, systems=("plain",))

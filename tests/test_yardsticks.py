@@ -4,7 +4,7 @@ import re
 
 import pytest
 import yaml
-from journaled_runs import answer, exam_item, right_where, write_run
+from journaled_runs import answer, exam_item, pair_item, right_where, write_run
 
 from data.kice import YEARS, load
 from eval.baselines import always
@@ -12,6 +12,7 @@ from eval.compare import read_answers
 from eval.metrics import score
 from eval.report import write_report
 from eval.report.summary import summarize
+from eval.report.yardstick_tables import published_table
 from eval.yardsticks import REFERENCE_POINTS, constant_scores, published_points
 
 ITEMS = [exam_item(number) for number in range(1, 21)]
@@ -72,12 +73,21 @@ def test_a_part_of_an_exam_and_other_items_are_set_beside_nothing(tmp_path):
         assert "Beside published scores" not in write_report(run).markdown.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(("n_items", "shown"), [(60, False), (9815, True), (9832, False)])
+def test_a_published_accuracy_stands_beside_the_whole_split_alone(tmp_path, n_items, shown):
+    items = [pair_item(n).model_copy(update={"id": f"mnli/validation_matched/{n}"}) for n in range(60)]
+    run = write_run(tmp_path / "run", [("mnli", items, {"s": lambda item: answer(item, "s", 0)})])
+    evaluation = summarize(run).evaluations[0].model_copy(update={"n_items": n_items})
+    assert bool(published_table(evaluation).rows) == shown
+
+
 def test_every_published_figure_has_its_source_and_is_plausible():
     assert len(published_points()) > 50
     for point in published_points():
         assert point.url.startswith("https://")
         assert re.fullmatch(r"\d{4}-\d{2}-\d{2}", point.date)
         assert 0 <= point.score <= 100
+        assert (point.n_items is not None) == (point.unit == "percent")
         benchmark, part = point.items.split("/")
         assert part[:4] in YEARS if benchmark == "kice" else part.startswith("validation_")
     rows = yaml.safe_load(REFERENCE_POINTS.read_text(encoding="utf-8"))["points"]

@@ -6,13 +6,14 @@ An `EvaluationSummary` in; a `Table` and a `Diagram` out, both over the systems 
 from pathlib import Path
 from typing import NamedTuple
 
-from eval.calibration import ITEMS_OF_A_BIN, Calibration, ReliabilityBin
+from eval.calibration import Calibration, ReliabilityBin
+from eval.description import role_of
 from eval.language import ENGLISH, Language
 from eval.report.summary import EvaluationSummary
 from eval.report.system_summary import SystemSummary
 from eval.report.table import Table
-from eval.report.wording import percent, signed, span
-from eval.stats import Interval, wilson
+from eval.report.wording import decimal_with_interval, percent, signed, span
+from eval.stats import wilson
 
 SIDE, LEFT, RIGHT, TOP, BOTTOM = 180, 44, 24, 34, 46  # of a panel's plot, and the space around it
 PANELS_A_ROW = 3
@@ -76,12 +77,12 @@ def calibration_table(evaluation: EvaluationSummary, say: Language = ENGLISH) ->
     )
     note = say(
         "Brier, log loss, ECE and AURC: lower is better. ECE: how far confidence and accuracy are apart in bins of "
-        "equally many items, beside what chance alone would make of it in a calibrated system. AURC: error rate over "
-        "ever more items, the surest first; a confidence that says nothing has the error rate itself."
+        "equally many items, beside what chance alone would make of it in a calibrated system. AURC: mean error rate "
+        "over ever more items, the surest first; where confidence says nothing, it is the error rate of all items."
     )
-    said = [_verdict(system, scored, say) for system, scored in systems if _tells_items_apart(scored)]
     rows = tuple(_row(system, scored, say) for system, scored in systems)
-    return Table("calibration", say("Probabilities"), columns, rows, text_columns=2, note=" ".join([*said, note]))
+    note = " ".join([*_verdicts(evaluation, say), note])
+    return Table("calibration", say("Probabilities"), columns, rows, text_columns=2, note=note)
 
 
 def reliability_diagram(evaluation: EvaluationSummary, say: Language = ENGLISH) -> Diagram | None:
@@ -89,7 +90,6 @@ def reliability_diagram(evaluation: EvaluationSummary, say: Language = ENGLISH) 
     systems = _with_probabilities(evaluation)
     if not systems:
         return None
-    verdicts = [_verdict(system, scored, say) for system, scored in systems if _tells_items_apart(scored)]
     width, height = LEFT + SIDE + RIGHT, TOP + SIDE + BOTTOM
     panels = [
         Panel(
@@ -110,7 +110,7 @@ def reliability_diagram(evaluation: EvaluationSummary, say: Language = ENGLISH) 
         panels=panels,
         across=say("confidence"),
         up=say("accuracy"),
-        title=" ".join([say("Reliability diagram."), *verdicts]),
+        title=" ".join([say("Reliability diagram."), *_verdicts(evaluation, say)]),
     )
 
 
@@ -144,8 +144,8 @@ def _row(system: SystemSummary, scored: Calibration, say: Language) -> tuple[str
         system.name,
         ", ".join(say("unknown") if source == "unknown" else source for source in scored.sources),
         f"{scored.n:,}",
-        _figure(scored.brier, intervals.get("brier")),
-        _figure(scored.log_loss, intervals.get("log_loss")),
+        decimal_with_interval(scored.brier, intervals.get("brier"), say),
+        decimal_with_interval(scored.log_loss, intervals.get("log_loss"), say),
         f"{scored.ece:.3f} ({scored.ece_if_calibrated:.3f})",
         f"{signed(scored.overconfidence)} ({span(intervals.get('overconfidence'), say)})",
         f"{scored.aurc:.3f}",
@@ -153,12 +153,17 @@ def _row(system: SystemSummary, scored: Calibration, say: Language) -> tuple[str
     )
 
 
-def _figure(value: float, interval: Interval | None) -> str:
-    return f"{value:.3f}" + ("" if interval is None else f" ({interval.low:.3f}–{interval.high:.3f})")
+def _verdicts(evaluation: EvaluationSummary, say: Language) -> list[str]:
+    """Say it of each system but the baselines: a rule that is sure of every item, such as always-3, states nothing."""
+    return [
+        _verdict(system, scored, say)
+        for system, scored in _with_probabilities(evaluation)
+        if role_of(system.description) != "baseline"
+    ]
 
 
 def _verdict(system: SystemSummary, scored: Calibration, say: Language) -> str:
-    """Say whether a system claims more or less than it keeps; within the interval of chance, that it cannot be told."""
+    """Say whether a system claims more or less than it keeps, neither beyond chance, or that it cannot be told."""
     interval = system.calibration_intervals.get("overconfidence")
     figures = {
         "system": system.name,
@@ -166,7 +171,13 @@ def _verdict(system: SystemSummary, scored: Calibration, say: Language) -> str:
         "confidence": percent(scored.confidence),
         "by": f"{100 * abs(scored.overconfidence):.1f}",
     }
-    if interval is not None and interval.low > 0:
+    if interval is None:
+        return say(
+            "Whether {system} is over- or underconfident cannot be told, as all items share one context: it is right "
+            "on {accuracy} of them and claims {confidence}.",
+            **figures,
+        )
+    if interval.low > 0:
         return say(
             "{system} is overconfident: it is right on {accuracy} of these items and claims {confidence}, {by} "
             "percentage points too much (95% interval {low} to {high}).",
@@ -174,7 +185,7 @@ def _verdict(system: SystemSummary, scored: Calibration, say: Language) -> str:
             high=f"{100 * interval.high:.1f}",
             **figures,
         )
-    if interval is not None and interval.high < 0:
+    if interval.high < 0:
         return say(
             "{system} is underconfident: it is right on {accuracy} of these items and claims {confidence}, {by} "
             "percentage points too little (95% interval {low} to {high}).",
@@ -189,11 +200,6 @@ def _verdict(system: SystemSummary, scored: Calibration, say: Language) -> str:
         span=span(interval, say),
         **figures,
     )
-
-
-def _tells_items_apart(scored: Calibration) -> bool:
-    """Leave out a rule that is equally sure of every item, such as always-3: its confidence is no statement on any."""
-    return len(scored.bins) > 1 or scored.n < 2 * ITEMS_OF_A_BIN
 
 
 def _dot(one: ReliabilityBin, say: Language) -> Dot:

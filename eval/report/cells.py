@@ -1,13 +1,13 @@
 """The cells of a report's tables: one figure with what belongs to it, as a person reads it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from eval.description import model_spec
 from eval.language import ENGLISH, Language
 from eval.metrics import Scores
 from eval.report.system_summary import SystemSummary
-from eval.report.wording import percent
+from eval.report.wording import decimal_with_interval, share_with_interval, with_interval
 from eval.stats import Interval
 
 NOTHING = "–"
@@ -36,29 +36,49 @@ def accuracy_cell(system: SystemSummary, say: Language = ENGLISH) -> str:
     """Accuracy with its interval; a score over fewer items than were asked is marked."""
     if system.scores is None:
         return NOTHING
-    mark = "" if system.complete else say(", incomplete")
-    return _with_interval(system.scores.accuracy, system.accuracy_interval, percent, 100) + mark
+    accuracy, mark = system.scores.accuracy, "" if system.complete else say(", incomplete")
+    shown = NOTHING if accuracy is None else share_with_interval(accuracy, system.accuracy_interval, say)
+    return shown + mark
 
 
 def points_cell(system: SystemSummary, say: Language = ENGLISH) -> str:
     """Points of those possible, with the interval in points."""
     if system.scores is None or system.scores.accuracy is None:
         return NOTHING
-    possible = system.scores.points_possible
-
-    def write(points: float) -> str:
-        return say("{points} of {possible}", points=f"{points:g}", possible=f"{possible:g}")
-
-    return _with_interval(system.scores.points, system.points_interval, write, possible)
+    return earned(system.scores.points, system.scores.points_possible, system.points_interval, say)
 
 
-def macro_f1_cell(system: SystemSummary) -> str:
+def earned(points: float, possible: float, interval: Interval | None, say: Language = ENGLISH) -> str:
+    """Write points of those possible, with the interval in points."""
+    shown = say("{points} of {possible}", points=f"{points:g}", possible=f"{possible:g}")
+    return with_interval(shown, interval, say, scale=possible)
+
+
+def macro_f1_cell(system: SystemSummary, say: Language = ENGLISH) -> str:
     """Macro-F1 with its interval."""
     if system.scores is None or system.scores.macro_f1 is None:
         return NOTHING
-    interval = system.macro_f1_interval
-    shown = "" if interval is None else f" ({interval.low:.3f}–{interval.high:.3f})"
-    return f"{system.scores.macro_f1:.3f}{shown}"
+    return decimal_with_interval(system.scores.macro_f1, system.macro_f1_interval, say)
+
+
+def roc_auc_cell(system: SystemSummary, say: Language = ENGLISH) -> str:
+    """ROC AUC with its interval."""
+    if system.scores is None or system.scores.roc_auc is None:
+        return NOTHING
+    return decimal_with_interval(system.scores.roc_auc, system.roc_auc_interval, say)
+
+
+def tag_cell(system: SystemSummary, tag: str, say: Language = ENGLISH, *, weighted: bool) -> str:
+    """Right answers on the items of a tag, then their accuracy, or their points, with its interval."""
+    one = system.scores.by_tag.get(tag) if system.scores else None
+    if one is None:
+        return NOTHING
+    interval = system.tag_intervals.get(tag)
+    if weighted:
+        scored = earned(one.points, one.points_possible, interval, say)
+    else:
+        scored = share_with_interval(one.accuracy, interval, say)
+    return f"{one.correct:,}/{one.n:,} · {scored}"
 
 
 def answered_cell(system: SystemSummary, say: Language = ENGLISH) -> str:
@@ -88,13 +108,6 @@ def tokens_cell(scores: Scores) -> str:
     if not scores.usage:
         return NOTHING
     return f"{scores.usage.get('input_tokens', 0):,} / {scores.usage.get('output_tokens', 0):,}"
-
-
-def _with_interval(value: float | None, interval: Interval | None, write: Callable[[float], str], scale: float) -> str:
-    if value is None:
-        return NOTHING
-    shown = "" if interval is None else f" ({scale * interval.low:.1f}–{scale * interval.high:.1f})"
-    return write(value) + shown
 
 
 def decimal(value: float | None) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from eval.label_order import exchange_words
 from eval.language import ENGLISH, Language
 from eval.power import reach_sentence
 from eval.report.cost_sentences import cost_sentences
@@ -75,10 +76,11 @@ def _what_is_missing(system: SystemSummary, say: Language) -> str:
 
 
 def _exchanged_labels(evaluation: EvaluationSummary, say: Language) -> list[str]:
+    wrongly = "{system} seems to name its labels wrongly: {exchanged}."
     return [
-        say("{system} seems to name its labels wrongly: {exchanged}.", system=s.name, exchanged=say.again(s.exchanged))
-        for s in evaluation.systems
-        if s.exchanged
+        say(wrongly, system=system.name, exchanged=exchange_words(system.exchanged, say))
+        for system in evaluation.systems
+        if system.exchanged is not None
     ]
 
 
@@ -178,7 +180,7 @@ def _few_clusters(evaluation: EvaluationSummary, say: Language) -> list[str]:
     if n == 1:
         return [say("All items share one context, so no interval can be given.")]
     few = (
-        "The items share only {n} groups of context: the intervals of accuracy, points and differences allow for so "
-        "few and are wide, the other intervals are rough."
+        "The items share only {n} groups of context: the intervals of accuracy, points, differences and "
+        "probabilities allow for so few and are wide; those of macro-F1 and ROC AUC are rough."
     )
     return [say(few, n=n)]

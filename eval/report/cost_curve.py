@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from eval.breakeven import BreakEven, SystemCost
 from eval.language import ENGLISH, Language
-from eval.report.money import MOST_QUERIES, dollars, per_thousand, power_of_ten, queries_counted
+from eval.report.money import MOST_QUERIES, dollars, per_thousand, power_of_ten, whole_queries
 
 WIDTH, LEFT, RIGHT, TOP, PLOT_HEIGHT = 720, 92, 20, 14, 270
 LEGEND_TOP, LEGEND_STEP = 58, 22  # below the plot: the axis' numbers and its name
@@ -95,14 +95,14 @@ def lay_out(costs: Mapping[str, SystemCost], pairs: Sequence[BreakEven], say: La
         y_ticks=[Tick(y_scale.at(10**n), power_of_ten(n)) for n in y_scale.decades()],
         lines=_lines(totals, costs, x_scale=x_scale, y_scale=y_scale, legend_top=bottom + LEGEND_TOP, say=say),
         dots=[_dot(pair, totals[pair.trained], x_scale=x_scale, y_scale=y_scale, say=say) for pair in crossings],
-        label="; ".join([say("Total cost against the number of queries"), *_meeting(crossings, say)]),
+        label=say("; ").join([say("Total cost against the number of queries"), *_meeting(crossings, say)]),
         axis=say("queries"),
     )
 
 
 def _meeting(crossings: Sequence[BreakEven], say: Language) -> list[str]:
     met = "{a} and {b} have cost the same at query {query}"
-    said = [say(met, a=one.trained, b=one.prompted, query=queries_counted(one.queries or 1, say)) for one in crossings]
+    said = [say(met, a=one.trained, b=one.prompted, query=f"{whole_queries(one.queries or 1):,}") for one in crossings]
     return said or [say("no break-even is in it")]
 
 
@@ -173,8 +173,8 @@ def _lines(
 def _dot(pair: BreakEven, total: tuple[float, float], *, x_scale: _Scale, y_scale: _Scale, say: Language) -> Dot:
     queries = pair.queries or 1.0
     usd = total[0] + total[1] * queries
-    at = {"a": pair.trained, "b": pair.prompted, "usd": dollars(usd, say), "queries": queries_counted(queries, say)}
-    if queries_counted(queries) == queries_counted(0):
+    at = {"a": pair.trained, "b": pair.prompted, "usd": dollars(usd, say), "queries": f"{whole_queries(queries):,}"}
+    if whole_queries(queries) == 1:
         label = say("{a} and {b}: {usd} after the first query", **at)
     else:
         label = say("{a} and {b}: {usd} after {queries} queries", **at)

@@ -50,7 +50,7 @@ def _verdict(pair: BreakEven, costs: Mapping[str, SystemCost], say: Language) ->
     if pair.verdict == "unknown":
         reasons = [f"{name}: {say.again(why)}" for name in (a, b) for why in unknown_parts(costs[name])]
         unsaid = "Whether {a} or {b} is cheaper cannot be said: {reason}"
-        return say(unsaid, a=a, b=b, reason="; ".join(reasons) or say.again(pair.reason))
+        return say(unsaid, a=a, b=b, reason=say("; ").join(reasons))
     training, each_a, each_b = costs[a].training, *(per_thousand(costs[name].usd_per_query, say) for name in (a, b))
     if pair.verdict == "same":
         return say("{a} and {b} cost the same: {each} for 1,000 queries", a=a, b=b, each=each_a)

@@ -137,7 +137,7 @@ def _note(costs: Mapping[str, SystemCost], say: Language) -> str:
     parts.append(say("Not counted: {what}.", what=left_out(bool(trained) and not labelled, say)))
     unknown = [f"{name}: {say.again(why)}" for name, cost in costs.items() for why in unknown_parts(cost)]
     if unknown:
-        parts.append(say("Unknown, and never taken for 0: {reasons}.", reasons="; ".join(unknown)))
+        parts.append(say("Unknown, and never taken for 0: {reasons}.", reasons=say("; ").join(unknown)))
     sources = dict.fromkeys(source for cost in costs.values() for source in cost.sources)
     if sources:
         parts.append(say("Prices: {sources}.", sources="; ".join(sources)))

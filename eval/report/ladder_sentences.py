@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from eval.attribution import MISSED, OPEN, RETRIEVAL_MISS, Attribution
+from eval.attribution import MISSED, OPEN, RETRIEVAL_MISS, SHORTENED, WITHOUT_ORACLE, Attribution
 from eval.language import Language
-from eval.report.wording import listed, signed, with_interval
+from eval.report.wording import listed, share_with_interval, signed
 
 if TYPE_CHECKING:
     from eval.ladder import Ladder
@@ -77,7 +77,7 @@ def _recovered(ladder: Ladder, say: Language) -> list[str]:
             )
         ]
     known = [
-        say("{system} recovers {share}", system=gap.system, share=with_interval(gap.recovered, gap.interval, say))
+        say("{system} recovers {share}", system=gap.system, share=share_with_interval(gap.recovered, gap.interval, say))
         for gap in gaps
         if gap.recovered is not None
     ]
@@ -93,7 +93,7 @@ def _recovered(ladder: Ladder, say: Language) -> list[str]:
 
 
 def _causes(evaluation: EvaluationSummary, say: Language) -> list[str]:
-    attributed = [one for one in evaluation.attributions if one.n and not one.foreign]
+    attributed = [one for one in evaluation.attributions if one.causes]
     said = [
         say(
             "Nothing that {system} retrieved is a passage of these items, so its answers are put down to nothing.",
@@ -119,20 +119,49 @@ def _causes(evaluation: EvaluationSummary, say: Language) -> list[str]:
                 found=listed(known, say),
             )
         )
-    return [*said, *(_open(one, say) for one in attributed if any(_n(one, cause) for cause in OPEN))]
+    return [*said, *(sentence for one in attributed for sentence in _open(one, say))]
 
 
-def _open(one: Attribution, say: Language) -> str:
+def _open(one: Attribution, say: Language) -> list[str]:
+    """Say of the wrong answers whose cause is open how many they are, and what would tell it."""
+    unanswered, shortened = sum(_n(one, cause) for cause in WITHOUT_ORACLE), _n(one, SHORTENED)
+    said = []
+    if unanswered and one.oracle is None:
+        said.append(_at_most(one, say))
+    elif unanswered:
+        said.append(
+            say.count(
+                unanswered,
+                "For {n} more wrong answer of {system} the oracle has no answer, so its cause is open.",
+                "For {n} more wrong answers of {system} the oracle has no answer, so their cause is open.",
+                system=one.system,
+            )
+        )
+    if shortened:
+        said.append(
+            say.count(
+                shortened,
+                "For {n} wrong answer of {system} the passages were shortened to fit the model's context, so its cause "
+                "is open.",
+                "For {n} wrong answers of {system} the passages were shortened to fit the model's context, so their "
+                "cause is open.",
+                system=one.system,
+            )
+        )
+    return said
+
+
+def _at_most(one: Attribution, say: Language) -> str:
     """Say how many wrong answers retrieval may be to blame for where no oracle tells."""
-    wrong, missed = sum(_n(one, cause) for cause in OPEN), _n(one, MISSED)
+    missed = _n(one, MISSED)
     if not missed:
-        found = "No wrong answer of {system} is put down to retrieval: of each passage a part was found."
+        found = "No wrong answer of {system} is put down to retrieval: of each wrong answer's passage a part was found."
         return say(found, system=one.system)
     return say(
         "At most {n} of {wrong} wrong answers of {system} can be put down to retrieval; whether they can, "
         "an oracle would tell: the same reader with the item's own passage in the prompt.",
         n=f"{missed:,}",
-        wrong=f"{wrong:,}",
+        wrong=f"{sum(_n(one, cause) for cause in OPEN):,}",
         system=one.system,
     )
 

@@ -1,13 +1,13 @@
 """The tables of the retrieval ladder and of why RAG items came out as they did, as plain cells."""
 
 from chains.registry import Rung
-from eval.attribution import CAUSES, Attribution
+from eval.attribution import CAUSES, Attribution, CauseCount
 from eval.ladder import Gap, Ladder
 from eval.language import ENGLISH, Language
 from eval.report.cells import NOTHING, accuracy_cell, points_cell
 from eval.report.summary import EvaluationSummary
 from eval.report.table import Table
-from eval.report.wording import percent, with_interval
+from eval.report.wording import percent, share_with_interval
 
 SHOWN: dict[Rung, str] = {
     "choices-only": "the choices alone",
@@ -68,13 +68,13 @@ def _gaps_table(ladder: Ladder, say: Language) -> Table:
 
 def _causes_table(evaluation: EvaluationSummary, say: Language) -> Table:
     """How many items each cause has; causes that no run of this kind can have are left out."""
-    attributed = [one for one in evaluation.attributions if one.n]
+    attributed = [one for one in evaluation.attributions if one.causes]
     counts = {(one.system, count.cause): count for one in attributed for count in one.causes}
     rows = []
     for cause in CAUSES:
-        found = [counts[one.system, cause.name] for one in attributed]
-        if any(count.n for count in found):
-            cells = (f"{count.n:,} · {with_interval(count.share, count.interval, say)}" for count in found)
+        found = [counts.get((one.system, cause.name)) for one in attributed]  # None: an older run knew fewer causes
+        if any(count is not None and count.n for count in found):
+            cells = (NOTHING if count is None else _counted(count, say) for count in found)
             rows.append((say(cause.name), say(cause.meaning), *cells))
     oracles = {one.oracle for one in attributed if one.oracle}
     note = say("The same reader with the own passage in the prompt: {oracles}.", oracles=", ".join(sorted(oracles)))
@@ -101,7 +101,7 @@ def _found_table(evaluation: EvaluationSummary, say: Language) -> Table:
             f"{found.n_queries:,}",
             f"{found.depth:,}",
             percent(found.recall_at_1),
-            with_interval(found.recall, found.recall_interval, say),
+            share_with_interval(found.recall, found.recall_interval, say),
             f"{found.mrr:.3f}",
             NOTHING if found.read is None else percent(found.read),
             _put_down(one, say),
@@ -117,16 +117,20 @@ def _found_table(evaluation: EvaluationSummary, say: Language) -> Table:
     return Table("found", title, columns, rows, note=note)
 
 
+def _counted(count: CauseCount, say: Language) -> str:
+    return f"{count.n:,} · {share_with_interval(count.share, count.interval, say)}"
+
+
 def _recovered(gap: Gap, say: Language) -> str:
     if gap.recovered is None:
         return say("not known") if gap.exists else say("no gap")
-    return with_interval(gap.recovered, gap.interval, say)
+    return share_with_interval(gap.recovered, gap.interval, say)
 
 
 def _put_down(one: Attribution, say: Language) -> str:
     if one.to_retrieval is None:
         return NOTHING
-    share = with_interval(one.to_retrieval, one.to_retrieval_interval, say)
+    share = share_with_interval(one.to_retrieval, one.to_retrieval_interval, say)
     return say("{share} of {n}", share=share, n=f"{one.wrong:,}")
 
 

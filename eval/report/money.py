@@ -40,21 +40,26 @@ def duration(seconds: float, say: Language = ENGLISH) -> str:
     return say("{hours} h", hours=f"{seconds / 3600:,.1f}")
 
 
+def whole_queries(queries: float) -> int:
+    """Round a number of queries up, to 1 at least: the first whole one that is not dearer."""
+    # The ninth digit is far beyond what is known; past it, rounding errors would add a query.
+    return max(1, math.ceil(float(f"{queries:.9g}")))
+
+
 def queries_counted(queries: float, say: Language = ENGLISH) -> str:
-    """Write a number of queries, rounded up: the first whole one that is not dearer."""
+    """Write a number of queries that stands by itself, as in a cell."""
     if queries > MOST_QUERIES:
         return say("over a trillion")
-    # The ninth digit is far beyond what is known; past it, rounding errors would add a query.
-    count = math.ceil(float(f"{queries:.9g}"))
-    return say("the first") if count <= 1 else f"{count:,}"
+    return say("the first") if (count := whole_queries(queries)) == 1 else f"{count:,}"
 
 
 def from_queries(queries: float, say: Language = ENGLISH) -> str:
     """Write from which query on something holds."""
-    counted = queries_counted(queries)
-    if counted == queries_counted(0):
+    if queries > MOST_QUERIES:
+        return say("from over a trillion queries on")
+    if (count := whole_queries(queries)) == 1:
         return say("from the first query on")
-    return say("from {queries} queries on", queries=queries_counted(queries, say))
+    return say("from {queries} queries on", queries=f"{count:,}")
 
 
 def power_of_ten(exponent: int) -> str:

@@ -11,16 +11,14 @@ from typing import TYPE_CHECKING
 from eval.description import role_of
 from eval.language import ENGLISH, Language
 from eval.report.table import Table
-from eval.report.wording import items_counted, p_value, percent
-from eval.stats import Interval, holm
+from eval.report.wording import ends, items_counted, p_value, percent, share_with_interval
+from eval.stats import LEVEL, holm
 
 if TYPE_CHECKING:
     from eval.askings import Askings
     from eval.position_bias import PositionTest
     from eval.report.summary import EvaluationSummary
     from eval.report.system_summary import SystemSummary
-
-LEVEL = 0.05
 
 
 def order_tables(evaluation: EvaluationSummary, say: Language = ENGLISH) -> list[Table]:
@@ -88,7 +86,7 @@ def _askings_sentence(name: str, askings: Askings, say: Language) -> str:
         "items": items_counted(askings.n, say),
         "times": str(askings.times),
         "same": percent(askings.consistent / askings.n),
-        "interval": _span(askings.consistent_interval, say),
+        "interval": ends(askings.consistent_interval, say),
         "majority": percent(askings.majority_accuracy),
         "first": percent(askings.first_accuracy),
         "lowest": percent(askings.lowest_accuracy),
@@ -108,10 +106,10 @@ def _askings_sentence(name: str, askings: Askings, say: Language) -> str:
     )
 
 
-def _span(interval: Interval | None, say: Language) -> str:
-    if interval is None:
-        return say("unknown")
-    return f"{100 * interval.low:.1f}–{100 * interval.high:.1f}"
+def _preferred(evaluation: EvaluationSummary, system: SystemSummary, p: float, say: Language) -> str:
+    if p >= LEVEL:
+        return say("no")
+    return say("label or position") if _labels_alone(evaluation, system) else say("yes")
 
 
 def _positions_table(evaluation: EvaluationSummary, say: Language) -> Table:
@@ -120,7 +118,7 @@ def _positions_table(evaluation: EvaluationSummary, say: Language) -> Table:
     rows = []
     for system, test, p in tested:
         rest = ("",) * (n_positions - len(test.counts))
-        verdict = (f"{test.statistic:.1f}", str(test.df), p_value(p), say("yes") if p < LEVEL else say("no"))
+        verdict = (f"{test.statistic:.1f}", str(test.df), p_value(p), _preferred(evaluation, system, p, say))
         rows.append((system.name, say("chosen"), *(f"{count:,}" for count in test.counts), *rest, *verdict))
         if not _labels_alone(evaluation, system):
             expected = (f"{count:.1f}" for count in test.expected)
@@ -151,7 +149,7 @@ def _askings_table(evaluation: EvaluationSummary, say: Language) -> Table:
         askings = system.askings
         if askings is None:
             continue
-        same = f"{percent(askings.consistent / askings.n)} ({_span(askings.consistent_interval, say)})"
+        same = share_with_interval(askings.consistent / askings.n, askings.consistent_interval, say)
         single = f"{percent(askings.lowest_accuracy)}–{percent(askings.highest_accuracy)}"
         rows.append(
             (

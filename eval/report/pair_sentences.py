@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from eval.description import model_spec, role_of
+from eval.ladder import rung_of
 from eval.language import Language
 from eval.report.wording import items_counted, p_value, signed, span
 
@@ -32,7 +33,7 @@ def difference_sentences(evaluation: EvaluationSummary, say: Language) -> list[s
     real = sorted((one for one in pairs if one.distinguishable), key=lambda one: -abs(one.difference))
     unclear = sorted((one for one in pairs if not one.distinguishable), key=lambda one: one.p_holm)
     named = [*real[:NAMED_PAIRS], *(unclear if len(unclear) <= NAMED_PAIRS else ())]
-    said = [_finding(one, say) for one in named]
+    said = [_finding_and_items(one, say) for one in named]
     if more := len(real[NAMED_PAIRS:]):
         said.append(
             say.count(
@@ -51,11 +52,17 @@ def difference_sentences(evaluation: EvaluationSummary, say: Language) -> list[s
                 p=p_value(unclear[0].p_holm, sign=True),
             )
         )
+    return [_first(evaluation, said[0], left_out=bool(named and named[0].n_left_out), say=say), *said[1:]]
+
+
+def _first(evaluation: EvaluationSummary, finding: str, *, left_out: bool, say: Language) -> str:
+    """Say what the sentences are about before the first of them; one of fewer items than all says itself how many."""
+    if left_out:
+        return say("On {benchmark}, {finding}", benchmark=evaluation.benchmark, finding=finding)
     items = items_counted(evaluation.n_items, say)
-    where = say(
-        "On these {items} of {benchmark}, {finding}", items=items, benchmark=evaluation.benchmark, finding=said[0]
+    return say(
+        "On these {items} of {benchmark}, {finding}", items=items, benchmark=evaluation.benchmark, finding=finding
     )
-    return [where, *said[1:]]
 
 
 def question_sentences(evaluation: EvaluationSummary, say: Language) -> list[str]:
@@ -69,7 +76,8 @@ def question_sentences(evaluation: EvaluationSummary, say: Language) -> list[str
         )
         answer = _each(tuned, say) if len(tuned) <= NAMED_ANSWERS else several
         said.append(say("Fine-tuned or prompted? On these items, {answer}.", answer=answer))
-    if not evaluation.ladders and (retrieved := _sides(evaluation, _adds_retrieval)):  # a ladder says more of it
+    spoken_of = _on_a_ladder(evaluation)
+    if retrieved := [side for side in _sides(evaluation, _adds_retrieval) if side[0] not in spoken_of]:
         several = say(
             "of {pairs} pairs of one model with retrieval and by prompt alone, retrieval is ahead in {ahead}, the "
             "prompt alone in {behind}, and {unclear} are not distinguishable",
@@ -84,8 +92,20 @@ def _is_tuned_beside_prompted(a: SystemSummary, b: SystemSummary) -> bool:
     return (role_of(a.description), role_of(b.description)) == ("trained", "prompted")
 
 
+def _on_a_ladder(evaluation: EvaluationSummary) -> set[str]:
+    """Return the systems that retrieve and stand on a ladder, which says more of them: `ladder_sentences`."""
+    ladders = (one for one in evaluation.ladders if one.on("oracle") or one.on("closed-book"))
+    return {step.system for ladder in ladders for step in ladder.steps if step.rung == "retrieved"}
+
+
 def _adds_retrieval(a: SystemSummary, b: SystemSummary) -> bool:
-    """Tell whether `a` is prompted with retrieved passages and `b` is the same model prompted without."""
+    """Tell whether `a` is prompted with retrieved passages and `b` is the same model prompted without.
+
+    The prompts may differ, as an agent's does from any other. Choices alone or another item's passage are no prompt
+    that anyone would choose between.
+    """
+    if rung_of(b.description) in ("choices-only", "shuffled"):
+        return False
     both_prompted = role_of(a.description) == role_of(b.description) == "prompted"
     same_model = model_spec(a.description) == model_spec(b.description)
     return both_prompted and same_model and bool(a.description.get("retriever")) > bool(b.description.get("retriever"))
@@ -111,7 +131,7 @@ def _counted(sides: Sequence[tuple[str, Comparison]]) -> dict[str, int]:
 
 def _each(sides: Sequence[tuple[str, Comparison]], say: Language) -> str:
     """Say for each of a few pairs who is ahead."""
-    return "; ".join(
+    return say("; ").join(
         say("{ahead} is ahead of {behind} beyond chance", ahead=_ahead(one), behind=_behind(one))
         if one.distinguishable
         else say("{a} and {b} are not distinguishable", a=one.a, b=one.b)
@@ -125,6 +145,13 @@ def _ahead(one: Comparison) -> str:
 
 def _behind(one: Comparison) -> str:
     return one.b if one.difference > 0 else one.a
+
+
+def _finding_and_items(one: Comparison, say: Language) -> str:
+    found = _finding(one, say)
+    if not one.n_left_out:
+        return found
+    return say("{finding} (Over the {items} that both answered.)", finding=found, items=items_counted(one.n, say))
 
 
 def _finding(one: Comparison, say: Language) -> str:

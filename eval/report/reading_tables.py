@@ -28,7 +28,7 @@ def answers_table(evaluation: "EvaluationSummary", say: Language = ENGLISH) -> T
         )
     columns = (
         say("System"),
-        *(say.again(status) for status in STATUSES),
+        *(say.status(status) for status in STATUSES),
         say("errors"),
         say("Accuracy, unparsed wrong"),
         say("as chance"),
@@ -47,7 +47,7 @@ def rules_table(evaluation: "EvaluationSummary", say: Language = ENGLISH) -> Tab
         (
             system.name,
             one.rule or say("no rule"),
-            say.again(one.status),
+            say.status(one.status),
             f"{one.n:,}",
             percent(one.n / system.audit.n),
             f"{one.correct:,}" if one.status == "ok" else "–",

@@ -24,7 +24,7 @@ def show_item(run_dir: Path, item_id: str) -> str:
     """
     found = _records_of(run_dir, item_id)
     item = next(iter(found.values())).item
-    causes = causes_of_item(found, read_manifest(run_dir).systems)
+    causes = causes_of_item(run_dir, found, read_manifest(run_dir).systems)
     answers = [_answer(record, causes.get(system)) for system, record in found.items()]
     return plain("\n".join([_item(item), *answers]))
 
@@ -34,8 +34,12 @@ def show_item_json(run_dir: Path, item_id: str) -> dict[str, Any]:
     found = _records_of(run_dir, item_id)
     item = next(iter(found.values())).item
     records = {system: record.model_dump(mode="json", exclude={"item"}) for system, record in found.items()}
-    causes = {system: cause.name for system, cause in causes_of_item(found, read_manifest(run_dir).systems).items()}
-    return {"item": item.model_dump(mode="json"), "records": records, "causes": causes}
+    causes = causes_of_item(run_dir, found, read_manifest(run_dir).systems)
+    return {
+        "item": item.model_dump(mode="json"),
+        "records": records,
+        "causes": {system: cause.name for system, cause in causes.items()},
+    }
 
 
 def _records_of(run_dir: Path, item_id: str) -> dict[str, Record]:

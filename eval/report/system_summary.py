@@ -3,7 +3,7 @@
 Its records and the run's manifest in, a `SystemSummary` out: what every form of the report draws.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +13,17 @@ from data.types import Frozen, Record
 from eval.askings import Askings, measure_askings, measure_positions
 from eval.breakeven import SystemCost
 from eval.calibration import calibration_intervals
+from eval.classification import roc_auc_interval
 from eval.compare import Answers
 from eval.cost import PriceTable
 from eval.description import TRAINED_KINDS
 from eval.estimates import Estimated, compare_estimate
 from eval.extraction_audit import ExtractionAudit, audit
 from eval.journal import Manifest, read_records, records_path
-from eval.label_order import find_exchange
+from eval.label_order import Exchange, find_exchange
 from eval.metrics import Scores, score
 from eval.position_bias import PositionTest
-from eval.probabilities import read_probabilities
+from eval.probabilities import Probabilities, read_probabilities
 from eval.report.costs import cost_of, measure, with_full_spec
 from eval.stats import Interval, macro_f1_interval, share_interval
 
@@ -38,9 +39,11 @@ class SystemSummary(Frozen):
         accuracy_interval: 95 %; None where nothing was answered or all items are one cluster, as are the others.
         points_interval: 95 %, as a share of the points possible.
         macro_f1_interval: 95 %.
+        roc_auc_interval: 95 %; None without a ROC AUC.
+        tag_intervals: 95 % of the share of points on the items of each tag: of accuracy where items weigh the same.
         calibration_intervals: 95 % of brier, log_loss and overconfidence; empty without probabilities.
         cost: At the prices in force.
-        exchanged: Of a classifier: which of its label names seem to be exchanged, and by what; "" for none.
+        exchanged: Of a classifier: which of its label names seem to be exchanged, and by what; None for none.
         shortened: Prompts whose passage was shortened to fit the model's context.
         most_cut_tokens: By which one of them was shortened the most.
         cached: Answers that the response cache gave, or a part of.
@@ -59,11 +62,13 @@ class SystemSummary(Frozen):
     points_interval: Interval | None
     macro_f1_interval: Interval | None
     cost: SystemCost
-    exchanged: str = ""
+    exchanged: Exchange | None = None
     shortened: int = 0
     most_cut_tokens: int = 0
     cached: int = 0
     estimated: Estimated | None = None
+    roc_auc_interval: Interval | None = None
+    tag_intervals: dict[str, Interval | None] = Field(default_factory=dict)
     calibration_intervals: dict[str, Interval | None] = Field(default_factory=dict)
     audit: ExtractionAudit | None = None
     positions: PositionTest | None = None
@@ -98,47 +103,59 @@ def summarize_system(
     # Of the whole journal again, one record at a time: what is kept has no messages.
     sent = read_records(journal) if journal.exists() else ()
     scores = score(records.values()) if records else None
-    predictions = (record.prediction for record in records.values())
-    cuts = [one.usage["cut_tokens"] for one in predictions if one and one.usage.get("cut_tokens")]
-    given = read_probabilities(records.values())
-    accuracy, points, macro_f1 = _intervals(scores, answers)
     return SystemSummary(
         name=folder.name,
         description=description,
         records=len(records),
         missing=max(0, n_items - len(records)),
         scores=scores,
-        accuracy_interval=accuracy,
-        points_interval=points,
-        macro_f1_interval=macro_f1,
         cost=cost_of(description, measure(records.values()), folder, hardware=manifest.hardware, table=prices),
         estimated=compare_estimate(sent, with_full_spec(description), prices=prices),
         exchanged=_exchanged(description, answers, scores),
-        shortened=len(cuts),
-        most_cut_tokens=max(cuts, default=0),
         cached=sum(record.cache_hits > 0 for record in records.values()),
-        calibration_intervals={} if given is None else calibration_intervals(given),
         audit=audit(records.values()),
         positions=measure_positions(records.values()),
         askings=measure_askings(records.values()),
+        **_shortened(records.values()),
+        **_intervals(scores, answers, read_probabilities(records.values())),
     )
 
 
-def _exchanged(description: Mapping[str, Any], answers: Answers, scores: Scores | None) -> str:
+def _exchanged(description: Mapping[str, Any], answers: Answers, scores: Scores | None) -> Exchange | None:
     """Check a classifier's label order, whatever its run was told: a report shows the scores to others too."""
     if description.get("kind") not in TRAINED_KINDS or scores is None:
-        return ""
-    found = find_exchange(answers.targets.tolist(), answers.choices.tolist(), labels=scores.class_names)
-    return "" if found is None else str(found)
+        return None
+    return find_exchange(answers.targets.tolist(), answers.choices.tolist(), labels=scores.class_names)
 
 
-def _intervals(scores: Scores | None, answers: Answers) -> tuple[Interval | None, Interval | None, Interval | None]:
-    """Return the intervals of accuracy, of the share of points and of macro-F1."""
+def _tag_intervals(answers: Answers) -> dict[str, Interval | None]:
+    places: dict[str, list[int]] = {}
+    for place, tags in enumerate(answers.tags):
+        for tag in tags:
+            places.setdefault(tag, []).append(place)
+    earned, groups = answers.correct * answers.weights, answers.groups
+    return {
+        tag: share_interval(earned[kept], answers.weights[kept], [groups[place] for place in kept])
+        for tag, kept in places.items()
+    }
+
+
+def _shortened(records: Iterable[Record]) -> dict[str, Any]:
+    predictions = (record.prediction for record in records)
+    cuts = [one.usage["cut_tokens"] for one in predictions if one and one.usage.get("cut_tokens")]
+    return {"shortened": len(cuts), "most_cut_tokens": max(cuts, default=0)}
+
+
+def _intervals(scores: Scores | None, answers: Answers, given: Probabilities | None) -> dict[str, Any]:
+    """Return every interval by its field; None for what is not known."""
     if scores is None or not answers.ids:
-        return None, None, None
+        return {"accuracy_interval": None, "points_interval": None, "macro_f1_interval": None}
     ones, groups, n_classes = answers.weights * 0 + 1, answers.groups, len(scores.class_names)
-    return (
-        share_interval(answers.correct, ones, groups),
-        share_interval(answers.correct * answers.weights, answers.weights, groups),
-        macro_f1_interval(answers.targets, answers.choices, groups, n_classes=n_classes),
-    )
+    return {
+        "accuracy_interval": share_interval(answers.correct, ones, groups),
+        "points_interval": share_interval(answers.correct * answers.weights, answers.weights, groups),
+        "macro_f1_interval": macro_f1_interval(answers.targets, answers.choices, groups, n_classes=n_classes),
+        "roc_auc_interval": None if given is None or scores.roc_auc is None else roc_auc_interval(given),
+        "tag_intervals": _tag_intervals(answers),
+        "calibration_intervals": {} if given is None else calibration_intervals(given),
+    }

@@ -18,7 +18,9 @@ from eval.report.cells import (
     decimal,
     macro_f1_cell,
     points_cell,
+    roc_auc_cell,
     seconds_cell,
+    tag_cell,
     tokens_cell,
     what_it_is,
 )
@@ -38,7 +40,7 @@ def pairs_note(say: Language = ENGLISH) -> str:
     """Say how to read a table of paired differences."""
     return say(
         "Accuracy in percentage points, on the same items. p is McNemar's mid-p; Holm's adjustment is over all pairs "
-        "of the benchmark. Beyond chance: adjusted p below 0.05 and an interval without zero."
+        "of this table. Beyond chance: adjusted p below 0.05 and an interval without zero."
     )
 
 
@@ -75,8 +77,8 @@ def systems_table(evaluation: EvaluationSummary, say: Language = ENGLISH) -> Tab
     if evaluation.weighted:
         columns.append((say("Points, 95% interval"), lambda s: points_cell(s, say)))
     columns += [
-        (say("Macro-F1, 95% interval"), macro_f1_cell),
-        (say("ROC AUC"), _of_scores(lambda s: decimal(s.roc_auc))),
+        (say("Macro-F1, 95% interval"), lambda s: macro_f1_cell(s, say)),
+        (say("ROC AUC, 95% interval"), lambda s: roc_auc_cell(s, say)),
         (say("Answered / unparsed / errors"), lambda s: answered_cell(s, say)),
         (say("Seconds an item (p95)"), _of_scores(seconds_cell)),
         (say("Tokens in / out"), _of_scores(tokens_cell)),
@@ -85,8 +87,8 @@ def systems_table(evaluation: EvaluationSummary, say: Language = ENGLISH) -> Tab
     rows = tuple(tuple(cell(system) for _, cell in columns) for system in evaluation.systems)
     note = say(
         "Intervals are over {groups} groups of items that share context: Wilson's with cluster-robust variance, for "
-        "macro-F1 a cluster bootstrap. An unparsed answer counts as wrong; an error is no answer and leaves the score "
-        "incomplete.",
+        "macro-F1 and ROC AUC a cluster bootstrap. An unparsed answer counts as wrong; an error is no answer and "
+        "leaves the score incomplete.",
         groups=f"{evaluation.n_clusters:,}",
     )
     if evaluation.chance is not None:
@@ -156,20 +158,19 @@ def confusion_tables(evaluation: EvaluationSummary, say: Language = ENGLISH) -> 
 
 
 def tags_table(evaluation: EvaluationSummary, say: Language = ENGLISH) -> Table:
-    """Right answers by section, question type or genre, one column a system."""
-    scored = _scored(evaluation)
-    found_tags = dict.fromkeys(tag for _, scores in scored for tag in scores.by_tag)
+    """Right answers by section, question type or genre, in an exam with their points, one column a system."""
+    scored = [system for system in evaluation.systems if system.scores is not None]
+    found_tags = dict.fromkeys(tag for _, scores in _scored(evaluation) for tag in scores.by_tag)
     tags = sorted(found_tags, key=lambda tag: ":" not in tag)  # sections and genres, then the loose ones
-    rows = []
-    for tag in tags:
-        found = [scores.by_tag.get(tag) for _, scores in scored]
-        cells = (NOTHING if one is None else f"{one.correct:,}/{one.n:,} ({100 * one.accuracy:.0f}%)" for one in found)
-        rows.append((tag, *cells))
+    rows = [(tag, *(tag_cell(one, tag, say, weighted=evaluation.weighted) for one in scored)) for tag in tags]
     by_genre, by_section = say("Right answers by genre"), say("Right answers by section and kind of question")
     title = by_genre if evaluation.labelled else by_section
     kinds = say("negative: questions that ask which choice does not hold; 보기: that show a text of their own.")
     note = kinds if "negative" in tags else ""
-    return Table("tags", title, (say("Items"), *(name for name, _ in scored)), tuple(rows), note=note)
+    in_points, in_shares = say("Right of all; points, 95% interval."), say("Right of all; accuracy, 95% interval.")
+    read = in_points if evaluation.weighted else in_shares
+    columns = (say("Items"), *(system.name for system in scored))
+    return Table("tags", title, columns, tuple(rows), note=" ".join([read, note]).strip())
 
 
 def settings_table(evaluation: EvaluationSummary, say: Language = ENGLISH) -> Table:

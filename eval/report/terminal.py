@@ -164,7 +164,7 @@ def _scores(evaluation: EvaluationSummary, say: Language) -> Table:
         (
             system.name,
             accuracy_cell(system, say),
-            points_cell(system, say) if evaluation.weighted else macro_f1_cell(system),
+            points_cell(system, say) if evaluation.weighted else macro_f1_cell(system, say),
             answered_cell(system, say),
             NOTHING if system.scores is None else seconds_cell(system.scores),
             per_thousand(system.cost.usd_per_query, say),

@@ -23,15 +23,31 @@ def span(interval: Interval | None, say: Language = ENGLISH) -> str:
     return say("{low} to {high}", low=signed(interval.low), high=signed(interval.high))
 
 
-def with_interval(share: float, interval: Interval | None, say: Language = ENGLISH) -> str:
-    """Write a share, which may be below 0, with its interval."""
+def ends(interval: Interval | None, say: Language = ENGLISH, *, scale: float = 100, digits: int = 1) -> str:
+    """Write the ends of a figure's interval: of a share in percent, of another figure times `scale`."""
     if interval is None:
-        return say("{share} (interval unknown)", share=_share(share))
-    return say("{share} ({low} to {high})", share=_share(share), low=_share(interval.low), high=_share(interval.high))
+        return say("unknown")
+    low, high = (f"{scale * end:.{digits}f}".replace("-", "−") for end in interval)
+    return f"{low}–{high}" if interval.low >= 0 else say("{low} to {high}", low=low, high=high)
 
 
-def _share(share: float) -> str:
-    return percent(share).replace("-", "−")
+def with_interval(
+    figure: str, interval: Interval | None, say: Language = ENGLISH, *, scale: float = 100, digits: int = 1
+) -> str:
+    """Put its interval behind a figure, or that none is known."""
+    if interval is None:
+        return say("{figure} (interval unknown)", figure=figure)
+    return f"{figure} ({ends(interval, say, scale=scale, digits=digits)})"
+
+
+def share_with_interval(share: float, interval: Interval | None, say: Language = ENGLISH) -> str:
+    """Write a share, which may be below 0, with its interval."""
+    return with_interval(percent(share).replace("-", "−"), interval, say)
+
+
+def decimal_with_interval(value: float, interval: Interval | None, say: Language = ENGLISH) -> str:
+    """Write a score with three digits, such as macro-F1, with its interval."""
+    return with_interval(f"{value:.3f}", interval, say, scale=1, digits=3)
 
 
 def p_value(p: float, *, sign: bool = False) -> str:

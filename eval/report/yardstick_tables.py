@@ -71,7 +71,7 @@ def constant_sentences(evaluation: "EvaluationSummary", say: Language) -> list[s
         points=_points(best, say),
     )
     no_better = [s.name for s in evaluation.systems if s.complete and s.scores and s.scores.points <= best.points]
-    return [said, say("No more than that: {systems}.", systems=listed(no_better, say))] if no_better else [said]
+    return [said, say("Not better than that constant answer: {systems}.", systems=listed(no_better, say))] if no_better else [said]
 
 
 def _highest_first(row: tuple[float, tuple[str, ...]]) -> tuple[float, str]:
@@ -79,9 +79,9 @@ def _highest_first(row: tuple[float, tuple[str, ...]]) -> tuple[float, str]:
 
 
 def _comparable(point: "PublishedPoint", evaluation: "EvaluationSummary") -> bool:
-    """Tell whether the run's score is in the same unit; a part of an exam has other points."""
+    """Tell whether the run's score is in the same unit and of the whole set, not of a part of it."""
     if point.unit == "percent":
-        return not evaluation.weighted
+        return not evaluation.weighted and point.n_items == evaluation.n_items
     return any(one.points_possible == WHOLE_EXAM for one in evaluation.yardsticks.constants)
 
 
