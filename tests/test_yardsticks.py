@@ -44,7 +44,7 @@ def test_the_report_says_what_the_best_constant_answer_earns(tmp_path):
     best = max(constant_scores([read_answers([answer(i, "s", 0) for i in items])], n_choices=5), key=lambda o: o.points)
     conclusion = summarize(run).conclusion
     assert f"The best constant answer, always 4, earns {best.points:g} of 50 points." in conclusion
-    assert "No more than that: weak." in conclusion
+    assert "Not better than that constant answer: weak." in conclusion
     assert "| always 4 |" in write_report(run).markdown.read_text(encoding="utf-8")
 
 
