@@ -71,7 +71,11 @@ def constant_sentences(evaluation: "EvaluationSummary", say: Language) -> list[s
         points=_points(best, say),
     )
     no_better = [s.name for s in evaluation.systems if s.complete and s.scores and s.scores.points <= best.points]
-    return [said, say("Not better than that constant answer: {systems}.", systems=listed(no_better, say))] if no_better else [said]
+    return (
+        [said, say("Not better than that constant answer: {systems}.", systems=listed(no_better, say))]
+        if no_better
+        else [said]
+    )
 
 
 def _highest_first(row: tuple[float, tuple[str, ...]]) -> tuple[float, str]:
