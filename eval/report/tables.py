@@ -26,7 +26,6 @@ from eval.report.cells import (
 )
 from eval.report.cost_tables import break_even_table, cost_table, estimate_table
 from eval.report.ladder_tables import ladder_tables
-from eval.report.money import per_thousand
 from eval.report.order_section import order_tables
 from eval.report.reading_tables import answers_table, rules_table
 from eval.report.summary import EvaluationSummary, Summary
@@ -82,7 +81,6 @@ def systems_table(evaluation: EvaluationSummary, say: Language = ENGLISH) -> Tab
         (say("Answered / unparsed / errors"), lambda s: answered_cell(s, say)),
         (say("Seconds an item (p95)"), _of_scores(seconds_cell)),
         (say("Tokens in / out"), _of_scores(tokens_cell)),
-        (say("Cost of 1,000 queries"), lambda s: per_thousand(s.cost.usd_per_query, say)),
     ]
     rows = tuple(tuple(cell(system) for _, cell in columns) for system in evaluation.systems)
     note = say(
