@@ -196,12 +196,12 @@ def attribute(
 def _lookups(run_dir: Path, system: str) -> list[Lookup]:
     """Return what a journal says of each item; of one that was asked again, the later record counts."""
     path = records_path(run_dir, system)
-    return list({one.item.id: look_up(one) for one in (read_records(path) if path.exists() else ())}.values())
+    return list({one.item.id: look_up(one) for one in read_records(path)}.values())
 
 
 def _cut_items(run_dir: Path, system: str) -> set[str]:
     path = records_path(run_dir, system)
-    cut = {record.item.id: is_cut(record) for record in (read_records(path) if path.exists() else ())}
+    cut = {record.item.id: is_cut(record) for record in read_records(path)}
     return {item_id for item_id, was_cut in cut.items() if was_cut}
 
 

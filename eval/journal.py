@@ -158,7 +158,8 @@ def first_fault(error: ValidationError) -> str:
 def read_records(path: Path) -> Iterator[Record]:
     """Yield the records of a journal in the order they were written, one at a time.
 
-    A last line that a crash cut short is left out, and standard error says so.
+    A last line that a crash cut short is left out, and standard error says so. Without a journal there are none: the
+    system has not been asked yet.
 
     Raises:
         ConfigurationError: A line other than the last is damaged.
@@ -187,12 +188,12 @@ def read_outcomes(path: Path) -> dict[str, bool]:
     Raises:
         ConfigurationError: A line other than the last is damaged.
     """
-    return {outcome.item.id: outcome.error is None for _, outcome in _outcomes(path)} if path.exists() else {}
+    return {outcome.item.id: outcome.error is None for _, outcome in _outcomes(path)}
 
 
 def has_answers(path: Path) -> bool:
     """Say whether any item of a journal was answered; it is read only up to that one."""
-    return path.exists() and any(outcome.error is None for _, outcome in _outcomes(path))
+    return any(outcome.error is None for _, outcome in _outcomes(path))
 
 
 def _outcomes(path: Path) -> Iterator[tuple[int, _Outcome]]:
@@ -214,12 +215,14 @@ def latest_records(path: Path, *, texts: bool = True) -> dict[str, Record]:
         path: Of the journal.
         texts: Keep what was shown, sent, looked up and said. No score needs it, and it may be most of a record.
     """
-    records = read_records(path) if path.exists() else iter(())
+    records = read_records(path)
     return {record.item.id: record if texts else record.without_texts() for record in records}
 
 
 def _whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield (byte offset, line) for each line that holds a record."""
+    """Yield (byte offset, line) for each line that holds a record; nothing where there is no journal."""
+    if not path.exists():
+        return
     offset = 0
     with faults_of_reading(path), path.open("rb") as file:
         for line in file:

@@ -44,7 +44,7 @@ def _items(run_dir: Path, evaluation: Evaluation) -> dict[str, Item]:
     found: dict[str, Item] = {}
     for name in evaluation.systems:
         path = records_path(run_dir, name)
-        for record in read_records(path) if path.exists() else ():
+        for record in read_records(path):
             found.setdefault(record.item.id, record.item)
     return found
 

@@ -25,11 +25,8 @@ def faults_of_writing(path: Path, remedy: str) -> Iterator[None]:
     Raises:
         ConfigurationError: See above.
     """
-    try:
+    with _named_faults(path, "written", remedy):
         yield
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise ConfigurationError(f"{path} cannot be written: {reason}; {remedy}") from error
 
 
 @contextmanager
@@ -39,11 +36,17 @@ def faults_of_reading(path: Path) -> Iterator[None]:
     Raises:
         ConfigurationError: See above.
     """
+    with _named_faults(path, "read", "make it readable, or restore it"):
+        yield
+
+
+@contextmanager
+def _named_faults(path: Path, done: str, remedy: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise ConfigurationError(f"{path} cannot be read: {reason}; make it readable, or restore it") from error
+        raise ConfigurationError(f"{path} cannot be {done}: {reason}; {remedy}") from error
 
 
 def append_whole(file: FileIO, line: bytes) -> None:

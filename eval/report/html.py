@@ -111,7 +111,7 @@ def _asked(evaluation: EvaluationSummary, run_dir: Path) -> Mapping[str, Asked]:
     asked: dict[str, Asked] = {}
     for system in evaluation.systems:
         path = records_path(run_dir, system.name)
-        for record in read_records(path) if path.exists() else ():
+        for record in read_records(path):
             if record.item.id not in asked:
                 if len(asked) == ITEMS_SHOWN:
                     continue

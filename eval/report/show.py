@@ -49,7 +49,7 @@ def _records_of(run_dir: Path, item_id: str) -> dict[str, Record]:
     ids: set[str] = set()
     for system in _systems(manifest):
         path = records_path(run_dir, system)
-        for record in read_records(path) if path.exists() else ():
+        for record in read_records(path):
             ids.add(record.item.id)
             if record.item.id == item_id:
                 found[system] = record  # an item that was asked again: the later record counts

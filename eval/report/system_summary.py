@@ -99,9 +99,8 @@ def summarize_system(
         prices: In force.
     """
     description = manifest.systems.get(folder.name, {})
-    journal = records_path(folder.parent, folder.name)
     # Of the whole journal again, one record at a time: what is kept has no messages.
-    sent = read_records(journal) if journal.exists() else ()
+    sent = read_records(records_path(folder.parent, folder.name))
     scores = score(records.values()) if records else None
     return SystemSummary(
         name=folder.name,
