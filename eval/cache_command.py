@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 from eval.printing import emit, emit_json
 
 if TYPE_CHECKING:
-    from eval.response_cache import ResponseCache
+    from eval.asking.response_cache import ResponseCache
 
 
 def cache(options: argparse.Namespace) -> int:
     """Print what the cache holds, or remove it all."""
-    from eval.response_cache import ResponseCache
+    from eval.asking.response_cache import ResponseCache
 
     replies = ResponseCache()
     try:

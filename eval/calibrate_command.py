@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 from eval.printing import emit, emit_json
 
 if TYPE_CHECKING:
-    from eval.temperature import Scaling, Scalings
+    from eval.analysis.temperature import Scaling, Scalings
 
 
 def calibrate(options: argparse.Namespace) -> int:
     """Fit, measure, and print both."""
-    from eval.temperature import scale_run
+    from eval.analysis.temperature import scale_run
 
     found = scale_run(options.run, options.fit)
     if options.json:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data.plain_text import plain
-from eval.call_options import add_call_options
+from eval.asking.options import add_call_options
 from eval.language import LANGUAGES
 from eval.progress import log
 

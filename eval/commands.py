@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from eval.asking.error_limit import read_error_limit
+from eval.asking.options import read_policy
 from eval.cache_command import cache
 from eval.calibrate_command import calibrate
-from eval.call_options import read_policy
-from eval.error_limit import read_error_limit
 from eval.language import language
 from eval.printing import emit, emit_json, emit_json_text
 from eval.progress import log
@@ -31,8 +31,8 @@ def run(options: argparse.Namespace) -> int:
     policy, max_errors = read_policy(options), read_error_limit(options.max_errors)
     if options.dry_run:
         return _dry_run(suite, options)
+    from eval.analysis.power import reach_lines
     from eval.planning import plan
-    from eval.power import reach_lines
     from eval.report import write_report
     from eval.runner import run as run_plan
     from eval.tracing import guard_traces

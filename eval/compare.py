@@ -15,10 +15,10 @@ import numpy as np
 
 from data.errors import ConfigurationError
 from data.types import Frozen, Record
+from eval.analysis.run_difference import what_differs
 from eval.description import role_of
 from eval.journal import Evaluation, Manifest, latest_records, read_manifest, records_path
 from eval.metrics import NO_ANSWER
-from eval.run_difference import what_differs
 from eval.stats import LEVEL, Interval, holm, mcnemar_midp, paired_difference_interval
 
 

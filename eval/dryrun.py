@@ -16,10 +16,10 @@ from data.errors import ConfigurationError, ProjectError
 from data.plain_text import mentioned
 from data.registry import benchmark, load_items
 from data.types import Item, Message
+from eval.analysis.power import reach_lines
 from eval.chain_predictor import Predictor, chain_predictor
 from eval.cost import estimate_tokens, price, price_table
 from eval.language import ENGLISH, Language
-from eval.power import reach_lines
 from eval.suite import EvaluationSpec, Suite, SystemSpec
 from eval.systems import Context, prepare_chain
 from eval.tracing import sent_messages

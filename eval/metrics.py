@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
 from data.types import Frozen, Item, Prediction, Record, Status
-from eval.calibration import Calibration, calibrate
-from eval.probabilities import read_probabilities
+from eval.analysis.calibration import Calibration, calibrate
+from eval.analysis.probabilities import read_probabilities
 
 if TYPE_CHECKING:
     import numpy as np

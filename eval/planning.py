@@ -14,11 +14,11 @@ from typing import NamedTuple
 from data.hardware import hardware
 from data.registry import benchmark, fingerprint, load_items
 from data.types import Item
-from eval.budget import check_prices, rate_of
-from eval.calls import CallPolicy
+from eval.asking.budget import check_prices, rate_of
+from eval.asking.calls import CallPolicy
+from eval.asking.response_cache import ResponseCache
 from eval.cost import price_table
 from eval.journal import Evaluation, Manifest
-from eval.response_cache import ResponseCache
 from eval.stats import SEED
 from eval.suite import Suite
 from eval.systems import Context, System, build_system

@@ -10,10 +10,12 @@ from typing import NamedTuple
 from data.errors import ConfigurationError, ProjectError
 from data.plain_text import mentioned
 from data.types import Item, Record
-from eval.asking import ask_items
-from eval.budget import open_budget
-from eval.calls import CallPolicy, Calls, Cause
-from eval.error_limit import ErrorCount
+from eval.analysis.label_check import check_labels
+from eval.analysis.missing_probs import note_missing_probs
+from eval.asking.budget import open_budget
+from eval.asking.calls import CallPolicy, Calls, Cause
+from eval.asking.error_limit import ErrorCount
+from eval.asking.items import ask_items
 from eval.journal import (
     Journal,
     Manifest,
@@ -25,8 +27,6 @@ from eval.journal import (
     settle,
     write_manifest,
 )
-from eval.label_check import check_labels
-from eval.missing_probs import note_missing_probs
 from eval.planning import Plan
 from eval.progress import Progress, log
 from eval.run_lock import sole_writer

@@ -23,7 +23,7 @@ from eval.training import training_facts
 
 if TYPE_CHECKING:
     from chains.templates import Prompt
-    from eval.response_cache import ModelCache, ResponseCache
+    from eval.asking.response_cache import ModelCache, ResponseCache
 
 LOCAL_BATCH = 64  # items handed to a local model, classifier or baseline at once
 

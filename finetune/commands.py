@@ -106,15 +106,15 @@ def train(arguments: argparse.Namespace) -> None:
 
 
 def _report(items: Sequence[Item], probs: "np.ndarray", labels: Sequence[str]) -> dict[str, Any]:
-    from eval.classification import classification_report
+    from eval.analysis.classification import classification_report
 
     return classification_report(items, probs, labels=labels)
 
 
 def _print_card(arguments: argparse.Namespace) -> None:
     """Print what a training came to; last, so that nothing is lost, say where its labels look misnumbered."""
-    from eval.classification import format_report
-    from eval.label_order import check_label_order
+    from eval.analysis.classification import format_report
+    from eval.analysis.label_order import check_label_order
     from finetune.card import read_card
 
     card = read_card(arguments.out) or {}
@@ -149,8 +149,8 @@ def evaluate(arguments: argparse.Namespace) -> None:
 
     from data.labels import label_ids
     from data.registry import fingerprint
-    from eval.classification import classification_report, format_report
-    from eval.label_order import check_label_order
+    from eval.analysis.classification import classification_report, format_report
+    from eval.analysis.label_order import check_label_order
     from finetune.classifier import load_classifier
 
     targets = label_ids(items, labels)

@@ -241,7 +241,7 @@ def _card(arguments: argparse.Namespace, planned: _Curve, key: tuple[int, int], 
 def _report(items: Sequence[Item], probs: "np.ndarray", labels: Sequence[str]) -> dict[str, Any]:
     """Return a card's report, and which items were answered rightly: a finished size needs no model again."""
     from data.labels import label_ids
-    from eval.classification import classification_report
+    from eval.analysis.classification import classification_report
 
     right = probs.argmax(axis=1) == label_ids(items, labels)
     correct = "".join("1" if one else "0" for one in right)  # one character an item: a list is a line an item

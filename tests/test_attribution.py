@@ -9,11 +9,11 @@ import pytest
 from journaled_runs import answer, exam_item, failure, right_where, write_demo, write_run
 
 from data.types import Item, Passage, Prediction, Record
-from eval.attribution import CAUSES, EITHER, SHORTENED, Attribution, attribute_lookups, cause_of
+from eval.analysis.attribution import CAUSES, EITHER, SHORTENED, Attribution, attribute_lookups, cause_of
+from eval.analysis.lookups import Lookup, look_up
 from eval.cli import main
 from eval.journal import latest_records, records_path
 from eval.language import ENGLISH
-from eval.lookups import Lookup, look_up
 from eval.report.ladder_sentences import ladder_sentences
 from eval.report.ladder_tables import ladder_tables
 from eval.report.summary import summarize

@@ -12,7 +12,7 @@ from tiny_encoder import make_encoder, toy_items
 from data.errors import ConfigurationError
 from data.hardware import hardware
 from eval.__main__ import main
-from eval.breakeven import Measured, break_even, break_evens, system_cost
+from eval.analysis.breakeven import Measured, break_even, break_evens, system_cost
 from eval.compare import Comparison
 from eval.cost import machine_parts, price_table
 from eval.journal import read_manifest

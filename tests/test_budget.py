@@ -16,13 +16,13 @@ from langchain_core.runnables import RunnableLambda
 
 from data.errors import ConfigurationError
 from data.types import Item, Message, Prediction, Record
-from eval.budget import Budget, MaxCostError, OverBudgetError, Rate, most_tokens, spent_before
-from eval.call_gate import CallGate
-from eval.calls import CallPolicy, Calls, Turn
+from eval.asking.budget import Budget, MaxCostError, OverBudgetError, Rate, most_tokens, spent_before
+from eval.asking.calls import CallPolicy, Calls, Turn
+from eval.asking.gate import CallGate
+from eval.asking.limits import Halt
 from eval.cli import main
 from eval.cost import Price, PriceTable, price
 from eval.journal import Journal, read_manifest, read_records, records_path
-from eval.limits import Halt
 from eval.planning import Plan
 from eval.runner import run
 from eval.systems import System

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from journaled_runs import answer, exam_item, failure, pair_item, right_where
 from sklearn.metrics import brier_score_loss, log_loss
 
-from eval.calibration import (
+from eval.analysis.calibration import (
     brier_scores,
     calibrate,
     calibration_error,
@@ -19,8 +19,8 @@ from eval.calibration import (
     log_losses,
     reliability_bins,
 )
+from eval.analysis.probabilities import Probabilities, read_probabilities
 from eval.metrics import Scores, score
-from eval.probabilities import Probabilities, read_probabilities
 
 SEEDS = st.integers(0, 10_000)
 

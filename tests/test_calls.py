@@ -22,13 +22,13 @@ from langchain_core.runnables import RunnableLambda
 from chains.models import load_chat_model
 from data.errors import ConfigurationError
 from data.types import Prediction, Record
-from eval.asking import ask_items
-from eval.call_gate import CallGate
-from eval.calls import CallPolicy, Calls, Cause, Turn
+from eval.asking.calls import CallPolicy, Calls, Cause, Turn
+from eval.asking.faults import describe, judge, may_be_billed, retry_after_s, status_of
+from eval.asking.gate import CallGate
+from eval.asking.items import ask_items
+from eval.asking.limits import Halt, Slots, Stop, Window
 from eval.cli import main
-from eval.faults import describe, judge, may_be_billed, retry_after_s, status_of
 from eval.journal import read_records, records_path
-from eval.limits import Halt, Slots, Stop, Window
 from eval.planning import Plan, plan
 from eval.runner import Outcome, run
 from eval.suite import EvaluationSpec, Suite, SystemSpec
@@ -460,7 +460,7 @@ def test_a_run_that_is_stopped_counts_no_repeats_that_were_not_made(
                 raise Halt
             return super().acquire(stop)
 
-    monkeypatch.setattr("eval.asking.Slots", Taken)
+    monkeypatch.setattr("eval.asking.items.Slots", Taken)
     faults = Faults(too_many=1, retry_after="seconds", retry_after_s=0.01)
     calls = Calls(QUICK._replace(first_wait_s=0.001, retries=50))
     with serve_faults(faults) as server:

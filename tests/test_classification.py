@@ -8,7 +8,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, r
 
 from data.errors import ConfigurationError
 from data.types import Item
-from eval.classification import METRICS, classification_report, format_report, weighted_roc_auc
+from eval.analysis.classification import METRICS, classification_report, format_report, weighted_roc_auc
 from eval.stats import bootstrap_interval
 
 LABELS = ("entailment", "neutral", "contradiction")

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from data.types import Ask, Item, Message, Prediction, Record
+from eval.analysis.estimates import compare_estimate
 from eval.cost import estimate_tokens, price_table
-from eval.estimates import compare_estimate
 from eval.report.cost_tables import estimate_table
 
 API: dict[str, Any] = {"kind": "chain", "model": {"spec": "openai:gpt-4o-mini", "max_tokens": 64}}

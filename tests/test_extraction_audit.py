@@ -5,8 +5,8 @@ import json
 import pytest
 from journaled_runs import answer, exam_item, failure, right_where, write_run
 
+from eval.analysis.extraction_audit import audit
 from eval.cli import main
-from eval.extraction_audit import audit
 from eval.journal import latest_records, records_path
 from eval.report import write_report
 from eval.report.summary import Summary, summarize

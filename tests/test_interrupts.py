@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from eval.asking.interrupts import noted_interrupts
 from eval.cli import main
-from eval.interrupts import noted_interrupts
 from eval.journal import read_outcomes, read_records
 from eval.runner import run
 from tests.command_process import start, wait_for

@@ -13,9 +13,9 @@ from tiny_encoder import LABELS, make_encoder, write_nli
 from data.errors import ConfigurationError
 from data.registry import benchmark, load_items
 from eval import cli
+from eval.analysis.label_check import check_labels
+from eval.analysis.label_order import best_label_order, check_label_order, exchange_words, find_exchange
 from eval.journal import latest_records, read_manifest, records_path
-from eval.label_check import check_labels
-from eval.label_order import best_label_order, check_label_order, exchange_words, find_exchange
 from eval.report.summary import summarize
 from eval.suite import EvaluationSpec, SystemSpec
 from eval.systems import Context, System, build_system

@@ -10,10 +10,10 @@ from journaled_runs import answer, exam_item, right_where, write_run
 
 from chains.registry import RUNGS
 from data.types import Item
-from eval.attribution import CAUSES
+from eval.analysis.attribution import CAUSES
+from eval.analysis.ladder import Ladder, climb, gap_recovered, oracle_of, rung_of
 from eval.cli import main
 from eval.compare import Answers
-from eval.ladder import Ladder, climb, gap_recovered, oracle_of, rung_of
 from eval.language import ENGLISH, language
 from eval.report.ladder_sentences import ladder_sentences
 from eval.report.ladder_tables import SHOWN, ladder_tables

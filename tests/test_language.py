@@ -8,13 +8,13 @@ from journaled_runs import answer, failure, pair_item, write_demo, write_run
 from spoken import spoken
 
 from data.yaml_file import read_yaml
-from eval.breakeven import Measured, break_evens, system_cost
+from eval.analysis.breakeven import Measured, break_evens, system_cost
+from eval.analysis.power import reach_sentence
 from eval.cli import main
 from eval.compare import compare
 from eval.cost import PriceTable
 from eval.language import CATALOGUE, ENGLISH, catalogue, language
 from eval.metrics import STATUSES
-from eval.power import reach_sentence
 from eval.report import write_report
 from eval.report.cost_sentences import cost_sentences
 from eval.report.cost_tables import cost_table

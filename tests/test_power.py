@@ -4,8 +4,8 @@ import math
 import numpy as np
 import pytest
 
+from eval.analysis.power import minimum_detectable_difference, reach_sentence
 from eval.cli import main
-from eval.power import minimum_detectable_difference, reach_sentence
 from eval.stats import mcnemar_midp
 
 

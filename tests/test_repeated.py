@@ -444,7 +444,7 @@ def test_a_lost_call_costs_no_other_rotation(tmp_path: Path) -> None:
 
 
 def test_calls_whose_cost_is_unknown_are_counted_for_every_rotation() -> None:
-    from eval.budget import Rate, _record_usd
+    from eval.asking.budget import Rate, _record_usd
     from tests.journaled_runs import exam_item
 
     sent = (Message(role="user", content="문제"),)

@@ -11,7 +11,7 @@ from journaled_runs import LABELS, answer, exam_item, failure, pair_item, right_
 from data.errors import ConfigurationError, MissingResourceError
 from data.plain_text import plain
 from data.types import Message
-from eval.classification import classification_report
+from eval.analysis.classification import classification_report
 from eval.journal import read_manifest, records_path
 from eval.report import html, write_report
 from eval.report.cells import what_it_is

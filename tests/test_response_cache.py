@@ -19,9 +19,9 @@ from chains.models import load_chat_model
 from chains.predictor import SAVED_USAGE
 from data.errors import ConfigurationError
 from data.types import ASKING, Record
+from eval.asking.response_cache import ModelCache, ResponseCache
 from eval.cli import main
 from eval.journal import read_manifest, read_records, records_path
-from eval.response_cache import ModelCache, ResponseCache
 from tests.chat_endpoint import serve_chat
 from tests.exam_file import exam, write_exam
 from tests.fault_server import USAGE, Faults, FaultServer, serve_faults

@@ -18,7 +18,7 @@ import pytest
 
 from data.kice import load
 from data.types import Record
-from eval.budget import Budget
+from eval.asking.budget import Budget
 from eval.cli import main
 from eval.journal import read_manifest, read_outcomes, read_records, records_path
 from eval.run_lock import sole_writer

@@ -8,9 +8,9 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
 from data.errors import ConfigurationError
+from eval.analysis.probabilities import Probabilities, rescaled
+from eval.analysis.temperature import COLDEST, HOTTEST, fit_temperature, scale_run
 from eval.cli import main
-from eval.probabilities import Probabilities, rescaled
-from eval.temperature import COLDEST, HOTTEST, fit_temperature, scale_run
 
 
 def made(targets, probs, n_choices=None):

@@ -6,7 +6,7 @@ An `EvaluationSummary` in; a `Table` and a `Diagram` out, both over the systems 
 from pathlib import Path
 from typing import NamedTuple
 
-from eval.calibration import Calibration, ReliabilityBin
+from eval.analysis.calibration import Calibration, ReliabilityBin
 from eval.description import role_of
 from eval.language import ENGLISH, Language
 from eval.report.summary import EvaluationSummary

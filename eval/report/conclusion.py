@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from eval.label_order import exchange_words
+from eval.analysis.label_order import exchange_words
+from eval.analysis.power import reach_sentence
 from eval.language import ENGLISH, Language
-from eval.power import reach_sentence
 from eval.report.cost_sentences import cost_sentences
 from eval.report.ladder_sentences import ladder_sentences
 from eval.report.order_section import order_sentences

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from eval.breakeven import BreakEven, SystemCost
+from eval.analysis.breakeven import BreakEven, SystemCost
 from eval.language import ENGLISH, Language
 from eval.report.money import MOST_QUERIES, dollars, per_thousand, power_of_ten, whole_queries
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from eval.breakeven import BreakEven, SystemCost, unknown_parts
+from eval.analysis.breakeven import BreakEven, SystemCost, unknown_parts
 from eval.compare import Comparison
 from eval.language import ENGLISH, Language
 from eval.report.money import dollars, from_queries, left_out, per_thousand

@@ -5,8 +5,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from eval.breakeven import BreakEven, SystemCost, Training, unknown_parts
-from eval.estimates import Estimated
+from eval.analysis.breakeven import BreakEven, SystemCost, Training, unknown_parts
+from eval.analysis.estimates import Estimated
 from eval.language import ENGLISH, Language
 from eval.report.money import dollars, duration, left_out, per_thousand, queries_counted
 from eval.report.table import Table

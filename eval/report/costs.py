@@ -10,7 +10,7 @@ from typing import Any
 
 from data.errors import ProjectError
 from data.types import Frozen, Prediction, Record
-from eval.breakeven import BreakEven, Measured, SystemCost, break_evens, system_cost
+from eval.analysis.breakeven import BreakEven, Measured, SystemCost, break_evens, system_cost
 from eval.compare import evaluation_groups
 from eval.cost import PriceTable, price_table
 from eval.description import model_spec

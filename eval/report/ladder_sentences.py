@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from eval.attribution import MISSED, OPEN, RETRIEVAL_MISS, SHORTENED, WITHOUT_ORACLE, Attribution
+from eval.analysis.attribution import MISSED, OPEN, RETRIEVAL_MISS, SHORTENED, WITHOUT_ORACLE, Attribution
 from eval.language import Language
 from eval.report.wording import listed, share_with_interval, signed
 
 if TYPE_CHECKING:
-    from eval.ladder import Ladder
+    from eval.analysis.ladder import Ladder
     from eval.report.summary import EvaluationSummary
 
 

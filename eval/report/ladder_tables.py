@@ -1,8 +1,8 @@
 """The tables of the retrieval ladder and of why RAG items came out as they did, as plain cells."""
 
 from chains.registry import Rung
-from eval.attribution import CAUSES, Attribution, CauseCount
-from eval.ladder import Gap, Ladder
+from eval.analysis.attribution import CAUSES, Attribution, CauseCount
+from eval.analysis.ladder import Gap, Ladder
 from eval.language import ENGLISH, Language
 from eval.report.cells import NOTHING, accuracy_cell, points_cell
 from eval.report.summary import EvaluationSummary

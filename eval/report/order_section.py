@@ -15,8 +15,8 @@ from eval.report.wording import ends, items_counted, p_value, percent, share_wit
 from eval.stats import LEVEL, holm
 
 if TYPE_CHECKING:
-    from eval.askings import Askings
-    from eval.position_bias import PositionTest
+    from eval.analysis.askings import Askings
+    from eval.analysis.position_bias import PositionTest
     from eval.report.summary import EvaluationSummary
     from eval.report.system_summary import SystemSummary
 

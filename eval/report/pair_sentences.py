@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from eval.analysis.ladder import rung_of
 from eval.description import model_spec, role_of
-from eval.ladder import rung_of
 from eval.language import Language
 from eval.report.wording import items_counted, p_value, signed, span
 

@@ -9,7 +9,7 @@ from typing import Any
 from data.errors import ProjectError, unknown_name
 from data.plain_text import plain
 from data.types import Ask, Item, Record
-from eval.attribution import Cause, causes_of_item
+from eval.analysis.attribution import Cause, causes_of_item
 from eval.journal import Manifest, read_manifest, read_records, records_path
 
 RULE = "-" * 100

@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from data.types import Frozen, Record
-from eval.attribution import Attribution, attribute
-from eval.breakeven import BreakEven, break_evens
+from eval.analysis.attribution import Attribution, attribute
+from eval.analysis.breakeven import BreakEven, break_evens
+from eval.analysis.ladder import Ladder, climb
+from eval.analysis.power import ASSUMED_DISCORDANCE, minimum_detectable_difference
+from eval.analysis.yardsticks import Yardsticks, yardsticks_of
 from eval.compare import Answers, Comparison, compare_all, read_answers
 from eval.cost import PriceTable, price_table
 from eval.journal import Evaluation, Manifest, latest_records, read_manifest, records_path
-from eval.ladder import Ladder, climb
 from eval.language import ENGLISH, Language, language
-from eval.power import ASSUMED_DISCORDANCE, minimum_detectable_difference
 from eval.report.conclusion import conclude
 from eval.report.cost_curve import Drawing, lay_out
 from eval.report.system_summary import SystemSummary, summarize_system
-from eval.yardsticks import Yardsticks, yardsticks_of
 
 
 class EvaluationSummary(Frozen):

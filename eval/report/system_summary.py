@@ -10,20 +10,20 @@ from typing import Any
 from pydantic import Field
 
 from data.types import Frozen, Record
-from eval.askings import Askings, measure_askings, measure_positions
-from eval.breakeven import SystemCost
-from eval.calibration import calibration_intervals
-from eval.classification import roc_auc_interval
+from eval.analysis.askings import Askings, measure_askings, measure_positions
+from eval.analysis.breakeven import SystemCost
+from eval.analysis.calibration import calibration_intervals
+from eval.analysis.classification import roc_auc_interval
+from eval.analysis.estimates import Estimated, compare_estimate
+from eval.analysis.extraction_audit import ExtractionAudit, audit
+from eval.analysis.label_order import Exchange, find_exchange
+from eval.analysis.position_bias import PositionTest
+from eval.analysis.probabilities import Probabilities, read_probabilities
 from eval.compare import Answers
 from eval.cost import PriceTable
 from eval.description import TRAINED_KINDS
-from eval.estimates import Estimated, compare_estimate
-from eval.extraction_audit import ExtractionAudit, audit
 from eval.journal import Manifest, read_records, records_path
-from eval.label_order import Exchange, find_exchange
 from eval.metrics import Scores, score
-from eval.position_bias import PositionTest
-from eval.probabilities import Probabilities, read_probabilities
 from eval.report.costs import cost_of, measure, with_full_spec
 from eval.stats import Interval, macro_f1_interval, share_interval
 

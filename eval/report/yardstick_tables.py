@@ -10,9 +10,9 @@ from eval.report.table import Table
 from eval.report.wording import listed, percent
 
 if TYPE_CHECKING:
+    from eval.analysis.yardsticks import ConstantScore, PublishedPoint
     from eval.report.summary import EvaluationSummary
     from eval.report.system_summary import SystemSummary
-    from eval.yardsticks import ConstantScore, PublishedPoint
 
 WHOLE_EXAM = 100  # points, which the published ones are of
 

@@ -3,7 +3,7 @@
     item ─ slot (calls in flight) ─ predictor.invoke ─ model call ─ CallGate: budget, tokens and requests a minute
       └──────────── fault ─ wait (Retry-After, or backoff with full jitter) ─ again
 
-The gate is in `eval.call_gate`.
+The gate is in `eval.asking.gate`.
 """
 
 import random
@@ -18,9 +18,9 @@ from typing import Literal, NamedTuple, TypeVar
 from tenacity import RetryCallState, Retrying
 
 from data.errors import ConfigurationError, ProjectError
-from eval.budget import Budget
-from eval.faults import LONGEST_WAIT_S, Verdict, describe, kind_of, retry_after_s, status_of
-from eval.limits import Halt, Stop, Window
+from eval.asking.budget import Budget
+from eval.asking.faults import LONGEST_WAIT_S, Verdict, describe, kind_of, retry_after_s, status_of
+from eval.asking.limits import Halt, Stop, Window
 
 Answer = TypeVar("Answer")
 _POLL_S = 0.1  # of one that goes on after the run was stopped

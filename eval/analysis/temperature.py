@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 from data.errors import ConfigurationError
 from data.types import Frozen, Item, Record
-from eval.calibration import Calibration, calibrate, calibration_intervals, log_losses
+from eval.analysis.calibration import Calibration, calibrate, calibration_intervals, log_losses
+from eval.analysis.probabilities import Probabilities, read_probabilities, rescaled
 from eval.journal import latest_records, read_manifest, records_path
 from eval.metrics import class_names
-from eval.probabilities import Probabilities, read_probabilities, rescaled
 from eval.stats import Interval
 
 COLDEST, HOTTEST = 0.01, 100.0
@@ -32,7 +32,7 @@ class Scaling(Frozen):
         n_fit: Items with probabilities in the run that it was fitted on.
         before: Of the probabilities as recorded.
         after: Of the rescaled ones.
-        intervals_before: 95 %, as of `eval.calibration.calibration_intervals`.
+        intervals_before: 95 %, as of `eval.analysis.calibration.calibration_intervals`.
         intervals_after: 95 %; the temperature counts as known.
     """
 

@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from data.types import Frozen, Record
+from eval.analysis.ladder import oracle_of
+from eval.analysis.lookups import Lookup, is_cut, is_foreign, look_up, searches_own_passages
 from eval.compare import Answers
 from eval.journal import read_records, records_path
-from eval.ladder import oracle_of
-from eval.lookups import Lookup, is_cut, is_foreign, look_up, searches_own_passages
 from eval.retrieval import score_ranking
 from eval.stats import Interval, share_interval
 

@@ -8,9 +8,9 @@ from threading import Lock
 from chains.repeated import fault_of
 from data.json_text import whole_characters
 from data.types import Item, Prediction, Record
-from eval.call_gate import CallGate
-from eval.calls import Turn
-from eval.limits import Slots
+from eval.asking.calls import Turn
+from eval.asking.gate import CallGate
+from eval.asking.limits import Slots
 from eval.tracing import Transcript
 
 

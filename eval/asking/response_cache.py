@@ -1,6 +1,6 @@
 """Replies that were paid for once: what a model answered to exactly this request is not asked again.
 
-    key      SHA-256 of all that can change a reply: see `eval.request_key`
+    key      SHA-256 of all that can change a reply: see `eval.asking.request_key`
     value    the reply as JSON, without secrets; never one that failed, is empty or was held back by a filter
 One SQLite file serves threads and processes alike. LangChain's own key would not do: it names no address, so that two
 servers' models of one name would share replies, and it counts timeouts and retries, which change none.
@@ -25,8 +25,8 @@ from chains.predictor import SAVED_USAGE, read_finish_reason, read_usage
 from data.errors import ConfigurationError
 from data.packaged import cache_dir
 from data.types import ASKING
+from eval.asking.request_key import identity_of, request_key, said_of
 from eval.progress import log
-from eval.request_key import identity_of, request_key, said_of
 from eval.secrets import make_redactor
 
 _SCHEMA = (

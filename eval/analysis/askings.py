@@ -1,7 +1,7 @@
 """What it shows to ask an item several times, and which positions a system chooses: measured from its records alone.
 
 Records in; out come how consistent the answers are, how right each asking was alone, and the test of
-`eval.position_bias` with the alternatives that fit how the items were asked.
+`eval.analysis.position_bias` with the alternatives that fit how the items were asked.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from data.types import Ask, Frozen, Item, Prediction, Record
-from eval.position_bias import PositionTest, position_test, rotated_alternatives, single_alternatives
+from eval.analysis.position_bias import PositionTest, position_test, rotated_alternatives, single_alternatives
 from eval.stats import Interval, share_interval
 
 

@@ -14,12 +14,12 @@ from langchain_core.outputs import LLMResult
 
 from chains.predictor import read_usage
 from data.errors import ConfigurationError
-from eval.budget import MaxCostError, OverBudgetError, Rate
-from eval.calls import Calls, Cause, Turn, TurnStop
+from eval.asking.budget import MaxCostError, OverBudgetError, Rate
+from eval.asking.calls import Calls, Cause, Turn, TurnStop
+from eval.asking.faults import may_be_billed
+from eval.asking.limits import Halt
+from eval.asking.response_cache import ModelCache
 from eval.cost import estimate_tokens
-from eval.faults import may_be_billed
-from eval.limits import Halt
-from eval.response_cache import ModelCache
 
 
 class _Sent(NamedTuple):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from data.types import Frozen
-from eval.probabilities import FLOOR, Probabilities, at
+from eval.analysis.probabilities import FLOOR, Probabilities, at
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from data.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from eval.calls import CallPolicy
+    from eval.asking.calls import CallPolicy
 
 _ABOVE_ZERO = ("rpm", "tpm", "timeout", "item_timeout", "max_cost")
 
@@ -35,7 +35,7 @@ def read_policy(options: argparse.Namespace) -> "CallPolicy":
     Raises:
         ConfigurationError: A value lets nothing run.
     """
-    from eval.calls import CallPolicy
+    from eval.asking.calls import CallPolicy
 
     if options.retries < 0:
         raise ConfigurationError(f"--retries {options.retries} is below 0; give 0 or more")

@@ -22,11 +22,11 @@ from chains.models import resolve_spec
 from chains.repeated import askings
 from data.errors import ConfigurationError, ProjectError
 from data.types import Record
+from eval.asking.faults import NEVER_BILLED
+from eval.asking.limits import Halt, Stop
 from eval.cost import price, price_table
 from eval.description import model_spec
-from eval.faults import NEVER_BILLED
 from eval.journal import read_records, records_path
-from eval.limits import Halt, Stop
 from eval.suite import Suite
 from eval.systems import System
 from eval.writing import append_whole, faults_of_writing

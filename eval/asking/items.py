@@ -1,7 +1,7 @@
 """Puts items to one system and yields a record for each as it is answered: in batches, or concurrently.
 
 Whatever goes wrong with an item becomes that item's error; only an interruption ends the asking, and what every other
-item would get as well: a refused key, a spent budget (see `eval.calls`).
+item would get as well: a refused key, a spent budget (see `eval.asking.calls`).
 """
 
 import time
@@ -15,18 +15,18 @@ from typing import Any, NamedTuple
 from chains.repeated import ANSWERED
 from data.errors import ConfigurationError
 from data.types import Item, Prediction, Record
-from eval.asked import Asked, asked_record, record_of
-from eval.budget import Rate, rate_of
-from eval.call_gate import CallGate
-from eval.calls import Calls, Cause, TurnStop
+from eval.asking.asked import Asked, asked_record, record_of
+from eval.asking.budget import Rate, rate_of
+from eval.asking.calls import Calls, Cause, TurnStop
+from eval.asking.crew import Crew
+from eval.asking.faults import Verdict, is_throttled, judge
+from eval.asking.gate import CallGate
+from eval.asking.interrupts import Interrupts, noted_interrupts
+from eval.asking.limits import Halt, Slots
+from eval.asking.response_cache import ModelCache
 from eval.chain_predictor import Predictor
-from eval.crew import Crew
-from eval.faults import Verdict, is_throttled, judge
-from eval.interrupts import Interrupts, noted_interrupts
 from eval.journal import has_answers, records_path
-from eval.limits import Halt, Slots
 from eval.progress import log
-from eval.response_cache import ModelCache
 from eval.systems import System
 from eval.tracing import Transcript, run_config
 

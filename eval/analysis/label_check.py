@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from eval.analysis.label_order import check_label_order
 from eval.journal import read_records
-from eval.label_order import check_label_order
 from eval.metrics import NO_ANSWER
 from eval.systems import System
 

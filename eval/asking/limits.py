@@ -19,7 +19,7 @@ class Halt(BaseException):
 
 
 class Stop(Protocol):
-    """What calls a wait off: a `threading.Event`, or what one item sees of it (`eval.calls.TurnStop`)."""
+    """What calls a wait off: a `threading.Event`, or what one item sees of it (`eval.asking.calls.TurnStop`)."""
 
     def is_set(self) -> bool: ...
 

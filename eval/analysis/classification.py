@@ -11,8 +11,8 @@ import numpy as np
 
 from data.labels import label_ids
 from data.types import Item
+from eval.analysis.probabilities import Probabilities
 from eval.metrics import class_scores, classification_metrics, confusion_matrix
-from eval.probabilities import Probabilities
 from eval.stats import Interval, bootstrap_interval, macro_f1_interval, share_interval
 
 METRICS = ("accuracy", "macro_f1", "precision", "recall", "roc_auc")
