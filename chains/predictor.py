@@ -224,7 +224,8 @@ def read_usage(reply: AIMessage) -> dict[str, int]:
 
     Of a reply that was kept these are 0, and what it once took is in saved_input_tokens and the like.
     """
-    if reply.usage_metadata is None:
+    # To a reply from a cache that has none, LangChain gives a cost of 0 and nothing else.
+    if reply.usage_metadata is None or "input_tokens" not in reply.usage_metadata:
         return {}
     usage = {name: reply.usage_metadata[name] for name in ("input_tokens", "output_tokens")}
     cached = (reply.usage_metadata.get("input_token_details") or {}).get("cache_read")

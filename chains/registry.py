@@ -24,6 +24,7 @@ class ChainEntry(NamedTuple):
     Attributes:
         has_passage: Whether its prompts hold passages, which `too_long` may shorten.
         rung: Where it stands on the retrieval ladder; None for a chain that stands on none.
+        several_calls: Whether it may ask its model several times for one item.
     """
 
     factory: str  # "module:attr"
@@ -33,6 +34,7 @@ class ChainEntry(NamedTuple):
     summary: str
     has_passage: bool = False
     rung: Rung | None = None
+    several_calls: bool = False
 
     @property
     def named_needs(self) -> tuple[Need, ...]:
@@ -90,6 +92,7 @@ CHAINS: dict[str, ChainEntry] = {
         ("model", "retriever", "passages"),
         "kice/agent",
         "a model that searches and reads passages itself",
+        several_calls=True,
     ),
     "mnli-zero-shot": ChainEntry(
         "chains.mnli:mnli_zero_shot", "mnli", ("model",), "mnli/zero-shot", "premise, hypothesis and label names"
@@ -113,7 +116,8 @@ def chain_entry(name: str) -> ChainEntry:
         needs: tuple[Need, ...] = get_args(Need)
         default = parameters["prompt"].default if "prompt" in parameters else ""
         prompt = default if isinstance(default, str) else ""
-        return ChainEntry(name, "", tuple(need for need in needs if need in parameters), prompt, "a chain of your own")
+        taken = tuple(need for need in needs if need in parameters)
+        return ChainEntry(name, "", taken, prompt, "a chain of your own", several_calls=True)
     raise unknown_name("chain", name, CHAINS, "See: python -m eval list chains")
 
 

@@ -27,9 +27,6 @@ from data.types import ASKING, Ask, Prediction
 
 Permute = Literal["cyclic"]
 Order = tuple[int, ...]  # the item's own choices, in the order they are shown
-# In the config's `configurable`, a dict that is kept while an item is asked again after a fault: what was answered
-# is not asked again.
-ANSWERED = "answered_askings"
 
 
 def orders(n_choices: int, permute: Permute | None) -> list[Order]:
@@ -132,11 +129,11 @@ class Repeated(RunnableSerializable[Inputs, Prediction]):
         self, entry: Inputs, run_manager: CallbackManagerForChainRun, config: RunnableConfig
     ) -> Prediction:
         plan = self._plan(entry)
-        answered: dict[int, Prediction] = (config.get("configurable") or {}).get(ANSWERED, {})
-        for number, (predictor, order) in enumerate(plan):
-            if number not in answered:
-                answered[number] = predictor.invoke(_shown(entry, order), _one_of(config, number, len(plan)))
-        return self._combined(entry, [answered[number] for number in range(len(plan))])
+        answers = [
+            predictor.invoke(_shown(entry, order), _one_of(config, number, len(plan)))
+            for number, (predictor, order) in enumerate(plan)
+        ]
+        return self._combined(entry, answers)
 
     def _ask_together(
         self, entries: list[Inputs], run_manager: list[CallbackManagerForChainRun], config: list[RunnableConfig]

@@ -2,6 +2,7 @@
 
     runs/<name>/manifest.json                what was asked of whom, enough to know whether two runs are the same
     runs/<name>/<system>/records.jsonl       one line an item, on disk as soon as it is answered
+    runs/<name>/<system>/replies.jsonl       until the run is complete, see `eval.asking.replies`
     runs/<name>/summary.json report.md report.html break-even-<n>.svg reliability-<n>.svg
     runs/<name>/.lock                        held by the process that writes the run, see `eval.run_lock`
 

@@ -16,6 +16,7 @@ from eval.asking.budget import open_budget
 from eval.asking.calls import CallPolicy, Calls, Cause
 from eval.asking.error_limit import ErrorCount
 from eval.asking.items import ask_items
+from eval.asking.replies import replies_path
 from eval.journal import (
     Journal,
     Manifest,
@@ -115,6 +116,9 @@ def _ask_all(
                     raise _stopped(calls.cause, planned, run_dir)
             settle(path, [item.id for item in items])
             check_labels(system, path)
+    if not count.errors:
+        for system in every_system:
+            replies_path(run_dir, system.name).unlink(missing_ok=True)  # the records say all of it
     return Outcome(run_dir, asked, count.errors, count.errors > 0 if max_errors is None else count.too_many)
 
 
@@ -167,7 +171,7 @@ def _journal(path: Path, records: Iterator[Record], system: str, total: int, cou
                 first = False
             if failed and count.too_many:
                 reason = f"stopped: more items failed than --max-errors allows; the first error of {system} is above"
-                calls.halt(Cause(TooManyErrorsError, reason, "mend it", lets_finish=True))
+                calls.halt(Cause(TooManyErrorsError, reason, "mend it"))
     if calls.repeats:
         faults = ", ".join(f"{kind}: {count}" for kind, count in calls.repeats.most_common())
         log(f"{system}: asked again {calls.repeats.total()} times after faults that pass ({faults})")

@@ -23,7 +23,8 @@ from eval.training import training_facts
 
 if TYPE_CHECKING:
     from chains.templates import Prompt
-    from eval.asking.response_cache import ModelCache, ResponseCache
+    from eval.asking.known_replies import KnownReplies
+    from eval.asking.response_cache import ResponseCache
 
 LOCAL_BATCH = 64  # items handed to a local model, classifier or baseline at once
 
@@ -37,7 +38,7 @@ class System(NamedTuple):
         open: Returns the predictor; takes the system's folder in the run, where training leaves its checkpoint.
         labels: The class names of a classifier whose order of them is to be checked; None: nothing to check.
         reply_tokens: The longest reply of a model that is asked over a network; None: nothing limits it.
-        cache: Of its model's replies; None: none is kept.
+        known: Where its model finds replies that it need not be asked for; None: nowhere.
     """
 
     name: str
@@ -46,7 +47,7 @@ class System(NamedTuple):
     open: Callable[[Path], Predictor]
     labels: tuple[str, ...] | None = None
     reply_tokens: int | None = None
-    cache: "ModelCache | None" = None
+    known: "KnownReplies | None" = None
 
 
 class Context(NamedTuple):
@@ -122,6 +123,7 @@ class PreparedChain(NamedTuple):
     Attributes:
         parts: Keyword arguments of the chain's factory: prompt, retriever.
         max_tokens: What the prompt allows for an answer; None for a chain without a prompt of the project's.
+        several_calls: Whether it may ask its model several times for one item.
     """
 
     spec: SystemSpec
@@ -129,6 +131,7 @@ class PreparedChain(NamedTuple):
     parts: dict[str, Any]
     description: dict[str, Any]
     max_tokens: int | None
+    several_calls: bool
 
 
 def prepare_chain(spec: SystemSpec, context: Context) -> PreparedChain:
@@ -156,7 +159,7 @@ def prepare_chain(spec: SystemSpec, context: Context) -> PreparedChain:
         description["pool_fingerprint"] = fingerprint(context.items)
     if "seed" in entry.needs:
         parts["seed"] = context.seed
-    return PreparedChain(spec, "model" in entry.needs, parts, description, max_tokens)
+    return PreparedChain(spec, "model" in entry.needs, parts, description, max_tokens, entry.several_calls)
 
 
 def _learnt_from(train_items: Sequence[Item]) -> dict[str, Any]:
@@ -168,7 +171,8 @@ def _chain(spec: SystemSpec, context: Context) -> System:
     from chains.repeated import askings
 
     prepared = prepare_chain(spec, context)
-    parts, description, local, limit, cache = prepared.parts, prepared.description, True, None, None
+    times = max(askings(len(item.choices), permute=spec.permute, votes=spec.votes) for item in context.items)
+    parts, description, local, limit, known = prepared.parts, prepared.description, True, None, None
     if prepared.needs_model:
         model = load_chat_model(
             str(spec.model),
@@ -180,15 +184,24 @@ def _chain(spec: SystemSpec, context: Context) -> System:
         )
         check_ready(model)
         local, limit = is_local(model), reply_limit(model)
-        if context.cache is not None and not local:
-            cache = context.cache.of(model, votes=spec.votes is not None)
-            model = model.model_copy(update={"cache": cache})  # not the user's own object, if it is one
+        known = None if local else _known(model, spec, context, several_calls=prepared.several_calls or times > 1)
+        if known is not None:
+            model = model.model_copy(update={"cache": known})  # not the user's own object, if it is one
         parts = {**parts, "model": model}
         description = {**description, "model": {"spec": spec.model, **describe_model(model)}}
     predictor = chain_predictor(spec, parts, seed=context.seed)
-    times = max(askings(len(item.choices), permute=spec.permute, votes=spec.votes) for item in context.items)
     batch_size = max(LOCAL_BATCH // times, 1) if local else None
-    return System(spec.name, description, batch_size, lambda _: predictor, reply_tokens=limit, cache=cache)
+    return System(spec.name, description, batch_size, lambda _: predictor, reply_tokens=limit, known=known)
+
+
+def _known(model: Any, spec: SystemSpec, context: Context, *, several_calls: bool) -> "KnownReplies | None":
+    """Return where a model finds replies that it need not be asked for; None where there can be none."""
+    from eval.asking.known_replies import KnownReplies
+
+    cache = context.cache.of(model, votes=spec.votes is not None) if context.cache else None
+    if cache is None and (not several_calls or model.cache is not None):  # a cache of the user's own stays
+        return None
+    return KnownReplies(cache, several_calls=several_calls)
 
 
 def _prompt(name: str, benchmark: str) -> "Prompt":

@@ -43,10 +43,6 @@ class Transcript(BaseCallbackHandler):
         """What was sent; of an item asked several times, the first time."""
         return self._requests[min(self._requests)] if self._requests else None
 
-    def forget_passages(self) -> None:
-        """Forget what was retrieved, for an item that is asked again."""
-        self.passages = ()
-
     def complete(self, prediction: Prediction) -> Prediction:
         """Put what was sent into the askings, where it differs from what `messages` says."""
         sent = [self._requests.get(number) for number in range(len(prediction.asks))]

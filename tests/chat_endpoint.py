@@ -23,14 +23,14 @@ class ChatEndpoint(NamedTuple):
 
 @contextmanager
 def serve_chat(
-    reply: Callable[[dict[str, Any]], str | dict[str, Any]],
+    reply: Callable[[dict[str, Any]], str | dict[str, Any] | int],
     *,
     finish_reason: str = "stop",
     logprobs: Callable[[dict[str, Any]], list[dict[str, Any]] | None] | None = None,
 ) -> Iterator[ChatEndpoint]:
     """Answer /v1/chat/completions on a free loopback port with `reply(body)`, streamed where that is asked for.
 
-    A reply is a text, or a message's fields, which are not streamed.
+    A reply is a text, or a message's fields, which are not streamed, or the status of an error.
 
     `logprobs(body)` are those of the reply's tokens, sent only to who asks for them.
     """
@@ -41,7 +41,9 @@ def serve_chat(
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             requests.append(Request({name.lower(): value for name, value in self.headers.items()}, body))
             text = reply(body)
-            if body.get("stream") and isinstance(text, str):
+            if isinstance(text, int):
+                self._send(json.dumps({"error": {"message": "failed"}}), "application/json", status=text)
+            elif body.get("stream") and isinstance(text, str):
                 parts = [text[start : start + 3] for start in range(0, len(text), 3)]
                 chunks = [_chunk({"content": part}, None) for part in parts] + [_chunk({}, finish_reason)]
                 payload = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
@@ -52,9 +54,9 @@ def serve_chat(
                     completion["choices"][0]["logprobs"] = {"content": logprobs(body)}
                 self._send(json.dumps(completion), "application/json")
 
-        def _send(self, payload: str, content_type: str) -> None:
+        def _send(self, payload: str, content_type: str, *, status: int = 200) -> None:
             data = payload.encode()
-            self.send_response(200)
+            self.send_response(status)
             self.send_header("Content-Type", content_type)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()

@@ -7,7 +7,6 @@ import json
 import os
 import threading
 import time
-from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -22,7 +21,7 @@ from langchain_core.runnables import RunnableLambda
 from chains.models import load_chat_model
 from data.errors import ConfigurationError
 from data.types import Prediction, Record
-from eval.asking.calls import CallPolicy, Calls, Cause, Turn
+from eval.asking.calls import CallPolicy, Calls, Turn
 from eval.asking.faults import describe, judge, may_be_billed, retry_after_s, status_of
 from eval.asking.gate import CallGate
 from eval.asking.items import ask_items
@@ -196,6 +195,19 @@ def test_an_item_has_its_time_retries_included(tmp_path: Path) -> None:
         "OpenAITimeoutError",
         "OpenAIAPIError",
     }
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [
+        ({}, None),
+        ({"item_timeout_s": 30.0}, 30),
+        ({"timeout_s": 90.0}, 90),
+        ({"timeout_s": 9.0, "item_timeout_s": 5.0}, 5),
+    ],
+)
+def test_a_client_gives_up_no_later_than_its_item_is(given: dict[str, float], seconds: float | None) -> None:
+    assert CallPolicy(**given).call_timeout_s == seconds  # type: ignore[arg-type]  # None: as the model has it
 
 
 def test_a_call_of_one_s_own_that_hangs_is_given_up(tmp_path: Path) -> None:
@@ -469,27 +481,16 @@ def test_a_run_that_is_stopped_counts_no_repeats_that_were_not_made(
         assert calls.repeats.keys() <= {"429"}
 
 
-@pytest.mark.parametrize(
-    ("cause", "goes_on"),
-    [
-        (None, True),  # Ctrl-C
-        (Cause(ConfigurationError, "too many errors", "mend it", lets_finish=True), True),
-        (Cause(ConfigurationError, "the budget is spent", "raise it"), False),
-    ],
-)
-def test_an_agent_s_next_turn_passes_a_stop_once_one_was_answered(cause: Cause | None, goes_on: bool) -> None:
-    calls, turn = Calls(CallPolicy(rpm=100)), Turn()
-    gate = CallGate(calls, turn, None, 0)
-    first = uuid4()
-    gate.on_llm_start({}, ["?"], run_id=first)
-    gate.on_llm_end(LLMResult(generations=[[]]), run_id=first)
-    if cause is not None:
-        calls.halt(cause)
-    calls.stop.set()
-    with nullcontext() if goes_on else pytest.raises(Halt):
-        gate.on_llm_start({}, ["?"], run_id=uuid4())
-    with pytest.raises(Halt):
-        CallGate(calls, Turn(), None, 0).on_llm_start({}, ["?"], run_id=uuid4())
-    turn.given_up = True
-    with pytest.raises(Halt):
-        gate.on_llm_start({}, ["?"], run_id=uuid4())
+def test_nothing_more_is_sent_once_the_run_is_stopped_or_the_item_given_up() -> None:
+    """Not even for an item that has had answers: they are kept."""
+    for stopped in (True, False):
+        calls, turn = Calls(CallPolicy(rpm=100)), Turn()
+        gate = CallGate(calls, turn, None, 0)
+        first = uuid4()
+        gate.on_llm_start({}, ["?"], run_id=first)
+        gate.on_llm_end(LLMResult(generations=[[]]), run_id=first)
+        if stopped:
+            calls.stop.set()
+        turn.given_up = not stopped
+        with pytest.raises(Halt):
+            gate.on_llm_start({}, ["?"], run_id=uuid4())

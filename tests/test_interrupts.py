@@ -73,8 +73,8 @@ def test_a_program_that_handles_the_signal_itself_keeps_it() -> None:
     assert seen and not interrupts.noted
 
 
-def test_an_item_that_is_asked_several_times_is_finished_once_it_was_begun(tmp_path: Path) -> None:
-    """Its first askings are paid for, and a record holds all of them or none."""
+def test_the_askings_of_an_item_that_is_not_finished_are_not_paid_for_again(tmp_path: Path) -> None:
+    """A record holds all of them or none; the others are kept apart until it does."""
     out = tmp_path / "out"
     with serve_faults(Faults(latency_s=0.1, too_many=0.1)) as server:
         arguments = [*asking(tmp_path, server, items=20), "--permute", "cyclic", "--max-concurrency", "3"]
@@ -83,11 +83,12 @@ def test_an_item_that_is_asked_several_times_is_finished_once_it_was_begun(tmp_p
         os.kill(process.pid or 0, signal.SIGINT)
         process.join(timeout=30)
         assert process.exitcode == 130
-        kept = list(read_records(journal_of(out)))
-        asks = [len(record.prediction.asks) for record in kept if record.prediction]
-        assert sum(asks) == sum(server.paid.values()) and 0 < len(kept) < 20
+        replies = journal_of(out).with_name("replies.jsonl")
+        assert len(replies.read_text().splitlines()) == sum(server.paid.values())
+        assert 0 < len(list(read_records(journal_of(out)))) < 20
         assert main([*arguments, "--resume", str(out)]) == 0
         assert set(server.paid.values()) == {1}, "nothing is paid for twice"
+    assert not replies.exists()
 
 
 def test_the_first_interrupt_says_what_is_waited_for(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -19,7 +19,7 @@ from chains.kice import kice_rag
 from chains.majority import majority
 from chains.mnli import mnli_zero_shot
 from chains.models import load_chat_model, with_seed
-from chains.repeated import ANSWERED, Repeated, fault_of, orders, repeated
+from chains.repeated import Repeated, fault_of, orders, repeated
 from data.types import Ask, Message, Prediction, Record
 from eval.cli import main
 from eval.journal import read_manifest, read_records, records_path
@@ -222,23 +222,6 @@ def test_what_is_no_probability_is_its_item_s_fault(wrong: float, tmp_path: Path
 def unsound_chain(model: Any) -> Any:
     probs = (0.5, float(os.environ["TEST_PROBABILITY"]), 0.5, 0.0, 0.0)
     return RunnableLambda(lambda entry: Prediction(choice=0, status="ok", probs=probs, probs_source="likelihood"))
-
-
-def test_what_was_answered_before_a_fault_is_not_asked_again() -> None:
-    seen: list[str] = []
-
-    def answer(asked: dict[str, Any]) -> Prediction:
-        seen.append(asked["choices"][0])
-        if len(seen) == 2:
-            raise ConnectionError("lost")
-        return Prediction(choice=0, status="ok")
-
-    predictor = Repeated(predictors=(RunnableLambda(answer),), permute="cyclic")
-    kept: dict[int, Prediction] = {}
-    with pytest.raises(ConnectionError):
-        predictor.invoke(entry(0), {"configurable": {ANSWERED: kept}})
-    assert predictor.invoke(entry(0), {"configurable": {ANSWERED: kept}}).status == "ok"
-    assert seen == ["0-0", "0-1", "0-1", "0-2"]
 
 
 def test_a_passage_is_retrieved_once_for_an_item_and_not_by_its_order() -> None:

@@ -18,7 +18,8 @@ from pydantic import SecretStr
 from chains.models import load_chat_model
 from chains.predictor import SAVED_USAGE
 from data.errors import ConfigurationError
-from data.types import ASKING, Record
+from data.types import Record
+from eval.asking.known_replies import KnownReplies
 from eval.asking.response_cache import ModelCache, ResponseCache
 from eval.cli import main
 from eval.journal import read_manifest, read_records, records_path
@@ -159,7 +160,7 @@ def model(**changes: Any) -> BaseChatModel:
 def key_of(asked: BaseChatModel, text: str = "hello", *, votes: bool = False, asking: int = 0, **call: Any) -> str:
     cache = ModelCache(ResponseCache(sampled=True), asked, votes=votes)
     parameters = asked._get_invocation_params(**call)  # what LangChain tells callbacks
-    key = cache._key([HumanMessage(text)], parameters, {ASKING: asking})
+    key = cache.key([HumanMessage(text)], parameters, asking)
     assert key is not None
     return key
 
@@ -217,10 +218,10 @@ def reply(text: str = "3", **fields: Any) -> AIMessage:
 def kept(said: AIMessage) -> bool:
     """Say whether a reply comes back from the cache through a model that LangChain asks."""
     scripted = ScriptedChatModel(reply=lambda messages: said)
-    scripted.cache = cache = ModelCache(ResponseCache(), model())
+    scripted.cache = known = KnownReplies(ModelCache(ResponseCache(), model()))
     question = [HumanMessage("?")]
     for _ in range(2):
-        hit = cache.admit(question, {"temperature": 0}, {})
+        hit = known.admit(question, {"temperature": 0}, {}) == "cache"
         answer = scripted.invoke(question)
         assert answer.text == said.text
     if hit:
@@ -336,7 +337,7 @@ def test_turns_are_told_apart_by_what_a_model_sees_of_them() -> None:
     def conversation(id: str = "a", query: str = "별", found: str = "시", **said: Any) -> str | None:
         call = {"name": "search", "args": {"query": query}, "id": id, "type": "tool_call"}
         turns = [HumanMessage("?"), AIMessage("", tool_calls=[call], **said), ToolMessage(found, tool_call_id=id)]
-        return ModelCache(ResponseCache(), model())._key(turns, {"temperature": 0}, {})
+        return ModelCache(ResponseCache(), model()).key(turns, {"temperature": 0}, 0)
 
     usage = {"input_tokens": 5, "output_tokens": 1, "total_tokens": 6}
     first = conversation()

@@ -18,8 +18,7 @@ class Asked(Turn):
     """An item that a thread asks.
 
     Attributes:
-        answered: Of its askings, where it is asked several times.
-        latency_s: Of the last attempt, and of those before it that answered some of its askings.
+        latency_s: Of the last attempt, with that of earlier replies which it was given again.
         attempts: How often it was asked.
         finished: What came of it is on its way to the one who waits.
         gate: Of the last attempt.
@@ -29,7 +28,6 @@ class Asked(Turn):
         super().__init__()
         self.item = item
         self.seen = Transcript()
-        self.answered: dict[int, Prediction] = {}
         self.latency_s = 0.0
         self.attempts = 0
         self.finished = False

@@ -17,20 +17,21 @@ from typing import Literal, NamedTuple, TypeVar
 
 from tenacity import RetryCallState, Retrying
 
+from chains.providers import THINKING_TIMEOUT_S
 from data.errors import ConfigurationError, ProjectError
 from eval.asking.budget import Budget
 from eval.asking.faults import LONGEST_WAIT_S, Verdict, describe, kind_of, retry_after_s, status_of
-from eval.asking.limits import Halt, Stop, Window
+from eval.asking.limits import ITEM_TIMEOUT_S, Halt, Stop, Window
+from eval.asking.replies import ItemReplies
 
 Answer = TypeVar("Answer")
-_POLL_S = 0.1  # of one that goes on after the run was stopped
 
 
 class CallPolicy(NamedTuple):
     """How a run's calls are made; None: no limit.
 
     Attributes:
-        retries: How often an item is asked again after a passing fault.
+        retries: How often a call is made again after passing faults in a row.
         rpm: Requests a minute.
         tpm: Tokens a minute, of prompts and replies.
         timeout_s: Seconds until a call must have been answered; None: as the model has it.
@@ -45,28 +46,25 @@ class CallPolicy(NamedTuple):
     rpm: int | None = None
     tpm: int | None = None
     timeout_s: float | None = None
-    item_timeout_s: float | None = None
+    item_timeout_s: float = ITEM_TIMEOUT_S
     max_cost_usd: float | None = None
     cache: Literal["none", "greedy", "sampled"] = "none"
     first_wait_s: float = 1.0
 
     @property
     def call_timeout_s(self) -> float | None:
-        """Seconds after which a model's own client is to give a call up."""
-        return min((s for s in (self.timeout_s, self.item_timeout_s) if s is not None), default=None)
+        """Seconds after which a model's own client is to give a call up; None: as the model has it."""
+        if self.timeout_s is None and self.item_timeout_s >= THINKING_TIMEOUT_S:  # no model's own is longer
+            return None
+        return min(self.timeout_s or THINKING_TIMEOUT_S, self.item_timeout_s)
 
 
 class Cause(NamedTuple):
-    """Why a run stops: the kind of error, what happened, and what the user can do before it goes on.
-
-    Attributes:
-        lets_finish: An item that has had answers may ask what it still needs: they are paid for, and lost without it.
-    """
+    """Why a run stops: the kind of error, what happened, and what the user can do before it goes on."""
 
     kind: type[ProjectError]
     reason: str
     remedy: str
-    lets_finish: bool = False
 
 
 class Clock:
@@ -97,17 +95,19 @@ class Turn:
 
     Attributes:
         verdict: On the fault of the last attempt.
+        faults: In a row, with no call answered between them.
         given_up: Nobody waits for its answer any more.
-        cache_hits: Its calls that the response cache answered.
-        paid: Calls that its answer is made of have been answered: dropped now, it would be paid for twice.
+        cache_hits: Calls of the last attempt that the response cache answered.
+        replies: That it has had, where it takes several calls.
     """
 
     def __init__(self) -> None:
         self.clock = Clock()
         self.verdict: Verdict = "item"
+        self.faults = 0
         self.given_up = False
         self.cache_hits = 0
-        self.paid = False
+        self.replies: ItemReplies | None = None
 
 
 class Calls:
@@ -166,15 +166,14 @@ class Calls:
         """
         error = state.outcome.exception() if state.outcome else None
         asked_s = None if error is None else retry_after_s(error)
-        longest = min(self.policy.first_wait_s * 2.0 ** (state.attempt_number - 1), LONGEST_WAIT_S)
+        longest = min(self.policy.first_wait_s * 2.0 ** (_turn(state).faults - 1), LONGEST_WAIT_S)
         jitter = random.uniform(0, self.policy.first_wait_s if asked_s is not None else longest)  # noqa: S311  # no secret
         return (asked_s or 0.0) + jitter
 
     def _gives_up(self, state: RetryCallState) -> bool:
-        if state.attempt_number > self.policy.retries:
+        if _turn(state).faults > self.policy.retries:
             return True
-        limit = self.policy.item_timeout_s
-        return limit is not None and _turn(state).clock.elapsed_s() + state.upcoming_sleep >= limit
+        return _turn(state).clock.elapsed_s() + state.upcoming_sleep >= self.policy.item_timeout_s
 
     def _note_repeat(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
@@ -184,32 +183,21 @@ class Calls:
 
 
 class TurnStop:
-    """A run's stop as one item sees it: an item that has had answers goes on where the cause allows it.
+    """What calls an item's waits off: the run was stopped, or the item given up.
 
     Args:
         calls: What the run's calls share.
-        turn: Of the item; one that was given up is stopped in any case.
+        turn: Of the item.
     """
 
     def __init__(self, calls: Calls, turn: Turn) -> None:
         self._calls, self._turn = calls, turn
 
     def is_set(self) -> bool:
-        if self._turn.given_up:
-            return True
-        if not self._calls.stop.is_set():
-            return False
-        cause = self._calls.cause  # none: the user interrupted
-        return not (self._turn.paid and (cause is None or cause.lets_finish))
+        return self._turn.given_up or self._calls.stop.is_set()
 
     def wait(self, timeout: float) -> bool:
-        until = time.monotonic() + timeout
-        while not self.is_set() and (left := until - time.monotonic()) > 0:
-            if self._calls.stop.is_set():
-                time.sleep(min(left, _POLL_S))
-            else:
-                self._calls.stop.wait(left)
-        return self.is_set()
+        return self._turn.given_up or self._calls.stop.wait(timeout)
 
 
 def _sleep(stop: Stop, seconds: float) -> None:

@@ -17,8 +17,8 @@ from data.errors import ConfigurationError
 from eval.asking.budget import MaxCostError, OverBudgetError, Rate
 from eval.asking.calls import Calls, Cause, Turn, TurnStop
 from eval.asking.faults import may_be_billed
+from eval.asking.known_replies import KnownReplies
 from eval.asking.limits import Halt
-from eval.asking.response_cache import ModelCache
 from eval.cost import estimate_tokens
 
 
@@ -37,7 +37,11 @@ class CallGate(BaseCallbackHandler):
         turn: Of the item.
         rate: What the system's calls cost; None where they are not limited.
         reply_tokens: The longest reply, where that is known; else 0.
-        cache: Of the replies of the system's model, where it has one: a call that it answers passes at once.
+        known: Replies that need not be asked for, where there may be any: such a call passes at once.
+
+    Attributes:
+        answered: The last call that ended was answered.
+        proven: A call that was sent was answered.
     """
 
     run_inline = True  # in the thread that calls, which is to wait
@@ -46,24 +50,30 @@ class CallGate(BaseCallbackHandler):
     ignore_chain = ignore_agent = ignore_retriever = ignore_retry = ignore_custom_event = True
 
     def __init__(
-        self, calls: Calls, turn: Turn, rate: Rate | None, reply_tokens: int, cache: ModelCache | None = None
+        self, calls: Calls, turn: Turn, rate: Rate | None, reply_tokens: int, known: KnownReplies | None = None
     ) -> None:
         self.calls, self.turn, self.rate, self.reply_tokens = calls, turn, rate, reply_tokens
-        self.cache = cache
+        self.known = known
         self.stop = TurnStop(calls, turn)
-        self.answered = False  # the last call that ended was answered
+        self.answered = self.proven = False
         self._sent: dict[UUID, _Sent] = {}
 
     def on_chat_model_start(
         self, serialized: dict[str, Any], messages: list[list[BaseMessage]], *, run_id: UUID, **kwargs: Any
     ) -> None:
-        if self.cache and self.cache.admit(messages[0], kwargs.get("invocation_params"), kwargs.get("metadata")):
-            self.turn.cache_hits += 1
-            return
+        if kwargs.get("parent_run_id") in self._sent:
+            return  # a model that asks another in its place: one call
+        if self.known:
+            said = kwargs.get("invocation_params"), kwargs.get("metadata")
+            source = self.known.admit(messages[0], *said, self.turn.replies)
+            self.turn.cache_hits += source == "cache"
+            if source:
+                return
         self._admit(run_id, [text for sent in messages for message in sent for text in _texts_of(message)], kwargs)
 
     def on_llm_start(self, serialized: dict[str, Any], prompts: list[str], *, run_id: UUID, **kwargs: Any) -> None:
-        self._admit(run_id, prompts, kwargs)
+        if kwargs.get("parent_run_id") not in self._sent:
+            self._admit(run_id, prompts, kwargs)
 
     def _admit(self, run_id: UUID, texts: Sequence[str], said: Mapping[str, Any]) -> None:
         """Wait until the call may be sent.
@@ -71,8 +81,6 @@ class CallGate(BaseCallbackHandler):
         Raises:
             Halt: It is not to be sent: the run was stopped, the item given up, or the money is spent.
         """
-        if said.get("parent_run_id") in self._sent:
-            return  # a model that asks another in its place: one call
         calls, entry = self.calls, None
         with self.turn.clock.paused():
             amount = self._reserve(texts, said.get("invocation_params"))
@@ -126,7 +134,7 @@ class CallGate(BaseCallbackHandler):
         usd = self.rate.usd(usage) if self.rate and usage else None
         tokens = usage["input_tokens"] + usage["output_tokens"] if usage else None
         sent = self._sent.pop(run_id, None)
-        self.turn.paid = self.turn.paid or sent is not None
+        self.proven = self.proven or sent is not None
         self._settle(sent, usd=usd, tokens=tokens)
 
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:

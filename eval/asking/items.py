@@ -7,12 +7,12 @@ item would get as well: a refused key, a spent budget (see `eval.asking.calls`).
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any, NamedTuple
 
-from chains.repeated import ANSWERED
 from data.errors import ConfigurationError
 from data.types import Item, Prediction, Record
 from eval.asking.asked import Asked, asked_record, record_of
@@ -22,8 +22,9 @@ from eval.asking.crew import Crew
 from eval.asking.faults import Verdict, is_throttled, judge
 from eval.asking.gate import CallGate
 from eval.asking.interrupts import Interrupts, noted_interrupts
+from eval.asking.known_replies import KnownReplies
 from eval.asking.limits import Halt, Slots
-from eval.asking.response_cache import ModelCache
+from eval.asking.replies import ReplyJournal, replies_path
 from eval.chain_predictor import Predictor
 from eval.journal import has_answers, records_path
 from eval.progress import log
@@ -31,7 +32,8 @@ from eval.systems import System
 from eval.tracing import Transcript, run_config
 
 BATCH_CHARACTERS = 10_000
-_SHORTEST_S = 0.01  # between two looks at who is late
+_LOOKS = 20  # at who is late, while an item takes its whole time; but not more often or seldom than this
+_SHORTEST_S, _LONGEST_S = 0.01, 1.0
 _MOST_GIVEN_UP = 4  # times the calls in flight: so many may be given up and not end, before the run does
 
 
@@ -46,14 +48,25 @@ def ask_items(
     names = {"run": run_dir.name, "system": system.name, "benchmark": benchmark_name}
     if system.batch_size is None:
         rate = None if calls.budget is None else rate_of(system)
-        limits = calls, Slots(max_concurrency), rate, system.reply_tokens or 0, system.cache
-        asker = _Asker(predictor, names, records_path(run_dir, system.name), Event(), *limits)
-        yield from _one_by_one(asker, items, max_concurrency)
+        limits = calls, Slots(max_concurrency), rate, system.reply_tokens or 0
+        with _replies(system, items, run_dir) as replies:
+            known = system.known, replies
+            asker = _Asker(predictor, names, records_path(run_dir, system.name), Event(), *limits, *known)
+            yield from _one_by_one(asker, items, max_concurrency)
         return
     for batch in cut_batches(by_group(items), system.batch_size):
         yield from _together(predictor, batch, names)
         if calls.stop.is_set():
             return
+
+
+def _replies(
+    system: System, items: Sequence[Item], run_dir: Path
+) -> AbstractContextManager[ReplyJournal] | AbstractContextManager[None]:
+    """Open the file of the replies that items have had, where an item may take several calls."""
+    if system.known is None or not system.known.several_calls:
+        return nullcontext()
+    return ReplyJournal(replies_path(run_dir, system.name), [item.id for item in items])
 
 
 def by_group(items: Sequence[Item]) -> list[Item]:
@@ -108,7 +121,8 @@ class _Asker(NamedTuple):
     slots: Slots
     rate: Rate | None
     reply_tokens: int
-    cache: ModelCache | None
+    known: KnownReplies | None
+    replies: ReplyJournal | None
 
 
 _Crew = Crew[Asked, Record | None]
@@ -140,6 +154,8 @@ def _one_by_one(asker: _Asker, items: Sequence[Item], max_concurrency: int) -> I
 def _records_of(crew: _Crew, left: deque[Item], interrupts: Interrupts, asker: _Asker) -> Iterator[Record]:
     stop, limit_s, told = asker.calls.stop, asker.calls.policy.item_timeout_s, False
     most = crew.size * (1 + _MOST_GIVEN_UP)
+    look_s = min(max(limit_s / _LOOKS, _SHORTEST_S), _LONGEST_S)
+    look_at = time.monotonic() + look_s
     while True:
         if interrupts.noted:
             stop.set()
@@ -151,7 +167,10 @@ def _records_of(crew: _Crew, left: deque[Item], interrupts: Interrupts, asker: _
         if all(asked.given_up for asked in crew.busy) and (not left or stop.is_set()):
             return
         try:
-            yield from _answered(crew, limit_s, asker.names["system"])
+            yield from _answered(crew, max(look_at - time.monotonic(), 0.0))
+            if time.monotonic() >= look_at:
+                yield from _given_up(crew, limit_s, asker.names["system"])
+                look_at = time.monotonic() + look_s
         except KeyboardInterrupt:  # a second one, or one that a chain raised in its thread
             if interrupts.noted:
                 raise
@@ -171,27 +190,15 @@ def _replace(crew: _Crew, most: int, asker: _Asker) -> None:
     if more > 0:
         crew.grow(more)
         return
-    limit_s, system = asker.calls.policy.item_timeout_s or 0.0, asker.names["system"]
+    limit_s, system = asker.calls.policy.item_timeout_s, asker.names["system"]
     reason = f"stopped: {len(crew.busy)} calls of {system} did not end after the {limit_s:g} s of --item-timeout"
     remedy = "see whether its server still answers, or raise --item-timeout,"
     asker.calls.halt(Cause(ConfigurationError, reason, remedy))
 
 
-def _answered(crew: _Crew, limit_s: float | None, system: str) -> Iterator[Record]:
-    """Wait for an item, and yield its record; and one for each item that has taken longer than `limit_s`."""
-    patience = None
-    if limit_s is not None:
-        waited_for = [asked for asked in crew.busy if not (asked.given_up or asked.finished)]
-        late = [asked for asked in waited_for if asked.clock.elapsed_s() >= limit_s]
-        for asked in late:
-            asked.give_up()
-        for asked in late:
-            error = TimeoutError(f"no answer within the {limit_s:g} s of --item-timeout")
-            yield asked_record(asked, error, system=system, latency_s=limit_s)
-        if late:
-            return
-        patience = max(min((limit_s - asked.clock.elapsed_s() for asked in waited_for), default=limit_s), _SHORTEST_S)
-    taken = crew.take(patience)
+def _answered(crew: _Crew, patience_s: float) -> Iterator[Record]:
+    """Wait for an item, and yield its record; nothing when none came in time."""
+    taken = crew.take(patience_s)
     if taken is None:
         return
     asked, outcome = taken
@@ -201,9 +208,22 @@ def _answered(crew: _Crew, limit_s: float | None, system: str) -> Iterator[Recor
         yield outcome
 
 
+def _given_up(crew: _Crew, limit_s: float, system: str) -> Iterator[Record]:
+    """Give up each item that has taken longer than `limit_s`, and yield its record."""
+    waited_for = [asked for asked in crew.busy if not (asked.given_up or asked.finished)]
+    late = [asked for asked in waited_for if asked.clock.elapsed_s() >= limit_s]
+    for asked in late:
+        asked.give_up()
+    for asked in late:
+        error = TimeoutError(f"no answer within the {limit_s:g} s of --item-timeout")
+        yield asked_record(asked, error, system=system, latency_s=limit_s)
+
+
 def _ask(asker: _Asker, asked: Asked) -> Record | None:
     """Ask an item until it is answered or has failed for good; None where the run was stopped before."""
     answer: Prediction | Exception
+    if asker.replies:
+        asked.replies = asker.replies.of(asked.item.id)
     try:
         answer = asker.calls.again(partial(_attempt, asker), asked)
     except Halt:
@@ -212,6 +232,8 @@ def _ask(asker: _Asker, asked: Asked) -> Record | None:
         if asked.verdict == "stop":
             asker.calls.refuse(error, asker.names["system"])
             return None
+        if asked.replies and asked.gate and asked.gate.answered:
+            asked.replies.forget()
         answer = error
     finally:
         asked.finished = True
@@ -232,37 +254,36 @@ def _attempt(asker: _Asker, asked: Asked) -> Prediction:
         ticket = asker.slots.acquire(TurnStop(calls, asked))
     asked.hold(asker.slots)
     asked.attempts += 1
-    if not asked.answered:
-        asked.seen, asked.latency_s, asked.cache_hits = Transcript(), 0.0, 0
-    asked.seen.forget_passages()
-    gate = asked.gate = CallGate(calls, asked, asker.rate, asker.reply_tokens, asker.cache)
-    config = run_config(asked.item, asked.seen, **asker.names)
-    config |= {"callbacks": [asked.seen, gate], "configurable": {ANSWERED: asked.answered}}
+    asked.seen, asked.cache_hits = Transcript(), 0
+    if asked.replies:
+        asked.replies.rewind()
+    gate = asked.gate = CallGate(calls, asked, asker.rate, asker.reply_tokens, asker.known)
+    config = run_config(asked.item, asked.seen, **asker.names) | {"callbacks": [asked.seen, gate]}
     succeeded = throttled = False
     started, waited = time.perf_counter(), clock.waited_s
     try:
         answer = asker.predictor.invoke(asked.item.to_input(), config)
         succeeded = True
     except Exception as error:
-        asked.verdict = _verdict(asker, asked, error, answered=gate.answered)
+        asked.verdict = _verdict(asker, gate, error)
+        asked.faults = 1 if gate.proven else asked.faults + 1
         throttled = is_throttled(error)
         raise
     finally:
-        asked.latency_s += max(time.perf_counter() - started - (clock.waited_s - waited), 0.0)
+        asked.latency_s = max(time.perf_counter() - started - (clock.waited_s - waited), 0.0)
+        asked.latency_s += asked.replies.replayed_s if asked.replies else 0.0
         asker.slots.report(ticket, succeeded=succeeded, throttled=throttled)
         if not throttled:
             asked.release()
         gate.close()
-        if asked.paid or (succeeded and not asked.cache_hits):
+        if gate.proven:
             asker.proven.set()
-        asked.paid = asked.paid and bool(asked.answered)
     return answer
 
 
-def _verdict(asker: _Asker, asked: Asked, error: Exception, *, answered: bool) -> Verdict:
-    if asked.paid:
-        asker.proven.set()
-    verdict = judge(error, answered=answered, proven=asker.proven.is_set())
+def _verdict(asker: _Asker, gate: CallGate, error: Exception) -> Verdict:
+    answered = gate.answered
+    verdict = judge(error, answered=answered, proven=gate.proven or asker.proven.is_set())
     if verdict != "stop" or not has_answers(asker.journal):
         return verdict
     asker.proven.set()  # before the run was resumed, or by this system's other threads

@@ -7,6 +7,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from data.errors import ConfigurationError
+from eval.asking.limits import ITEM_TIMEOUT_S
 
 if TYPE_CHECKING:
     from eval.asking.calls import CallPolicy
@@ -17,12 +18,13 @@ _ABOVE_ZERO = ("rpm", "tpm", "timeout", "item_timeout", "max_cost")
 def add_call_options(run: argparse.ArgumentParser) -> None:
     """Add the options to the parser of `run`."""
     calls = run.add_argument_group("calls of models that are asked over a network")
-    again = "ask an item again so often after a fault that passes (429, 5xx, a lost connection); default: 6"
+    again = "make a call again so often after faults that pass (429, 5xx, a lost connection); default: 6"
     calls.add_argument("--retries", type=int, default=6, metavar="N", help=again)
     calls.add_argument("--rpm", type=int, metavar="N", help="requests a minute, at most")
     calls.add_argument("--tpm", type=int, metavar="N", help="tokens a minute, at most")
     calls.add_argument("--timeout", type=float, metavar="S", help="seconds for a call; default: 60, or 600 to think")
-    calls.add_argument("--item-timeout", type=float, metavar="S", help="seconds for an item, retries included")
+    longest = f"seconds for an item, retries included; default: {ITEM_TIMEOUT_S:g}"
+    calls.add_argument("--item-timeout", type=float, default=ITEM_TIMEOUT_S, metavar="S", help=longest)
     kept = "take replies from the response cache, and keep them there: what was asked before costs nothing"
     calls.add_argument("--cache", action="store_true", help=kept)
     calls.add_argument("--cache-sampled", action="store_true", help="--cache, also for replies that are sampled")

@@ -45,8 +45,6 @@ def request_key(
         messages: What is sent.
         sample: Which of several sampled replies it is; None where it is not sampled.
     """
-    if not all(isinstance(message.content, str) for message in messages):
-        return None  # LangChain shows callbacks other content than it sends
     try:
         request = [identity, said, _as_sent(messages), sample]
         text = json.dumps(request, sort_keys=True, ensure_ascii=False, default=_as_data)

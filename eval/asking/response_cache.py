@@ -14,17 +14,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from langchain_core.caches import RETURN_VAL_TYPE, BaseCache
 from langchain_core.language_models import BaseChatModel
-from langchain_core.load import dumps
 from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.outputs import ChatGeneration
 from pydantic import BaseModel
 
 from chains.predictor import SAVED_USAGE, read_finish_reason, read_usage
 from data.errors import ConfigurationError
 from data.packaged import cache_dir
-from data.types import ASKING
 from eval.asking.request_key import identity_of, request_key, said_of
 from eval.progress import log
 from eval.secrets import make_redactor
@@ -155,17 +151,8 @@ def cache_path() -> Path:
     return cache_dir() / "responses.sqlite"
 
 
-class _OfThread(threading.local):
-    """What a thread's next call expects: by prompt the key, and the reply where it is kept."""
-
-    def __init__(self) -> None:
-        self.expected: dict[str, tuple[str | None, RETURN_VAL_TYPE | None]] = {}
-
-
-class ModelCache(BaseCache):
-    """The cache as one model sees it; LangChain looks into it before it sends anything.
-
-    A call first passes `admit`, which makes the key: LangChain tells `lookup` less than it tells a callback.
+class ModelCache:
+    """The cache as one model sees it.
 
     Args:
         replies: Where they are kept.
@@ -182,33 +169,17 @@ class ModelCache(BaseCache):
         names = (self._identity.get(field) for field in ("model_name", "model_id", "model", "class"))
         self._name = next(str(name) for name in names if name)
         self._said = False
-        self._thread = _OfThread()
 
-    def admit(
-        self, messages: Sequence[BaseMessage], parameters: Mapping[str, Any] | None, metadata: Mapping[str, Any] | None
-    ) -> bool:
-        """Get ready for a call in this thread; say whether its reply is there, so that nothing will be sent.
+    def key(self, messages: Sequence[BaseMessage], parameters: Mapping[str, Any], asking: int) -> str | None:
+        """Return the key of a request; None where its reply is not to be kept.
 
         Args:
             messages: What would be sent.
             parameters: What the model is called with, as LangChain tells callbacks.
-            metadata: Of the call; says which of several askings it is.
+            asking: Which of several askings it is.
         """
-        self._thread.expected.clear()  # what an earlier call left is of no use
-        key = self._key(messages, parameters or {}, metadata or {})
-        if key is None:
-            return False
-        kept = self._replies.get(key)
-        found = None if kept is None else _read(kept)
-        if kept is not None and found is None:
-            self._replies.drop(key)  # damaged; what is answered now takes its place
-        self._thread.expected[_as_prompt(messages)] = (key, None if found is None else [found])
-        return found is not None
-
-    def _key(
-        self, messages: Sequence[BaseMessage], parameters: Mapping[str, Any], metadata: Mapping[str, Any]
-    ) -> str | None:
-        """Return the key of a request; None where its reply is not to be kept."""
+        if not all(isinstance(message.content, str) for message in messages):
+            return None  # LangChain shows callbacks other content than it sends
         said = said_of(parameters)
         sampled = self._votes or said.get("temperature", self._identity.get("temperature")) != 0
         if sampled and not self._replies.sampled:
@@ -216,37 +187,25 @@ class ModelCache(BaseCache):
                 log(f"the replies of {self._name} are sampled, and not kept: --cache-sampled keeps those too")
             self._said = True
             return None
-        return request_key(self._identity, said, messages, sample=metadata.get(ASKING, 0) if sampled else None)
+        return request_key(self._identity, said, messages, sample=asking if sampled else None)
 
-    def lookup(self, prompt: str, llm_string: str) -> RETURN_VAL_TYPE | None:
-        return self._thread.expected.get(prompt, (None, None))[1]
+    def get(self, key: str) -> AIMessage | None:
+        """Return the reply kept under a key, as one that cost nothing."""
+        kept = self._replies.get(key)
+        found = None if kept is None else _read(kept)
+        if kept is not None and found is None:
+            self._replies.drop(key)  # damaged; what is answered now takes its place
+        return found
 
-    def update(self, prompt: str, llm_string: str, return_val: RETURN_VAL_TYPE) -> None:
-        key, _ = self._thread.expected.pop(prompt, (None, None))
-        messages = [getattr(generation, "message", None) for generation in return_val]
-        if key is not None and len(messages) == 1 and isinstance(messages[0], AIMessage) and _is_whole(messages[0]):
-            try:
-                reply = _written(messages[0])
-            except (TypeError, ValueError):
-                return  # something in it has no text; it was paid for all the same, and is the answer
-            self._replies.put(key, self._name, reply)
-
-    def clear(self, **kwargs: Any) -> None:
-        self._replies.clear()
-
-    # In the thread that `admit` was called in, whatever loop runs there.
-    async def alookup(self, prompt: str, llm_string: str) -> RETURN_VAL_TYPE | None:
-        return self.lookup(prompt, llm_string)
-
-    async def aupdate(self, prompt: str, llm_string: str, return_val: RETURN_VAL_TYPE) -> None:
-        self.update(prompt, llm_string, return_val)
-
-
-def _as_prompt(messages: Sequence[BaseMessage]) -> str:
-    """Write messages as LangChain does where it asks its cache."""
-    return dumps(
-        [message.model_copy(update={"id": None}) if message.id is not None else message for message in messages]
-    )
+    def keep(self, key: str, reply: AIMessage) -> None:
+        """Keep a reply, if it is one to keep."""
+        if not _is_whole(reply):
+            return
+        try:
+            written = _written(reply)
+        except (TypeError, ValueError):
+            return  # something in it has no text; it was paid for all the same, and is the answer
+        self._replies.put(key, self._name, written)
 
 
 def _is_whole(message: AIMessage) -> bool:
@@ -266,7 +225,7 @@ class _Kept(BaseModel):
     usage: dict[str, int]
 
 
-def _read(kept: str) -> ChatGeneration | None:
+def _read(kept: str) -> AIMessage | None:
     """Return a kept reply as one that cost nothing, and what it did cost apart; None where what is kept is damaged."""
     try:
         found = _Kept.model_validate(json.loads(kept))
@@ -275,4 +234,4 @@ def _read(kept: str) -> ChatGeneration | None:
     message = found.message
     message.usage_metadata = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
     message.response_metadata[SAVED_USAGE] = found.usage
-    return ChatGeneration(message=message)
+    return message
