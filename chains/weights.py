@@ -121,7 +121,7 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
 
 def _locate(ref: str) -> str | Path:
     if ref == "smollm2":
-        return _converted_gguf("smollm2") if is_installed("smollm2") else SMOLLM2_HUB_ID
+        return packaged_folder("smollm2") if is_installed("smollm2") else SMOLLM2_HUB_ID
     folder = Path(ref).expanduser()
     if folder.is_dir():
         if not (folder / "config.json").is_file():
@@ -217,8 +217,8 @@ def _stop_ids(model: Any, tokenizer: Any) -> frozenset[int]:
     return frozenset(stop_id for stop_id in stop_ids if stop_id is not None)
 
 
-def _converted_gguf(name: str) -> Path:
-    """Return the folder with the packaged weights as safetensors, converting them if this is the first time.
+def packaged_folder(name: str) -> Path:
+    """Return the folder with packaged weights as safetensors, converting them if this is the first time.
 
     The folder is named by the file's SHA-256, appears whole or not at all, and is made by one process at a time.
     """

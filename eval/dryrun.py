@@ -12,6 +12,7 @@ from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 
 from chains.models import reply_tokens, resolve_spec
+from chains.token_counts import TokenCounter, token_counter
 from data.errors import ConfigurationError, ProjectError
 from data.plain_text import mentioned
 from data.registry import benchmark, load_items
@@ -30,7 +31,8 @@ class Estimate(NamedTuple):
 
     Attributes:
         first: The first item's messages.
-        input_tokens: Over all items, by a rule of thumb on the high side.
+        input_tokens: Over all items.
+        counted_by: What counted them: the model's tokenizer, or a rule of thumb on the high side.
         output_tokens: At most, by the prompt's limit.
         usd: At most, as far as input_tokens is right; None where the model's price is unknown.
     """
@@ -39,6 +41,7 @@ class Estimate(NamedTuple):
     items: int
     first: Sequence[Message]
     input_tokens: int
+    counted_by: str
     output_tokens: int
     usd: float | None
 
@@ -66,6 +69,13 @@ class _Unasked(BaseChatModel):
         return self.bind(tools=tools, **kwargs)
 
 
+def _estimate_request(messages: Sequence[Message]) -> int:
+    return sum(estimate_tokens(message.content) for message in messages)
+
+
+_RULE_OF_THUMB = TokenCounter(_estimate_request, "a rule of thumb: no tokenizer of the model is at hand")
+
+
 def estimate(suite: Suite) -> list[Estimate]:
     """Estimate every chain of a suite; systems that send no prompt have no estimate."""
     return [
@@ -91,9 +101,10 @@ def _estimate_chain(system: SystemSpec, spec: EvaluationSpec, seed: int) -> Esti
     sent = _Requests()
     for item in items:
         _invoke(predictor, item, sent, chain=str(system.chain))
-    input_tokens = sum(estimate_tokens(message.content) for messages in sent.requests for message in messages)
     answer_tokens = system.max_tokens or prepared.max_tokens or 0
     spec_name = resolve_spec(system.model) if system.model else ""
+    counter = (token_counter(spec_name) if spec_name else None) or _RULE_OF_THUMB
+    input_tokens = sum(map(counter.count, sent.requests))
     output_tokens = len(sent.requests) * reply_tokens(spec_name, answer_tokens) if spec_name else 0
     usage = {"input_tokens": input_tokens, "output_tokens": output_tokens}
     return Estimate(
@@ -101,6 +112,7 @@ def _estimate_chain(system: SystemSpec, spec: EvaluationSpec, seed: int) -> Esti
         len(items),
         sent.requests[0] if sent.requests else (),
         input_tokens,
+        counter.by,
         output_tokens,
         price(usage, spec_name),
     )
@@ -151,7 +163,8 @@ def render(estimates: Sequence[Estimate], reach: Sequence[str] = ()) -> str:
         )
         blocks.append(
             f"{entry.system}: first prompt\n{prompt}\n\n{entry.system}: {entry.items} items, about "
-            f"{entry.input_tokens:,} input and at most {entry.output_tokens:,} output tokens; cost {usd}"
+            f"{entry.input_tokens:,} input tokens (counted by {entry.counted_by}) and at most "
+            f"{entry.output_tokens:,} output tokens; cost {usd}"
         )
     blocks += reach
     blocks.append(f"prices of {price_table().as_of}; nothing was asked and nothing was written")
