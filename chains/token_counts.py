@@ -8,7 +8,7 @@ A model spec in, a `TokenCounter` out, or None where nothing can count: no model
 
 import json
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from threading import Thread
 from typing import Any, NamedTuple
@@ -39,6 +39,7 @@ class TokenCounter(NamedTuple):
     by: str
 
 
+@cache
 def token_counter(spec: str) -> TokenCounter | None:
     """Return what counts the tokens that a model reads; None where no tokenizer of it is at hand.
 

@@ -12,14 +12,14 @@ from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 
 from chains.models import reply_tokens, resolve_spec
-from chains.token_counts import TokenCounter, token_counter
 from data.errors import ConfigurationError, ProjectError
 from data.plain_text import mentioned
 from data.registry import benchmark, load_items
 from data.types import Item, Message
+from eval.analysis.estimates import estimating_counter
 from eval.analysis.power import reach_lines
 from eval.chain_predictor import Predictor, chain_predictor
-from eval.cost import estimate_tokens, price, price_table
+from eval.cost import price, price_table
 from eval.language import ENGLISH, Language
 from eval.suite import EvaluationSpec, Suite, SystemSpec
 from eval.systems import Context, prepare_chain
@@ -69,13 +69,6 @@ class _Unasked(BaseChatModel):
         return self.bind(tools=tools, **kwargs)
 
 
-def _estimate_request(messages: Sequence[Message]) -> int:
-    return sum(estimate_tokens(message.content) for message in messages)
-
-
-_RULE_OF_THUMB = TokenCounter(_estimate_request, "a rule of thumb: no tokenizer of the model is at hand")
-
-
 def estimate(suite: Suite) -> list[Estimate]:
     """Estimate every chain of a suite; systems that send no prompt have no estimate."""
     return [
@@ -103,7 +96,7 @@ def _estimate_chain(system: SystemSpec, spec: EvaluationSpec, seed: int) -> Esti
         _invoke(predictor, item, sent, chain=str(system.chain))
     answer_tokens = system.max_tokens or prepared.max_tokens or 0
     spec_name = resolve_spec(system.model) if system.model else ""
-    counter = (token_counter(spec_name) if spec_name else None) or _RULE_OF_THUMB
+    counter = estimating_counter(spec_name)
     input_tokens = sum(map(counter.count, sent.requests))
     output_tokens = len(sent.requests) * reply_tokens(spec_name, answer_tokens) if spec_name else 0
     usage = {"input_tokens": input_tokens, "output_tokens": output_tokens}

@@ -19,6 +19,11 @@ from eval.journal import read_manifest, read_records, records_path
 SAID = (Message(role="system", content="ab"), Message(role="user", content="<|endoftext|>"))
 
 
+@pytest.fixture(autouse=True)
+def _forgotten() -> None:
+    token_counter.cache_clear()
+
+
 def by_bytes(name: str) -> tiktoken.Encoding:
     """Return a vocabulary of single bytes, and one special token that data may spell."""
     ranks = {bytes([byte]): byte for byte in range(256)}
