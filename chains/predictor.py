@@ -220,7 +220,7 @@ SAVED_USAGE = "saved_usage"
 
 
 def read_usage(reply: AIMessage) -> dict[str, int]:
-    """Return the tokens that a reply reports, as `Prediction.usage` names them; {} where it does not.
+    """Return the tokens that a reply reports, as `Prediction.usage` names them; {} where it does not, or below 0.
 
     Of a reply that was kept these are 0, and what it once took is in saved_input_tokens and the like.
     """
@@ -228,6 +228,8 @@ def read_usage(reply: AIMessage) -> dict[str, int]:
     if reply.usage_metadata is None or "input_tokens" not in reply.usage_metadata:
         return {}
     usage = {name: reply.usage_metadata[name] for name in ("input_tokens", "output_tokens")}
+    if min(usage.values()) < 0:
+        return {}
     cached = (reply.usage_metadata.get("input_token_details") or {}).get("cache_read")
     saved = {f"saved_{name}": count for name, count in reply.response_metadata.get(SAVED_USAGE, {}).items()}
     thought = (reply.usage_metadata.get("output_token_details") or {}).get("reasoning")

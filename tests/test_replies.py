@@ -10,6 +10,7 @@ import pytest
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableLambda
 
+from chains.predictor import read_usage
 from data.errors import ConfigurationError
 from data.types import Prediction
 from eval.asking.replies import ReplyJournal
@@ -128,3 +129,16 @@ def test_a_reply_that_led_to_a_fault_is_asked_for_anew(tmp_path: Path) -> None:
         assert main([*asked, "--out", str(out)]) == 1
         assert main([*asked, "--resume", str(out)]) == 0
         assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("counted", "usage"),
+    [
+        (None, {}),
+        ({"total_cost": 0}, {}),  # LangChain's, of a reply from a cache
+        ({"input_tokens": -5, "output_tokens": 1, "total_tokens": -4}, {}),  # no run gets money back
+        ({"input_tokens": 5, "output_tokens": 0, "total_tokens": 5}, {"input_tokens": 5, "output_tokens": 0}),
+    ],
+)
+def test_only_a_sound_count_is_a_usage(counted: Any, usage: dict[str, int]) -> None:
+    assert read_usage(AIMessage("3").model_copy(update={"usage_metadata": counted})) == usage
