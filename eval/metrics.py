@@ -150,6 +150,8 @@ def classification_metrics(targets: Sequence[int], probs: np.ndarray) -> dict[st
     """
     import numpy as np
 
+    from eval.auc import roc_auc
+
     gold = np.asarray(targets, dtype=np.int64)
     if len(gold) == 0 or probs.ndim != 2 or len(gold) != len(probs):
         raise ValueError(f"{len(gold)} targets and probabilities of shape {probs.shape} cannot be scored together")
@@ -188,32 +190,6 @@ def confusion_matrix(targets: np.ndarray, choices: np.ndarray, n_classes: int) -
     columns = np.where(choices == NO_ANSWER, n_classes, choices)
     cells = np.bincount(targets * (n_classes + 1) + columns, minlength=n_classes * (n_classes + 1))
     return cells.reshape(n_classes, n_classes + 1)  # (n_classes, n_classes + 1)
-
-
-def roc_auc(targets: np.ndarray, probs: np.ndarray) -> float | None:
-    """Return the macro one-vs-rest area under the ROC curve, ties counted half; None where a class has no item.
-
-    Args:
-        targets: (n,) int.
-        probs: (n, n_classes).
-
-    Source:
-        Mann and Whitney 1947 for the area as a rank sum; Provost and Domingos 2000 for one-vs-rest.
-    """
-    import numpy as np
-
-    n, n_classes = probs.shape
-    areas = []
-    for label in range(n_classes):
-        positive = targets == label
-        n_positive = int(positive.sum())
-        if n_positive in (0, n):
-            return None
-        _, places, counts = np.unique(probs[:, label], return_inverse=True, return_counts=True)
-        ranks = (np.cumsum(counts) - (counts - 1) / 2)[places]  # the mean rank of each tie
-        area = ranks[positive].sum() - n_positive * (n_positive + 1) / 2
-        areas.append(area / (n_positive * (n - n_positive)))
-    return float(np.mean(areas))
 
 
 def _counts(n: int, predictions: Sequence[Prediction]) -> dict[str, Any]:
@@ -264,6 +240,8 @@ def _macro(classes: Sequence[ClassScores]) -> tuple[float, float, float]:
 
 def _records_roc_auc(answered: Sequence[tuple[Record, Prediction]], n_classes: int) -> float | None:
     import numpy as np
+
+    from eval.auc import roc_auc
 
     probs = [p.probs for _, p in answered]
     if not probs or any(row is None or len(row) != n_classes for row in probs):

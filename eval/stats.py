@@ -70,7 +70,7 @@ def share_interval(earned: np.ndarray, possible: np.ndarray, groups: Sequence[st
     share, variance = _ratio_and_variance(earned, possible, clusters, n_clusters=n_clusters)
     if variance < 1e-12:
         return _wilson_of_clusters(earned, possible, n_clusters)
-    low, high = _score_interval(share, share * (1 - share) / variance, _student_quantile(n_clusters))
+    low, high = _score_interval(share, share * (1 - share) / variance, student_quantile(n_clusters - 1))
     return Interval(round(low, 6), round(high, 6))  # later digits depend on the order of additions
 
 
@@ -225,6 +225,13 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
+def student_quantile(degrees: float) -> float:
+    """Return how many standard errors an interval reaches to either side, by Student's t."""
+    from scipy.special import stdtrit
+
+    return float(-stdtrit(degrees, (1 - CONFIDENCE) / 2))
+
+
 def _ratio_and_variance(
     earned: np.ndarray, possible: np.ndarray, clusters: np.ndarray, *, n_clusters: int
 ) -> tuple[float, float]:
@@ -241,14 +248,8 @@ def _score_interval(share: float, n: float, quantile: float) -> Interval:
     return Interval(max(0.0, centre - half), min(1.0, centre + half))
 
 
-def _student_quantile(n_clusters: int) -> float:
-    from scipy.special import stdtrit
-
-    return float(-stdtrit(n_clusters - 1, (1 - CONFIDENCE) / 2))
-
-
 def _student_interval(centre: float, variance: float, n_clusters: int, *, within: Interval) -> Interval:
-    half = _student_quantile(n_clusters) * math.sqrt(variance)
+    half = student_quantile(n_clusters - 1) * math.sqrt(variance)
     return Interval(round(max(within.low, centre - half), 6), round(min(within.high, centre + half), 6))
 
 
@@ -277,6 +278,6 @@ def _expanded_percentile(replicates: np.ndarray, n_clusters: int) -> Interval | 
 
     if n_clusters < 2:
         return None
-    expanded = float(ndtr(-_student_quantile(n_clusters) * math.sqrt(n_clusters / (n_clusters - 1))))
+    expanded = float(ndtr(-student_quantile(n_clusters - 1) * math.sqrt(n_clusters / (n_clusters - 1))))
     low, high = np.quantile(replicates, [expanded, 1 - expanded])
     return Interval(round(float(low), 6), round(float(high), 6))  # later digits depend on the order of additions

@@ -8,7 +8,8 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, r
 
 from data.errors import ConfigurationError
 from data.types import Item
-from eval.analysis.classification import METRICS, classification_report, format_report, weighted_roc_auc
+from eval.analysis.classification import METRICS, classification_report, format_report
+from eval.auc import roc_auc
 from eval.stats import bootstrap_interval
 
 LABELS = ("entailment", "neutral", "contradiction")
@@ -21,16 +22,12 @@ def make_items(targets, *, groups=None, choices=LABELS) -> list[Item]:
     ]
 
 
-def draw(n: int, *, seed: int, signal: float = 1.0, digits: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Return targets and probabilities; with `digits` rounded to multiples of 1 / digits, so that many are tied."""
+def draw(n: int, *, seed: int, signal: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     targets = rng.choice(3, n, p=(0.5, 0.3, 0.2))
     logits = rng.normal(size=(n, 3))
     logits[np.arange(n), targets] += signal
     probs = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    if digits:
-        first, second = (np.round(probs[:, label] * digits) // 2 for label in (0, 1))
-        probs = np.stack([first, second, digits - first - second], axis=1) / digits
     return targets, probs
 
 
@@ -56,26 +53,6 @@ def test_the_figures_are_scikit_learns():
     assert json.loads(json.dumps(report, allow_nan=False)) == report
 
 
-@pytest.mark.parametrize("digits", [None, 10])
-def test_the_weighted_area_is_scikit_learns_under_every_resample(digits):
-    targets, probs = draw(120, seed=2, digits=digits)
-    weights = np.random.default_rng(3).multinomial(120, np.full(120, 1 / 120), size=8).astype(np.float32)
-    oracle = [roc_auc_score(targets, probs, multi_class="ovr")]
-    assert weighted_roc_auc(targets, probs, np.ones((1, 120))) == pytest.approx(oracle)
-    for row, area in zip(weights, weighted_roc_auc(targets, probs, weights), strict=True):
-        one_by_one = [roc_auc_score(targets == label, probs[:, label], sample_weight=row) for label in range(3)]
-        assert area == pytest.approx(np.mean(one_by_one), abs=1e-9)
-
-
-def test_an_area_without_one_of_the_classes_is_undefined():
-    targets, probs = draw(30, seed=4)
-    weights = np.ones((2, 30))
-    weights[1, targets == 2] = 0
-    first, second = weighted_roc_auc(targets, probs, weights)
-    assert 0 < first <= 1
-    assert np.isnan(second)
-
-
 def test_the_intervals_are_those_of_plain_resampling_of_whole_clusters():
     targets, probs = draw(240, seed=5)
     groups = [f"g{row // 4}" for row in range(240)]
@@ -86,7 +63,7 @@ def test_the_intervals_are_those_of_plain_resampling_of_whole_clusters():
         precision, recall, f1, _ = precision_recall_fscore_support(
             targets[rows], choices[rows], average="macro", labels=[0, 1, 2], zero_division=0.0
         )
-        area = weighted_roc_auc(targets[rows], probs[rows], np.ones((1, 240)))[0]
+        area = roc_auc(targets[rows], probs[rows])
         drawn.append(((targets == choices)[rows].mean(), f1, precision, recall, area))
     for metric, replicates in zip(METRICS, np.array(drawn).T, strict=True):
         assert intervals[metric] == pytest.approx(np.quantile(replicates, [0.025, 0.975]), abs=0.02)

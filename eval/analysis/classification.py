@@ -11,7 +11,7 @@ import numpy as np
 
 from data.labels import label_ids
 from data.types import Item
-from eval.analysis.probabilities import Probabilities
+from eval.auc import area_interval
 from eval.metrics import class_scores, classification_metrics, confusion_matrix
 from eval.stats import Interval, bootstrap_interval, macro_f1_interval, share_interval
 
@@ -76,42 +76,6 @@ def format_report(report: Mapping[str, Any]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def weighted_roc_auc(targets: np.ndarray, probs: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the macro one-vs-rest area under the ROC curve under each row of weights, ties counted half.
-
-    Args:
-        targets: (n,) int.
-        probs: (n, n_classes).
-        weights: (rows, n) how often each item counts.
-
-    Returns:
-        (rows,) areas; nan where every item of a class, or every other item, has no weight.
-
-    Source:
-        Mann and Whitney 1947 for the area as a rank sum; Provost and Domingos 2000 for one-vs-rest.
-    """
-    total = np.zeros(len(weights))
-    for label in range(probs.shape[1]):
-        rest = np.flatnonzero(targets != label)
-        rest = rest[np.argsort(probs[rest, label], kind="stable")]
-        positive = np.flatnonzero(targets == label)
-        below = np.zeros((len(weights), len(rest) + 1))  # weight of the first 0, 1, … of the rest
-        np.cumsum(weights[:, rest], axis=1, dtype=np.float64, out=below[:, 1:])
-        first = np.searchsorted(probs[rest, label], probs[positive, label], side="left")
-        last = np.searchsorted(probs[rest, label], probs[positive, label], side="right")
-        own = weights[:, positive].astype(np.float64)
-        pairs = own.sum(axis=1) * below[:, -1]
-        won = np.einsum("rp,rp->r", own, below[:, first] + below[:, last]) / 2
-        total += np.divide(won, pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
-    areas: np.ndarray = total / probs.shape[1]
-    return areas
-
-
-def roc_auc_interval(given: Probabilities) -> Interval | None:
-    """Return the 95 % cluster bootstrap interval of the macro one-vs-rest area under the ROC curve."""
-    return bootstrap_interval(lambda weights: weighted_roc_auc(given.targets, given.probs, weights), given.groups)
-
-
 def _intervals(targets: np.ndarray, probs: np.ndarray, groups: Sequence[str]) -> dict[str, Interval | None]:
     choices, classes = probs.argmax(axis=1), np.arange(probs.shape[1])
     is_target = (targets[:, None] == classes).astype(np.float32)  # (n, n_classes)
@@ -128,5 +92,5 @@ def _intervals(targets: np.ndarray, probs: np.ndarray, groups: Sequence[str]) ->
         "macro_f1": macro_f1_interval(targets, choices, groups, n_classes=len(classes)),
         "precision": bootstrap_interval(lambda weights: mean_share_of(is_choice, weights), groups),
         "recall": bootstrap_interval(lambda weights: mean_share_of(is_target, weights), groups),
-        "roc_auc": bootstrap_interval(lambda weights: weighted_roc_auc(targets, probs, weights), groups),
+        "roc_auc": area_interval(targets, probs, groups),
     }

@@ -180,7 +180,7 @@ def _few_clusters(evaluation: EvaluationSummary, say: Language) -> list[str]:
     if n == 1:
         return [say("All items share one context, so no interval can be given.")]
     few = (
-        "The items share only {n} groups of context: the intervals of accuracy, points, differences and "
-        "probabilities allow for so few and are wide; those of macro-F1 and ROC AUC are rough."
+        "The items share only {n} groups of context: the intervals of accuracy, points, ROC AUC, differences and "
+        "probabilities allow for so few and are wide; that of macro-F1 is rough."
     )
     return [say(few, n=n)]

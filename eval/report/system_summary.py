@@ -13,12 +13,12 @@ from data.types import Frozen, Record
 from eval.analysis.askings import Askings, measure_askings, measure_positions
 from eval.analysis.breakeven import SystemCost
 from eval.analysis.calibration import calibration_intervals
-from eval.analysis.classification import roc_auc_interval
 from eval.analysis.estimates import Estimated, compare_estimate
 from eval.analysis.extraction_audit import ExtractionAudit, audit
 from eval.analysis.label_order import Exchange, find_exchange
 from eval.analysis.position_bias import PositionTest
 from eval.analysis.probabilities import Probabilities, read_probabilities
+from eval.auc import area_interval
 from eval.compare import Answers
 from eval.cost import PriceTable
 from eval.description import TRAINED_KINDS
@@ -150,11 +150,12 @@ def _intervals(scores: Scores | None, answers: Answers, given: Probabilities | N
     if scores is None or not answers.ids:
         return {"accuracy_interval": None, "points_interval": None, "macro_f1_interval": None}
     ones, groups, n_classes = answers.weights * 0 + 1, answers.groups, len(scores.class_names)
+    ranked = given if scores.roc_auc is not None else None
     return {
         "accuracy_interval": share_interval(answers.correct, ones, groups),
         "points_interval": share_interval(answers.correct * answers.weights, answers.weights, groups),
         "macro_f1_interval": macro_f1_interval(answers.targets, answers.choices, groups, n_classes=n_classes),
-        "roc_auc_interval": None if given is None or scores.roc_auc is None else roc_auc_interval(given),
+        "roc_auc_interval": ranked and area_interval(ranked.targets, ranked.probs, ranked.groups),
         "tag_intervals": _tag_intervals(answers),
         "calibration_intervals": {} if given is None else calibration_intervals(given),
     }

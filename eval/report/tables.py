@@ -85,8 +85,8 @@ def systems_table(evaluation: EvaluationSummary, say: Language = ENGLISH) -> Tab
     rows = tuple(tuple(cell(system) for _, cell in columns) for system in evaluation.systems)
     note = say(
         "Intervals are over {groups} groups of items that share context: Wilson's with cluster-robust variance, for "
-        "macro-F1 and ROC AUC a cluster bootstrap. An unparsed answer counts as wrong; an error is no answer and "
-        "leaves the score incomplete.",
+        "ROC AUC DeLong's variance over the groups, for macro-F1 a cluster bootstrap. An unparsed answer counts as "
+        "wrong; an error is no answer and leaves the score incomplete.",
         groups=f"{evaluation.n_clusters:,}",
     )
     if evaluation.chance is not None:
