@@ -30,6 +30,16 @@ def check_chain(spec: SystemSpec, entry: "ChainEntry", benchmark: str) -> None:
     _check_remote(spec)
     if "retriever" not in entry.needs and spec.retriever is not None:
         raise ConfigurationError(f"chain '{spec.chain}' takes no retriever; leave --retriever out")
+    if spec.user_words is not None:
+        _check_user_words(spec)
+
+
+def _check_user_words(spec: SystemSpec) -> None:
+    from retrievers.registry import check_user_words
+
+    if spec.retriever is None:
+        raise ConfigurationError(f"chain '{spec.chain}' takes no retriever to know words; leave --user-words out")
+    check_user_words(spec.retriever)
 
 
 def _check_remote(spec: SystemSpec) -> None:

@@ -22,6 +22,7 @@ EXAMPLES = """examples:
   python -m eval run mnli --split validation_matched --limit 500 --chain mnli-zero-shot --model qwen
   python -m eval compare runs/demo
 """
+USER_WORDS = "words that BM25 is to know: a line each, WORD or WORD, TAG and SCORE apart by tabs"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -58,7 +59,8 @@ def parser() -> argparse.ArgumentParser:
 
     report = commands.add_parser("report", parents=[common, told], help="write a run's reports again, or print one")
     report.add_argument("runs", type=Path, nargs="+", metavar="RUN")
-    report.add_argument("--format", choices=["text", "md", "html", "json"], default="text", help="what to print")
+    forms = "what to print; csv is every answer, a row for each item and system, and writes nothing again"
+    report.add_argument("--format", choices=["text", "md", "html", "json", "csv"], default="text", help=forms)
 
     show = commands.add_parser("show", parents=[common], help="everything about one item, for every system")
     show.add_argument("run", type=Path, metavar="RUN")
@@ -97,6 +99,7 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     system.add_argument("--retriever", metavar="R", help=steps)
     system.add_argument("--embeddings", metavar="E", help="for dense and hybrid; default: e5-small")
     system.add_argument("-k", type=int, metavar="K", help="chunks to retrieve; default: 4")
+    system.add_argument("--user-words", type=Path, metavar="FILE", help=USER_WORDS)
     system.add_argument("--checkpoint", metavar="DIR", help="a fine-tuned encoder's folder or hub name")
     any_order = "report a checkpoint even where other label names fit its answers far better"
     system.add_argument("--any-label-order", action="store_true", default=None, help=any_order)
@@ -137,8 +140,7 @@ def _add_retrieval(retrieval: argparse.ArgumentParser) -> None:
         "--retriever", required=True, nargs="+", metavar="R", help="such as hybrid+rerank; several are compared"
     )
     retrieval.add_argument("--embeddings", metavar="E")
-    words = "words that BM25 is to know: a line each, WORD or WORD, TAG and SCORE apart by tabs"
-    retrieval.add_argument("--user-words", type=Path, metavar="FILE", help=words)
+    retrieval.add_argument("--user-words", type=Path, metavar="FILE", help=USER_WORDS)
     chunked = "search chunks of passages, or whole ones (default: chunks for kice)"
     retrieval.add_argument("--chunk", action=argparse.BooleanOptionalAction, help=chunked)
     retrieval.add_argument("-k", type=int, default=10, metavar="K")

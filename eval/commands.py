@@ -11,7 +11,7 @@ from eval.asking.options import read_policy
 from eval.cache_command import cache
 from eval.calibrate_command import calibrate
 from eval.language import language
-from eval.printing import emit, emit_json, emit_json_text
+from eval.printing import emit, emit_csv, emit_json, emit_json_text
 from eval.progress import log
 from eval.suite import Suite
 from eval.suite_options import plain_name, read_suite
@@ -140,12 +140,16 @@ def compare(options: argparse.Namespace) -> int:
 
 
 def report(options: argparse.Namespace) -> int:
-    """Write reports again from the journals, and print them."""
+    """Write reports again from the journals, and print them; or print every answer as a table."""
     from eval.report import write_report
+    from eval.report.csv_table import csv_rows
     from eval.report.summary import read_summary
     from eval.report.terminal import terminal_table
 
     form = "json" if options.json else options.format
+    if form == "csv":
+        emit_csv(csv_rows(options.runs))
+        return 0
     written = [write_report(run_dir, lang=options.lang) for run_dir in options.runs]
     if form == "json" and len(written) > 1:
         emit_json({"runs": [json.loads(paths.summary.read_text(encoding="utf-8")) for paths in written]})

@@ -21,7 +21,7 @@ from typing import Any, Self
 from pydantic import BaseModel, Field, ValidationError
 
 from data.errors import ConfigurationError, MissingResourceError
-from data.types import Frozen, Record
+from data.types import Frozen, Model, Record
 from eval.secrets import make_redactor
 from eval.writing import SyncedFile, cut_torn_line, faults_of_reading, faults_of_writing
 
@@ -165,11 +165,13 @@ def read_records(path: Path) -> Iterator[Record]:
     Raises:
         ConfigurationError: A line other than the last is damaged.
     """
-    for number, (_, line) in enumerate(_whole_lines(path), start=1):
-        try:
-            yield Record.model_validate_json(line)
-        except ValidationError as error:
-            raise _damaged(path, number, error) from None
+    yield from (record for _, record in _parsed(path, Record))
+
+
+def read_counting_records(path: Path) -> Iterator[Record]:
+    """Yield the records of `latest_records` as `read_records` does: only their ids and places are held in memory."""
+    last = {outcome.item.id: offset for offset, outcome in _parsed(path, _Outcome)}
+    yield from (record for offset, record in _parsed(path, Record) if last.get(record.item.id) == offset)
 
 
 class _Named(BaseModel):
@@ -189,24 +191,23 @@ def read_outcomes(path: Path) -> dict[str, bool]:
     Raises:
         ConfigurationError: A line other than the last is damaged.
     """
-    return {outcome.item.id: outcome.error is None for _, outcome in _outcomes(path)}
+    return {outcome.item.id: outcome.error is None for _, outcome in _parsed(path, _Outcome)}
 
 
 def has_answers(path: Path) -> bool:
     """Say whether any item of a journal was answered; it is read only up to that one."""
-    return any(outcome.error is None for _, outcome in _outcomes(path))
+    return any(outcome.error is None for _, outcome in _parsed(path, _Outcome))
 
 
-def _outcomes(path: Path) -> Iterator[tuple[int, _Outcome]]:
+def _parsed(path: Path, kind: type[Model]) -> Iterator[tuple[int, Model]]:
+    """Yield (byte offset, what is read of it) for each line."""
     for number, (offset, line) in enumerate(_whole_lines(path), start=1):
         try:
-            yield offset, _Outcome.model_validate_json(line)
+            parsed = kind.model_validate_json(line)
         except ValidationError as error:
-            raise _damaged(path, number, error) from None
-
-
-def _damaged(path: Path, number: int, error: ValidationError) -> ConfigurationError:
-    return ConfigurationError(f"{path}, line {number}: not a record ({first_fault(error)}); restore or delete it")
+            fault = f"not a record ({first_fault(error)}); restore or delete it"
+            raise ConfigurationError(f"{path}, line {number}: {fault}") from None
+        yield offset, parsed
 
 
 def latest_records(path: Path, *, texts: bool = True) -> dict[str, Record]:
@@ -216,8 +217,7 @@ def latest_records(path: Path, *, texts: bool = True) -> dict[str, Record]:
         path: Of the journal.
         texts: Keep what was shown, sent, looked up and said. No score needs it, and it may be most of a record.
     """
-    records = read_records(path)
-    return {record.item.id: record if texts else record.without_texts() for record in records}
+    return {record.item.id: record if texts else record.without_texts() for record in read_records(path)}
 
 
 def _whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -282,7 +282,7 @@ def settle(path: Path, item_ids: Sequence[str]) -> None:
         cut_torn_line(path)
     offsets: dict[str, int] = {}
     lines = 0
-    for lines, (offset, outcome) in enumerate(_outcomes(path), start=1):  # noqa: B007  # the last number counts them
+    for lines, (offset, outcome) in enumerate(_parsed(path, _Outcome), start=1):  # noqa: B007  # it counts them
         offsets[outcome.item.id] = offset
     order = [offsets[item_id] for item_id in item_ids if item_id in offsets]
     if lines == len(order) and order == sorted(order):

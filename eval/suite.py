@@ -41,6 +41,8 @@ class SystemSpec(Frozen):
             passage is shortened.
         permute: For a chain: ask each item once for every rotation of its choices, and take the majority.
         votes: For a chain: sample so many replies to each item, and take the majority.
+        user_words: For a chain whose retriever has a BM25: a file of words that it is to know, as
+            `retrievers.user_words` reads it; a path is from where the command runs, like that of `data`.
         finetune: Settings of `finetune.config.TrainSettings`, such as {model: minilm, epochs: 3}.
         any_label_order: For a checkpoint or finetune: go on, and report its answers, even where they fit far better
             under other label names; the report says so all the same. It decides no answer, so no manifest holds it,
@@ -65,6 +67,8 @@ class SystemSpec(Frozen):
     retriever: str | None = None
     embeddings: str | None = None
     k: int = Field(default=4, ge=1)
+    # Left out where there are none, so that a run from before there was this setting can still be resumed.
+    user_words: Path | None = Field(default=None, exclude_if=lambda path: path is None)
     note: str = ""
 
     @property

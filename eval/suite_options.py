@@ -23,6 +23,7 @@ _SYSTEM_OPTIONS = (
     "retriever",
     "embeddings",
     "k",
+    "user_words",
     "checkpoint",
     "any_label_order",
     "baseline",

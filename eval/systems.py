@@ -17,6 +17,7 @@ from data.types import Benchmark, Item
 from eval import baselines
 from eval.chain_check import check_chain
 from eval.chain_predictor import Predictor, chain_predictor
+from eval.chain_retriever import chain_retriever
 from eval.progress import log
 from eval.suite import EvaluationSpec, SystemSpec
 from eval.training import training_facts
@@ -151,8 +152,7 @@ def prepare_chain(spec: SystemSpec, context: Context) -> PreparedChain:
         parts["prompt"] = spec.prompt or entry.prompt
         description |= {"prompt": prompt.id, "prompt_sha256": prompt.sha256, "answer_form": prompt.answer.form}
     if "retriever" in entry.needs:
-        parts["retriever"] = _retriever(spec, context)
-        description["retriever"] = {"name": spec.retriever, "embeddings": spec.embeddings, "k": spec.k}
+        parts["retriever"], description["retriever"] = chain_retriever(spec, context.items)
     if "passages" in entry.needs:
         parts["passages"] = passages_from_items(context.items)
     if {"retriever", "passages"} & set(entry.needs):
@@ -209,16 +209,6 @@ def _prompt(name: str, benchmark: str) -> "Prompt":
     from chains.templates import load_prompt
 
     return load_prompt(name, variables={*kice.VARIABLES, *mnli.VARIABLES}, benchmark=benchmark)
-
-
-def _retriever(spec: SystemSpec, context: Context) -> Any:
-    from retrievers.corpus import passages_from_items
-    from retrievers.index_files import cached_indexes
-    from retrievers.registry import build_retriever
-
-    passages = passages_from_items(context.items)
-    kept_in = cached_indexes()
-    return build_retriever(str(spec.retriever), passages, k=spec.k, embeddings=spec.embeddings, index_dir=kept_in)
 
 
 def _checkpoint(spec: SystemSpec, context: Context) -> System:

@@ -5,7 +5,6 @@ computed. So a corpus that grows, a k1 that changes or a run that was interrupte
 file per version of the analysis: see `retrievers.key_value_file`.
 """
 
-import hashlib
 import json
 import logging
 import sqlite3
@@ -18,7 +17,7 @@ from typing import Any
 from data.packaged import cache_dir
 from retrievers.key_value_file import KeyValueFile, identified_file, text_key
 from retrievers.korean import CONTENT_TAGS
-from retrievers.user_words import UserWords
+from retrievers.user_words import UserWords, words_sha256
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +34,7 @@ Analyse = Callable[[Sequence[str]], list[Any]]
 def analysis_identity(user_words: UserWords = ()) -> str:
     """Return what a text's analysis depends on: Kiwi, its model, the tags that are kept, a user's words, our code."""
     packages = " ".join(f"{package}-{version(package)}" for package in ("kiwipiepy", "kiwipiepy_model"))
-    own = f" words {hashlib.sha256(json.dumps(user_words).encode()).hexdigest()}" if user_words else ""
+    own = f" words {words_sha256(user_words)}" if user_words else ""
     return f"{packages} tags {','.join(CONTENT_TAGS)} analysis {ANALYSIS}{own}"
 
 

@@ -144,6 +144,23 @@ def uses_embeddings(name: str) -> bool:
     return parse_name(name).base != "bm25"
 
 
+def check_user_words(name: str) -> None:
+    """Refuse a user's own words for a retriever that has no BM25 of the project's.
+
+    Raises:
+        ConfigurationError: See above; or the retriever or a step is unknown.
+    """
+    base = parse_name(name).base
+    if not _knows_words(base):
+        raise ConfigurationError(
+            f"retriever '{base}' uses no user words but some were given; drop them, or use 'bm25' or 'hybrid'"
+        )
+
+
+def _knows_words(base: str) -> bool:
+    return base in RETRIEVERS and base != "dense"
+
+
 def _documents(passages: Sequence[Passage], *, chunk: bool, keep: bool) -> list["Document"]:
     """Return what is searched; `keep` is whether Kiwi's analyses are kept for the next time."""
     from retrievers.analysis_cache import kept
@@ -173,13 +190,11 @@ def _more(plan: Plan, settings: Kept) -> dict[str, Any]:
     from retrievers.user_words import user_words
 
     words = user_words(settings.user_words)
-    if words and (plan.base == "dense" or plan.base not in RETRIEVERS):
-        raise ConfigurationError(
-            f"retriever '{plan.base}' uses no user words but some were given; drop them, or use 'bm25' or 'hybrid'"
-        )
+    if words:
+        check_user_words(plan.base)
     if plan.base not in RETRIEVERS:
         return {}
-    return {"index_dir": settings.index_dir} | ({"user_words": words} if plan.base != "dense" else {})
+    return {"index_dir": settings.index_dir} | ({"user_words": words} if _knows_words(plan.base) else {})
 
 
 def _factory(kind: str, name: str, known: dict[str, str]) -> Callable[..., Any]:

@@ -9,6 +9,8 @@ and after another its score (0), with comments after "#":
     갤럭시탭<TAB>NNP<TAB>3.5
 """
 
+import hashlib
+import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -60,6 +62,11 @@ def user_words(given: Path | str | Sequence[str | UserWord] | None) -> UserWords
         if words.setdefault((word.word, word.tag), word) != word:
             raise ConfigurationError(f"{place}, line {number}: '{word.word}' has another score above; give it once")
     return tuple(sorted(words.values()))
+
+
+def words_sha256(words: UserWords) -> str:
+    """Return what identifies words, as `user_words` returns them: the same for the same words from any source."""
+    return hashlib.sha256(json.dumps(words).encode()).hexdigest()
 
 
 def _read(path: Path) -> list[str]:

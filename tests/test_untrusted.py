@@ -1,5 +1,6 @@
 """Hostile texts in data, ids and replies, and planted keys, through every command: none takes effect anywhere."""
 
+import csv
 import io
 import json
 import os
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple
 import pytest
 from test_report_browser import chromium as chromium
 
+from data.plain_text import plain
 from eval.cli import main
 from eval.secrets import STRUCK_OUT
 
@@ -30,6 +32,7 @@ UNKNOWN_KEY = "sk-planted-that-no-variable-holds-42"  # what only a server says
 CONTROLS = "\x1b[31mred\x1b]0;taken\x07 \x9b31m \x00 \x7f \u202egnp.exe\u2066"
 TEMPLATES = "{x} {{7*7}} {{ cycler.__init__.__globals__ }} ${7*7} %s %(x)s {0.__class__}"
 FORMULA = '=HYPERLINK("http://127.0.0.1/","x")'
+FORMULAS = ["+cmd|' /C calc'!A0", "@SUM(1+1)", "-2+3", "\t=1+1", "\n=1+1", "\r@x", "\x1b=1+1", "＝1+1", "＠SUM(1)"]
 SURROGATE = "\ud800"
 LONG = 10_000_000
 # Whatever a terminal would obey, or a reader would be deceived by.
@@ -42,6 +45,7 @@ IDS = [
     CONTROLS,
     TEMPLATES,
     FORMULA,
+    *FORMULAS,
     "-rf",
     "long",
 ]
@@ -89,8 +93,9 @@ def serve_hostile() -> Iterator[Hostile]:
             elif "REFUSE THIS" in prompt:
                 self._send(400, {"error": {"message": f"content_filter: {said}", "code": "content_filter"}})
             else:
+                first = next((formula for formula in FORMULAS if f"Premise: {formula}\n" in prompt), "")
                 more = "z" * LONG if "ANSWER AT LENGTH" in prompt else ""
-                self._send(200, _completion(f"{said} {TEMPLATES} {FORMULA} {SURROGATE} {more} contradiction"))
+                self._send(200, _completion(f"{first}{said} {TEMPLATES} {FORMULA} {SURROGATE} {more} contradiction"))
 
         def do_GET(self) -> None:
             visits.append(self.path)
@@ -129,7 +134,7 @@ def _completion(text: str) -> dict[str, Any]:
 def write_benchmark(folder: Path, hostile: Hostile) -> None:
     """Write a benchmark of one's own whose every text, ids included, is hostile."""
     premises = [hostile.markup() + CONTROLS, CONTROLS, TEMPLATES, FORMULA, " ".join(KEYS.values()), "an ordinary one"]
-    premises += ["REFUSE THIS", "ANSWER AT LENGTH", "long"]
+    premises += ["REFUSE THIS", *FORMULAS, "ANSWER AT LENGTH", "long"]
     (folder / "hostile_texts.json").write_text(json.dumps([IDS, premises]), encoding="utf-8")
     (folder / "hostile_benchmark.py").write_text(
         textwrap.dedent(f"""
@@ -248,6 +253,16 @@ def test_every_answer_is_read_and_journaled_as_text(place: Place) -> None:
 def test_reports_print_nothing_that_works(place: Place, form: str) -> None:
     printed = place.command("report", "run", "--format", form)
     assert "<script>" not in printed if form != "json" else json.loads(printed)
+
+
+def test_no_cell_of_the_table_of_answers_is_a_formula(place: Place) -> None:
+    csv.field_size_limit(2 * LONG)
+    rows = list(csv.DictReader(io.StringIO(place.command("report", "run", "--format", "csv"), newline="")))
+    assert [row["item_id"].removeprefix("'") for row in rows] == [plain(id) for id in IDS]
+    assert max(len(row["raw"]) for row in rows) > LONG
+    assert all(TEMPLATES in row["raw"] or row["error"] for row in rows)
+    assert sum(row["raw"].startswith(("'", "'\t", "'\n")) for row in rows) == len(FORMULAS)
+    assert [cell for row in rows for cell in row.values() if cell.startswith(tuple("=+-@\t\n＝＋－＠"))] == []
 
 
 @pytest.mark.parametrize("item", IDS)

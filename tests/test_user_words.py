@@ -4,15 +4,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from exam_file import exam, write_exam
 from langchain_core.documents import Document
 
 from data.errors import ConfigurationError, MissingResourceError
 from data.types import Passage
+from eval.cli import main
+from eval.journal import read_manifest, read_records, records_path
 from retrievers import Bm25Retriever, build_retriever
 from retrievers.analysis_cache import AnalysisCache, analysis_identity
 from retrievers.korean import content_tokens
 from retrievers.snippets import snippets
-from retrievers.user_words import UserWord, user_words
+from retrievers.user_words import UserWord, user_words, words_sha256
 
 WORDS = (UserWord("국어 영역", "NNG", 0.0), UserWord("밤편지", "NNP", 0.0))
 FILE = "\ufeff# 우리 낱말\n밤편지\n\n국어   영역\tNNG\n밤편지\tNNP\t0  # 다시\n"
@@ -91,6 +94,103 @@ def test_a_retriever_without_words_refuses_them() -> None:
     passages = [Passage(id="1", text="바다")]
     with pytest.raises(ConfigurationError, match="retriever 'dense' uses no user words"):
         build_retriever("dense", passages, embeddings="toy_embeddings:LetterEmbeddings", user_words=["바다"])
+
+
+def words_file(folder: Path, text: str, name: str = "words.txt") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def search_exam(folder: Path) -> Path:
+    """An exam whose every question asks for a word that one passage has whole and another in pieces."""
+    content = exam(len(TEXTS), 4)
+    for row, text in enumerate(TEXTS):
+        content[row]["paragraph"] = text
+        for problem in content[row]["problems"]:
+            problem |= {"question": "밤편지", "choices": ["밤편지", "갑", "을", "병", "정"]}
+    return write_exam(folder, content)
+
+
+RAG = ["--chain", "kice-rag", "--model", "tests.scripted_models:third", "--retriever", "bm25", "-k", "2"]
+
+
+def test_a_chain_finds_by_them_and_other_words_are_another_system(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["run", "kice", "--data", str(search_exam(tmp_path)), *RAG]
+    found, descriptions, hashes = {}, {}, []
+    for name, text in {"none": None, "one": "밤편지", "same": "# 하나\n밤편지\tNNP\n", "two": FILE}.items():
+        words = [] if text is None else ["--user-words", str(words_file(tmp_path, text, f"{name}.txt"))]
+        assert main([*asked, *words, "--out", str(tmp_path / name)]) == 0
+        ((system, description),) = read_manifest(tmp_path / name).systems.items()
+        records = read_records(records_path(tmp_path / name, system))
+        found[name] = {passage.id.rpartition("/")[2] for record in records for passage in record.passages}
+        descriptions[name] = description["retriever"]
+        hashes.append(description["retriever"].get("user_words_sha256"))
+    assert found["none"] > found["one"] == found["same"] and len(found["one"]) == 1
+    assert hashes[0] is None and hashes[1] == hashes[2] and len({*hashes}) == 3
+    assert descriptions["none"] == {"name": "bm25", "embeddings": None, "k": 2}
+    assert "user_words" not in (tmp_path / "none" / "manifest.json").read_text(encoding="utf-8")
+    words_file(tmp_path, FILE, "one.txt")  # the words change behind the run's back
+    capsys.readouterr()
+    again = [*asked, "--user-words", str(tmp_path / "one.txt"), "--resume", str(tmp_path / "one")]
+    assert main(again) == 2
+    assert "cannot be resumed: its systems differ" in capsys.readouterr().err
+
+
+def test_a_suite_names_them_from_where_the_command_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    exam_path = search_exam(tmp_path)
+    (tmp_path / "suites").mkdir()
+    suite = words_file(
+        tmp_path / "suites",
+        f"""
+        name: mine
+        evaluations:
+          - benchmark: kice
+            data: {exam_path.name}
+            systems:
+              - {{name: plain, chain: kice-rag, model: "tests.scripted_models:third", retriever: bm25}}
+              - {{name: worded, chain: kice-rag, model: "tests.scripted_models:third", retriever: bm25,
+                  user_words: words.txt}}
+        """,
+        "suite.yaml",
+    )
+    words_file(tmp_path, "밤편지")
+    monkeypatch.syspath_prepend(str(Path(__file__).parent.parent))
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", str(suite), "--out", "out"]) == 0
+    about = read_manifest(Path("out")).systems
+    assert about["worded"]["retriever"].pop("user_words_sha256") == words_sha256((UserWord("밤편지"),))
+    assert about["worded"]["retriever"] == about["plain"]["retriever"]
+
+
+@pytest.mark.parametrize(
+    ("who", "message", "code"),
+    [
+        (["--chain", "kice-rag", "--retriever", "dense"], "retriever 'dense' uses no user words", 2),
+        (["--chain", "kice-rag", "--retriever", "dense+mmr"], "retriever 'dense' uses no user words", 2),
+        (["--chain", "kice-rag", "--retriever", "toy:own"], "retriever 'toy:own' uses no user words", 2),
+        (["--chain", "kice-prompt"], "chain 'kice-prompt' takes no retriever to know words", 2),
+        (["--baseline", "chance"], "user_words goes with a chain, not with a baseline", 2),
+        (["--chain", "kice-rag", "--retriever", "bm25", "--user-words", "nowhere"], "cannot read the user words", 3),
+    ],
+)
+def test_where_they_would_do_nothing_it_is_said_in_one_line(
+    who: list[str], message: str, code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = ["--model", "tests.scripted_models:third"] if "--chain" in who else []
+    words = ["--user-words", str(words_file(tmp_path, "밤편지"))]
+    out = ["--out", str(tmp_path / "out")]
+    assert main(["run", "kice", "--split", "sample", *model, *words, *who, *out]) == code
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert message in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_named_suite_takes_none(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "demo", "--user-words", "words.txt"]) == 2
+    assert "--user-words goes with a benchmark; suite 'demo' says that itself" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
