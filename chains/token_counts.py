@@ -3,21 +3,23 @@
     openai:…, azure_openai:…   tiktoken, which fetches a vocabulary once, checks its SHA-256 and keeps it
     hf:…, endpoint:NAME@…      the tokenizer and chat template of that folder or hub id, where they are on this machine
 
-A model spec in, a `TokenCounter` out, or None where nothing can count: no model is loaded and none is asked.
+A model spec in, a `TokenCounter` out, or None where nothing can count: no weights are loaded and no model is asked.
 """
 
-import json
 from collections.abc import Callable, Sequence
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
-from threading import Thread
-from typing import Any, NamedTuple
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chains.families import family_of
 from chains.models import resolve_spec
 from data.hub import quiet_transformers
-from data.packaged import is_installed
+from data.packaged import converted_folder, is_installed
 from data.types import Message
+
+if TYPE_CHECKING:
+    from tiktoken import Encoding
 
 # Of every chat model that OpenAI has brought out since 2024, and so of names that tiktoken does not know yet.
 _NEWEST_ENCODING = "o200k_base"
@@ -28,18 +30,19 @@ _MESSAGE_TOKENS, _REPLY_TOKENS = 3, 3
 
 
 class TokenCounter(NamedTuple):
-    """Counts the tokens of requests.
+    """Counts tokens.
 
     Attributes:
-        count: The tokens of one request's messages, with what the model's format puts around them.
+        request: The tokens of one request's messages, with what the model's format puts around them.
+        text: Those of a text alone.
         by: What counts, in words.
     """
 
-    count: Callable[[Sequence[Message]], int]
+    request: Callable[[Sequence[Message]], int]
+    text: Callable[[str], int]
     by: str
 
 
-@cache
 def token_counter(spec: str) -> TokenCounter | None:
     """Return what counts the tokens that a model reads; None where no tokenizer of it is at hand.
 
@@ -61,9 +64,7 @@ def _local_name(name: str) -> tuple[str, str | None]:
     """Return the folder or hub id of a local model, and its revision."""
     family = family_of(name)
     if name == family.name == "smollm2" and is_installed("smollm2"):
-        from chains.weights import packaged_folder
-
-        return str(packaged_folder("smollm2")), None
+        return str(converted_folder("smollm2")), None
     ref, _, revision = (family.hub_id if name == family.name else name).partition("@")
     return ref, revision or (family.revision if ref == family.hub_id else None)
 
@@ -75,62 +76,79 @@ def _tiktoken_counter(model: str) -> TokenCounter | None:
         name = tiktoken.encoding_name_for_model(model)
     except KeyError:
         name = _NEWEST_ENCODING
-    encoding = _fetched(partial(tiktoken.get_encoding, name))
+    encoding = _encoding(name)
     if encoding is None:
         return None
 
-    def count(messages: Sequence[Message]) -> int:
-        said = [text for message in messages for text in (message.role, *_texts_of(message))]
+    def length(text: str) -> int:
         # What looks like a special token is the data's own text, and is sent as such.
-        return sum(len(encoding.encode(text, disallowed_special=())) for text in said) + (
-            _MESSAGE_TOKENS * len(messages) + _REPLY_TOKENS
-        )
+        return len(encoding.encode(text, disallowed_special=()))
 
-    return TokenCounter(count, f"tiktoken's {name}")
+    def count(messages: Sequence[Message]) -> int:
+        said = sum(length(message.role) + length(message.whole_text()) for message in messages)
+        return said + _MESSAGE_TOKENS * len(messages) + _REPLY_TOKENS
+
+    return TokenCounter(count, length, f"tiktoken's {name}")
 
 
-def _fetched(fetch: Callable[[], Any]) -> Any | None:
-    """Return what is fetched; None where it cannot be had soon: a network may be closed to us without saying so."""
-    got: list[Any] = []
+_stalled = Event()  # a network that has swallowed one request would swallow the next
 
-    def work() -> None:
+
+@cache
+def _encoding(name: str) -> "Encoding | None":
+    """Return a vocabulary; None where it cannot be had soon: a network may be closed to us without saying so."""
+    import tiktoken
+
+    got: list[Encoding] = []
+
+    def fetch() -> None:
         try:
-            got.append(fetch())
+            got.append(tiktoken.get_encoding(name))
         except (OSError, ValueError):  # no network; not the vocabulary that it should be
             return
 
-    thread = Thread(target=work, daemon=True)
-    thread.start()
-    thread.join(_PATIENCE_S)
+    if not _stalled.is_set():
+        thread = Thread(target=fetch, daemon=True)
+        thread.start()
+        thread.join(_PATIENCE_S)
+        if thread.is_alive():
+            _stalled.set()
     return got[0] if got else None
 
 
 def _local_counter(ref: str, revision: str | None) -> TokenCounter | None:
-    from jinja2 import TemplateError
-    from transformers import AutoTokenizer
-
-    folder = Path(ref).expanduser()
-    source, options = (folder, {}) if folder.is_dir() else (ref, {"revision": revision or "main"})
-    try:
-        with quiet_transformers():
-            tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=True, trust_remote_code=False, **options)
-    except (OSError, ValueError, ImportError, KeyError):  # not on this machine, or none that transformers can read
+    tokenizer = _tokenizer(ref, revision)
+    if tokenizer is None:
         return None
+    from jinja2 import TemplateError
 
     def length(text: str) -> int:
         return len(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
 
     def count(messages: Sequence[Message]) -> int:
-        turns = [{"role": message.role, "content": "\n".join(_texts_of(message))} for message in messages]
+        turns = [{"role": message.role, "content": message.whole_text()} for message in messages]
         try:
-            rendered: Any = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-            return length(rendered)
+            return length(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
         except (TemplateError, ValueError):  # without a system message, or without a template: the texts themselves
             return sum(length(turn["content"]) for turn in turns)
 
-    return TokenCounter(count, "the model's own tokenizer")
+    return TokenCounter(count, length, "the model's own tokenizer")
 
 
-def _texts_of(message: Message) -> list[str]:
-    calls = [f"{call.name} {json.dumps(call.arguments, ensure_ascii=False)}" for call in message.tool_calls]
-    return [message.content, *calls]
+def _tokenizer(ref: str, revision: str | None) -> Any | None:
+    """Return the tokenizer in a folder or the hub's cache; None where there is none that transformers can read."""
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    folder, wanted = Path(ref).expanduser(), revision or "main"
+    try:
+        # Looked for first: transformers takes seconds to import.
+        if not folder.is_dir() and not isinstance(try_to_load_from_cache(ref, "config.json", revision=wanted), str):
+            return None
+        from transformers import AutoTokenizer
+
+        source, options = (folder, {}) if folder.is_dir() else (ref, {"revision": wanted})
+        with quiet_transformers():
+            return AutoTokenizer.from_pretrained(source, local_files_only=True, trust_remote_code=False, **options)
+    except (HFValidationError, OSError, ValueError, ImportError, KeyError):
+        return None

@@ -20,11 +20,9 @@ import torch
 
 from data.errors import ConfigurationError, MissingResourceError
 from data.hub import hub_fault, one_line, quiet_transformers
-from data.packaged import PACKAGED, cache_dir, is_installed, weights_path
+from data.packaged import converted_folder, is_installed, weights_path
 
 SMOLLM2_HUB_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"
-# Part of the name of a converted folder: raise it when what `_convert_gguf` writes changes.
-CONVERSION = 1
 _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 # Ends of a turn that a chat model may say although its configuration names another end of text.
@@ -121,7 +119,7 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
 
 def _locate(ref: str) -> str | Path:
     if ref == "smollm2":
-        return packaged_folder("smollm2") if is_installed("smollm2") else SMOLLM2_HUB_ID
+        return _converted_gguf("smollm2") if is_installed("smollm2") else SMOLLM2_HUB_ID
     folder = Path(ref).expanduser()
     if folder.is_dir():
         if not (folder / "config.json").is_file():
@@ -217,7 +215,7 @@ def _stop_ids(model: Any, tokenizer: Any) -> frozenset[int]:
     return frozenset(stop_id for stop_id in stop_ids if stop_id is not None)
 
 
-def packaged_folder(name: str) -> Path:
+def _converted_gguf(name: str) -> Path:
     """Return the folder with packaged weights as safetensors, converting them if this is the first time.
 
     The folder is named by the file's SHA-256, appears whole or not at all, and is made by one process at a time.
@@ -225,7 +223,7 @@ def packaged_folder(name: str) -> Path:
     from filelock import FileLock
 
     gguf = weights_path(name)
-    folder = cache_dir() / "models" / f"{name}-{PACKAGED[name].sha256[:16]}-{CONVERSION}"
+    folder = converted_folder(name)
     if folder.is_dir():
         return folder
     try:

@@ -57,6 +57,15 @@ def cache_dir() -> Path:
     return Path(os.environ.get("TUNE_OR_PROMPT_CACHE") or Path.home() / ".cache" / "tune-or-prompt")
 
 
+# Part of the name of a converted folder: raise it when what `chains.weights` writes into one changes.
+_CONVERSION = 1
+
+
+def converted_folder(name: str) -> Path:
+    """Return where packaged weights are kept as safetensors, once they have been converted."""
+    return cache_dir() / "models" / f"{name}-{PACKAGED[name].sha256[:16]}-{_CONVERSION}"
+
+
 def is_installed(name: str) -> bool:
     """Say whether the package that carries `name`'s weights is installed, without importing it."""
     return find_spec(PACKAGED[name].module) is not None

@@ -4,6 +4,7 @@
 choice, so one shape of record serves both, and with it one set of metrics and one report.
 """
 
+import json
 from functools import lru_cache
 from typing import Any, Literal, Self, TypeVar
 
@@ -67,6 +68,11 @@ class Message(Frozen):
     role: str
     content: str
     tool_calls: tuple[ToolCall, ...] = ()
+
+    def whole_text(self) -> str:
+        """Return all that is sent of it: what it says, and what it calls."""
+        calls = [f"{call.name} {json.dumps(call.arguments, ensure_ascii=False)}" for call in self.tool_calls]
+        return "\n".join([self.content, *calls])
 
 
 # In the metadata of everything that one asking of several runs: its number, from 0.

@@ -1,5 +1,6 @@
 """What a run would send and cost: every prompt is rendered for real, and nothing is asked."""
 
+import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -10,16 +11,17 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolCall
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from chains.models import reply_tokens, resolve_spec
+from chains.token_counts import TokenCounter, token_counter
 from data.errors import ConfigurationError, ProjectError
 from data.plain_text import mentioned
 from data.registry import benchmark, load_items
 from data.types import Item, Message
-from eval.analysis.estimates import estimating_counter
 from eval.analysis.power import reach_lines
 from eval.chain_predictor import Predictor, chain_predictor
-from eval.cost import price, price_table
+from eval.cost import estimate_tokens, price, price_table
 from eval.language import ENGLISH, Language
 from eval.suite import EvaluationSpec, Suite, SystemSpec
 from eval.systems import Context, prepare_chain
@@ -31,8 +33,8 @@ class Estimate(NamedTuple):
 
     Attributes:
         first: The first item's messages.
-        input_tokens: Over all items.
-        counted_by: What counted them: the model's tokenizer, or a rule of thumb on the high side.
+        input_tokens: Over all items, with the tools that a model is told of.
+        counted_by: What counted them: the model's tokenizer, or a rule of thumb, on the high side for Korean.
         output_tokens: At most, by the prompt's limit.
         usd: At most, as far as input_tokens is right; None where the model's price is unknown.
     """
@@ -69,6 +71,15 @@ class _Unasked(BaseChatModel):
         return self.bind(tools=tools, **kwargs)
 
 
+def _by_rule_of_thumb(messages: Sequence[Message]) -> int:
+    return sum(estimate_tokens(message.whole_text()) for message in messages)
+
+
+_RULE_OF_THUMB = TokenCounter(
+    _by_rule_of_thumb, estimate_tokens, "a rule of thumb: no tokenizer of the model is at hand"
+)
+
+
 def estimate(suite: Suite) -> list[Estimate]:
     """Estimate every chain of a suite; systems that send no prompt have no estimate."""
     return [
@@ -96,8 +107,8 @@ def _estimate_chain(system: SystemSpec, spec: EvaluationSpec, seed: int) -> Esti
         _invoke(predictor, item, sent, chain=str(system.chain))
     answer_tokens = system.max_tokens or prepared.max_tokens or 0
     spec_name = resolve_spec(system.model) if system.model else ""
-    counter = estimating_counter(spec_name)
-    input_tokens = sum(map(counter.count, sent.requests))
+    counter = (token_counter(spec_name) if spec_name else None) or _RULE_OF_THUMB
+    input_tokens = sum(counter.request(sent_one) for sent_one in sent.requests) + sum(map(counter.text, sent.tools))
     output_tokens = len(sent.requests) * reply_tokens(spec_name, answer_tokens) if spec_name else 0
     usage = {"input_tokens": input_tokens, "output_tokens": output_tokens}
     return Estimate(
@@ -125,17 +136,20 @@ def _invoke(predictor: Predictor, item: Item, sent: BaseCallbackHandler, *, chai
 
 
 class _Requests(BaseCallbackHandler):
-    """Keeps every request to a chat model: an agent makes several for an item."""
+    """Keeps every request to a chat model, an agent makes several for an item; and the tools that came with it."""
 
     run_inline = True
 
     def __init__(self) -> None:
         self.requests: list[tuple[Message, ...]] = []
+        self.tools: list[str] = []
 
     def on_chat_model_start(
         self, serialized: dict[str, Any], messages: list[list[BaseMessage]], *, run_id: UUID, **kwargs: Any
     ) -> None:
         self.requests.append(sent_messages(messages[0]))
+        tools = (kwargs.get("invocation_params") or {}).get("tools") or ()
+        self.tools += [json.dumps(convert_to_openai_tool(tool), ensure_ascii=False) for tool in tools]
 
 
 def reach(suite: Suite, say: Language = ENGLISH) -> list[str]:
@@ -160,5 +174,5 @@ def render(estimates: Sequence[Estimate], reach: Sequence[str] = ()) -> str:
             f"{entry.output_tokens:,} output tokens; cost {usd}"
         )
     blocks += reach
-    blocks.append(f"prices of {price_table().as_of}; nothing was asked and nothing was written")
+    blocks.append(f"prices of {price_table().as_of}; nothing was asked")
     return "\n\n".join(blocks)

@@ -32,6 +32,7 @@ from eval.planning import Plan
 from eval.progress import Progress, log
 from eval.run_lock import sole_writer
 from eval.secrets import make_redactor
+from eval.writing import remove
 
 
 class Outcome(NamedTuple):
@@ -105,7 +106,7 @@ def _ask_all(
     asked = 0
     for evaluation, items, systems in planned.evaluations:
         for system in systems:
-            path = records_path(run_dir, system.name)
+            path, errors = records_path(run_dir, system.name), count.errors
             pending = _pending(items, path, count, retry_errors=retry_errors)
             asked += len(pending)
             if pending:
@@ -115,10 +116,9 @@ def _ask_all(
                 if calls.cause:
                     raise _stopped(calls.cause, planned, run_dir)
             settle(path, [item.id for item in items])
+            if count.errors == errors:
+                remove(replies_path(run_dir, system.name))  # the records say all of it
             check_labels(system, path)
-    if not count.errors:
-        for system in every_system:
-            replies_path(run_dir, system.name).unlink(missing_ok=True)  # the records say all of it
     return Outcome(run_dir, asked, count.errors, count.errors > 0 if max_errors is None else count.too_many)
 
 

@@ -10,12 +10,17 @@ _SECRET_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD)S?(_?\d+)?$", re.I
 _SHORTEST = 8  # a shorter value is too likely to be an ordinary word
 # A digit is looked for so far only, or a text of nothing but prefixes would take time that grows with its square.
 _WITH_DIGIT = r"(?=[A-Za-z0-9_-]{0,63}\d)[A-Za-z0-9_-]{16,}"
+# Not within a word; in JSON a key may follow the escape of a line break or of a letter, which ends like one.
+_START = r"(?:(?<![A-Za-z0-9_])|(?<=\\[bfnrt])|(?<=\\u[0-9a-fA-F]{4}))"
 # What every key of a kind holds, which is quick to look for, and the whole of one.
 _KEY_FORMS = {
-    **{prefix: rf"\b{prefix}{_WITH_DIGIT}" for prefix in ("sk-", "pk-", "rk-", "xai-", "pplx-", "nvapi-")},
-    **{prefix: rf"\b{prefix}[A-Za-z0-9_]{{20,}}" for prefix in ("hf_", "gsk_", "ghp_", "gho_", "github_pat_", "lsv2_")},
-    "AKIA": r"\bAKIA[0-9A-Z]{16}\b",  # AWS
-    "AIza": r"\bAIza[A-Za-z0-9_-]{30,}",  # Google
+    **{prefix: rf"{_START}{prefix}{_WITH_DIGIT}" for prefix in ("sk-", "pk-", "rk-", "xai-", "pplx-", "nvapi-")},
+    **{
+        prefix: rf"{_START}{prefix}[A-Za-z0-9_]{{20,}}"
+        for prefix in ("hf_", "gsk_", "ghp_", "gho_", "github_pat_", "lsv2_")
+    },
+    "AKIA": rf"{_START}AKIA[0-9A-Z]{{16}}\b",  # AWS
+    "AIza": rf"{_START}AIza[A-Za-z0-9_-]{{30,}}",  # Google
     "Bearer ": r"(?<=Bearer )[A-Za-z0-9._~+/-]{8,}=*",
     "://": r"(?<=://)[^/\s:@\"]+:[^/\s@\"]+(?=@)",  # user:password in an address
 }

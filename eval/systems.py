@@ -186,7 +186,7 @@ def _chain(spec: SystemSpec, context: Context) -> System:
         local, limit = is_local(model), reply_limit(model)
         known = None if local else _known(model, spec, context, several_calls=prepared.several_calls or times > 1)
         if known is not None:
-            model = model.model_copy(update={"cache": known})  # not the user's own object, if it is one
+            model = known.of(model)  # not the user's own object, if it is one
         parts = {**parts, "model": model}
         description = {**description, "model": {"spec": spec.model, **describe_model(model)}}
     predictor = chain_predictor(spec, parts, seed=context.seed)

@@ -49,6 +49,16 @@ def _named_faults(path: Path, done: str, remedy: str) -> Iterator[None]:
         raise ConfigurationError(f"{path} cannot be {done}: {reason}; {remedy}") from error
 
 
+def remove(path: Path) -> None:
+    """Remove a file, if it is there.
+
+    Raises:
+        ConfigurationError: It cannot be removed.
+    """
+    with _named_faults(path, "removed", "make its folder writable, or remove it"):
+        path.unlink(missing_ok=True)
+
+
 def append_whole(file: FileIO, line: bytes) -> None:
     """Write a line, or nothing: a disk may become full in its midst."""
     end, left = os.fstat(file.fileno()).st_size, memoryview(line)

@@ -21,6 +21,10 @@ class ChatEndpoint(NamedTuple):
     requests: list[Request]
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128  # of five, a busy machine drops some of those that come at once
+
+
 @contextmanager
 def serve_chat(
     reply: Callable[[dict[str, Any]], str | dict[str, Any] | int],
@@ -65,7 +69,7 @@ def serve_chat(
         def log_message(self, *args: object) -> None:
             return
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    server = _Server(("127.0.0.1", 0), Answer)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

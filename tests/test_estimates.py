@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from chains.token_counts import TokenCounter
 from data.types import Ask, Item, Message, Prediction, Record
 from eval.analysis.estimates import compare_estimate
 from eval.cost import estimate_tokens, price_table
@@ -13,12 +12,6 @@ from eval.report.cost_tables import estimate_table
 API: dict[str, Any] = {"kind": "chain", "model": {"spec": "openai:gpt-4o-mini", "max_tokens": 64}}
 ITEM = Item(id="a", inputs={"question": "?"}, choices=("1", "2"), target=0, group="g")
 SENT = (Message(role="user", content="지문을 읽고 답하세요. Answer with one number."),)
-
-
-@pytest.fixture(autouse=True)
-def _no_tokenizer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever vocabularies this machine has kept."""
-    monkeypatch.setattr("eval.analysis.estimates.token_counter", lambda spec: None)
 
 
 def record(usage: dict[str, int], **more: Any) -> Record:
@@ -58,10 +51,3 @@ def test_only_systems_behind_a_server_are_estimated(description: dict[str, Any])
         compare_estimate([record({"input_tokens": 1, "output_tokens": 1})], description, prices=price_table()) is None
     )
     assert compare_estimate([], API, prices=price_table()) is None
-
-
-def test_the_report_counts_as_the_dry_run_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    counter = TokenCounter(lambda messages: 7 * len(messages), "sevens")
-    monkeypatch.setattr("eval.analysis.estimates.token_counter", lambda spec: counter)
-    found = compare_estimate([record({"input_tokens": 20, "output_tokens": 3})], API, prices=price_table())
-    assert found is not None and (found.estimated_input_tokens, found.estimated_by) == (7, "sevens")

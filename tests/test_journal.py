@@ -26,6 +26,7 @@ from eval.journal import (
     settle,
     write_manifest,
 )
+from eval.secrets import STRUCK_OUT, make_redactor
 
 
 def record(number: int, *, choice: int | None = 0, error: str | None = None, raw: str = "") -> Record:
@@ -125,6 +126,15 @@ def test_ordinary_words_are_not_taken_for_keys(tmp_path: Path) -> None:
     said = "hf-internal-testing/tiny, sk-learning is a pk-related word, a risk-averse sk-something-long-in-words"
     write(path, record(1, raw=said))
     assert said in path.read_text()
+
+
+@pytest.mark.parametrize("before", ["", "\n", "\t", "는", "key-", "C:\\"])
+def test_a_key_is_struck_out_whatever_stands_before_it(before: str) -> None:
+    """In JSON, too, where a line break is a backslash and an n."""
+    said = f"{before}sk-abcdefghij1234567890XYZ"
+    for written in (said, json.dumps(said), json.dumps(said, ensure_ascii=False)):
+        assert make_redactor()(written).replace(STRUCK_OUT, "sk-abcdefghij1234567890XYZ") == written
+        assert "abcdefghij" not in make_redactor()(written)
 
 
 def test_a_run_is_resumed_although_a_secret_is_in_its_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,12 @@
 """What an item was answered before a fault, or a kill, is given to it again, and nothing else is."""
 
+import asyncio
+import errno
 import json
+import os
 import threading
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +14,19 @@ import pytest
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableLambda
 
+from chains.models import load_chat_model
 from chains.predictor import read_usage
 from data.errors import ConfigurationError
 from data.types import Prediction
-from eval.asking.replies import ReplyJournal
+from eval.asking.budget import spent_before
+from eval.asking.limits import Window
+from eval.asking.replies import ReplyJournal, replies_path
 from eval.cli import main
+from eval.cost import price
 from eval.journal import read_records
-from tests.chat_endpoint import serve_chat
+from eval.systems import System
+from eval.writing import SyncedFile
+from tests.chat_endpoint import ChatEndpoint, serve_chat
 from tests.test_survival import journal_of
 
 
@@ -24,15 +34,19 @@ def said(text: str) -> AIMessage:
     return AIMessage(text, usage_metadata={"input_tokens": 5, "output_tokens": 1, "total_tokens": 6})
 
 
+def journal_at(path: Path, item_ids: list[str]) -> ReplyJournal:
+    return ReplyJournal(path, item_ids, pytest.fail)
+
+
 def test_replies_come_back_in_their_order_also_in_another_process(tmp_path: Path) -> None:
     path = tmp_path / "run" / "system" / "replies.jsonl"
-    with ReplyJournal(path, ["a", "b"]) as journal:
+    with journal_at(path, ["a", "b"]) as journal:
         first = journal.of("a")
         for text in ("one", "two \ud83d"):  # half a character
             assert first.take("same") is None
             first.keep("same", said(text), 1.5)
         journal.of("b").keep("same", said("another item's"), 1)
-    with ReplyJournal(path, ["a"]) as journal:
+    with journal_at(path, ["a"]) as journal:
         again = journal.of("a")
         for _ in range(2):
             again.rewind()
@@ -48,21 +62,21 @@ def test_replies_come_back_in_their_order_also_in_another_process(tmp_path: Path
 
 def test_a_torn_line_is_cut_and_a_damaged_one_refused(tmp_path: Path) -> None:
     path = tmp_path / "replies.jsonl"
-    with ReplyJournal(path, ["a"]) as journal:
+    with journal_at(path, ["a"]) as journal:
         journal.of("a").keep("r", said("one"), 1)
     whole = path.read_bytes()
     path.write_bytes(whole + whole[:20])
-    with ReplyJournal(path, ["a"]) as journal:
+    with journal_at(path, ["a"]) as journal:
         assert journal.of("a").take("r") == said("one")
     assert path.read_bytes() == whole
     path.write_bytes(b"{}\n" + whole)
     with pytest.raises(ConfigurationError, match="line 1: not a reply; restore it, or delete the file to ask again"):
-        ReplyJournal(path, ["a"])
+        journal_at(path, ["a"])
 
 
 def test_a_key_that_a_server_repeats_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "planted-key-0123456789")
-    with ReplyJournal(tmp_path / "replies.jsonl", ["a"]) as journal:
+    with journal_at(tmp_path / "replies.jsonl", ["a"]) as journal:
         journal.of("a").keep("r", said("your key planted-key-0123456789"), 1)
     assert b"planted" not in (tmp_path / "replies.jsonl").read_bytes()
 
@@ -142,3 +156,187 @@ def test_a_reply_that_led_to_a_fault_is_asked_for_anew(tmp_path: Path) -> None:
 )
 def test_only_a_sound_count_is_a_usage(counted: Any, usage: dict[str, int]) -> None:
     assert read_usage(AIMessage("3").model_copy(update={"usage_metadata": counted})) == usage
+
+
+def test_a_chain_that_changes_what_it_was_given_changes_no_reply(tmp_path: Path) -> None:
+    with journal_at(tmp_path / "replies.jsonl", ["a"]) as journal:
+        replies, given = journal.of("a"), said("one")
+        replies.keep("r", given, 1)
+        for _ in range(2):
+            given.content = "changed"
+            replies.rewind()
+            given = replies.take("r") or given
+            assert given == said("one")
+
+
+def test_what_has_no_text_is_kept_in_memory(tmp_path: Path) -> None:
+    held = AIMessage("one", response_metadata={"raw": object(), "lock": threading.Lock(), "bytes": b"\xff"})
+    with journal_at(tmp_path / "replies.jsonl", ["a"]) as journal:
+        replies = journal.of("a")
+        replies.keep("r", held, 1)
+        replies.rewind()
+        again = replies.take("r")
+        assert again is not None and again.text == "one"
+    assert (tmp_path / "replies.jsonl").read_bytes() == b""
+
+
+def test_only_the_reply_that_led_to_a_fault_is_forgotten(tmp_path: Path) -> None:
+    path = tmp_path / "replies.jsonl"
+    with journal_at(path, ["a"]) as journal:
+        replies = journal.of("a")
+        for request in ("first", "second"):
+            replies.keep(request, said(request), 1)
+        replies.forget_last()
+    with journal_at(path, ["a"]) as journal:
+        replies = journal.of("a")
+        assert (replies.take("first"), replies.take("second")) == (said("first"), None)
+
+
+def test_a_reply_after_the_end_is_nobody_s(tmp_path: Path) -> None:
+    with journal_at(tmp_path / "replies.jsonl", ["a"]) as journal:
+        replies = journal.of("a")
+    replies.keep("r", said("late"), 1)
+    replies.forget_last()
+    assert (tmp_path / "replies.jsonl").read_bytes() == b""
+
+
+# What a chain does beside asking the model that it is handed.
+
+SAMPLE = ["run", "kice", "--split", "sample", "--limit", "2", "--max-concurrency", "1"]
+
+
+def choice_of(reply: AIMessage) -> Prediction:
+    return Prediction(choice=int(reply.text[-1]) - 1, status="ok")
+
+
+class Scripted:
+    """Answers by what the prompt says, and fails where `fails` says so of how often it was asked that."""
+
+    def __init__(self, fails: Callable[[str, int], bool]) -> None:
+        self.fails = fails
+        self.asked: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def __call__(self, body: dict[str, Any]) -> str | int:
+        prompt = body["messages"][-1]["content"]
+        with self._lock:
+            self.asked[prompt] += 1
+            return 500 if self.fails(prompt, self.asked[prompt]) else "3"
+
+    def times(self, word: str) -> list[int]:
+        return sorted(times for prompt, times in self.asked.items() if word in prompt)
+
+
+def run_chain(chain: str, server: ChatEndpoint, out: Path, *more: str) -> int:
+    asked = [*SAMPLE, "--chain", f"{__name__}:{chain}", "--model", f"endpoint:m@{server.base_url}", *more]
+    return main([*asked, *(["--resume", str(out)] if out.exists() else ["--out", str(out)])])
+
+
+def asks_at_once(model: Any) -> Any:
+    """Two questions beside each other, and then a third."""
+
+    async def ask(entry: dict[str, Any]) -> Prediction:
+        await asyncio.gather(*(model.ainvoke(f"{word} {entry['id']}") for word in ("left", "right")))
+        return choice_of(await model.ainvoke(f"then {entry['id']}"))
+
+    return RunnableLambda(lambda entry: asyncio.run(ask(entry)))
+
+
+@pytest.mark.parametrize("cache", [[], ["--cache"]])
+def test_calls_made_at_once_are_each_kept(tmp_path: Path, cache: list[str]) -> None:
+    script = Scripted(lambda prompt, times: prompt.startswith("then") and times == 1)
+    with serve_chat(script) as server:
+        assert run_chain("asks_at_once", server, tmp_path / "out", *cache) == 0
+        assert script.times("left") == script.times("right") == [1, 1] and script.times("then") == [2, 2]
+        if cache:
+            assert run_chain("asks_at_once", server, tmp_path / "again", *cache) == 0
+            assert len(server.requests) == 8, "everything is in the cache"
+
+
+OTHER_URL = "TEST_OTHER_URL"
+
+
+def asks_another_first(model: Any) -> Any:
+    def ask(entry: dict[str, Any]) -> Prediction:
+        other = load_chat_model(f"endpoint:m@{os.environ[OTHER_URL]}", max_tokens=8, max_retries=0)
+        other.invoke(f"same {entry['id']}")
+        model.invoke(f"same {entry['id']}")
+        return choice_of(model.invoke(f"then {entry['id']}"))
+
+    return RunnableLambda(ask)
+
+
+def test_another_model_s_calls_are_neither_answered_nor_left_uncounted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = Scripted(lambda prompt, times: prompt.startswith("then") and times == 1)
+    other = Scripted(lambda prompt, times: False)
+    with serve_chat(own) as server, serve_chat(other) as beside:
+        monkeypatch.setenv(OTHER_URL, beside.base_url)
+        assert run_chain("asks_another_first", server, tmp_path / "out") == 0
+    assert own.times("same") == [1, 1] and own.times("then") == [2, 2]
+    assert other.times("same") == [2, 2], "it is not ours to remember"
+
+
+def test_retries_end_also_where_replies_cannot_be_given_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another model's calls are answered in each attempt, which is no progress."""
+    own, other = Scripted(lambda prompt, times: True), Scripted(lambda prompt, times: False)
+    with serve_chat(own) as server, serve_chat(other) as beside:
+        monkeypatch.setenv(OTHER_URL, beside.base_url)
+        assert run_chain("asks_another_first", server, tmp_path / "out", "--retries", "2") == 1
+    assert other.times("same") == [3, 3]
+
+
+def looks_up_after(model: Any) -> Any:
+    def look_up(reply: AIMessage) -> AIMessage:
+        if not Path(os.environ["TEST_STORE"]).exists():
+            raise ConnectionError("the store is away")
+        return reply
+
+    return RunnableLambda(lambda entry: entry["question"]) | model | look_up | choice_of
+
+
+def test_a_fault_that_follows_from_no_reply_forgets_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_STORE", str(tmp_path / "store"))
+    script = Scripted(lambda prompt, times: False)
+    with serve_chat(script) as server:
+        assert run_chain("looks_up_after", server, tmp_path / "out", "--retries", "1") == 1
+        (tmp_path / "store").touch()
+        assert run_chain("looks_up_after", server, tmp_path / "out") == 0
+        assert len(server.requests) == 2
+
+
+def test_a_disk_that_is_full_stops_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    full = OSError(errno.ENOSPC, "No space left on device")
+
+    class Full(SyncedFile):
+        def append(self, line: bytes) -> None:
+            raise full
+
+    monkeypatch.setattr("eval.asking.replies.SyncedFile", Full)
+    script = Scripted(lambda prompt, times: False)
+    with serve_chat(script) as server:
+        asked = ["run", "kice", "--split", "sample", "--max-concurrency", "1", "--chain", "kice-prompt"]
+        asked += ["--permute", "cyclic", "--model", f"endpoint:m@{server.base_url}"]
+        assert main([*asked, "--out", str(tmp_path / "out")]) == 2
+        assert len(server.requests) == 1, "nothing more is paid for that would be lost"
+    assert "replies.jsonl cannot be written: No space left on device; 20 answers are missing" in capsys.readouterr().err
+
+
+def test_kept_replies_are_spent_money(tmp_path: Path) -> None:
+    """Of a run without a limit there is no spending log: what unfinished items have had is known all the same."""
+    replies = replies_path(tmp_path, "s")
+    with ReplyJournal(replies, [], pytest.fail) as journal:
+        for item_id in ("a", "a", "b"):
+            journal.of(item_id).keep("r", said("3"), 1)
+    system = System("s", {"model": {"spec": "openai:gpt-4o-mini"}}, None, lambda _: None, reply_tokens=8)
+    each = price({"input_tokens": 5, "output_tokens": 1}, "openai:gpt-4o-mini")
+    assert each is not None and spent_before(tmp_path, [system]) == pytest.approx(3 * each)
+
+
+def test_the_time_of_a_reply_is_not_that_of_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Window.__init__, "__kwdefaults__", {"per_s": 1.0})
+    script = Scripted(lambda prompt, times: prompt.startswith("then") and times == 1)
+    with serve_chat(script) as server:
+        assert run_chain("asks_at_once", server, tmp_path / "out", "--rpm", "1") == 0
+    assert max(record.latency_s or 9 for record in read_records(journal_of(tmp_path / "out"))) < 0.8

@@ -218,11 +218,17 @@ def reply(text: str = "3", **fields: Any) -> AIMessage:
 def kept(said: AIMessage) -> bool:
     """Say whether a reply comes back from the cache through a model that LangChain asks."""
     scripted = ScriptedChatModel(reply=lambda messages: said)
-    scripted.cache = known = KnownReplies(ModelCache(ResponseCache(), model()))
+    known = KnownReplies(ModelCache(ResponseCache(), model()))
+    scripted = known.of(scripted)
     question = [HumanMessage("?")]
     for _ in range(2):
-        hit = known.admit(question, {"temperature": 0}, {}) == "cache"
+        run_id = uuid4()
+        call = known.find(question, {"temperature": 0}, scripted.metadata)
+        assert call is not None
+        known.begin(run_id, call)
+        hit = call.source == "cache"
         answer = scripted.invoke(question)
+        known.end(run_id)
         assert answer.text == said.text
     if hit:
         assert answer.usage_metadata is not None and answer.usage_metadata["input_tokens"] == 0

@@ -21,7 +21,8 @@ SAID = (Message(role="system", content="ab"), Message(role="user", content="<|en
 
 @pytest.fixture(autouse=True)
 def _forgotten() -> None:
-    token_counter.cache_clear()
+    token_counts._encoding.cache_clear()
+    token_counts._stalled.clear()
 
 
 def by_bytes(name: str) -> tiktoken.Encoding:
@@ -44,7 +45,7 @@ def test_openai_s_models_are_counted_by_tiktoken(monkeypatch: pytest.MonkeyPatch
     counter = token_counter(spec)
     assert counter is not None and counter.by == f"tiktoken's {encoding}"
     words = "system" + "ab" + "user" + "<|endoftext|>"  # the data's own text, and not one token
-    assert counter.count(SAID) == len(words) + 2 * 3 + 3
+    assert counter.request(SAID) == len(words) + 2 * 3 + 3
 
 
 @pytest.mark.parametrize("fault", [requests.ConnectionError("no route"), ValueError("Hash mismatch")])
@@ -95,3 +96,19 @@ def test_a_rule_of_thumb_is_called_one(capsys: pytest.CaptureFixture[str]) -> No
     asked = ["run", "mnli", "--split", "sample", "--chain", "mnli-zero-shot"]
     asked += ["--model", "endpoint:served@http://localhost:1/v1"]
     assert dry_run(asked, capsys)["counted_by"].startswith("a rule of thumb")
+
+
+def test_a_dry_run_converts_no_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TUNE_OR_PROMPT_CACHE", str(tmp_path))
+    assert token_counter("smollm2") is None
+    assert not (tmp_path / "models").exists()
+
+
+def test_the_tools_that_an_agent_is_told_of_are_counted(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ["run", "kice", "--split", "sample", "--limit", "1", "--chain", "kice-agent", "--retriever", "bm25"]
+    asked += ["--model", "endpoint:m@http://localhost:1/v1"]
+    whole = dry_run(asked, capsys)["input_tokens"]
+    monkeypatch.setattr("eval.dryrun.convert_to_openai_tool", lambda tool: "")
+    assert whole - dry_run(asked, capsys)["input_tokens"] > 7 * 50

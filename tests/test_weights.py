@@ -160,7 +160,7 @@ def conversion(tmp_path, monkeypatch):
 def test_a_gguf_is_converted_once(conversion, tmp_path, capfd):
     found = []
     threads = [
-        threading.Thread(target=lambda: found.append(chains.weights.packaged_folder("smollm2"))) for _ in range(3)
+        threading.Thread(target=lambda: found.append(chains.weights._converted_gguf("smollm2"))) for _ in range(3)
     ]
     for thread in threads:
         thread.start()
@@ -181,9 +181,9 @@ def test_a_broken_conversion_leaves_nothing(conversion, tmp_path, monkeypatch):
     with monkeypatch.context() as broken:
         broken.setattr("chains.weights._convert_gguf", fail)
         with pytest.raises(RuntimeError, match="no space left"):
-            chains.weights.packaged_folder("smollm2")
+            chains.weights._converted_gguf("smollm2")
     assert not [path for path in (tmp_path / "models").iterdir() if path.is_dir()]
-    assert chains.weights.packaged_folder("smollm2").is_dir()
+    assert chains.weights._converted_gguf("smollm2").is_dir()
 
 
 def test_an_unwritable_cache_says_which_setting_mends_it(conversion, monkeypatch):
@@ -192,7 +192,7 @@ def test_an_unwritable_cache_says_which_setting_mends_it(conversion, monkeypatch
 
     monkeypatch.setattr("pathlib.Path.mkdir", refuse)
     with pytest.raises(ConfigurationError, match="TUNE_OR_PROMPT_CACHE"):
-        chains.weights.packaged_folder("smollm2")
+        chains.weights._converted_gguf("smollm2")
 
 
 @pytest.fixture(scope="module")
@@ -250,7 +250,7 @@ def test_smollm2_says_what_llama_cpp_says(smollm2, llama_server):  # noqa: F811
 @pytest.mark.weights
 @needs_smollm2
 def test_smollm2_converts_from_its_gguf(tmp_path, smollm2):
-    converted = chains.weights.packaged_folder("smollm2")
+    converted = chains.weights._converted_gguf("smollm2")
     assert {path.name for path in converted.iterdir()} >= {"config.json", "model.safetensors", "tokenizer.json"}
     copy = shutil.copytree(converted, tmp_path / "copy")
     assert load_model(str(copy), **CPU).model.config.vocab_size == smollm2.load().model.config.vocab_size == 49152

@@ -1,30 +1,15 @@
-"""What counts tokens for `--dry-run`, and what it makes of the prompts that were sent, beside what the server counted.
+"""What the rule of thumb of `--dry-run` makes of the prompts that were sent, beside what the server counted.
 
-A system's journal in, one `Estimated` out: how far the next estimate for such prompts can be trusted.
+A system's journal in, one `Estimated` out: how far the next estimate for such prompts can be trusted, where the model's
+tokenizer is not at hand. A report looks for none, so that it is the same on every machine.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from chains.token_counts import TokenCounter, token_counter
-from data.types import Frozen, Message, Record
+from data.types import Frozen, Record
 from eval.cost import PriceTable, estimate_tokens, price
 from eval.description import is_api, model_spec
-
-RULE_OF_THUMB = "a rule of thumb: no tokenizer of the model is at hand"
-
-
-def estimating_counter(spec: str) -> TokenCounter:
-    """Return what a dry run counts a model's tokens with: its tokenizer, or a rule of thumb on the high side.
-
-    Args:
-        spec: The model's; "" where there is none.
-    """
-    return (token_counter(spec) if spec else None) or TokenCounter(_by_rule_of_thumb, RULE_OF_THUMB)
-
-
-def _by_rule_of_thumb(messages: Sequence[Message]) -> int:
-    return sum(estimate_tokens(message.content) for message in messages)
 
 
 class Estimated(Frozen):
@@ -32,13 +17,12 @@ class Estimated(Frozen):
 
     Attributes:
         items: How many these are.
-        estimated_input_tokens: As a dry run counts them.
+        estimated_input_tokens: By the rule of thumb.
         input_tokens: As counted.
         most_output_tokens: By the limit on replies; None where there is none.
         output_tokens: As counted, reasoning included.
         most_usd: Of the estimated tokens and the longest replies; None where something of it is unknown.
         usd: Of the counted tokens; None where the price is unknown.
-        estimated_by: What a dry run counts with.
     """
 
     items: int
@@ -48,7 +32,6 @@ class Estimated(Frozen):
     output_tokens: int
     most_usd: float | None
     usd: float | None
-    estimated_by: str = RULE_OF_THUMB
 
 
 def compare_estimate(
@@ -66,12 +49,11 @@ def compare_estimate(
     """
     if not is_api(description):
         return None
-    spec, model = str(model_spec(description)), description.get("model")
-    counter = estimating_counter(spec)
-    counted = [found for record in records if (found := _counted(record, counter)) is not None]
+    counted = [found for record in records if (found := _counted(record)) is not None]
     if not counted:
         return None
     items, estimated, sent, written, cached = len(counted), *(sum(column) for column in zip(*counted, strict=True))
+    spec, model = str(model_spec(description)), description.get("model")
     limit = model.get("max_tokens") if isinstance(model, Mapping) else None
     most_written = None if limit is None else items * int(limit)
     at_most = None if most_written is None else {"input_tokens": estimated, "output_tokens": most_written}
@@ -84,11 +66,10 @@ def compare_estimate(
         output_tokens=written,
         most_usd=None if at_most is None else price(at_most, spec, table=prices),
         usd=price(actual, spec, table=prices),
-        estimated_by=counter.by,
     )
 
 
-def _counted(record: Record, counter: TokenCounter) -> tuple[int, int, int, int] | None:
+def _counted(record: Record) -> tuple[int, int, int, int] | None:
     """Return estimated, sent, written and cached tokens of an item that took one call; None for any other."""
     prediction, messages = record.prediction, record.messages
     if prediction is None or not messages or prediction.asks or any(message.tool_calls for message in messages):
@@ -96,4 +77,5 @@ def _counted(record: Record, counter: TokenCounter) -> tuple[int, int, int, int]
     usage = prediction.usage
     if not usage.get("input_tokens") or "output_tokens" not in usage:
         return None
-    return counter.count(messages), usage["input_tokens"], usage["output_tokens"], usage.get("cached_tokens", 0)
+    estimated = sum(estimate_tokens(message.content) for message in messages)
+    return estimated, usage["input_tokens"], usage["output_tokens"], usage.get("cached_tokens", 0)

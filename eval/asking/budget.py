@@ -19,11 +19,13 @@ from threading import Condition
 from typing import Any, NamedTuple
 
 from chains.models import resolve_spec
+from chains.predictor import read_usage
 from chains.repeated import askings
 from data.errors import ConfigurationError, ProjectError
 from data.types import Record
 from eval.asking.faults import NEVER_BILLED
 from eval.asking.limits import Halt, Stop
+from eval.asking.replies import Reply, read_replies, replies_path
 from eval.cost import price, price_table
 from eval.description import model_spec
 from eval.journal import read_records, records_path
@@ -256,12 +258,25 @@ def spent_before(run_dir: Path, systems: Sequence[System]) -> float:
 
     What a record does not count, and a call that failed but may be billed, is taken to have cost the most it can.
     """
-    return math.fsum(
-        _record_usd(record, rate, system.description)
-        for system in systems
-        if (rate := rate_of(system)) and (path := records_path(run_dir, system.name)).exists()
-        for record in read_records(path)
-    )
+    return math.fsum(_system_usd(run_dir, system, rate) for system in systems if (rate := rate_of(system)))
+
+
+def _system_usd(run_dir: Path, system: System, rate: Rate) -> float:
+    """Return what a system's records cost, and the replies of its items that have no answer yet."""
+    answered: dict[str, bool] = {}
+    costs = []
+    for record in read_records(records_path(run_dir, system.name)):
+        answered[record.item.id] = record.error is None
+        costs.append(_record_usd(record, rate, system.description))
+    for item_id, replies in read_replies(replies_path(run_dir, system.name)).items():
+        if not answered.get(item_id):
+            costs += [_reply_usd(reply, rate) for reply in replies]
+    return math.fsum(costs)
+
+
+def _reply_usd(reply: Reply, rate: Rate) -> float:
+    usage = {} if reply.message is None else read_usage(reply.message)
+    return rate.usd(usage) if usage else 0.0  # without a count: the spending log has the most it can have cost
 
 
 def _record_usd(record: Record, rate: Rate, description: Mapping[str, Any]) -> float:

@@ -95,7 +95,7 @@ class Turn:
 
     Attributes:
         verdict: On the fault of the last attempt.
-        faults: In a row, with no call answered between them.
+        faults: In a row, with no progress between them: each attempt had as many replies as the best before it.
         given_up: Nobody waits for its answer any more.
         cache_hits: Calls of the last attempt that the response cache answered.
         replies: That it has had, where it takes several calls.
@@ -104,10 +104,16 @@ class Turn:
     def __init__(self) -> None:
         self.clock = Clock()
         self.verdict: Verdict = "item"
-        self.faults = 0
+        self.faults = self._furthest = 0
         self.given_up = False
         self.cache_hits = 0
         self.replies: ItemReplies | None = None
+
+    def note_fault(self) -> None:
+        """Count a fault of an attempt; the first one after progress."""
+        given = self.replies.given if self.replies else 0
+        self.faults = 1 if given > self._furthest else self.faults + 1
+        self._furthest = max(self._furthest, given)
 
 
 class Calls:
@@ -140,6 +146,11 @@ class Calls:
         with self._lock:
             self.cause = self.cause or cause
         self.stop.set()
+
+    def halt_unwritten(self, name: str, error: OSError) -> None:
+        """Stop the run because a file of it cannot be written: what is paid for next would be lost."""
+        reason = f"stopped: {name} cannot be written: {error.strerror}"
+        self.halt(Cause(ConfigurationError, reason, "free space, or make it writable,"))
 
     def refuse(self, error: Exception, who: str) -> None:
         """Stop the run because of an answer that every item would get."""

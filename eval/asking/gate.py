@@ -13,7 +13,6 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import LLMResult
 
 from chains.predictor import read_usage
-from data.errors import ConfigurationError
 from eval.asking.budget import MaxCostError, OverBudgetError, Rate
 from eval.asking.calls import Calls, Cause, Turn, TurnStop
 from eval.asking.faults import may_be_billed
@@ -63,13 +62,13 @@ class CallGate(BaseCallbackHandler):
     ) -> None:
         if kwargs.get("parent_run_id") in self._sent:
             return  # a model that asks another in its place: one call
-        if self.known:
-            said = kwargs.get("invocation_params"), kwargs.get("metadata")
-            source = self.known.admit(messages[0], *said, self.turn.replies)
-            self.turn.cache_hits += source == "cache"
-            if source:
-                return
-        self._admit(run_id, [text for sent in messages for message in sent for text in _texts_of(message)], kwargs)
+        said = kwargs.get("invocation_params"), kwargs.get("metadata")
+        call = self.known.find(messages[0], *said, self.turn.replies) if self.known else None
+        if call is None or call.source is None:
+            self._admit(run_id, [text for sent in messages for message in sent for text in _texts_of(message)], kwargs)
+        if call is not None:
+            self.turn.cache_hits += call.source == "cache"
+            KnownReplies.begin(run_id, call)
 
     def on_llm_start(self, serialized: dict[str, Any], prompts: list[str], *, run_id: UUID, **kwargs: Any) -> None:
         if kwargs.get("parent_run_id") not in self._sent:
@@ -109,13 +108,8 @@ class CallGate(BaseCallbackHandler):
             self.calls.halt(Cause(MaxCostError, reason, "raise --max-cost"))
             raise Halt from None
         except OSError as error:
-            self._note_unwritten(error)
+            self.calls.halt_unwritten("spending.log", error)
             raise Halt from None
-
-    def _note_unwritten(self, error: OSError) -> None:
-        """Stop the run where it cannot be written down what it spends."""
-        reason = f"stopped: spending.log cannot be written: {error.strerror}"
-        self.calls.halt(Cause(ConfigurationError, reason, "free space, or make it writable,"))
 
     def _settle(self, sent: _Sent | None, *, usd: float | None, tokens: int | None = None) -> None:
         if sent is None:
@@ -124,12 +118,13 @@ class CallGate(BaseCallbackHandler):
             try:
                 self.calls.budget.settle(sent.amount, usd)
             except OSError as error:
-                self._note_unwritten(error)
+                self.calls.halt_unwritten("spending.log", error)
         if self.calls.tokens and sent.tokens is not None and tokens is not None:
             self.calls.tokens.correct(sent.tokens, tokens)
 
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
         self.answered = True
+        KnownReplies.end(run_id)
         usage = _usage_of(response)
         usd = self.rate.usd(usage) if self.rate and usage else None
         tokens = usage["input_tokens"] + usage["output_tokens"] if usage else None
@@ -139,6 +134,7 @@ class CallGate(BaseCallbackHandler):
 
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
         self.answered = False
+        KnownReplies.end(run_id)
         self._settle(self._sent.pop(run_id, None), usd=None if may_be_billed(error) else 0.0)
 
     def close(self) -> None:

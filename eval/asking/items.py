@@ -49,7 +49,7 @@ def ask_items(
     if system.batch_size is None:
         rate = None if calls.budget is None else rate_of(system)
         limits = calls, Slots(max_concurrency), rate, system.reply_tokens or 0
-        with _replies(system, items, run_dir) as replies:
+        with _replies(system, items, run_dir, calls) as replies:
             known = system.known, replies
             asker = _Asker(predictor, names, records_path(run_dir, system.name), Event(), *limits, *known)
             yield from _one_by_one(asker, items, max_concurrency)
@@ -61,12 +61,13 @@ def ask_items(
 
 
 def _replies(
-    system: System, items: Sequence[Item], run_dir: Path
+    system: System, items: Sequence[Item], run_dir: Path, calls: Calls
 ) -> AbstractContextManager[ReplyJournal] | AbstractContextManager[None]:
     """Open the file of the replies that items have had, where an item may take several calls."""
     if system.known is None or not system.known.several_calls:
         return nullcontext()
-    return ReplyJournal(replies_path(run_dir, system.name), [item.id for item in items])
+    path = replies_path(run_dir, system.name)
+    return ReplyJournal(path, [item.id for item in items], partial(calls.halt_unwritten, f"{path}"))
 
 
 def by_group(items: Sequence[Item]) -> list[Item]:
@@ -232,8 +233,8 @@ def _ask(asker: _Asker, asked: Asked) -> Record | None:
         if asked.verdict == "stop":
             asker.calls.refuse(error, asker.names["system"])
             return None
-        if asked.replies and asked.gate and asked.gate.answered:
-            asked.replies.forget()
+        if asked.replies and asked.verdict == "item" and asked.gate and asked.gate.answered:
+            asked.replies.forget_last()
         answer = error
     finally:
         asked.finished = True
@@ -266,7 +267,7 @@ def _attempt(asker: _Asker, asked: Asked) -> Prediction:
         succeeded = True
     except Exception as error:
         asked.verdict = _verdict(asker, gate, error)
-        asked.faults = 1 if gate.proven else asked.faults + 1
+        asked.note_fault()
         throttled = is_throttled(error)
         raise
     finally:

@@ -1,17 +1,21 @@
 """What LangChain finds before it sends a call: a reply that the item has had, or one in the response cache.
 
-    callback: `admit` ─┬─ the item's own: paid for in this run      found: `lookup` hands it out, and nothing is sent
-                       └─ the response cache's: free                not: the call is sent, and `update` keeps its reply
+    callback: `find` ─┬─ the item's own: paid for in this run       found: `lookup` hands it out, and nothing is sent
+                      └─ the response cache's: free                 not: the call is sent, and `update` keeps its reply
 
-A call passes `admit` first, in the same thread: LangChain tells `lookup` less than it tells a callback.
+LangChain tells its cache less than it tells callbacks: so a callback finds the reply, and leaves it for the cache in
+the context of the call, whether that runs in a thread or as a task beside others.
 """
 
-import threading
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import UUID
 
 from langchain_core.caches import RETURN_VAL_TYPE, BaseCache
+from langchain_core.language_models import BaseChatModel
 from langchain_core.load import dumps
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration
@@ -21,22 +25,30 @@ from eval.asking.replies import ItemReplies
 from eval.asking.request_key import request_key, said_of
 from eval.asking.response_cache import ModelCache
 
+# In the metadata of the model whose calls these are: a chain may ask others beside it.
+_MARK = "known_replies"
 
-class _Call(NamedTuple):
-    """A call that was admitted: under which keys its reply is kept, and the reply where there is one."""
 
+@dataclass(eq=False)
+class Call:
+    """A call that is about to be made.
+
+    Attributes:
+        source: Who has its reply, so that nothing will be sent.
+        since: When it was sent, in seconds of the monotonic clock; None before.
+    """
+
+    prompt: str
     own: ItemReplies | None
     request: str | None
     cache_key: str | None
-    found: AIMessage | None
-    since: float
+    reply: AIMessage | None
+    source: Literal["item", "cache"] | None
+    since: float | None = None
 
 
-class _OfThread(threading.local):
-    """A thread's next call, by its prompt."""
-
-    def __init__(self) -> None:
-        self.calls: dict[str, _Call] = {}
+# The calls that a context has begun, by the ids of their runs.
+_CALLS: ContextVar[dict[UUID, Call] | None] = ContextVar("calls", default=None)
 
 
 class KnownReplies(BaseCache):
@@ -50,16 +62,19 @@ class KnownReplies(BaseCache):
     def __init__(self, cache: ModelCache | None = None, *, several_calls: bool = False) -> None:
         self._cache = cache
         self.several_calls = several_calls
-        self._thread = _OfThread()
 
-    def admit(
+    def of(self, model: BaseChatModel) -> BaseChatModel:
+        """Return a copy of the model that looks here before it is asked."""
+        return model.model_copy(update={"cache": self, "metadata": {**(model.metadata or {}), _MARK: True}})
+
+    def find(
         self,
         messages: Sequence[BaseMessage],
         parameters: Mapping[str, Any] | None,
         metadata: Mapping[str, Any] | None,
         own: ItemReplies | None = None,
-    ) -> Literal["item", "cache"] | None:
-        """Get ready for a call in this thread; say who has its reply, so that nothing will be sent.
+    ) -> Call | None:
+        """Look for the reply to a call; None for a call of another model.
 
         Args:
             messages: What would be sent.
@@ -67,42 +82,61 @@ class KnownReplies(BaseCache):
             metadata: Of the call; says which of several askings it is.
             own: The replies that its item has had.
         """
-        self._thread.calls.clear()  # what an earlier call left is of no use
-        said, asking = parameters or {}, (metadata or {}).get(ASKING, 0)
+        about = metadata or {}
+        if _MARK not in about:
+            return None
+        said, asking = parameters or {}, about.get(ASKING, 0)
         request = None if own is None else request_key({}, said_of(said), messages, sample=asking)
-        found = None if own is None or request is None else own.take(request)
-        source: Literal["item", "cache"] | None = None if found is None else "item"
-        cache_key = None
-        if self._cache is not None and found is None:
-            cache_key = self._cache.key(messages, said, asking)
-            found = None if cache_key is None else self._cache.get(cache_key)
-            source = None if found is None else "cache"
-        self._thread.calls[_as_prompt(messages)] = _Call(own, request, cache_key, found, time.perf_counter())
-        return source
+        reply = None if own is None or request is None else own.take(request)
+        call = Call(_as_prompt(messages), own, request, None, reply, None if reply is None else "item")
+        if self._cache is not None and reply is None:
+            call.cache_key = self._cache.key(messages, said, asking)
+            call.reply = None if call.cache_key is None else self._cache.get(call.cache_key)
+            call.source = None if call.reply is None else "cache"
+        return call
+
+    @staticmethod
+    def begin(run_id: UUID, call: Call) -> None:
+        """Leave a call for `lookup`, which follows in the same context."""
+        # A new dict: a task that is begun later has a copy of the context, not of what it holds.
+        _CALLS.set({**(_CALLS.get() or {}), run_id: call})
+
+    @staticmethod
+    def end(run_id: UUID) -> None:
+        """Forget a call."""
+        _CALLS.set({known: call for known, call in (_CALLS.get() or {}).items() if known != run_id})
 
     def lookup(self, prompt: str, llm_string: str) -> RETURN_VAL_TYPE | None:
-        call = self._thread.calls.get(prompt)
-        return None if call is None or call.found is None else [ChatGeneration(message=call.found)]
+        call = _call(prompt, sent=False)
+        if call is None:
+            return None
+        call.since = time.monotonic()
+        return None if call.reply is None else [ChatGeneration(message=call.reply)]
 
     def update(self, prompt: str, llm_string: str, return_val: RETURN_VAL_TYPE) -> None:
-        call = self._thread.calls.pop(prompt, None)
+        call = _call(prompt, sent=True)
         messages = [getattr(generation, "message", None) for generation in return_val]
-        if call is None or len(messages) != 1 or not isinstance(messages[0], AIMessage):
+        if call is None or call.since is None or len(messages) != 1 or not isinstance(messages[0], AIMessage):
             return
         if call.cache_key is not None and self._cache is not None:
             self._cache.keep(call.cache_key, messages[0])
         if call.own is not None and call.request is not None:
-            call.own.keep(call.request, messages[0], time.perf_counter() - call.since)
+            call.own.keep(call.request, messages[0], time.monotonic() - call.since)
 
     def clear(self, **kwargs: Any) -> None:
         """Forget nothing: what is known belongs to the run and to the response cache."""
 
-    # In the thread that `admit` was called in, whatever loop runs there.
+    # In the context of the call, whatever loop runs there.
     async def alookup(self, prompt: str, llm_string: str) -> RETURN_VAL_TYPE | None:
         return self.lookup(prompt, llm_string)
 
     async def aupdate(self, prompt: str, llm_string: str, return_val: RETURN_VAL_TYPE) -> None:
         self.update(prompt, llm_string, return_val)
+
+
+def _call(prompt: str, *, sent: bool) -> Call | None:
+    calls = reversed((_CALLS.get() or {}).values())
+    return next((call for call in calls if call.prompt == prompt and (call.since is not None) == sent), None)
 
 
 def _as_prompt(messages: Sequence[BaseMessage]) -> str:

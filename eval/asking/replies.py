@@ -9,7 +9,8 @@ is removed: the records say all of it.
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from copy import deepcopy
 from pathlib import Path
 from threading import Lock
 from typing import Self
@@ -19,7 +20,7 @@ from pydantic import BaseModel
 
 from data.errors import ConfigurationError
 from eval.secrets import make_redactor
-from eval.writing import SyncedFile, cut_torn_line, faults_of_writing
+from eval.writing import SyncedFile, cut_torn_line, faults_of_reading, faults_of_writing
 
 
 class Reply(BaseModel):
@@ -28,16 +29,21 @@ class Reply(BaseModel):
     Attributes:
         item_id: Whose.
         request: Hash of what was asked, `eval.asking.request_key`.
-        message: As the model gave it, with its usage; None: what the item had before is forgotten.
+        message: As the model gave it, with its usage; None: the last reply to the request is forgotten.
         seconds: That the call took.
     """
 
     item_id: str
-    request: str = ""
+    request: str
     message: AIMessage | None = None
     seconds: float = 0.0
 
     def to_line(self) -> str:
+        """Write it as JSON.
+
+        Raises:
+            TypeError, ValueError: Something in the message has no text.
+        """
         # In ASCII: half a character, which a reply may hold, has an escape in JSON but no bytes in UTF-8.
         return json.dumps(self.model_dump(mode="json"))
 
@@ -49,22 +55,26 @@ class ItemReplies:
         item_id: Whose they are.
         journal: Where each is written down.
         replies: Of an earlier process.
+
+    Attributes:
+        given: How many replies this attempt at the item has had, old and new.
+        replayed_s: Seconds that its old ones took.
     """
 
     def __init__(self, item_id: str, journal: "ReplyJournal", replies: Iterable[Reply] = ()) -> None:
         self.item_id = item_id
-        self.replayed_s = 0.0
         self._journal = journal
         self._by_request: defaultdict[str, list[Reply]] = defaultdict(list)
         for reply in replies:
             self._by_request[reply.request].append(reply)
-        self._taken: Counter[str] = Counter()
         self._lock = Lock()  # a chain may make calls at once
+        self.rewind()
 
     def rewind(self) -> None:
         """Begin anew, for another attempt at the item."""
-        self.replayed_s = 0.0
-        self._taken.clear()
+        self.given, self.replayed_s = 0, 0.0
+        self._taken: Counter[str] = Counter()
+        self._last = ""
 
     def take(self, request: str) -> AIMessage | None:
         """Return the reply to a request, to the same one asked again the next; None where there was none."""
@@ -73,30 +83,39 @@ class ItemReplies:
             self._taken[request] += 1
             if number >= len(had):
                 return None
+            self._note(request)
             self.replayed_s += had[number].seconds
             message = had[number].message
-            return None if message is None else message.model_copy()
+            return None if message is None else _copied(message)
 
     def keep(self, request: str, message: AIMessage, seconds: float) -> None:
-        """Write a reply down.
-
-        Raises:
-            ConfigurationError: It cannot be written.
-        """
-        reply = Reply(item_id=self.item_id, request=request, message=message, seconds=seconds)
+        """Keep a reply, and write it down where it has a text."""
+        # A copy: the chain may change what it was given.
+        reply = Reply(item_id=self.item_id, request=request, message=_copied(message), seconds=seconds)
         with self._lock:
             self._by_request[request].append(reply)
+            self._note(request)
         self._journal.append(reply)
 
-    def forget(self) -> None:
-        """Have the item asked anew when its turn comes again: what it was answered led to a fault.
+    def forget_last(self) -> None:
+        """Have the last request asked anew when the item is: what was answered to it led to a fault."""
+        with self._lock:
+            had = self._by_request[self._last]
+            if not had:
+                return
+            had.pop()
+        self._journal.append(Reply(item_id=self.item_id, request=self._last))
 
-        Raises:
-            ConfigurationError: It cannot be written down.
-        """
-        if self._by_request:
-            self._by_request.clear()
-            self._journal.append(Reply(item_id=self.item_id))
+    def _note(self, request: str) -> None:
+        self.given += 1
+        self._last = request
+
+
+def _copied(message: AIMessage) -> AIMessage:
+    try:
+        return deepcopy(message)
+    except TypeError:  # it holds something that cannot be copied
+        return message
 
 
 class ReplyJournal:
@@ -105,55 +124,86 @@ class ReplyJournal:
     Args:
         path: Of the file.
         item_ids: Of the items that will be asked; replies to others are left alone.
+        on_fault: Called where a reply cannot be written: it is not to be lost by going on.
 
     Raises:
         ConfigurationError: The file cannot be read or written, or is damaged.
     """
 
-    def __init__(self, path: Path, item_ids: Iterable[str]) -> None:
-        self._path = path
+    def __init__(self, path: Path, item_ids: Iterable[str], on_fault: Callable[[OSError], None]) -> None:
+        self._path, self._on_fault = path, on_fault
         self._remedy = f"free space there, or make it writable, and go on with --resume {path.parent.parent}"
         self._redact = make_redactor()
         self._lock = Lock()
         with faults_of_writing(path, self._remedy):
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._earlier = self._read(set(item_ids))
-            self._file = SyncedFile(path)
+            if path.exists():
+                cut_torn_line(path)
+            self._file: SyncedFile | None = SyncedFile(path)
+        self._earlier = read_replies(path, item_ids)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         with faults_of_writing(self._path, self._remedy), self._lock:
-            self._file.close()
+            file, self._file = self._file, None
+            if file is not None:
+                file.close()
 
     def of(self, item_id: str) -> ItemReplies:
         """Return the replies of an item."""
         return ItemReplies(item_id, self, self._earlier.pop(item_id, ()))
 
     def append(self, reply: Reply) -> None:
-        line = self._redact(reply.to_line()).encode("ascii") + b"\n"
-        with faults_of_writing(self._path, self._remedy), self._lock:
-            self._file.append(line)
+        """Write a reply down; one that comes after the run has ended, of an item that was given up, is nobody's."""
+        try:
+            line = self._redact(reply.to_line()).encode("ascii") + b"\n"
+        except (TypeError, ValueError):
+            return  # it was paid for all the same, and is the answer
+        try:
+            with self._lock:
+                if self._file is not None:
+                    self._file.append(line)
+        except OSError as error:
+            self._on_fault(error)
 
-    def _read(self, wanted: set[str]) -> dict[str, list[Reply]]:
-        found: dict[str, list[Reply]] = {}
-        if not self._path.exists():
-            return found
-        cut_torn_line(self._path)
-        with self._path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                try:
-                    reply = Reply.model_validate(json.loads(line))
-                except (AttributeError, TypeError, ValueError):  # the first two from LangChain's own validators
-                    raise ConfigurationError(
-                        f"{self._path}, line {number}: not a reply; restore it, or delete the file to ask again"
-                    ) from None
-                if reply.message is None:
-                    found.pop(reply.item_id, None)
-                elif reply.item_id in wanted:
-                    found.setdefault(reply.item_id, []).append(reply)
+
+def read_replies(path: Path, item_ids: Iterable[str] | None = None) -> dict[str, list[Reply]]:
+    """Return the replies that items have had, by item id; none where there is no file.
+
+    Args:
+        path: Of the file.
+        item_ids: Whose are wanted; None: everybody's.
+
+    Raises:
+        ConfigurationError: The file cannot be read, or is damaged.
+    """
+    wanted, found = None if item_ids is None else set(item_ids), dict[str, list[Reply]]()
+    if not path.exists():
         return found
+    with faults_of_reading(path), path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            reply = _read(line)
+            if reply is None and line.endswith(b"\n"):
+                raise ConfigurationError(
+                    f"{path}, line {number}: not a reply; restore it, or delete the file to ask again"
+                )
+            if reply is None or (wanted is not None and reply.item_id not in wanted):
+                continue
+            had = found.setdefault(reply.item_id, [])
+            if reply.message is not None:
+                had.append(reply)
+            elif last := [place for place, one in enumerate(had) if one.request == reply.request]:
+                del had[last[-1]]
+    return found
+
+
+def _read(line: bytes) -> Reply | None:
+    try:
+        return Reply.model_validate(json.loads(line))
+    except (AttributeError, TypeError, ValueError):  # the first two from LangChain's own validators
+        return None
 
 
 def replies_path(run_dir: Path, system: str) -> Path:

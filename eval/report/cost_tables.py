@@ -92,8 +92,8 @@ def estimate_table(estimates: Mapping[str, Estimated], say: Language = ENGLISH) 
         say("Cost, at most / actual"),
     )
     note = say(
-        "What --dry-run says before a run, beside what the server counted: items that took a single call. Used is what "
-        "the answers took in the end; attempts that failed are not in it."
+        "What --dry-run says before a run without the model's tokenizer, beside what the server counted: items that "
+        "took a single call. Used is what the answers took in the end; attempts that failed are not in it."
     )
     return Table("estimates", say("Estimate and actual"), columns, rows, note=note)
 

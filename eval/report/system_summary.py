@@ -47,7 +47,7 @@ class SystemSummary(Frozen):
         shortened: Prompts whose passage was shortened to fit the model's context.
         most_cut_tokens: By which one of them was shortened the most.
         cached: Answers that the response cache gave, or a part of.
-        estimated: What a dry run makes of its prompts; None for a system that no server counted tokens for.
+        estimated: What the dry run's rule made of its prompts; None for a system that no server counted tokens for.
         audit: How its answers were read; None where there is none, and in an older run's summary.
         positions: Which positions among the choices it chose; None where it answered nothing.
         askings: Of items that it was asked several times; None where it was asked once.
