@@ -129,10 +129,12 @@ class Repeated(RunnableSerializable[Inputs, Prediction]):
         self, entry: Inputs, run_manager: CallbackManagerForChainRun, config: RunnableConfig
     ) -> Prediction:
         plan = self._plan(entry)
-        answers = [
-            predictor.invoke(_shown(entry, order), _one_of(config, number, len(plan)))
-            for number, (predictor, order) in enumerate(plan)
-        ]
+        answers = []
+        for number, (predictor, order) in enumerate(plan):
+            answer = predictor.invoke(_shown(entry, order), _one_of(config, number, len(plan)))
+            if (fault := fault_of(answer, len(order))) is not None:
+                raise fault  # before the next asking is paid for
+            answers.append(answer)
         return self._combined(entry, answers)
 
     def _ask_together(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # Of every chat model that OpenAI has brought out since 2024, and so of names that tiktoken does not know yet.
 _NEWEST_ENCODING = "o200k_base"
+_PIECE = 100_000  # characters
 _PATIENCE_S = 10.0  # for a vocabulary of two megabytes
 # Around each message, and before the reply.
 # Source: https://developers.openai.com/cookbook/examples/how_to_count_tokens_with_tiktoken
@@ -81,8 +82,10 @@ def _tiktoken_counter(model: str) -> TokenCounter | None:
         return None
 
     def length(text: str) -> int:
-        # What looks like a special token is the data's own text, and is sent as such.
-        return len(encoding.encode(text, disallowed_special=()))
+        # In pieces: tiktoken's expression gives up on a million spaces. What looks like a special token is the data's
+        # own text, and is sent as such.
+        pieces = (text[start : start + _PIECE] for start in range(0, len(text), _PIECE))
+        return sum(len(encoding.encode(piece, disallowed_special=())) for piece in pieces)
 
     def count(messages: Sequence[Message]) -> int:
         said = sum(length(message.role) + length(message.whole_text()) for message in messages)

@@ -21,7 +21,7 @@ def roc_auc(targets: np.ndarray, probs: np.ndarray) -> float | None:
 
     Args:
         targets: (n,) int.
-        probs: (n, n_classes).
+        probs: (n, n_classes); with one that is not a number there is no area.
 
     Source:
         Mann and Whitney 1947 for the area as a count of pairs; Provost and Domingos 2000 for one-vs-rest.
@@ -87,8 +87,10 @@ def _ranked_rightly(targets: np.ndarray, probs: np.ndarray) -> np.ndarray | None
     """Count, for each item and class, the items of the other side that it is ranked rightly against, ties half.
 
     Returns:
-        (n, n_classes); None where a class has no item, or every item.
+        (n, n_classes); None where a class has no item, or every item, or a probability is not a number.
     """
+    if not np.isfinite(probs).all():
+        return None
     ranked = np.empty(probs.shape)
     for label in range(probs.shape[1]):
         members = targets == label

@@ -12,8 +12,8 @@ from data.plain_text import plain, plain_json
 
 # What a spreadsheet may take for a formula, however wide its first character is and whatever white space or apostrophes
 # stand before it. A number is none.
-_FORMULA = re.compile(r"[\t\r\n]|'*\s*[=+\-@＝＋－＠]")
-_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
+_FORMULA = re.compile(r"[\t\r\n]|'*[\s\u200b\ufeff]*[=+\-@＝＋－＠﹦﹢﹣﹫−]")
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 
 
 def emit(text: str) -> None:

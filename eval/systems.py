@@ -39,6 +39,7 @@ class System(NamedTuple):
         open: Returns the predictor; takes the system's folder in the run, where training leaves its checkpoint.
         labels: The class names of a classifier whose order of them is to be checked; None: nothing to check.
         reply_tokens: The longest reply of a model that is asked over a network; None: nothing limits it.
+        several_calls: Whether an item may take several calls of its model.
         known: Where its model finds replies that it need not be asked for; None: nowhere.
     """
 
@@ -48,6 +49,7 @@ class System(NamedTuple):
     open: Callable[[Path], Predictor]
     labels: tuple[str, ...] | None = None
     reply_tokens: int | None = None
+    several_calls: bool = False
     known: "KnownReplies | None" = None
 
 
@@ -172,6 +174,7 @@ def _chain(spec: SystemSpec, context: Context) -> System:
 
     prepared = prepare_chain(spec, context)
     times = max(askings(len(item.choices), permute=spec.permute, votes=spec.votes) for item in context.items)
+    several_calls = prepared.several_calls or times > 1
     parts, description, local, limit, known = prepared.parts, prepared.description, True, None, None
     if prepared.needs_model:
         model = load_chat_model(
@@ -184,14 +187,15 @@ def _chain(spec: SystemSpec, context: Context) -> System:
         )
         check_ready(model)
         local, limit = is_local(model), reply_limit(model)
-        known = None if local else _known(model, spec, context, several_calls=prepared.several_calls or times > 1)
+        known = None if local else _known(model, spec, context, several_calls=several_calls)
         if known is not None:
             model = known.of(model)  # not the user's own object, if it is one
         parts = {**parts, "model": model}
         description = {**description, "model": {"spec": spec.model, **describe_model(model)}}
     predictor = chain_predictor(spec, parts, seed=context.seed)
     batch_size = max(LOCAL_BATCH // times, 1) if local else None
-    return System(spec.name, description, batch_size, lambda _: predictor, reply_tokens=limit, known=known)
+    system = System(spec.name, description, batch_size, lambda _: predictor)
+    return system._replace(reply_tokens=limit, several_calls=several_calls, known=known)
 
 
 def _known(model: Any, spec: SystemSpec, context: Context, *, several_calls: bool) -> "KnownReplies | None":
@@ -199,9 +203,9 @@ def _known(model: Any, spec: SystemSpec, context: Context, *, several_calls: boo
     from eval.asking.known_replies import KnownReplies
 
     cache = context.cache.of(model, votes=spec.votes is not None) if context.cache else None
-    if cache is None and (not several_calls or model.cache is not None):  # a cache of the user's own stays
+    if cache is None and (not several_calls or model.cache):  # one of the user's own stays
         return None
-    return KnownReplies(cache, several_calls=several_calls)
+    return KnownReplies(cache)
 
 
 def _prompt(name: str, benchmark: str) -> "Prompt":

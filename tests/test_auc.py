@@ -111,3 +111,8 @@ def own_clusters(n):
 
 def on_logit_scale(share):
     return math.log(share / (1 - share))
+
+
+def test_probabilities_that_are_no_numbers_have_no_area() -> None:
+    targets, probs = np.array([0, 1, 0, 1]), np.array([[0.9, 0.1], [np.nan, 0.5], [0.6, 0.4], [0.2, 0.8]])
+    assert roc_auc(targets, probs) is None and area_interval(targets, probs, list("abcd")) is None

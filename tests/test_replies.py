@@ -5,13 +5,15 @@ import errno
 import json
 import os
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langchain_core.runnables import RunnableLambda
 
 from chains.models import load_chat_model
@@ -19,14 +21,17 @@ from chains.predictor import read_usage
 from data.errors import ConfigurationError
 from data.types import Prediction
 from eval.asking.budget import spent_before
+from eval.asking.calls import Clock
+from eval.asking.known_replies import KnownReplies
 from eval.asking.limits import Window
-from eval.asking.replies import ReplyJournal, replies_path
+from eval.asking.replies import ReplyJournal, read_replies, replies_path
 from eval.cli import main
-from eval.cost import price
+from eval.cost import Price, PriceTable, price
 from eval.journal import read_records
 from eval.systems import System
 from eval.writing import SyncedFile
 from tests.chat_endpoint import ChatEndpoint, serve_chat
+from tests.scripted import ScriptedChatModel
 from tests.test_survival import journal_of
 
 
@@ -70,7 +75,7 @@ def test_a_torn_line_is_cut_and_a_damaged_one_refused(tmp_path: Path) -> None:
         assert journal.of("a").take("r") == said("one")
     assert path.read_bytes() == whole
     path.write_bytes(b"{}\n" + whole)
-    with pytest.raises(ConfigurationError, match="line 1: not a reply; restore it, or delete the file to ask again"):
+    with pytest.raises(ConfigurationError, match="line 1: not a reply; restore it, or delete the file to pay"):
         journal_at(path, ["a"])
 
 
@@ -180,13 +185,15 @@ def test_what_has_no_text_is_kept_in_memory(tmp_path: Path) -> None:
     assert (tmp_path / "replies.jsonl").read_bytes() == b""
 
 
-def test_only_the_reply_that_led_to_a_fault_is_forgotten(tmp_path: Path) -> None:
+def test_only_the_asking_that_a_fault_followed_from_is_forgotten(tmp_path: Path) -> None:
     path = tmp_path / "replies.jsonl"
     with journal_at(path, ["a"]) as journal:
         replies = journal.of("a")
-        for request in ("first", "second"):
-            replies.keep(request, said(request), 1)
-        replies.forget_last()
+        for asking, request in enumerate(("first", "second")):
+            replies.keep(request, said(request), 1, asking=asking)
+        replies.forget(1)
+        replies.rewind()
+        assert (replies.take("first"), replies.take("second")) == (said("first"), None)
     with journal_at(path, ["a"]) as journal:
         replies = journal.of("a")
         assert (replies.take("first"), replies.take("second")) == (said("first"), None)
@@ -196,7 +203,7 @@ def test_a_reply_after_the_end_is_nobody_s(tmp_path: Path) -> None:
     with journal_at(tmp_path / "replies.jsonl", ["a"]) as journal:
         replies = journal.of("a")
     replies.keep("r", said("late"), 1)
-    replies.forget_last()
+    replies.forget(0)
     assert (tmp_path / "replies.jsonl").read_bytes() == b""
 
 
@@ -340,3 +347,100 @@ def test_the_time_of_a_reply_is_not_that_of_waiting(tmp_path: Path, monkeypatch:
     with serve_chat(script) as server:
         assert run_chain("asks_at_once", server, tmp_path / "out", "--rpm", "1") == 0
     assert max(record.latency_s or 9 for record in read_records(journal_of(tmp_path / "out"))) < 0.8
+
+
+def asks_twice_then_reads(model: Any) -> Any:
+    def ask(entry: dict[str, Any]) -> Prediction:
+        replies = [model.invoke(f"{word} {entry['id']}") for word in ("left", "right")]
+        return Prediction(choice=max(int(reply.text) for reply in replies) - 1, status="ok")
+
+    return RunnableLambda(ask)
+
+
+@pytest.mark.parametrize("bad", ["no number", "9"])  # an exception, and no choice of the item's
+@pytest.mark.parametrize("cache", [[], ["--cache"]])
+def test_an_earlier_reply_that_is_of_no_use_is_asked_for_anew(tmp_path: Path, bad: str, cache: list[str]) -> None:
+    script = iter([bad, "3", *["3"] * 9])
+    with serve_chat(lambda body: next(script)) as server:
+        more = ["--limit", "1", *cache]
+        assert run_chain("asks_twice_then_reads", server, tmp_path / "out", *more) == 1
+        assert run_chain("asks_twice_then_reads", server, tmp_path / "out", *more) == 0
+        assert len(server.requests) == 4
+
+
+def reads_a_number_of_five(model: Any) -> Any:
+    return RunnableLambda(lambda entry: entry["question"]) | model | choice_of
+
+
+def test_of_several_askings_only_the_one_of_no_use_is_made_anew(tmp_path: Path) -> None:
+    script = iter(["1", "9", *["1"] * 9])
+    with serve_chat(lambda body: next(script)) as server:
+        more = ["--limit", "1", "--permute", "cyclic"]
+        assert run_chain("reads_a_number_of_five", server, tmp_path / "out", *more) == 1
+        assert len(server.requests) == 2, "nothing is paid for after it"
+        assert run_chain("reads_a_number_of_five", server, tmp_path / "out", *more) == 0
+        assert len(server.requests) == 6
+
+
+def streams(model: Any) -> Any:
+    def ask(entry: dict[str, Any]) -> Prediction:
+        text = "".join(chunk.text for chunk in model.stream(f"left {entry['id']}"))
+        return Prediction(choice=int(text) - 1, status="ok")
+
+    return RunnableLambda(ask)
+
+
+def test_a_streamed_reply_is_known_like_any_other(tmp_path: Path) -> None:
+    script = Scripted(lambda prompt, times: False)
+    with serve_chat(script) as server:
+        for out in ("one", "two"):
+            assert run_chain("streams", server, tmp_path / out, "--cache") == 0
+        assert len(server.requests) == 2
+    assert [record.cache_hits for record in read_records(journal_of(tmp_path / "two"))] == [1, 1]
+
+
+def test_a_reply_in_one_chunk_is_a_message(tmp_path: Path) -> None:
+    known, own = KnownReplies(), journal_at(tmp_path / "replies.jsonl", ["a"]).of("a")
+    reply = AIMessageChunk("3", usage_metadata={"input_tokens": 5, "output_tokens": 1, "total_tokens": 6})
+    model = known.of(ScriptedChatModel(reply=lambda messages: reply))
+    call = known.find([HumanMessage("?")], {}, model.metadata, own)
+    assert call is not None
+    known.begin(uuid4(), call)
+    model.invoke("?")
+    ((kept,),) = read_replies(tmp_path / "replies.jsonl", lambda item_id: True).values()
+    assert type(kept.message) is AIMessage and read_usage(kept.message) == {"input_tokens": 5, "output_tokens": 1}
+
+
+def test_a_400_after_a_reply_is_the_item_s_also_when_it_is_resumed(tmp_path: Path) -> None:
+    script = iter(["1", 500, 400, *["1"] * 9])
+    with serve_chat(lambda body: next(script)) as server:
+        more = ["--limit", "1", "--retries", "0"]
+        assert run_chain("asks_twice_then_reads", server, tmp_path / "out", *more) == 1
+        assert run_chain("asks_twice_then_reads", server, tmp_path / "out", *more) == 1
+        assert run_chain("asks_twice_then_reads", server, tmp_path / "out", *more) == 0
+        assert len(server.requests) == 4
+
+
+def test_a_failed_call_is_no_reason_to_count_the_answered_ones_at_their_highest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the log says of a run that fails is what it can have cost at most, and resuming it adds nothing."""
+    script = iter(["1", "1", 502, *["1"] * 9])
+    with serve_chat(lambda body: next(script)) as server:
+        model = Price(input=1e6, output=1e6)
+        table = PriceTable(as_of="today", source="here", models={f"endpoint:m@{server.base_url}": model})
+        (tmp_path / "prices.yaml").write_text(table.model_dump_json(), encoding="utf-8")
+        monkeypatch.setenv("TUNE_OR_PROMPT_PRICES", str(tmp_path / "prices.yaml"))
+        more = ["--limit", "1", "--permute", "cyclic", "--retries", "0", "--max-tokens", "8", "--max-cost", "1e6"]
+        assert run_chain("reads_a_number_of_five", server, tmp_path / "out", *more) == 1
+        before = (tmp_path / "out" / "spending.log").read_text()
+        assert run_chain("reads_a_number_of_five", server, tmp_path / "out", *more) == 0
+    assert "-0 " not in (tmp_path / "out" / "spending.log").read_text().removeprefix(before)
+
+
+def test_waits_at_once_are_one_wait() -> None:
+    clock = Clock()
+    with clock.paused(), clock.paused():
+        time.sleep(0.1)
+    time.sleep(0.05)
+    assert 0.1 <= clock.waited_s < 0.15 and clock.elapsed_s() >= 0.05

@@ -112,3 +112,10 @@ def test_the_tools_that_an_agent_is_told_of_are_counted(
     whole = dry_run(asked, capsys)["input_tokens"]
     monkeypatch.setattr("eval.dryrun.convert_to_openai_tool", lambda tool: "")
     assert whole - dry_run(asked, capsys)["input_tokens"] > 7 * 50
+
+
+def test_a_text_that_tiktoken_gives_up_on_is_counted_in_pieces() -> None:
+    counter = token_counter("gpt")
+    if counter is None:
+        pytest.skip("tiktoken's vocabulary is not on this machine")
+    assert counter.text(" " * 1_000_000) > 1000

@@ -267,11 +267,9 @@ def _system_usd(run_dir: Path, system: System, rate: Rate) -> float:
     costs = []
     for record in read_records(records_path(run_dir, system.name)):
         answered[record.item.id] = record.error is None
-        costs.append(_record_usd(record, rate, system.description))
-    for item_id, replies in read_replies(replies_path(run_dir, system.name)).items():
-        if not answered.get(item_id):
-            costs += [_reply_usd(reply, rate) for reply in replies]
-    return math.fsum(costs)
+        costs.append(_record_usd(record, rate, system))
+    kept = read_replies(replies_path(run_dir, system.name), lambda item_id: not answered.get(item_id))
+    return math.fsum([*costs, *(_reply_usd(reply, rate) for replies in kept.values() for reply in replies)])
 
 
 def _reply_usd(reply: Reply, rate: Rate) -> float:
@@ -279,14 +277,20 @@ def _reply_usd(reply: Reply, rate: Rate) -> float:
     return rate.usd(usage) if usage else 0.0  # without a count: the spending log has the most it can have cost
 
 
-def _record_usd(record: Record, rate: Rate, description: Mapping[str, Any]) -> float:
+def _record_usd(record: Record, rate: Rate, system: System) -> float:
     usage = record.prediction.usage if record.prediction else {}
     kept = "saved_input_tokens" in usage  # by the response cache, whose replies cost nothing
     if "output_tokens" in usage and (usage.get("input_tokens", 0) > 0 or kept):
         return rate.usd(usage)
     if record.messages is None or (record.error and NEVER_BILLED.search(record.error)):
         return 0.0
-    times = askings(len(record.item.choices), permute=description.get("permute"), votes=description.get("votes"))
+    about = system.description
+    # Where replies are kept, an attempt asks only what is missing, and ends with the call that failed.
+    times = (
+        1
+        if system.known and system.several_calls
+        else askings(len(record.item.choices), permute=about.get("permute"), votes=about.get("votes"))
+    )
     sent = [message.content for message in record.messages]
     sent += [_as_text(call.model_dump()) for message in record.messages for call in message.tool_calls]
     return times * record.attempts * rate.highest_usd(sent)

@@ -72,22 +72,29 @@ class Clock:
 
     def __init__(self) -> None:
         self.waited_s = 0.0
-        self._started = time.monotonic()
-        self._waiting_since: float | None = None
+        self._started = self._waiting_since = time.monotonic()
+        self._waiting = 0  # calls of the item: a chain may make several at once
+        self._lock = Lock()
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        since = self._waiting_since = time.monotonic()
+        with self._lock:
+            self._waiting += 1
+            if self._waiting == 1:
+                self._waiting_since = time.monotonic()
         try:
             yield
         finally:
-            self.waited_s += time.monotonic() - since
-            self._waiting_since = None
+            with self._lock:
+                self._waiting -= 1
+                if not self._waiting:
+                    self.waited_s += time.monotonic() - self._waiting_since
 
     def elapsed_s(self) -> float:
-        now = time.monotonic()
-        waiting = self._waiting_since
-        return now - self._started - self.waited_s - (0.0 if waiting is None else now - waiting)
+        with self._lock:
+            now = time.monotonic()
+            waiting_s = now - self._waiting_since if self._waiting else 0.0
+            return now - self._started - self.waited_s - waiting_s
 
 
 class Turn:
@@ -95,7 +102,7 @@ class Turn:
 
     Attributes:
         verdict: On the fault of the last attempt.
-        faults: In a row, with no progress between them: each attempt had as many replies as the best before it.
+        faults: Of attempts in a row that got no further than an earlier one.
         given_up: Nobody waits for its answer any more.
         cache_hits: Calls of the last attempt that the response cache answered.
         replies: That it has had, where it takes several calls.

@@ -16,7 +16,7 @@ from chains.predictor import read_usage
 from eval.asking.budget import MaxCostError, OverBudgetError, Rate
 from eval.asking.calls import Calls, Cause, Turn, TurnStop
 from eval.asking.faults import may_be_billed
-from eval.asking.known_replies import KnownReplies
+from eval.asking.known_replies import Call, KnownReplies
 from eval.asking.limits import Halt
 from eval.cost import estimate_tokens
 
@@ -40,7 +40,7 @@ class CallGate(BaseCallbackHandler):
 
     Attributes:
         answered: The last call that ended was answered.
-        proven: A call that was sent was answered.
+        proven: The server has answered a call: now, or one whose reply the item was given again.
     """
 
     run_inline = True  # in the thread that calls, which is to wait
@@ -55,6 +55,7 @@ class CallGate(BaseCallbackHandler):
         self.known = known
         self.stop = TurnStop(calls, turn)
         self.answered = self.proven = False
+        self._known_calls: list[Call] = []
         self._sent: dict[UUID, _Sent] = {}
 
     def on_chat_model_start(
@@ -68,6 +69,8 @@ class CallGate(BaseCallbackHandler):
             self._admit(run_id, [text for sent in messages for message in sent for text in _texts_of(message)], kwargs)
         if call is not None:
             self.turn.cache_hits += call.source == "cache"
+            self.proven = self.proven or call.source == "item"
+            self._known_calls.append(call)
             KnownReplies.begin(run_id, call)
 
     def on_llm_start(self, serialized: dict[str, Any], prompts: list[str], *, run_id: UUID, **kwargs: Any) -> None:
@@ -136,6 +139,12 @@ class CallGate(BaseCallbackHandler):
         self.answered = False
         KnownReplies.end(run_id)
         self._settle(self._sent.pop(run_id, None), usd=None if may_be_billed(error) else 0.0)
+
+    def forget(self) -> None:
+        """Have the last asking made anew when the item is asked again: a fault followed from what was answered."""
+        for call in self._known_calls:
+            if self.known and call.asking == self._known_calls[-1].asking:
+                self.known.forget(call)
 
     def close(self) -> None:
         """Take what never ended to be billed."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any, NamedTuple
 
+from chains.repeated import fault_of
 from data.errors import ConfigurationError
 from data.types import Item, Prediction, Record
 from eval.asking.asked import Asked, asked_record, record_of
@@ -48,10 +49,19 @@ def ask_items(
     names = {"run": run_dir.name, "system": system.name, "benchmark": benchmark_name}
     if system.batch_size is None:
         rate = None if calls.budget is None else rate_of(system)
-        limits = calls, Slots(max_concurrency), rate, system.reply_tokens or 0
         with _replies(system, items, run_dir, calls) as replies:
-            known = system.known, replies
-            asker = _Asker(predictor, names, records_path(run_dir, system.name), Event(), *limits, *known)
+            asker = _Asker(
+                predictor,
+                names,
+                journal=records_path(run_dir, system.name),
+                proven=Event(),
+                calls=calls,
+                slots=Slots(max_concurrency),
+                rate=rate,
+                reply_tokens=system.reply_tokens or 0,
+                known=system.known,
+                replies=replies,
+            )
             yield from _one_by_one(asker, items, max_concurrency)
         return
     for batch in cut_batches(by_group(items), system.batch_size):
@@ -64,7 +74,7 @@ def _replies(
     system: System, items: Sequence[Item], run_dir: Path, calls: Calls
 ) -> AbstractContextManager[ReplyJournal] | AbstractContextManager[None]:
     """Open the file of the replies that items have had, where an item may take several calls."""
-    if system.known is None or not system.known.several_calls:
+    if system.known is None or not system.several_calls:
         return nullcontext()
     path = replies_path(run_dir, system.name)
     return ReplyJournal(path, [item.id for item in items], partial(calls.halt_unwritten, f"{path}"))
@@ -233,8 +243,8 @@ def _ask(asker: _Asker, asked: Asked) -> Record | None:
         if asked.verdict == "stop":
             asker.calls.refuse(error, asker.names["system"])
             return None
-        if asked.replies and asked.verdict == "item" and asked.gate and asked.gate.answered:
-            asked.replies.forget_last()
+        if asked.verdict == "item" and asked.gate and asked.gate.answered:
+            asked.gate.forget()
         answer = error
     finally:
         asked.finished = True
@@ -264,6 +274,8 @@ def _attempt(asker: _Asker, asked: Asked) -> Prediction:
     started, waited = time.perf_counter(), clock.waited_s
     try:
         answer = asker.predictor.invoke(asked.item.to_input(), config)
+        if (fault := fault_of(answer, len(asked.item.choices))) is not None:
+            raise fault
         succeeded = True
     except Exception as error:
         asked.verdict = _verdict(asker, gate, error)

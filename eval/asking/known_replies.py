@@ -17,7 +17,7 @@ from uuid import UUID
 from langchain_core.caches import RETURN_VAL_TYPE, BaseCache
 from langchain_core.language_models import BaseChatModel
 from langchain_core.load import dumps
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, message_chunk_to_message
 from langchain_core.outputs import ChatGeneration
 
 from data.types import ASKING
@@ -34,11 +34,16 @@ class Call:
     """A call that is about to be made.
 
     Attributes:
+        asking: Which of an item's askings it belongs to.
+        own: The replies that its item has had, and `request` its key among them.
+        cache_key: Its key in the response cache; None: it is not kept there.
+        reply: Where it is known.
         source: Who has its reply, so that nothing will be sent.
         since: When it was sent, in seconds of the monotonic clock; None before.
     """
 
     prompt: str
+    asking: int
     own: ItemReplies | None
     request: str | None
     cache_key: str | None
@@ -54,18 +59,20 @@ _CALLS: ContextVar[dict[UUID, Call] | None] = ContextVar("calls", default=None)
 class KnownReplies(BaseCache):
     """The replies that one model need not be asked for.
 
+    Of each call, in this order: `find` and `begin` by a callback, `lookup`, and where that has nothing `update`, by
+    LangChain; `end` by a callback.
+
     Args:
         cache: The response cache as that model sees it; None: none is used.
-        several_calls: Whether an item may take several calls, so that it may have had some of their replies.
     """
 
-    def __init__(self, cache: ModelCache | None = None, *, several_calls: bool = False) -> None:
+    def __init__(self, cache: ModelCache | None = None) -> None:
         self._cache = cache
-        self.several_calls = several_calls
 
     def of(self, model: BaseChatModel) -> BaseChatModel:
-        """Return a copy of the model that looks here before it is asked."""
-        return model.model_copy(update={"cache": self, "metadata": {**(model.metadata or {}), _MARK: True}})
+        """Return a copy of the model that looks here before it is asked, also where a chain would stream its reply."""
+        marked = {**(model.metadata or {}), _MARK: True}
+        return model.model_copy(update={"cache": self, "metadata": marked, "disable_streaming": True})
 
     def find(
         self,
@@ -88,12 +95,19 @@ class KnownReplies(BaseCache):
         said, asking = parameters or {}, about.get(ASKING, 0)
         request = None if own is None else request_key({}, said_of(said), messages, sample=asking)
         reply = None if own is None or request is None else own.take(request)
-        call = Call(_as_prompt(messages), own, request, None, reply, None if reply is None else "item")
+        call = Call(_as_prompt(messages), asking, own, request, None, reply, None if reply is None else "item")
         if self._cache is not None and reply is None:
             call.cache_key = self._cache.key(messages, said, asking)
             call.reply = None if call.cache_key is None else self._cache.get(call.cache_key)
             call.source = None if call.reply is None else "cache"
         return call
+
+    def forget(self, call: Call) -> None:
+        """Have an asking made anew, of which this is a call: a fault followed from what was answered to it."""
+        if call.own is not None:
+            call.own.forget(call.asking)
+        if call.cache_key is not None and self._cache is not None:
+            self._cache.drop(call.cache_key)
 
     @staticmethod
     def begin(run_id: UUID, call: Call) -> None:
@@ -116,12 +130,15 @@ class KnownReplies(BaseCache):
     def update(self, prompt: str, llm_string: str, return_val: RETURN_VAL_TYPE) -> None:
         call = _call(prompt, sent=True)
         messages = [getattr(generation, "message", None) for generation in return_val]
-        if call is None or call.since is None or len(messages) != 1 or not isinstance(messages[0], AIMessage):
+        if call is None or call.since is None or len(messages) != 1 or messages[0] is None:
+            return
+        message = message_chunk_to_message(messages[0]) if isinstance(messages[0], AIMessageChunk) else messages[0]
+        if not isinstance(message, AIMessage):
             return
         if call.cache_key is not None and self._cache is not None:
-            self._cache.keep(call.cache_key, messages[0])
+            self._cache.keep(call.cache_key, message)
         if call.own is not None and call.request is not None:
-            call.own.keep(call.request, messages[0], time.monotonic() - call.since)
+            call.own.keep(call.request, message, time.monotonic() - call.since, asking=call.asking)
 
     def clear(self, **kwargs: Any) -> None:
         """Forget nothing: what is known belongs to the run and to the response cache."""

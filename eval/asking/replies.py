@@ -1,6 +1,6 @@
 """Replies of items that are not finished: whatever ends the asking, what was answered is not asked and paid for again.
 
-    runs/<name>/<system>/replies.jsonl    a line each, written before the item's next call is sent
+    runs/<name>/<system>/replies.jsonl    a line each, written before the chain gets it
 
 An item may take several calls: votes, rotations, an agent's turns. When one fails, or the run is killed between two,
 the item is asked anew from its beginning, and gets the replies that it has had. Once every item is answered, the file
@@ -28,13 +28,15 @@ class Reply(BaseModel):
 
     Attributes:
         item_id: Whose.
+        asking: Which of several askings it belongs to.
         request: Hash of what was asked, `eval.asking.request_key`.
-        message: As the model gave it, with its usage; None: the last reply to the request is forgotten.
+        message: As the model gave it, with its usage; None: what the asking had is forgotten.
         seconds: That the call took.
     """
 
     item_id: str
-    request: str
+    asking: int = 0
+    request: str = ""
     message: AIMessage | None = None
     seconds: float = 0.0
 
@@ -74,7 +76,6 @@ class ItemReplies:
         """Begin anew, for another attempt at the item."""
         self.given, self.replayed_s = 0, 0.0
         self._taken: Counter[str] = Counter()
-        self._last = ""
 
     def take(self, request: str) -> AIMessage | None:
         """Return the reply to a request, to the same one asked again the next; None where there was none."""
@@ -83,32 +84,28 @@ class ItemReplies:
             self._taken[request] += 1
             if number >= len(had):
                 return None
-            self._note(request)
+            self.given += 1
             self.replayed_s += had[number].seconds
             message = had[number].message
             return None if message is None else _copied(message)
 
-    def keep(self, request: str, message: AIMessage, seconds: float) -> None:
+    def keep(self, request: str, message: AIMessage, seconds: float, *, asking: int = 0) -> None:
         """Keep a reply, and write it down where it has a text."""
         # A copy: the chain may change what it was given.
-        reply = Reply(item_id=self.item_id, request=request, message=_copied(message), seconds=seconds)
+        reply = Reply(item_id=self.item_id, asking=asking, request=request, message=_copied(message), seconds=seconds)
         with self._lock:
             self._by_request[request].append(reply)
-            self._note(request)
+            self.given += 1
         self._journal.append(reply)
 
-    def forget_last(self) -> None:
-        """Have the last request asked anew when the item is: what was answered to it led to a fault."""
+    def forget(self, asking: int) -> None:
+        """Have an asking made anew when the item is asked again: a fault followed from what was answered to it."""
         with self._lock:
-            had = self._by_request[self._last]
-            if not had:
+            if not any(reply.asking == asking for had in self._by_request.values() for reply in had):
                 return
-            had.pop()
-        self._journal.append(Reply(item_id=self.item_id, request=self._last))
-
-    def _note(self, request: str) -> None:
-        self.given += 1
-        self._last = request
+            for request, had in self._by_request.items():
+                self._by_request[request] = [reply for reply in had if reply.asking != asking]
+        self._journal.append(Reply(item_id=self.item_id, asking=asking))
 
 
 def _copied(message: AIMessage) -> AIMessage:
@@ -139,8 +136,9 @@ class ReplyJournal:
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.exists():
                 cut_torn_line(path)
+        self._earlier = read_replies(path, set(item_ids).__contains__)
+        with faults_of_writing(path, self._remedy):
             self._file: SyncedFile | None = SyncedFile(path)
-        self._earlier = read_replies(path, item_ids)
 
     def __enter__(self) -> Self:
         return self
@@ -169,41 +167,38 @@ class ReplyJournal:
             self._on_fault(error)
 
 
-def read_replies(path: Path, item_ids: Iterable[str] | None = None) -> dict[str, list[Reply]]:
+def read_replies(path: Path, is_wanted: Callable[[str], bool]) -> dict[str, list[Reply]]:
     """Return the replies that items have had, by item id; none where there is no file.
 
     Args:
         path: Of the file.
-        item_ids: Whose are wanted; None: everybody's.
+        is_wanted: Says of an item id whether its replies are.
 
     Raises:
         ConfigurationError: The file cannot be read, or is damaged.
     """
-    wanted, found = None if item_ids is None else set(item_ids), dict[str, list[Reply]]()
+    found: dict[str, list[Reply]] = {}
     if not path.exists():
         return found
     with faults_of_reading(path), path.open("rb") as file:
         for number, line in enumerate(file, start=1):
-            reply = _read(line)
-            if reply is None and line.endswith(b"\n"):
+            if not line.endswith(b"\n"):
+                break  # a crash cut it short
+            try:
+                content = json.loads(line)
+                if not is_wanted(content["item_id"]):
+                    continue  # most of them, in a run that goes on: not made messages of
+                reply = Reply.model_validate(content)
+            except (AttributeError, LookupError, TypeError, ValueError):  # the first from LangChain's own validators
                 raise ConfigurationError(
-                    f"{path}, line {number}: not a reply; restore it, or delete the file to ask again"
-                )
-            if reply is None or (wanted is not None and reply.item_id not in wanted):
-                continue
+                    f"{path}, line {number}: not a reply; restore it, or delete the file to pay for its replies again"
+                ) from None
             had = found.setdefault(reply.item_id, [])
-            if reply.message is not None:
+            if reply.message is None:
+                had[:] = [one for one in had if one.asking != reply.asking]
+            else:
                 had.append(reply)
-            elif last := [place for place, one in enumerate(had) if one.request == reply.request]:
-                del had[last[-1]]
     return found
-
-
-def _read(line: bytes) -> Reply | None:
-    try:
-        return Reply.model_validate(json.loads(line))
-    except (AttributeError, TypeError, ValueError):  # the first two from LangChain's own validators
-        return None
 
 
 def replies_path(run_dir: Path, system: str) -> Path:

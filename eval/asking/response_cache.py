@@ -197,6 +197,10 @@ class ModelCache:
             self._replies.drop(key)  # damaged; what is answered now takes its place
         return found
 
+    def drop(self, key: str) -> None:
+        """Forget the reply kept under a key."""
+        self._replies.drop(key)
+
     def keep(self, key: str, reply: AIMessage) -> None:
         """Keep a reply, if it is one to keep."""
         if not _is_whole(reply):
