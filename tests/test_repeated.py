@@ -428,15 +428,20 @@ def test_a_lost_call_costs_no_other_rotation(tmp_path: Path) -> None:
 
 def test_calls_whose_cost_is_unknown_are_counted_for_every_rotation() -> None:
     from eval.asking.budget import Rate, _record_usd
+    from eval.systems import System
     from tests.journaled_runs import exam_item
 
     sent = (Message(role="user", content="문제"),)
     record = Record(item=exam_item(1), system="s", error="TimeoutError: late", latency_s=1.0, messages=sent)
     rate = Rate("openai:gpt-4o-mini", 10)
-    once = _record_usd(record, rate, {})
+
+    def usd(**description: Any) -> float:
+        return _record_usd(record, rate, System("s", description, None, lambda _: None))
+
+    once = usd()
     assert once > 0
-    assert _record_usd(record, rate, {"permute": "cyclic"}) == pytest.approx(5 * once)
-    assert _record_usd(record, rate, {"votes": 3}) == pytest.approx(3 * once)
+    assert usd(permute="cyclic") == pytest.approx(5 * once)
+    assert usd(votes=3) == pytest.approx(3 * once)
 
 
 def test_a_class_without_a_seed_is_sent_another_among_what_it_sends() -> None:
