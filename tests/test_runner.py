@@ -9,8 +9,8 @@ from langchain_core.runnables import RunnableLambda
 
 from data.registry import fingerprint
 from data.types import Item, Prediction
+from eval.asking.batches import BATCH_CHARACTERS, by_group, cut_batches
 from eval.asking.calls import CallPolicy
-from eval.asking.items import BATCH_CHARACTERS, by_group, cut_batches
 from eval.journal import Evaluation, Manifest, read_manifest, read_records, records_path
 from eval.planning import Plan, PlannedEvaluation
 from eval.runner import TooManyErrorsError, run

@@ -17,6 +17,7 @@ from chains.repeated import fault_of
 from data.errors import ConfigurationError
 from data.types import Item, Prediction, Record
 from eval.asking.asked import Asked, asked_record, record_of
+from eval.asking.batches import by_group, cut_batches
 from eval.asking.budget import Rate, rate_of
 from eval.asking.calls import Calls, Cause, TurnStop
 from eval.asking.crew import Crew
@@ -32,7 +33,6 @@ from eval.progress import log
 from eval.systems import System
 from eval.tracing import Transcript, run_config
 
-BATCH_CHARACTERS = 10_000
 _LOOKS = 20  # at who is late, while an item takes its whole time; but not more often or seldom than this
 _SHORTEST_S, _LONGEST_S = 0.01, 1.0
 _MOST_GIVEN_UP = 4  # times the calls in flight: so many may be given up and not end, before the run does
@@ -78,32 +78,6 @@ def _replies(
         return nullcontext()
     path = replies_path(run_dir, system.name)
     return ReplyJournal(path, [item.id for item in items], partial(calls.halt_unwritten, f"{path}"))
-
-
-def by_group(items: Sequence[Item]) -> list[Item]:
-    """Bring items of one group together, where its first one stands: what they share is then computed once."""
-    groups: dict[str, list[Item]] = {}
-    for item in items:
-        groups.setdefault(item.group, []).append(item)
-    return [item for members in groups.values() for item in members]
-
-
-def cut_batches(items: Sequence[Item], size: int) -> Iterator[list[Item]]:
-    """Cut items into batches of at most `size`, and after a group once a batch holds `BATCH_CHARACTERS`.
-
-    So items that share a passage are asked together, while long ones are journaled and shown as they come.
-    """
-    batch: list[Item] = []
-    characters = 0
-    for item in items:
-        full = len(batch) >= size or (characters >= BATCH_CHARACTERS and item.group != batch[-1].group)
-        if batch and full:
-            yield batch
-            batch, characters = [], 0
-        batch.append(item)
-        characters += sum(map(len, item.inputs.values()))
-    if batch:
-        yield batch
 
 
 def _together(predictor: Predictor, items: Sequence[Item], names: dict[str, str]) -> Iterator[Record]:
