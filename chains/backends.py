@@ -53,7 +53,7 @@ def local_model(model: str | None, family: Family, asked: Settings, options: dic
     if unknown := [option for option in options if option not in allowed]:
         raise unknown_name("option of a local model", unknown[0], allowed)
     fields = {
-        **_model_reference(model, family),
+        **model_reference(model, family),
         "max_tokens": (asked.max_tokens or family.max_tokens) + _room_for_thoughts(family, asked),
         "seed": asked.seed,
         **(family.sampling if asked.temperature is None else {"temperature": asked.temperature}),
@@ -91,7 +91,8 @@ def describe_weights(model: "LocalChatModel") -> dict[str, str | float | None]:
     return described
 
 
-def _model_reference(model: str | None, family: Family) -> dict[str, str | None]:
+def model_reference(model: str | None, family: Family) -> dict[str, str | None]:
+    """Return the `model_ref` and, where known, the `revision` of a `LocalChatModel`; None: the family's default."""
     if model is None or model == family.name == "smollm2":
         packaged = family.name == "smollm2"
         return {"model_ref": "smollm2"} if packaged else {"model_ref": family.hub_id, "revision": family.revision}

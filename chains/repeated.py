@@ -157,17 +157,15 @@ class Repeated(RunnableSerializable[Inputs, Prediction]):
         return [self._settled(entry, own) for entry, own in zip(entries, answers, strict=True)]
 
     def _settled(self, entry: Inputs, answers: Sequence[Any]) -> Exception | Prediction:
-        fault = next((answer for answer in answers if isinstance(answer, Exception)), None)
+        n_choices = len(entry["choices"])
+        faults = (answer if isinstance(answer, Exception) else fault_of(answer, n_choices) for answer in answers)
         try:
-            return fault or self._combined(entry, answers)
+            return next(filter(None, faults), None) or self._combined(entry, answers)
         except ValueError as error:
             return error
 
     def _combined(self, entry: Inputs, answers: Sequence[Any]) -> Prediction:
         plan = self._plan(entry)
-        for answer in answers:
-            if (fault := fault_of(answer, len(entry["choices"]))) is not None:
-                raise fault
         asks = tuple(_mapped_back(answer, order) for answer, (_, order) in zip(answers, plan, strict=True))
         sources = {answer.probs_source for answer in answers}
         source = sources.pop() if len(sources) == 1 else None

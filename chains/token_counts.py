@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from chains.backends import model_reference
 from chains.families import family_of
 from chains.models import resolve_spec
 from data.hub import quiet_transformers
@@ -63,11 +64,11 @@ def token_counter(spec: str) -> TokenCounter | None:
 
 def _local_name(name: str) -> tuple[str, str | None]:
     """Return the folder or hub id of a local model, and its revision."""
-    family = family_of(name)
-    if name == family.name == "smollm2" and is_installed("smollm2"):
-        return str(converted_folder("smollm2")), None
-    ref, _, revision = (family.hub_id if name == family.name else name).partition("@")
-    return ref, revision or (family.revision if ref == family.hub_id else None)
+    family = family_of(name.partition("@")[0])
+    found = model_reference(None if name == family.name else name, family)
+    if found["model_ref"] == "smollm2":
+        return (str(converted_folder("smollm2")) if is_installed("smollm2") else family.hub_id), None
+    return str(found["model_ref"]), found.get("revision")
 
 
 def _tiktoken_counter(model: str) -> TokenCounter | None:

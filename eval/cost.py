@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from data.errors import ConfigurationError
-from data.types import Frozen
+from data.types import Frozen, Message
 from data.yaml_file import read_yaml
 
 PRICE_FILE = Path(__file__).parent / "prices.yaml"
@@ -132,3 +132,8 @@ def estimate_tokens(text: str) -> int:
     """
     ascii_characters = sum(character.isascii() for character in text)
     return -(-ascii_characters // 4) + len(text) - ascii_characters
+
+
+def estimate_request_tokens(messages: Sequence[Message]) -> int:
+    """Estimate the tokens of all that is sent in one request, likewise."""
+    return sum(estimate_tokens(message.whole_text()) for message in messages)

@@ -21,7 +21,7 @@ from data.registry import benchmark, load_items
 from data.types import Item, Message
 from eval.analysis.power import reach_lines
 from eval.chain_predictor import Predictor, chain_predictor
-from eval.cost import estimate_tokens, price, price_table
+from eval.cost import estimate_request_tokens, estimate_tokens, price, price_table
 from eval.language import ENGLISH, Language
 from eval.suite import EvaluationSpec, Suite, SystemSpec
 from eval.systems import Context, prepare_chain
@@ -71,12 +71,8 @@ class _Unasked(BaseChatModel):
         return self.bind(tools=tools, **kwargs)
 
 
-def _by_rule_of_thumb(messages: Sequence[Message]) -> int:
-    return sum(estimate_tokens(message.whole_text()) for message in messages)
-
-
 _RULE_OF_THUMB = TokenCounter(
-    _by_rule_of_thumb, estimate_tokens, "a rule of thumb: no tokenizer of the model is at hand"
+    estimate_request_tokens, estimate_tokens, "a rule of thumb: no tokenizer of the model is at hand"
 )
 
 

@@ -13,7 +13,6 @@ an item that was asked again has two lines, of which the later counts.
 import json
 import os
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -23,7 +22,7 @@ from pydantic import BaseModel, Field, ValidationError
 from data.errors import ConfigurationError, MissingResourceError
 from data.types import Frozen, Model, Record
 from eval.secrets import make_redactor
-from eval.writing import SyncedFile, cut_torn_line, faults_of_reading, faults_of_writing
+from eval.writing import SyncedFile, cut_torn_line, faults_of_writing, open_lines, whole_lines
 
 SCHEMA_VERSION = 1
 LOCK_FILE = ".lock"
@@ -201,7 +200,7 @@ def has_answers(path: Path) -> bool:
 
 def _parsed(path: Path, kind: type[Model]) -> Iterator[tuple[int, Model]]:
     """Yield (byte offset, what is read of it) for each line."""
-    for number, (offset, line) in enumerate(_whole_lines(path), start=1):
+    for number, (offset, line) in enumerate(whole_lines(path), start=1):
         try:
             parsed = kind.model_validate_json(line)
         except ValidationError as error:
@@ -220,20 +219,6 @@ def latest_records(path: Path, *, texts: bool = True) -> dict[str, Record]:
     return {record.item.id: record if texts else record.without_texts() for record in read_records(path)}
 
 
-def _whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield (byte offset, line) for each line that holds a record; nothing where there is no journal."""
-    if not path.exists():
-        return
-    offset = 0
-    with faults_of_reading(path), path.open("rb") as file:
-        for line in file:
-            if not line.endswith(b"\n"):
-                print(f"{path}: the last line was cut short and is dropped", file=sys.stderr)  # noqa: T201
-                return
-            yield offset, line
-            offset += len(line)
-
-
 class Journal:
     """Appends records to one system's journal; each is handed to the operating system before `append` returns.
 
@@ -249,10 +234,7 @@ class Journal:
 
     def __enter__(self) -> Self:
         with faults_of_writing(self.path, self._remedy):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            if self.path.exists():
-                cut_torn_line(self.path)
-            self._file = SyncedFile(self.path)
+            self._file = open_lines(self.path)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,6 +1,7 @@
 """Writes that can fail: a full disk, a quota, a read-only folder is said in one line and leaves no half line behind."""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import FileIO
@@ -123,3 +124,29 @@ def cut_torn_line(path: Path) -> None:
             end = start
         if whole < size:
             file.truncate(whole)
+
+
+def open_lines(path: Path) -> SyncedFile:
+    """Open a file that lines are appended to, in a folder that is made; a torn last line is cut off first.
+
+    Raises:
+        OSError: See `faults_of_writing`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        cut_torn_line(path)
+    return SyncedFile(path)
+
+
+def whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield (byte offset, line) for each whole line of such a file; nothing where there is none."""
+    if not path.exists():
+        return
+    offset = 0
+    with faults_of_reading(path), path.open("rb") as file:
+        for line in file:
+            if not line.endswith(b"\n"):
+                print(f"{path}: the last line was cut short and is dropped", file=sys.stderr)  # noqa: T201
+                return
+            yield offset, line
+            offset += len(line)

@@ -320,7 +320,7 @@ def test_a_disk_that_is_full_stops_the_run(tmp_path: Path, monkeypatch: pytest.M
         def append(self, line: bytes) -> None:
             raise full
 
-    monkeypatch.setattr("eval.asking.replies.SyncedFile", Full)
+    monkeypatch.setattr("eval.writing.SyncedFile", Full)
     script = Scripted(lambda prompt, times: False)
     with serve_chat(script) as server:
         asked = ["run", "kice", "--split", "sample", "--max-concurrency", "1", "--chain", "kice-prompt"]

@@ -114,8 +114,13 @@ def test_the_tools_that_an_agent_is_told_of_are_counted(
     assert whole - dry_run(asked, capsys)["input_tokens"] > 7 * 50
 
 
-def test_a_text_that_tiktoken_gives_up_on_is_counted_in_pieces() -> None:
+def test_a_text_that_tiktoken_gives_up_on_is_counted_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    class GivesUp:
+        def encode(self, text: str, **more: Any) -> list[int]:
+            if len(text) > 400_000:  # of spaces, it has been seen to encode so many
+                raise ValueError("Regex error while tokenizing: Max stack size exceeded for backtracking")
+            return [0] * len(text)
+
+    monkeypatch.setattr(tiktoken, "get_encoding", lambda name: GivesUp())
     counter = token_counter("gpt")
-    if counter is None:
-        pytest.skip("tiktoken's vocabulary is not on this machine")
-    assert counter.text(" " * 1_000_000) > 1000
+    assert counter is not None and counter.text(" " * 1_000_000) == 1_000_000

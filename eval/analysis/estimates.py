@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from data.types import Frozen, Record
-from eval.cost import PriceTable, estimate_tokens, price
+from eval.cost import PriceTable, estimate_request_tokens, price
 from eval.description import is_api, model_spec
 
 
@@ -77,5 +77,9 @@ def _counted(record: Record) -> tuple[int, int, int, int] | None:
     usage = prediction.usage
     if not usage.get("input_tokens") or "output_tokens" not in usage:
         return None
-    estimated = sum(estimate_tokens(message.content) for message in messages)
-    return estimated, usage["input_tokens"], usage["output_tokens"], usage.get("cached_tokens", 0)
+    return (
+        estimate_request_tokens(messages),
+        usage["input_tokens"],
+        usage["output_tokens"],
+        usage.get("cached_tokens", 0),
+    )

@@ -5,7 +5,6 @@ A thread asks it, and another waits: for what both touch there is a lock.
 
 from threading import Lock
 
-from chains.repeated import fault_of
 from data.json_text import whole_characters
 from data.types import Item, Prediction, Record
 from eval.asking.calls import Turn
@@ -66,12 +65,12 @@ def asked_record(asked: Asked, answer: Prediction | Exception, *, system: str, l
 
 
 def record_of(item: Item, answer: Prediction | Exception, seen: Transcript, *, system: str, latency_s: float) -> Record:
-    """Return the record of an item, with what was seen of its asking; what makes an answer unusable is its error."""
-    failure = answer if isinstance(answer, Exception) else fault_of(answer, len(item.choices))
+    """Return the record of an item, with what was seen of its asking."""
+    failure = answer if isinstance(answer, Exception) else None
     return Record(
         item=item,
         system=system,
-        prediction=None if failure is not None or isinstance(answer, Exception) else seen.complete(answer),
+        prediction=None if isinstance(answer, Exception) else seen.complete(answer),
         error=None if failure is None else whole_characters(f"{type(failure).__name__}: {failure}"),
         latency_s=latency_s,
         messages=seen.messages,

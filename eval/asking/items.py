@@ -92,7 +92,8 @@ def _together(predictor: Predictor, items: Sequence[Item], names: dict[str, str]
         if isinstance(answer, BaseException) and not isinstance(answer, Exception):
             raise answer
     for item, answer, seen in zip(items, answers, transcripts, strict=True):
-        yield record_of(item, answer, seen, system=names["system"], latency_s=share)
+        usable = answer if isinstance(answer, Exception) else fault_of(answer, len(item.choices)) or answer
+        yield record_of(item, usable, seen, system=names["system"], latency_s=share)
 
 
 class _Asker(NamedTuple):

@@ -118,7 +118,9 @@ class KnownReplies(BaseCache):
     @staticmethod
     def end(run_id: UUID) -> None:
         """Forget a call."""
-        _CALLS.set({known: call for known, call in (_CALLS.get() or {}).items() if known != run_id})
+        calls = _CALLS.get() or {}
+        if run_id in calls:
+            _CALLS.set({known: call for known, call in calls.items() if known != run_id})
 
     def lookup(self, prompt: str, llm_string: str) -> RETURN_VAL_TYPE | None:
         call = _call(prompt, sent=False)

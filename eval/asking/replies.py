@@ -20,7 +20,7 @@ from pydantic import BaseModel
 
 from data.errors import ConfigurationError
 from eval.secrets import make_redactor
-from eval.writing import SyncedFile, cut_torn_line, faults_of_reading, faults_of_writing
+from eval.writing import SyncedFile, faults_of_writing, open_lines, whole_lines
 
 
 class Reply(BaseModel):
@@ -132,13 +132,9 @@ class ReplyJournal:
         self._remedy = f"free space there, or make it writable, and go on with --resume {path.parent.parent}"
         self._redact = make_redactor()
         self._lock = Lock()
-        with faults_of_writing(path, self._remedy):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if path.exists():
-                cut_torn_line(path)
         self._earlier = read_replies(path, set(item_ids).__contains__)
         with faults_of_writing(path, self._remedy):
-            self._file: SyncedFile | None = SyncedFile(path)
+            self._file: SyncedFile | None = open_lines(path)
 
     def __enter__(self) -> Self:
         return self
@@ -178,26 +174,21 @@ def read_replies(path: Path, is_wanted: Callable[[str], bool]) -> dict[str, list
         ConfigurationError: The file cannot be read, or is damaged.
     """
     found: dict[str, list[Reply]] = {}
-    if not path.exists():
-        return found
-    with faults_of_reading(path), path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.endswith(b"\n"):
-                break  # a crash cut it short
-            try:
-                content = json.loads(line)
-                if not is_wanted(content["item_id"]):
-                    continue  # most of them, in a run that goes on: not made messages of
-                reply = Reply.model_validate(content)
-            except (AttributeError, LookupError, TypeError, ValueError):  # the first from LangChain's own validators
-                raise ConfigurationError(
-                    f"{path}, line {number}: not a reply; restore it, or delete the file to pay for its replies again"
-                ) from None
-            had = found.setdefault(reply.item_id, [])
-            if reply.message is None:
-                had[:] = [one for one in had if one.asking != reply.asking]
-            else:
-                had.append(reply)
+    for number, (_, line) in enumerate(whole_lines(path), start=1):
+        try:
+            content = json.loads(line)
+            if not is_wanted(content["item_id"]):
+                continue  # most of them, in a run that goes on: not made messages of
+            reply = Reply.model_validate(content)
+        except (AttributeError, LookupError, TypeError, ValueError):  # the first from LangChain's own validators
+            raise ConfigurationError(
+                f"{path}, line {number}: not a reply; restore it, or delete the file to pay for its replies again"
+            ) from None
+        had = found.setdefault(reply.item_id, [])
+        if reply.message is None:
+            had[:] = [one for one in had if one.asking != reply.asking]
+        else:
+            had.append(reply)
     return found
 
 
