@@ -100,6 +100,10 @@ def provider_model(provider: str, name: str, *, max_retries: int | None = None, 
     from langchain.chat_models import init_chat_model
 
     given = {"timeout": TIMEOUT_S} | {setting: value for setting, value in settings.items() if value is not None}
+    if package == "langchain-openai":
+        from chains.connections import http_client
+
+        given = http_client(given) | given
     try:
         model: BaseChatModel = init_chat_model(name, model_provider=provider, **given)
         # Only the class that was found knows the setting; others would refuse it, or send it on.
@@ -154,6 +158,8 @@ def endpoint_model(
     """
     from langchain_openai.chat_models.base import BaseChatOpenAI
 
+    from chains.connections import http_client
+
     address = check_address(base_url)
     read_env_file()
     given = {setting: value for setting, value in settings.items() if value is not None}
@@ -161,6 +167,7 @@ def endpoint_model(
         "api_key": SecretStr(os.environ.get("ENDPOINT_API_KEY") or NO_KEY),
         "extra_body": dict(extra_body) if extra_body else None,
         "use_responses_api": False,
+        **http_client(given),
         **given,
         # What names the user's account with OpenAI is nobody else's business either.
         "default_headers": {"OpenAI-Organization": "", "OpenAI-Project": "", **given.get("default_headers", {})},

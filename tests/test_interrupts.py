@@ -79,13 +79,13 @@ def test_the_askings_of_an_item_that_is_not_finished_are_not_paid_for_again(tmp_
     with serve_faults(Faults(latency_s=0.1, too_many=0.1)) as server:
         arguments = [*asking(tmp_path, server, items=20), "--permute", "cyclic", "--max-concurrency", "3"]
         process = start([*arguments, "--out", str(out)])
-        wait_for(lambda: sum(server.paid.values()) > 10, process)
+        wait_for(lambda: any(file.stat().st_size for file in out.glob("*/records.jsonl")), process)
         os.kill(process.pid or 0, signal.SIGINT)
         process.join(timeout=30)
         assert process.exitcode == 130
         replies = journal_of(out).with_name("replies.jsonl")
         assert len(replies.read_text().splitlines()) == sum(server.paid.values())
-        assert 0 < len(list(read_records(journal_of(out)))) < 20
+        assert len(list(read_records(journal_of(out)))) < 20
         assert main([*arguments, "--resume", str(out)]) == 0
         assert set(server.paid.values()) == {1}, "nothing is paid for twice"
     assert not replies.exists()
