@@ -24,6 +24,7 @@ class Faults(NamedTuple):
     """How the server behaves; shares are of all attempts.
 
     Attributes:
+        odd: Answers with status 200 that are whole, but no chat completion.
         drip: Answers that come byte by byte and never end: no timeout between two bytes helps.
         hang_s: Seconds that a hanging answer takes; the client is to give up before.
         retry_after: The header of a 429: "seconds", "date" or "" for none.
@@ -37,6 +38,7 @@ class Faults(NamedTuple):
     hang: float = 0.0
     reset: float = 0.0
     broken_json: float = 0.0
+    odd: float = 0.0
     drip: float = 0.0
     seed: int = 0
     latency_s: float = 0.0
@@ -49,6 +51,25 @@ class Faults(NamedTuple):
 
 
 NO_FAULTS = Faults()
+_NO_MESSAGE = {"index": 0, "finish_reason": "stop", "message": None}
+# (type, body) of answers that gateways, proxies and servers under load have been seen to give.
+ODD_ANSWERS = [
+    ("text/html", "<html><body>Please wait</body></html>"),
+    ("text/plain", '{"id": "c", "choices": [{"ind'),
+    ("text/event-stream", "data: [DONE]\n\n"),
+    ("application/json", ""),
+    ("application/json", "{}"),
+    ("application/json", "[]"),
+    ("application/json", "null"),
+    ("application/json", '{"detail": "busy"}'),
+    ("application/json", '{"error": "overloaded"}'),
+    ("application/json", '{"choices": []}'),
+    ("application/json", '{"choices": null}'),
+    ("application/json", '{"choices": "none"}'),
+    ("application/json", '{"choices": [{}]}'),
+    ("application/json", json.dumps({"choices": [_NO_MESSAGE]})),
+    ("application/json", json.dumps({"choices": [_NO_MESSAGE | {"message": {"role": "assistant", "content": 3}}]})),
+]
 
 
 class FaultServer:
@@ -99,7 +120,7 @@ class FaultServer:
 
     def _draw(self, item: str, attempt: int) -> str:
         drawn = random.Random(f"{self.faults.seed}/{item}/{attempt}").random()
-        for kind in ("too_many", "server_error", "hang", "reset", "broken_json", "drip"):
+        for kind in ("too_many", "server_error", "hang", "reset", "broken_json", "odd", "drip"):
             drawn -= getattr(self.faults, kind)
             if drawn < 0:
                 return kind
@@ -166,6 +187,11 @@ class Answer(BaseHTTPRequestHandler):
 
     def _broken_json(self) -> bool:
         self._send(200, '{"id": "c", "choices": [{"index": 0, "mess')
+        return False
+
+    def _odd(self) -> bool:
+        content_type, body = ODD_ANSWERS[self.server.seen.kinds["odd"] % len(ODD_ANSWERS)]
+        self._send(200, body, {"Content-Type": content_type})
         return False
 
     def _drip(self) -> bool:

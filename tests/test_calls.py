@@ -32,7 +32,7 @@ from eval.planning import Plan, plan
 from eval.runner import Outcome, run
 from eval.suite import EvaluationSpec, Suite, SystemSpec
 from tests.exam_file import exam, write_exam
-from tests.fault_server import Faults, FaultServer, serve_faults
+from tests.fault_server import ODD_ANSWERS, Faults, FaultServer, serve_faults
 
 # A loaded machine may take its time: only calls that hang are to be given up.
 QUICK = CallPolicy(retries=8, first_wait_s=0.02, timeout_s=2)
@@ -73,7 +73,7 @@ def test_every_item_is_answered_whatever_fails_and_paid_for_once(tmp_path: Path)
     assert server.shed, "the real window must have refused something"
 
 
-@pytest.mark.parametrize("kind", ["too_many", "server_error", "hang", "reset", "broken_json"])
+@pytest.mark.parametrize("kind", ["too_many", "server_error", "hang", "reset", "broken_json", "odd"])
 def test_each_fault_that_passes_is_asked_again(tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str) -> None:
     with serve_faults(Faults(**{kind: 0.3})) as server:
         policy = QUICK._replace(timeout_s=1, retries=20)
@@ -81,6 +81,19 @@ def test_each_fault_that_passes_is_asked_again(tmp_path: Path, capsys: pytest.Ca
     assert server.kinds[kind] > 0
     assert server.kinds["answer"] == sum(server.paid.values()) == 10
     assert f"asked again {server.kinds[kind]} times" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("how", [{}, {"permute": "cyclic"}])
+def test_an_answer_that_is_no_completion_is_asked_for_again_and_said(tmp_path: Path, how: dict[str, Any]) -> None:
+    """What a client makes of one, "list index out of range", tells nobody what happened."""
+    with serve_faults(Faults(odd=1)) as server:
+        policy = QUICK._replace(retries=1, first_wait_s=0.001)
+        outcome = asked(tmp_path, server, items=20, concurrency=1, policy=policy, **how)
+    assert outcome.errors == 20
+    assert set(server.attempts.values()) == {2}
+    assert server.kinds["odd"] > len(ODD_ANSWERS)
+    said = {(record.error or "").partition(": ")[0] for record in journaled(tmp_path)}
+    assert said == {"UnreadableReplyError", "JSONDecodeError"}
 
 
 def test_the_latency_is_the_answering_call_s(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from traceback import walk_tb
 from typing import Any, Literal
 
 from data.plain_text import mentioned
@@ -38,7 +39,13 @@ _OF_THE_ITEM = re.compile(
 )
 _CONNECTION = re.compile(r"Timeout|Connect(ion)?Error|TransportError|NetworkError|ProtocolError|IncompleteRead|Chunked")
 _NEVER_SENT = re.compile(r"^(ConnectError|ConnectTimeout|ConnectionRefusedError|PoolTimeout|gaierror)$")
-_BROKEN_JSON = re.compile(r"^(JSONDecodeError|APIResponseValidationError)$")
+_BROKEN_JSON = re.compile(r"^(JSONDecodeError|UnicodeDecodeError|APIResponseValidationError|UnreadableReplyError)$")
+# Where LangChain's packages make messages of what a server sent.
+_READERS = frozenset({"_create_chat_result"})
+
+
+class UnreadableReplyError(Exception):
+    """What a server sent, without a word of failure, is no chat model's reply."""
 
 
 def judge(error: BaseException, *, answered: bool = False, proven: bool = False) -> Verdict:
@@ -61,6 +68,20 @@ def judge(error: BaseException, *, answered: bool = False, proven: bool = False)
     if status == 429 and _NO_MONEY.search(_said(error)):
         return "stop"
     return "again" if status in _PASSING or status >= 500 else "item"
+
+
+def unreadable_reply(error: Exception, *, empty: bool) -> UnreadableReplyError | None:
+    """Return what a model call's error stands for, where it only says at what its reader stumbled; else None.
+
+    Args:
+        error: What the predictor raised.
+        empty: The last reply held no message.
+    """
+    reading = any(frame.f_code.co_name in _READERS for frame, _ in walk_tb(error.__traceback__))
+    if status_of(error) is not None or not (empty or reading):
+        return None
+    said = "it holds no message" if empty else mentioned(f"{type(error).__name__}: {error}")
+    return UnreadableReplyError(f"the server sent no chat completion: {said}")
 
 
 def is_throttled(error: BaseException) -> bool:

@@ -40,6 +40,7 @@ class CallGate(BaseCallbackHandler):
 
     Attributes:
         answered: The last call that ended was answered.
+        empty: It was answered with no message: a list of choices may hold none.
         proven: The server has answered a call: now, or one whose reply the item was given again.
     """
 
@@ -54,7 +55,7 @@ class CallGate(BaseCallbackHandler):
         self.calls, self.turn, self.rate, self.reply_tokens = calls, turn, rate, reply_tokens
         self.known = known
         self.stop = TurnStop(calls, turn)
-        self.answered = self.proven = False
+        self.answered = self.empty = self.proven = False
         self._known_calls: list[Call] = []
         self._sent: dict[UUID, _Sent] = {}
 
@@ -126,7 +127,8 @@ class CallGate(BaseCallbackHandler):
             self.calls.tokens.correct(sent.tokens, tokens)
 
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
-        self.answered = True
+        self.answered = any(response.generations)
+        self.empty = not self.answered
         KnownReplies.end(run_id)
         usage = _usage_of(response)
         usd = self.rate.usd(usage) if self.rate and usage else None
@@ -136,7 +138,7 @@ class CallGate(BaseCallbackHandler):
         self._settle(sent, usd=usd, tokens=tokens)
 
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
-        self.answered = False
+        self.answered = self.empty = False
         KnownReplies.end(run_id)
         self._settle(self._sent.pop(run_id, None), usd=None if may_be_billed(error) else 0.0)
 

@@ -13,6 +13,8 @@ from pathlib import Path
 from threading import Event
 from typing import Any, NamedTuple
 
+from langchain_core.runnables import RunnableConfig
+
 from chains.repeated import fault_of
 from data.errors import ConfigurationError
 from data.types import Item, Prediction, Record
@@ -21,7 +23,7 @@ from eval.asking.batches import by_group, cut_batches
 from eval.asking.budget import Rate, rate_of
 from eval.asking.calls import Calls, Cause, TurnStop
 from eval.asking.crew import Crew
-from eval.asking.faults import Verdict, is_throttled, judge
+from eval.asking.faults import Verdict, is_throttled, judge, unreadable_reply
 from eval.asking.gate import CallGate
 from eval.asking.interrupts import Interrupts, noted_interrupts
 from eval.asking.known_replies import KnownReplies
@@ -248,9 +250,7 @@ def _attempt(asker: _Asker, asked: Asked) -> Prediction:
     succeeded = throttled = False
     started, waited = time.perf_counter(), clock.waited_s
     try:
-        answer = asker.predictor.invoke(asked.item.to_input(), config)
-        if (fault := fault_of(answer, len(asked.item.choices))) is not None:
-            raise fault
+        answer = _prediction(asker.predictor, asked.item, gate, config)
         succeeded = True
     except Exception as error:
         asked.verdict = _verdict(asker, gate, error)
@@ -266,6 +266,19 @@ def _attempt(asker: _Asker, asked: Asked) -> Prediction:
         gate.close()
         if gate.proven:
             asker.proven.set()
+    return answer
+
+
+def _prediction(predictor: Predictor, item: Item, gate: CallGate, config: RunnableConfig) -> Prediction:
+    """Return what a predictor says of an item; its faults are raised under names that say what happened."""
+    try:
+        answer = predictor.invoke(item.to_input(), config)
+    except Exception as error:
+        if (unreadable := unreadable_reply(error, empty=gate.empty)) is None:
+            raise
+        raise unreadable from error
+    if (fault := fault_of(answer, len(item.choices))) is not None:
+        raise fault
     return answer
 
 
