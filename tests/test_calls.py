@@ -194,13 +194,13 @@ def test_a_bad_request_about_the_item_is_the_item_s(tmp_path: Path, error: dict[
 
 
 def test_an_item_has_its_time_retries_included(tmp_path: Path) -> None:
-    policy = QUICK._replace(item_timeout_s=0.6, timeout_s=30, retries=50)
-    with serve_faults(Faults(hang=0.3, hang_s=3, server_error=0.1)) as server:
+    policy = QUICK._replace(item_timeout_s=2, timeout_s=60, retries=50)
+    with serve_faults(Faults(hang=0.3, hang_s=40, server_error=0.1)) as server:
         started = time.monotonic()
         outcome = asked(tmp_path, server, items=20, concurrency=10, policy=policy)
         took = time.monotonic() - started
     assert 0 < outcome.errors < 15
-    assert took < 3, "no call that hangs is waited for"
+    assert took < 30, "no call that hangs is waited for"
     assert all(record.error or record.prediction for record in journaled(tmp_path))
     assert {(record.error or "").partition(":")[0] for record in journaled(tmp_path)} <= {
         "",
@@ -457,9 +457,9 @@ def test_a_server_that_never_ends_an_answer_stops_the_run_and_not_for_ever(
 
 def test_a_few_answers_that_never_end_take_no_place_from_the_others(tmp_path: Path) -> None:
     with serve_faults(Faults(drip=0.2)) as server:
-        policy = QUICK._replace(item_timeout_s=0.5, timeout_s=30, retries=0)
-        outcome = asked(tmp_path, server, items=30, concurrency=2, policy=policy)
-    assert outcome.asked == 30
+        policy = QUICK._replace(item_timeout_s=1.5, timeout_s=30, retries=0)
+        outcome = asked(tmp_path, server, items=20, concurrency=2, policy=policy)
+    assert outcome.asked == 20
     assert outcome.errors == server.kinds["drip"] > 2, "more than there are threads to begin with"
     assert sum(record.prediction is not None for record in journaled(tmp_path)) == server.kinds["answer"]
 

@@ -19,6 +19,7 @@ from tests.test_calls import planned
 from tests.test_survival import asking, journal_of
 
 STEADY = Faults(latency_s=0.05)
+PATIENT = ("--timeout", "60")  # what a busy machine answers late would be asked, and paid, again
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -26,7 +27,7 @@ def test_an_interrupted_run_keeps_what_it_sent_and_goes_on(tmp_path: Path, seed:
     out = tmp_path / "out"
     moment = random.Random(seed)
     with serve_faults(STEADY) as server:
-        arguments = asking(tmp_path, server, items=100)
+        arguments = asking(tmp_path, server, *PATIENT, items=100)
         process = start([*arguments, "--max-concurrency", "4", "--out", str(out)])
         wait_for(lambda: len(server.paid_items()) > moment.randrange(5, 40), process)
         time.sleep(moment.uniform(0, 0.05))
@@ -77,7 +78,8 @@ def test_the_askings_of_an_item_that_is_not_finished_are_not_paid_for_again(tmp_
     """A record holds all of them or none; the others are kept apart until it does."""
     out = tmp_path / "out"
     with serve_faults(Faults(latency_s=0.1, too_many=0.1)) as server:
-        arguments = [*asking(tmp_path, server, items=20), "--permute", "cyclic", "--max-concurrency", "3"]
+        askings = ["--permute", "cyclic", "--max-concurrency", "3"]
+        arguments = asking(tmp_path, server, *PATIENT, *askings, items=20)
         process = start([*arguments, "--out", str(out)])
         wait_for(lambda: any(file.stat().st_size for file in out.glob("*/records.jsonl")), process)
         os.kill(process.pid or 0, signal.SIGINT)
