@@ -5,49 +5,87 @@ pool, that is a quarter of a run's CPU time (`python -m benches throughput --con
 """
 
 import os
+import socket
+import time
+import urllib.request
 from collections import deque
 from collections.abc import Mapping
-from typing import Any
+from contextlib import suppress
+from functools import cache
+from ssl import SSLContext
+from typing import Any, NamedTuple
 
-from httpx2 import Client, Request, Response, create_ssl_context
-from openai import DefaultHttpxClient
+from httpx2 import Client, HTTPTransport, Request, Response, create_ssl_context
+from openai import DEFAULT_CONNECTION_LIMITS, DefaultHttpxClient
+
+# A peer that is gone is noticed after a minute and a half, as langchain-openai has it, where the system can.
+_KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 120_000}
+_IDLE_S = 5.0  # as long as a pool keeps a connection that nobody uses
 
 
 def http_client(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the setting that gives a model of langchain-openai a client for many threads.
 
     Args:
-        settings: The model's others. One that names a proxy for OpenAI's models needs langchain-openai's own client.
+        settings: The model's others.
+
+    Returns:
+        Nothing where there is a proxy, or the sockets are to have options of their own: that is langchain-openai's.
+
+    Raises:
+        OSError: SSL_CERT_FILE cannot be read.
     """
-    proxied = settings.get("openai_proxy") or os.environ.get("OPENAI_PROXY")
-    return {} if proxied else {"http_client": LendingClient()}
+    proxies = urllib.request.getproxies().keys() - {"no"}
+    own = proxies or os.environ.get("OPENAI_PROXY") or settings.keys() & {"openai_proxy", "http_socket_options"}
+    return {} if own else {"http_client": LendingClient()}
+
+
+class _Idle(NamedTuple):
+    client: Client
+    since: float  # seconds of the monotonic clock
 
 
 class LendingClient(DefaultHttpxClient):
     """An HTTP client with openai's settings that lends every request a client which nobody else uses meanwhile.
 
-    The one that came back last is lent next, so that connections are used again. A streamed response is read after
-    `send` has returned; such requests share this client's own pool. Proxies and certificates are the environment's.
+    The one that came back last is lent next, so that connections are used again; what has not been for a while is
+    closed. A streamed response is read after `send` has returned; such requests share this client's own pool.
     """
 
     def __init__(self) -> None:
-        self._certificates = create_ssl_context()  # once: reading them takes 20 ms
-        self._idle: deque[Client] = deque()
-        super().__init__(verify=self._certificates)
+        self._idle: deque[_Idle] = deque()
+        super().__init__(transport=_transport())
 
     def send(self, request: Request, *, stream: bool = False, **options: Any) -> Response:
-        if stream:
-            return super().send(request, stream=True, **options)
+        if stream or self.is_closed:
+            return super().send(request, stream=stream, **options)
         try:
-            client = self._idle.pop()
+            client = self._idle.pop().client
         except IndexError:
-            client = DefaultHttpxClient(verify=self._certificates)
+            client = DefaultHttpxClient(transport=_transport())
         try:
             return client.send(request, **options)
         finally:
-            self._idle.append(client)
+            now = time.monotonic()
+            self._idle.append(_Idle(client, now))
+            self._close_unused_since(now - _IDLE_S)
 
     def close(self) -> None:
         super().close()
-        while self._idle:
-            self._idle.pop().close()
+        self._close_unused_since(float("inf"))
+
+    def _close_unused_since(self, moment: float) -> None:
+        with suppress(IndexError):  # there is none left, or another thread took it
+            while self._idle[0].since <= moment:
+                self._idle.popleft().client.close()
+
+
+def _transport() -> HTTPTransport:
+    known = {getattr(socket, name): value for name, value in _KEEPALIVE.items() if hasattr(socket, name)}
+    options = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1), *((socket.IPPROTO_TCP, *pair) for pair in known.items())]
+    return HTTPTransport(verify=_certificates(), limits=DEFAULT_CONNECTION_LIMITS, socket_options=options)
+
+
+@cache
+def _certificates() -> SSLContext:
+    return create_ssl_context()  # takes 20 ms

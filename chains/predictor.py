@@ -6,7 +6,7 @@ LangChain's own `RunnablePassthrough.assign` invokes item by item when a chain i
 the real batches of local models and retrievers; `Assign` is the same step with the batch kept whole.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, TypeVar
 
@@ -220,21 +220,24 @@ SAVED_USAGE = "saved_usage"
 
 
 def read_usage(reply: AIMessage) -> dict[str, int]:
-    """Return the tokens that a reply reports, as `Prediction.usage` names them; {} where it does not, or below 0.
+    """Return the tokens that a reply reports, as `Prediction.usage` names them; {} where it does not count them.
 
     Of a reply that was kept these are 0, and what it once took is in saved_input_tokens and the like.
     """
-    # To a reply from a cache that has none, LangChain gives a cost of 0 and nothing else.
-    if reply.usage_metadata is None or "input_tokens" not in reply.usage_metadata:
+    told: Mapping[str, Any] = reply.usage_metadata or {}
+    usage = _counts({name: told.get(name) for name in ("input_tokens", "output_tokens")})
+    if len(usage) < 2:  # to a reply from a cache that has none, LangChain gives a cost of 0 and nothing else
         return {}
-    usage = {name: reply.usage_metadata[name] for name in ("input_tokens", "output_tokens")}
-    if min(usage.values()) < 0:
-        return {}
-    cached = (reply.usage_metadata.get("input_token_details") or {}).get("cache_read")
+    cached = (told.get("input_token_details") or {}).get("cache_read")
+    thought = (told.get("output_token_details") or {}).get("reasoning")
+    details = _counts({"cached_tokens": cached or None, "reasoning_tokens": thought or None})
     saved = {f"saved_{name}": count for name, count in reply.response_metadata.get(SAVED_USAGE, {}).items()}
-    thought = (reply.usage_metadata.get("output_token_details") or {}).get("reasoning")
-    details = {"cached_tokens": cached, "reasoning_tokens": thought}
-    return {**usage, **{name: count for name, count in details.items() if count}, **saved}
+    return {**usage, **details, **saved}
+
+
+def _counts(told: Mapping[str, Any]) -> dict[str, int]:
+    """Return what counts tokens: a server may send anything, and no call takes more of them than a trillion."""
+    return {name: count for name, count in told.items() if type(count) is int and 0 <= count <= 10**12}
 
 
 def answer_with(

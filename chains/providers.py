@@ -100,18 +100,18 @@ def provider_model(provider: str, name: str, *, max_retries: int | None = None, 
     from langchain.chat_models import init_chat_model
 
     given = {"timeout": TIMEOUT_S} | {setting: value for setting, value in settings.items() if value is not None}
-    if package == "langchain-openai":
-        from chains.connections import http_client
-
-        given = http_client(given) | given
     try:
+        if package == "langchain-openai":
+            from chains.connections import http_client
+
+            given = http_client(given) | given
         model: BaseChatModel = init_chat_model(name, model_provider=provider, **given)
         # Only the class that was found knows the setting; others would refuse it, or send it on.
         if max_retries is not None and "max_retries" in type(model).model_fields:
             model = init_chat_model(name, model_provider=provider, max_retries=max_retries, **given)
     except ValidationError as error:
         raise ConfigurationError(f"model '{provider}:{name}' cannot be made: {first_fault(error)}") from None
-    except (ImportError, TypeError, ValueError) as error:
+    except (ImportError, OSError, TypeError, ValueError) as error:
         raise ConfigurationError(f"model '{provider}:{name}' cannot be made: {error}") from error
     return model
 
@@ -167,16 +167,17 @@ def endpoint_model(
         "api_key": SecretStr(os.environ.get("ENDPOINT_API_KEY") or NO_KEY),
         "extra_body": dict(extra_body) if extra_body else None,
         "use_responses_api": False,
-        **http_client(given),
         **given,
         # What names the user's account with OpenAI is nobody else's business either.
         "default_headers": {"OpenAI-Organization": "", "OpenAI-Project": "", **given.get("default_headers", {})},
     }
     try:
         # BaseChatOpenAI, because ChatOpenAI renames max_tokens to max_completion_tokens, which many servers ignore.
-        return BaseChatOpenAI(model=name, base_url=address, max_tokens=max_tokens, **fields)
+        return BaseChatOpenAI(model=name, base_url=address, max_tokens=max_tokens, **http_client(given) | fields)
     except ValidationError as error:
         raise ConfigurationError(f"model '{name}' at {address} cannot be made: {first_fault(error)}") from None
+    except (ImportError, OSError) as error:  # a proxy or certificates that cannot be used
+        raise ConfigurationError(f"model '{name}' at {address} cannot be made: {error}") from error
 
 
 def check_address(base_url: str) -> str:

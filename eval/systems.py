@@ -175,7 +175,7 @@ def _chain(spec: SystemSpec, context: Context) -> System:
     prepared = prepare_chain(spec, context)
     times = max(askings(len(item.choices), permute=spec.permute, votes=spec.votes) for item in context.items)
     several_calls = prepared.several_calls or times > 1
-    parts, description, local, limit, known = prepared.parts, prepared.description, True, None, None
+    parts, description, local, limit, known = prepared.parts, prepared.description, False, None, None
     if prepared.needs_model:
         model = load_chat_model(
             str(spec.model),

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ssl import SSLContext
 from typing import Any, NamedTuple
 
 USAGE = {"prompt_tokens": 50, "completion_tokens": 4, "total_tokens": 54}
@@ -29,7 +30,7 @@ class Faults(NamedTuple):
         hang_s: Seconds that a hanging answer takes; the client is to give up before.
         retry_after: The header of a 429: "seconds", "date" or "" for none.
         window: (requests, seconds): the real limit; None for none.
-        refuse: Status and error to answer everything with, where given.
+        refuse: Status and error to answer everything with, where given: OpenAI's object, or the whole body.
         refuse_marked: The same, only where the prompt holds its first member.
     """
 
@@ -46,8 +47,8 @@ class Faults(NamedTuple):
     retry_after: str = ""
     retry_after_s: float = 0.05
     window: tuple[int, float] | None = None
-    refuse: tuple[int, dict[str, Any]] | None = None
-    refuse_marked: tuple[str, int, dict[str, Any]] | None = None
+    refuse: tuple[int, dict[str, Any] | str] | None = None
+    refuse_marked: tuple[str, int, dict[str, Any] | str] | None = None
 
 
 NO_FAULTS = Faults()
@@ -69,6 +70,7 @@ ODD_ANSWERS = [
     ("application/json", '{"choices": [{}]}'),
     ("application/json", json.dumps({"choices": [_NO_MESSAGE]})),
     ("application/json", json.dumps({"choices": [_NO_MESSAGE | {"message": {"role": "assistant", "content": 3}}]})),
+    ("application/json", json.dumps({"choices": [_NO_MESSAGE | {"message": {"role": "user", "content": "3"}}]})),
 ]
 
 
@@ -205,8 +207,8 @@ class Answer(BaseHTTPRequestHandler):
                 self.wfile.write(b" ")
         return False
 
-    def _error(self, status: int, error: dict[str, Any], headers: dict[str, str] | None = None) -> None:
-        self._send(status, json.dumps({"error": error}), headers or {})
+    def _error(self, status: int, error: dict[str, Any] | str, headers: dict[str, str] | None = None) -> None:
+        self._send(status, error if isinstance(error, str) else json.dumps({"error": error}), headers or {})
 
     def _send(self, status: int, payload: str, headers: dict[str, str] | None = None) -> None:
         data = payload.encode()
@@ -225,10 +227,12 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self, faults: Faults) -> None:
+    def __init__(self, faults: Faults, tls: SSLContext | None) -> None:
         super().__init__(("127.0.0.1", 0), Answer)
         self.seen = FaultServer(faults)
-        self.seen.base_url = f"http://127.0.0.1:{self.server_port}/v1"
+        self.seen.base_url = f"{'https' if tls else 'http'}://127.0.0.1:{self.server_port}/v1"
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         self.closing = threading.Event()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -236,9 +240,9 @@ class Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serve_faults(faults: Faults = NO_FAULTS) -> Iterator[FaultServer]:
+def serve_faults(faults: Faults = NO_FAULTS, *, tls: SSLContext | None = None) -> Iterator[FaultServer]:
     """Answer /v1/chat/completions on a free loopback port with the third choice, or with a fault."""
-    server = Server(faults)
+    server = Server(faults, tls)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

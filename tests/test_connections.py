@@ -1,13 +1,20 @@
 """The client of models behind an API, against real servers: connections are used again, by one call at a time."""
 
+import asyncio
+import socket
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from chat_endpoint import serve_chat
 
 from benches.throughput import REPLY, latency_server
-from chains.connections import LendingClient
+from chains.connections import LendingClient, _certificates
 from chains.models import load_chat_model
+from data.errors import ConfigurationError
 
 
 def test_connections_are_as_many_as_calls_at_once_whoever_calls() -> None:
@@ -34,25 +41,61 @@ def test_the_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -
     with serve_chat(lambda body: "yes") as proxy:
         monkeypatch.setenv("http_proxy", proxy.base_url.removesuffix("/v1"))
         monkeypatch.setenv("no_proxy", "")
-        assert load_chat_model("endpoint:m@http://models.invalid/v1").invoke("Which?").text == "yes"
-        assert proxy.requests[0].headers["host"] == "models.invalid"
+        model = load_chat_model("endpoint:m@http://models.invalid/v1")
+        assert model.invoke("Which?").text == "yes"
+        assert asyncio.run(model.ainvoke("Which?")).text == "yes"
+        assert [request.headers["host"] for request in proxy.requests] == ["models.invalid"] * 2
 
 
 @pytest.mark.parametrize("spec", ["openai:gpt-4o", "endpoint:m@http://localhost:1/v1"])
-def test_a_proxy_for_openai_alone_is_left_to_langchain(spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_langchain_sets_up_itself_is_left_to_it(spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lends(**settings: Any) -> bool:
+        model = load_chat_model(spec, **settings)
+        return isinstance(getattr(model, "inner", model).http_client, LendingClient)
+
+    for variable in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test-123")
-    lent = load_chat_model(spec)
-    assert isinstance(getattr(lent, "inner", lent).http_client, LendingClient)
+    assert lends()
+    assert not lends(http_socket_options=[])
     monkeypatch.setenv("OPENAI_PROXY", "http://localhost:1")
-    proxied = load_chat_model(spec)
-    assert not isinstance(getattr(proxied, "inner", proxied).http_client, LendingClient)
+    assert not lends()
 
 
-def test_what_is_idle_is_closed_with_the_client() -> None:
+@pytest.mark.parametrize("spec", ["openai:gpt-4o", "endpoint:m@http://localhost:1/v1"])
+def test_certificates_that_are_not_there_are_one_line(
+    spec: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test-123")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    _certificates.cache_clear()
+    with pytest.raises(ConfigurationError, match=r"cannot be made: .*No such file"):
+        load_chat_model(spec)
+
+
+def test_a_connection_that_breaks_silently_is_noticed() -> None:
+    """Behind a gateway that drops idle connections, a reasoning model's call would wait for its whole timeout."""
+    client = LendingClient()
+    with latency_server(0) as server:
+        sent = client.send(client.build_request("POST", f"{server.base_url}/chat/completions", json={}))
+        connection = sent.extensions["network_stream"].get_extra_info("socket")
+        assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+
+
+def test_what_nobody_uses_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = iter([0.0, 1.0, 7.0])
+    monkeypatch.setattr("chains.connections.time", SimpleNamespace(monotonic=lambda: next(moments)))
     client = LendingClient()
     with serve_chat(lambda body: "yes") as server:
-        client.send(client.build_request("POST", f"{server.base_url}/chat/completions", json={}))
-    (lent,) = client._idle
+        post = client.build_request("POST", f"{server.base_url}/chat/completions", json={})
+        with ThreadPoolExecutor(2) as two:
+            both = Barrier(2)
+            list(two.map(lambda _: (both.wait(), client.send(post)), range(2)))
+        early, late = (idle.client for idle in client._idle)
+        client.send(post)
+        assert early.is_closed
+        assert not late.is_closed
     client.close()
-    assert client.is_closed
-    assert lent.is_closed
+    assert late.is_closed
+    with pytest.raises(RuntimeError, match="closed"):
+        client.send(post)

@@ -7,6 +7,7 @@ import pytest
 
 from eval.cli import main
 from eval.journal import read_manifest
+from tests.fault_server import Faults, serve_faults
 
 SOUND = """
 from langchain_core.runnables import RunnableLambda
@@ -108,3 +109,25 @@ def test_an_option_that_it_does_not_take_is_refused(
     options = ["--chain", "own_options:first", "--prompt", "kice/minimal"]
     assert main(["run", "kice", "--split", "sample", *options]) == 2
     assert "takes no prompt" in capsys.readouterr().err
+
+
+def test_a_chain_that_makes_its_model_itself_is_asked_as_others_are(
+    own_module: Callable[[str, str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What fails is asked again, never more at once than was said, and each answer is on disk before the next."""
+    chain = """
+import os
+from langchain_openai import ChatOpenAI
+
+def asks_a_server():
+    model = ChatOpenAI(model="m", base_url=os.environ["OWN_URL"], api_key="none", max_retries=0)
+    return RunnableLambda(lambda entry: entry["text"]) | model | (lambda reply: Prediction(choice=0, status="ok"))
+"""
+    own_module("own_model", SOUND + chain)
+    with serve_faults(Faults(server_error=0.4, latency_s=0.02)) as server:
+        monkeypatch.setenv("OWN_URL", server.base_url)
+        limits = ["--max-concurrency", "2", "--retries", "20"]
+        assert main(["run", "own_model", "--chain", "own_model:asks_a_server", *limits, "--out", "out"]) == 0
+    assert server.kinds["server_error"]
+    assert list(server.paid.values()) == [1] * 6
+    assert server.most_in_flight <= 2

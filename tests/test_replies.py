@@ -156,7 +156,15 @@ def test_a_reply_that_led_to_a_fault_is_asked_for_anew(tmp_path: Path) -> None:
         (None, {}),
         ({"total_cost": 0}, {}),  # LangChain's, of a reply from a cache
         ({"input_tokens": -5, "output_tokens": 1, "total_tokens": -4}, {}),  # no run gets money back
+        ({"input_tokens": float("inf"), "output_tokens": 1}, {}),
+        ({"input_tokens": 10**400, "output_tokens": 1}, {}),
+        ({"input_tokens": 5.5, "output_tokens": 1}, {}),
+        ({"input_tokens": True, "output_tokens": 1}, {}),
         ({"input_tokens": 5, "output_tokens": 0, "total_tokens": 5}, {"input_tokens": 5, "output_tokens": 0}),
+        (
+            {"input_tokens": 5, "output_tokens": 1, "output_token_details": {"reasoning": "many"}},
+            {"input_tokens": 5, "output_tokens": 1},
+        ),
     ],
 )
 def test_only_a_sound_count_is_a_usage(counted: Any, usage: dict[str, int]) -> None:

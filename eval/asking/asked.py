@@ -8,6 +8,7 @@ from threading import Lock
 from data.json_text import whole_characters
 from data.types import Item, Prediction, Record
 from eval.asking.calls import Turn
+from eval.asking.faults import recorded
 from eval.asking.gate import CallGate
 from eval.asking.limits import Slots
 from eval.tracing import Transcript
@@ -71,7 +72,7 @@ def record_of(item: Item, answer: Prediction | Exception, seen: Transcript, *, s
         item=item,
         system=system,
         prediction=None if isinstance(answer, Exception) else seen.complete(answer),
-        error=None if failure is None else whole_characters(f"{type(failure).__name__}: {failure}"),
+        error=None if failure is None else whole_characters(recorded(failure)),
         latency_s=latency_s,
         messages=seen.messages,
         passages=seen.passages,

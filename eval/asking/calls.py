@@ -161,8 +161,10 @@ class Calls:
 
     def refuse(self, error: Exception, who: str) -> None:
         """Stop the run because of an answer that every item would get."""
-        remedy = _REMEDIES.get(status_of(error) or 0, "correct what it names")
-        self.halt(Cause(ConfigurationError, f"stopped: the server of {who} answered {describe(error)}", remedy))
+        status = status_of(error)
+        what = f"answered {describe(error)}" if status else f"cannot be asked: {describe(error)}"
+        remedy = _REMEDIES.get(status or 0, "correct what it names")
+        self.halt(Cause(ConfigurationError, f"stopped: the server of {who} {what}", remedy))
 
     def again(self, attempt: Callable[[Turn], Answer], turn: Turn) -> Answer:
         """Call `attempt` until it succeeds, its fault is no passing one, or retries or time run out.

@@ -4,6 +4,7 @@ A fault is known by what it carries (status, code, headers, the names of its cla
 that no provider's package is imported and every provider's faults are judged alike.
 """
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -18,15 +19,15 @@ Verdict = Literal["again", "stop", "item"]
 LONGEST_WAIT_S = 60.0  # whatever a server asks for: it is asked again after that
 # Asked as it was, an item gets another answer: timeout, conflict, too early, too many requests.
 _PASSING = frozenset({408, 409, 425, 429})
-# Every item would get the same answer: bad request, key, money, permission, model, method, unprocessable.
-_LASTING = frozenset({400, 401, 402, 403, 404, 405, 422})
+# Every item would get the same answer: another address, bad request, key, money, permission, model, method, gone.
+_LASTING = frozenset({*range(300, 400), 400, 401, 402, 403, 404, 405, 410, 422})
 _BAD_REQUEST = frozenset({400, 422})  # of every item, or of one: the first that are sent tell
 _NOBODY_S_ITEM = frozenset({401, 402})
 # A gateway gave up on a server that may have gone on, and then asks for its pay.
 _PERHAPS_ANSWERED = frozenset({408, 502, 504, 524})
 # What a record's error says of a call that nobody is paid for.
 NEVER_BILLED = re.compile(
-    r"Error code: (40[0-7]|409|413|422|425|429|50[0135])\b|"
+    r"Error code: (3\d\d|40[0-7]|409|410|413|422|425|429|50[0135])\b|"
     r"^\w*(RateLimit|Authentication|Permission|NotFound|BadRequest|InvalidRequest|ContextOverflow)\w*:|"
     r"^(ConnectError|ConnectTimeout|ConnectionRefusedError):"
 )
@@ -39,6 +40,8 @@ _OF_THE_ITEM = re.compile(
 )
 _CONNECTION = re.compile(r"Timeout|Connect(ion)?Error|TransportError|NetworkError|ProtocolError|IncompleteRead|Chunked")
 _NEVER_SENT = re.compile(r"^(ConnectError|ConnectTimeout|ConnectionRefusedError|PoolTimeout|gaierror)$")
+# Of a connection: no server that is asked again will have another certificate, or address.
+_ASTRAY = re.compile(r"CERTIFICATE_VERIFY_FAILED|redirects|protocol is missing|unsupported protocol", re.I)
 _BROKEN_JSON = re.compile(r"^(JSONDecodeError|UnicodeDecodeError|APIResponseValidationError|UnreadableReplyError)$")
 # Where LangChain's packages make messages of what a server sent.
 _READERS = frozenset({"_create_chat_result"})
@@ -59,9 +62,11 @@ def judge(error: BaseException, *, answered: bool = False, proven: bool = False)
     """
     status = status_of(error)
     if status is None:
+        if not proven and _is_named(error, _CONNECTION) and _ASTRAY.search(_said(error)):
+            return "stop"
         passing = _is_named(error, _CONNECTION) or (not answered and _is_named(error, _BROKEN_JSON))
         return "again" if passing else "item"
-    if status in _BAD_REQUEST and proven:
+    if proven and (status in _BAD_REQUEST or (status == 403 and not _is_api_error(error))):
         return "item"
     if status in _LASTING and not answered:
         return "item" if status not in _NOBODY_S_ITEM and _OF_THE_ITEM.search(_said(error)) else "stop"
@@ -80,7 +85,7 @@ def unreadable_reply(error: Exception, *, empty: bool) -> UnreadableReplyError |
     reading = any(frame.f_code.co_name in _READERS for frame, _ in walk_tb(error.__traceback__))
     if status_of(error) is not None or not (empty or reading):
         return None
-    said = "it holds no message" if empty else mentioned(f"{type(error).__name__}: {error}")
+    said = "it holds no message of an assistant" if empty else mentioned(f"{type(error).__name__}: {error}")
     return UnreadableReplyError(f"the server sent no chat completion: {said}")
 
 
@@ -98,7 +103,7 @@ def may_be_billed(error: BaseException) -> bool:
 
 
 def status_of(error: BaseException) -> int | None:
-    """Return the HTTP status of a fault, 400 to 599; None where it has none."""
+    """Return the HTTP status of a fault, 300 to 599; None where it has none."""
     return next((status for cause in _causes(error) for status in _statuses(cause)), None)
 
 
@@ -120,10 +125,24 @@ def retry_after_s(error: BaseException) -> float | None:
 
 def describe(error: BaseException) -> str:
     """Return a fault in one line: its status, and what the server says."""
-    message = next((text for cause in _causes(error) if (text := _body(cause).get("message"))), None) or error
-    said = mentioned(str(message)) or type(error).__name__
+    said = mentioned(_message(error) or str(error)) or type(error).__name__
     status = status_of(error)
     return said if status is None else f"{status}: {said}"
+
+
+def recorded(error: BaseException) -> str:
+    """Return a fault as a record has it: what it is called, and what its client keeps to itself."""
+    said, more = f"{type(error).__name__}: {error}", _message(error)
+    return f"{said.rstrip('.')}: {mentioned(more)}" if more and more not in said else said
+
+
+def _message(error: BaseException) -> str:
+    """Return what the server says of a fault, or what a connection failed for; "" where nobody says."""
+    told = next((str(text) for cause in _causes(error) if (text := _body(cause).get("message"))), "")
+    if told or not _is_named(error, _CONNECTION):
+        return told
+    *_, first = _causes(error)
+    return "" if first is error else str(first)
 
 
 def kind_of(error: BaseException) -> str:
@@ -151,7 +170,7 @@ def _statuses(error: BaseException) -> Iterator[int]:
         _body(error).get("code"),
     ]
     for value in candidates:
-        if isinstance(value, int) and 400 <= value <= 599:
+        if isinstance(value, int) and 300 <= value <= 599:
             yield int(value)
 
 
@@ -160,10 +179,15 @@ def _body(error: BaseException) -> dict[str, Any]:
     body = getattr(error, "body", None)
     if body is None and error.args and isinstance(error.args[0], dict):
         body = error.args[0]
-    if not isinstance(body, dict):
-        return {}
-    inner = body.get("error", body)
-    return inner if isinstance(inner, dict) else {"message": str(inner)}
+    if isinstance(body, dict):
+        inner = body.get("error") or body
+        body = {"message": inner["detail"], **inner} if isinstance(inner, dict) and "detail" in inner else inner
+    return body if isinstance(body, dict) else {"message": str(body)} if body else {}
+
+
+def _is_api_error(error: BaseException) -> bool:
+    """Say whether the API itself refuses, in JSON, and not something on the way to it."""
+    return any(isinstance(getattr(cause, "body", None), dict) for cause in _causes(error))
 
 
 def _said(error: BaseException) -> str:
@@ -171,7 +195,7 @@ def _said(error: BaseException) -> str:
     parts = []
     for cause in _causes(error):
         body = _body(cause)
-        parts += [str(cause), getattr(cause, "code", ""), body.get("code", ""), body.get("type", "")]
+        parts += [str(cause), getattr(cause, "code", ""), *(body.get(name, "") for name in ("message", "code", "type"))]
     return " ".join(map(str, parts))
 
 
@@ -181,15 +205,16 @@ def _is_named(error: BaseException, pattern: re.Pattern[str]) -> bool:
 
 def _number(text: str, divisor: float) -> float | None:
     try:
-        return float(text) / divisor
+        number = float(text) / divisor
     except ValueError:
         return None
+    return None if math.isnan(number) else number
 
 
 def _seconds_until(http_date: str) -> float | None:
     try:
         moment = parsedate_to_datetime(http_date)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return (moment - datetime.now(UTC)).total_seconds()

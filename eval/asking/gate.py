@@ -5,12 +5,13 @@ It listens to the same callbacks as a trace, so that every call of a chain is co
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.outputs import LLMResult
+from langchain_core.outputs import Generation, LLMResult
 
 from chains.predictor import read_usage
 from eval.asking.budget import MaxCostError, OverBudgetError, Rate
@@ -40,7 +41,7 @@ class CallGate(BaseCallbackHandler):
 
     Attributes:
         answered: The last call that ended was answered.
-        empty: It was answered with no message: a list of choices may hold none.
+        empty: It was answered with no message of an assistant: a list of choices may hold none.
         proven: The server has answered a call: now, or one whose reply the item was given again.
     """
 
@@ -127,7 +128,7 @@ class CallGate(BaseCallbackHandler):
             self.calls.tokens.correct(sent.tokens, tokens)
 
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
-        self.answered = any(response.generations)
+        self.answered = any(map(_is_reply, chain.from_iterable(response.generations)))
         self.empty = not self.answered
         KnownReplies.end(run_id)
         usage = _usage_of(response)
@@ -152,6 +153,12 @@ class CallGate(BaseCallbackHandler):
         """Take what never ended to be billed."""
         for run_id in list(self._sent):  # an item that is given up is closed while its thread goes on
             self._settle(self._sent.pop(run_id, None), usd=None)
+
+
+def _is_reply(generation: Generation) -> bool:
+    """Say whether it is what a model says: a text, or a message in its own role."""
+    message = getattr(generation, "message", None)
+    return message is None or isinstance(message, AIMessage)
 
 
 def _usage_of(response: LLMResult) -> dict[str, int]:

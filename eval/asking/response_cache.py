@@ -168,7 +168,7 @@ class ModelCache:
         self._identity = identity_of(model)
         names = (self._identity.get(field) for field in ("model_name", "model_id", "model", "class"))
         self._name = next(str(name) for name in names if name)
-        self._said = False
+        self._told = threading.Lock()  # taken, and never given back, by the thread that tells it
 
     def key(self, messages: Sequence[BaseMessage], parameters: Mapping[str, Any], asking: int) -> str | None:
         """Return the key of a request; None where its reply is not to be kept.
@@ -183,9 +183,8 @@ class ModelCache:
         said = said_of(parameters)
         sampled = self._votes or said.get("temperature", self._identity.get("temperature")) != 0
         if sampled and not self._replies.sampled:
-            if not self._said:
+            if self._told.acquire(blocking=False):
                 log(f"the replies of {self._name} are sampled, and not kept: --cache-sampled keeps those too")
-            self._said = True
             return None
         return request_key(self._identity, said, messages, sample=asking if sampled else None)
 
