@@ -27,17 +27,17 @@ def http_client(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the setting that gives a model of langchain-openai a client for many threads.
 
     Args:
-        settings: The model's others.
+        settings: The other settings that the model is made with.
 
     Returns:
-        Nothing where there is a proxy, or the sockets are to have options of their own: that is langchain-openai's.
+        Nothing where there is a proxy, or sockets are to have other options: that is left to langchain-openai.
 
     Raises:
         OSError: SSL_CERT_FILE cannot be read.
     """
     proxies = urllib.request.getproxies().keys() - {"no"}
-    own = proxies or os.environ.get("OPENAI_PROXY") or settings.keys() & {"openai_proxy", "http_socket_options"}
-    return {} if own else {"http_client": LendingClient()}
+    special = proxies or os.environ.get("OPENAI_PROXY") or settings.keys() & {"openai_proxy", "http_socket_options"}
+    return {} if special else {"http_client": LendingClient()}
 
 
 class _Idle(NamedTuple):
@@ -68,7 +68,7 @@ class LendingClient(DefaultHttpxClient):
         finally:
             now = time.monotonic()
             self._idle.append(_Idle(client, now))
-            self._close_unused_since(now - _IDLE_S)
+            self._close_unused_since(float("inf") if self.is_closed else now - _IDLE_S)
 
     def close(self) -> None:
         super().close()

@@ -28,7 +28,9 @@ _KEY_FORMS = {
 
 def make_redactor() -> Callable[[str], str]:
     """Return a function that strikes out every secret that the environment holds now, and all that look like one."""
-    values = {value for name, value in os.environ.items() if len(value) >= _SHORTEST and _SECRET_NAME.search(name)}
+    secret = [value for name, value in os.environ.items() if _SECRET_NAME.search(name)]
+    # A key with a line break after it is told without, or with the break escaped twice.
+    values = {part for value in secret for part in (value, *value.split()) if len(part) >= _SHORTEST}
     written = {form for value in values for form in (value, _in_json(value, True), _in_json(value, False))}
     forms = {form: re.escape(form) for form in sorted(written, key=len, reverse=True)} | _KEY_FORMS
     patterns = [(hint, re.compile(form)) for hint, form in forms.items()]

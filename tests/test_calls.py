@@ -192,6 +192,41 @@ def test_what_a_firewall_will_not_let_through_is_one_item_s(tmp_path: Path) -> N
         assert asked(tmp_path, server, items=10, concurrency=1).errors == 1
 
 
+@pytest.mark.parametrize("body", ['{"error": "the key was revoked"}', "the key was revoked"])
+def test_a_key_that_is_refused_in_mid_run_stops_it(tmp_path: Path, body: str) -> None:
+    with (
+        serve_faults(Faults(refuse_marked=("물음 1-1", 403, body))) as server,
+        pytest.raises(ConfigurationError, match="answered 403: the key was revoked"),
+    ):
+        asked(tmp_path, server, items=10, concurrency=1)
+    assert len(journaled(tmp_path)) == 6
+
+
+def test_an_empty_reply_proves_no_server(tmp_path: Path) -> None:
+    from langchain_core.messages import HumanMessage
+
+    gate = CallGate(Calls(QUICK), Turn(), None, 0)
+    call = uuid4()
+    gate.on_chat_model_start({}, [[HumanMessage("?")]], run_id=call)
+    gate.on_llm_end(LLMResult(generations=[[]]), run_id=call)
+    assert gate.empty and not gate.answered and not gate.proven
+
+
+def test_a_key_with_a_line_break_stops_the_run_and_is_told_nowhere(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENDPOINT_API_KEY", "planted-0001\nplanted-0002\n")
+    write_exam(tmp_path, exam(1, 5))
+    out = tmp_path / "out"
+    with serve_faults() as server:
+        model = ["--chain", "kice-prompt", "--model", f"endpoint:m@{server.base_url}"]
+        assert main(["run", "kice", "--data", str(tmp_path / "2030_11_KICE.json"), *model, "--out", str(out)]) == 2
+    said = capsys.readouterr()
+    assert "the key, holds a line break" in said.err
+    written = "".join(path.read_text(encoding="utf-8") for path in out.rglob("*") if path.is_file())
+    assert "planted" not in said.err + said.out + written
+
+
 @pytest.mark.skipif(not which("openssl"), reason="openssl makes the certificate")
 def test_a_server_whose_certificate_is_not_trusted_is_asked_once(tmp_path: Path) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -53,8 +53,7 @@ def test_what_langchain_sets_up_itself_is_left_to_it(spec: str, monkeypatch: pyt
         model = load_chat_model(spec, **settings)
         return isinstance(getattr(model, "inner", model).http_client, LendingClient)
 
-    for variable in ("http_proxy", "https_proxy", "all_proxy"):
-        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr("urllib.request.getproxies", dict)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test-123")
     assert lends()
     assert not lends(http_socket_options=[])
@@ -67,6 +66,7 @@ def test_certificates_that_are_not_there_are_one_line(
     spec: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test-123")
+    monkeypatch.setattr("urllib.request.getproxies", dict)
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
     _certificates.cache_clear()
     with pytest.raises(ConfigurationError, match=r"cannot be made: .*No such file"):
@@ -85,17 +85,23 @@ def test_a_connection_that_breaks_silently_is_noticed() -> None:
 def test_what_nobody_uses_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     moments = iter([0.0, 1.0, 7.0])
     monkeypatch.setattr("chains.connections.time", SimpleNamespace(monotonic=lambda: next(moments)))
-    client = LendingClient()
-    with serve_chat(lambda body: "yes") as server:
-        post = client.build_request("POST", f"{server.base_url}/chat/completions", json={})
+    client, both = LendingClient(), Barrier(2, timeout=20)
+
+    def reply(body: dict[str, Any]) -> str:
+        if body["at"] == "once":
+            both.wait()  # else one client would serve both
+        return "yes"
+
+    with serve_chat(reply) as server:
+        address = f"{server.base_url}/chat/completions"
         with ThreadPoolExecutor(2) as two:
-            both = Barrier(2)
-            list(two.map(lambda _: (both.wait(), client.send(post)), range(2)))
+            for sent in [two.submit(client.post, address, json={"at": "once"}) for _ in range(2)]:
+                sent.result()
         early, late = (idle.client for idle in client._idle)
-        client.send(post)
+        client.post(address, json={"at": "last"})
         assert early.is_closed
         assert not late.is_closed
     client.close()
     assert late.is_closed
     with pytest.raises(RuntimeError, match="closed"):
-        client.send(post)
+        client.post(address, json={})

@@ -137,6 +137,12 @@ def test_a_key_is_struck_out_whatever_stands_before_it(before: str) -> None:
         assert "abcdefghij" not in make_redactor()(written)
 
 
+def test_a_key_with_a_line_break_is_struck_out_however_it_is_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_OPENAI_API_KEY", "0123456789abcdef\n")
+    header = f"Illegal header value {os.environ['AZURE_OPENAI_API_KEY'].encode()!r}"
+    assert "0123456789abcdef" not in make_redactor()(json.dumps({"error": header}))
+
+
 def test_a_run_is_resumed_although_a_secret_is_in_its_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_TOKEN", "kice_sample")
     ours = manifest(suite={"data": "kice_sample.json"})

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from eval.cli import main
-from eval.journal import read_manifest
+from eval.journal import read_manifest, read_records
 from tests.fault_server import Faults, serve_faults
 
 SOUND = """
@@ -131,3 +131,30 @@ def asks_a_server():
     assert server.kinds["server_error"]
     assert list(server.paid.values()) == [1] * 6
     assert server.most_in_flight <= 2
+
+
+def test_what_a_chain_looks_for_itself_and_does_not_find_is_one_item_s(
+    own_module: Callable[[str, str], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No model was called: nothing is asked again, and the other items are."""
+    chain = """
+import json
+
+class NotFound(Exception):
+    status_code = 404
+
+def looks_up():
+    def look(entry):
+        if entry["text"] == "1":
+            raise NotFound("no such page")
+        if entry["text"] == "2":
+            json.loads("no JSON")
+        return Prediction(choice=0, status="ok")
+    return RunnableLambda(look)
+"""
+    own_module("own_lookup", SOUND + chain)
+    out = tmp_path / "out"
+    assert main(["run", "own_lookup", "--chain", "own_lookup:looks_up", "--out", str(out)]) == 1
+    (journal,) = out.glob("*/records.jsonl")
+    assert {record.item.id: record.attempts for record in read_records(journal)} == {f"mine/{i}": 1 for i in range(6)}
+    assert "6/6 items, 2 errors" in capsys.readouterr().err

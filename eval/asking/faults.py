@@ -23,11 +23,12 @@ _PASSING = frozenset({408, 409, 425, 429})
 _LASTING = frozenset({*range(300, 400), 400, 401, 402, 403, 404, 405, 410, 422})
 _BAD_REQUEST = frozenset({400, 422})  # of every item, or of one: the first that are sent tell
 _NOBODY_S_ITEM = frozenset({401, 402})
+_NO_ACCESS = frozenset({401, 402, 403})
 # A gateway gave up on a server that may have gone on, and then asks for its pay.
 _PERHAPS_ANSWERED = frozenset({408, 502, 504, 524})
 # What a record's error says of a call that nobody is paid for.
 NEVER_BILLED = re.compile(
-    r"Error code: (3\d\d|40[0-7]|409|410|413|422|425|429|50[0135])\b|"
+    r"^(?!UnreadableReply)[\s\S]*?Error code: (3\d\d|40[0-7]|409|410|413|422|425|429|50[0135])\b|"
     r"^\w*(RateLimit|Authentication|Permission|NotFound|BadRequest|InvalidRequest|ContextOverflow)\w*:|"
     r"^(ConnectError|ConnectTimeout|ConnectionRefusedError):"
 )
@@ -41,7 +42,10 @@ _OF_THE_ITEM = re.compile(
 _CONNECTION = re.compile(r"Timeout|Connect(ion)?Error|TransportError|NetworkError|ProtocolError|IncompleteRead|Chunked")
 _NEVER_SENT = re.compile(r"^(ConnectError|ConnectTimeout|ConnectionRefusedError|PoolTimeout|gaierror)$")
 # Of a connection: no server that is asked again will have another certificate, or address.
-_ASTRAY = re.compile(r"CERTIFICATE_VERIFY_FAILED|redirects|protocol is missing|unsupported protocol", re.I)
+_ASTRAY = re.compile(
+    r"CERTIFICATE_VERIFY_FAILED|redirects|protocol is missing|unsupported protocol|illegal header", re.I
+)
+_ILLEGAL_HEADER = re.compile(r"illegal header", re.I)
 _BROKEN_JSON = re.compile(r"^(JSONDecodeError|UnicodeDecodeError|APIResponseValidationError|UnreadableReplyError)$")
 # Where LangChain's packages make messages of what a server sent.
 _READERS = frozenset({"_create_chat_result"})
@@ -51,24 +55,27 @@ class UnreadableReplyError(Exception):
     """What a server sent, without a word of failure, is no chat model's reply."""
 
 
-def judge(error: BaseException, *, answered: bool = False, proven: bool = False) -> Verdict:
+def judge(error: BaseException, *, called: bool = True, answered: bool = False, proven: bool = False) -> Verdict:
     """Say what is to be done about a failed attempt at an item.
 
     Args:
         error: What the predictor raised.
+        called: A model had been called. Else what is not found, or no JSON, is something that the chain itself looked
+            for.
         answered: The model had answered, and the fault came after it: it is none of the server's, so that it stops
             no run, and JSON that cannot be read is what the model wrote.
-        proven: The server has answered other items of the system, so that a request it finds bad is this item's.
+        proven: The server has answered other items of the system, so that a request it finds bad, or that a firewall
+            stops, is this item's; and its address and certificate are right.
     """
     status = status_of(error)
     if status is None:
         if not proven and _is_named(error, _CONNECTION) and _ASTRAY.search(_said(error)):
             return "stop"
-        passing = _is_named(error, _CONNECTION) or (not answered and _is_named(error, _BROKEN_JSON))
+        passing = _is_named(error, _CONNECTION) or (called and not answered and _is_named(error, _BROKEN_JSON))
         return "again" if passing else "item"
-    if proven and (status in _BAD_REQUEST or (status == 403 and not _is_api_error(error))):
+    if proven and (status in _BAD_REQUEST or (status == 403 and _is_a_page(error))):
         return "item"
-    if status in _LASTING and not answered:
+    if status in (_LASTING if called else _NO_ACCESS) and not answered:
         return "item" if status not in _NOBODY_S_ITEM and _OF_THE_ITEM.search(_said(error)) else "stop"
     if status == 429 and _NO_MONEY.search(_said(error)):
         return "stop"
@@ -85,7 +92,8 @@ def unreadable_reply(error: Exception, *, empty: bool) -> UnreadableReplyError |
     reading = any(frame.f_code.co_name in _READERS for frame, _ in walk_tb(error.__traceback__))
     if status_of(error) is not None or not (empty or reading):
         return None
-    said = "it holds no message of an assistant" if empty else mentioned(f"{type(error).__name__}: {error}")
+    stumbled = _message(error) or f"{type(error).__name__}: {error}"
+    said = "it holds no message of an assistant" if empty else mentioned(stumbled)
     return UnreadableReplyError(f"the server sent no chat completion: {said}")
 
 
@@ -133,7 +141,8 @@ def describe(error: BaseException) -> str:
 def recorded(error: BaseException) -> str:
     """Return a fault as a record has it: what it is called, and what its client keeps to itself."""
     said, more = f"{type(error).__name__}: {error}", _message(error)
-    return f"{said.rstrip('.')}: {mentioned(more)}" if more and more not in said else said
+    told = more in said or repr(more)[1:-1] in said
+    return said if told else f"{said.rstrip('.')}: {mentioned(more)}"
 
 
 def _message(error: BaseException) -> str:
@@ -142,6 +151,8 @@ def _message(error: BaseException) -> str:
     if told or not _is_named(error, _CONNECTION):
         return told
     *_, first = _causes(error)
+    if _ILLEGAL_HEADER.search(str(first)):
+        return "a header, and so most likely the key, holds a line break"  # which is not repeated
     return "" if first is error else str(first)
 
 
@@ -179,15 +190,18 @@ def _body(error: BaseException) -> dict[str, Any]:
     body = getattr(error, "body", None)
     if body is None and error.args and isinstance(error.args[0], dict):
         body = error.args[0]
-    if isinstance(body, dict):
-        inner = body.get("error") or body
-        body = {"message": inner["detail"], **inner} if isinstance(inner, dict) and "detail" in inner else inner
-    return body if isinstance(body, dict) else {"message": str(body)} if body else {}
+    inner = (body.get("error") or body) if isinstance(body, dict) else body
+    if isinstance(inner, str):
+        return {"message": inner}
+    if not isinstance(inner, dict):
+        return {}
+    return {"message": inner["detail"], **inner} if "detail" in inner else inner
 
 
-def _is_api_error(error: BaseException) -> bool:
-    """Say whether the API itself refuses, in JSON, and not something on the way to it."""
-    return any(isinstance(getattr(cause, "body", None), dict) for cause in _causes(error))
+def _is_a_page(error: BaseException) -> bool:
+    """Say whether the answer is a page for people: something on the way to the API, such as a firewall, wrote it."""
+    bodies = [getattr(cause, "body", None) for cause in _causes(error)]
+    return any(isinstance(body, str) and body.lstrip().startswith("<") for body in bodies)
 
 
 def _said(error: BaseException) -> str:

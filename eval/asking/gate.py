@@ -40,6 +40,7 @@ class CallGate(BaseCallbackHandler):
         known: Replies that need not be asked for, where there may be any: such a call passes at once.
 
     Attributes:
+        called: The attempt has called a model, or was about to.
         answered: The last call that ended was answered.
         empty: It was answered with no message of an assistant: a list of choices may hold none.
         proven: The server has answered a call: now, or one whose reply the item was given again.
@@ -56,13 +57,14 @@ class CallGate(BaseCallbackHandler):
         self.calls, self.turn, self.rate, self.reply_tokens = calls, turn, rate, reply_tokens
         self.known = known
         self.stop = TurnStop(calls, turn)
-        self.answered = self.empty = self.proven = False
+        self.called = self.answered = self.empty = self.proven = False
         self._known_calls: list[Call] = []
         self._sent: dict[UUID, _Sent] = {}
 
     def on_chat_model_start(
         self, serialized: dict[str, Any], messages: list[list[BaseMessage]], *, run_id: UUID, **kwargs: Any
     ) -> None:
+        self.called = True
         if kwargs.get("parent_run_id") in self._sent:
             return  # a model that asks another in its place: one call
         said = kwargs.get("invocation_params"), kwargs.get("metadata")
@@ -76,6 +78,7 @@ class CallGate(BaseCallbackHandler):
             KnownReplies.begin(run_id, call)
 
     def on_llm_start(self, serialized: dict[str, Any], prompts: list[str], *, run_id: UUID, **kwargs: Any) -> None:
+        self.called = True
         if kwargs.get("parent_run_id") not in self._sent:
             self._admit(run_id, prompts, kwargs)
 
@@ -135,7 +138,7 @@ class CallGate(BaseCallbackHandler):
         usd = self.rate.usd(usage) if self.rate and usage else None
         tokens = usage["input_tokens"] + usage["output_tokens"] if usage else None
         sent = self._sent.pop(run_id, None)
-        self.proven = self.proven or sent is not None
+        self.proven = self.proven or (self.answered and sent is not None)
         self._settle(sent, usd=usd, tokens=tokens)
 
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:

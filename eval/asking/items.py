@@ -283,9 +283,9 @@ def _prediction(predictor: Predictor, item: Item, gate: CallGate, config: Runnab
 
 
 def _verdict(asker: _Asker, gate: CallGate, error: Exception) -> Verdict:
-    answered = gate.answered
-    verdict = judge(error, answered=answered, proven=gate.proven or asker.proven.is_set())
+    judged = partial(judge, error, called=gate.called, answered=gate.answered)
+    verdict = judged(proven=gate.proven or asker.proven.is_set())
     if verdict != "stop" or not has_answers(asker.journal):
         return verdict
     asker.proven.set()  # before the run was resumed, or by this system's other threads
-    return judge(error, answered=answered, proven=True)
+    return judged(proven=True)
