@@ -1,7 +1,7 @@
 """The HTTP client of a model behind an API, made for many threads that ask at once.
 
 A pool of connections looks at each of them before and after every request. Where 256 requests are in flight in one
-pool, that is a quarter of a run's CPU time (`python -m benches throughput --concurrency 256 --latency-ms 1000`).
+pool, that is a quarter of a run's CPU time.
 """
 
 import os

@@ -175,6 +175,7 @@ def _chain(spec: SystemSpec, context: Context) -> System:
     prepared = prepare_chain(spec, context)
     times = max(askings(len(item.choices), permute=spec.permute, votes=spec.votes) for item in context.items)
     several_calls = prepared.several_calls or times > 1
+    # A model that a chain makes itself is taken for one over a network: it is to have retries and limits.
     parts, description, local, limit, known = prepared.parts, prepared.description, False, None, None
     if prepared.needs_model:
         model = load_chat_model(

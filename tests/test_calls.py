@@ -62,6 +62,13 @@ def asked(
     )
 
 
+def command(folder: Path, server: FaultServer, *more: str) -> list[str]:
+    """The same as a command over 50 items; its run is the folder's `out`."""
+    write_exam(folder, exam(10, 5))
+    model = ["--chain", "kice-prompt", "--model", f"endpoint:m@{server.base_url}"]
+    return ["run", "kice", "--data", str(folder / "2030_11_KICE.json"), *model, *more, "--out", str(folder / "out")]
+
+
 def journaled(folder: Path) -> list[Record]:
     return list(read_records(records_path(folder / "run", "asked")))
 
@@ -142,16 +149,12 @@ def test_retries_end(tmp_path: Path) -> None:
 def test_what_every_item_would_get_stops_the_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], status: int, message: str, remedy: str
 ) -> None:
-    write_exam(tmp_path, exam(10, 5))
     code = "insufficient_quota" if status == 429 else None
-    out = tmp_path / "out"
     with serve_faults(Faults(refuse=(status, {"message": message, "code": code}))) as server:
-        arguments = ["--chain", "kice-prompt", "--model", f"endpoint:m@{server.base_url}", "--max-concurrency", "4"]
-        data = str(tmp_path / "2030_11_KICE.json")
-        assert main(["run", "kice", "--data", data, *arguments, "--out", str(out)]) == 2
+        assert main(command(tmp_path, server, "--max-concurrency", "4")) == 2
     assert sum(server.attempts.values()) <= 4
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
-    for part in (f"{status}: {message}", remedy, "50 answers are missing", f"--resume {out}"):
+    for part in (f"{status}: {message}", remedy, "50 answers are missing", f"--resume {tmp_path / 'out'}"):
         assert part in line
 
 
@@ -212,21 +215,6 @@ def test_an_empty_reply_proves_no_server(tmp_path: Path) -> None:
     assert gate.empty and not gate.answered and not gate.proven
 
 
-def test_a_key_with_a_line_break_stops_the_run_and_is_told_nowhere(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("ENDPOINT_API_KEY", "planted-0001\nplanted-0002\n")
-    write_exam(tmp_path, exam(1, 5))
-    out = tmp_path / "out"
-    with serve_faults() as server:
-        model = ["--chain", "kice-prompt", "--model", f"endpoint:m@{server.base_url}"]
-        assert main(["run", "kice", "--data", str(tmp_path / "2030_11_KICE.json"), *model, "--out", str(out)]) == 2
-    said = capsys.readouterr()
-    assert "the key, holds a line break" in said.err
-    written = "".join(path.read_text(encoding="utf-8") for path in out.rglob("*") if path.is_file())
-    assert "planted" not in said.err + said.out + written
-
-
 @pytest.mark.skipif(not which("openssl"), reason="openssl makes the certificate")
 def test_a_server_whose_certificate_is_not_trusted_is_asked_once(tmp_path: Path) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -249,19 +237,34 @@ def test_a_connection_s_fault_is_recorded_with_its_cause(tmp_path: Path) -> None
     assert all("Connection refused" in str(record.error) for record in journaled(tmp_path))
 
 
-def test_a_key_that_the_server_repeats_is_not_shown(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("key", "faults", "said"),
+    [
+        (
+            "planted-secret-1",
+            Faults(refuse=(401, {"message": "Incorrect key: planted-secret-1"})),
+            "Incorrect key: [redacted]",
+        ),
+        ("planted-0001\nplanted-0002\n", Faults(), "the key, holds a line break"),
+    ],
+    ids=["repeated by the server", "with a line break"],
+)
+def test_a_key_is_told_nowhere(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    key: str,
+    faults: Faults,
+    said: str,
 ) -> None:
-    monkeypatch.setenv("ENDPOINT_API_KEY", "planted-secret-1")
-    write_exam(tmp_path, exam(1, 5))
-    out = tmp_path / "out"
-    with serve_faults(Faults(refuse=(401, {"message": "Incorrect key: planted-secret-1"}))) as server:
-        model = ["--chain", "kice-prompt", "--model", f"endpoint:m@{server.base_url}"]
-        assert main(["run", "kice", "--data", str(tmp_path / "2030_11_KICE.json"), *model, "--out", str(out)]) == 2
-    said = capsys.readouterr()
-    written = "".join(path.read_text(encoding="utf-8") for path in out.rglob("*") if path.is_file())
-    assert "Incorrect key: [redacted]" in said.err
-    assert "planted-secret" not in said.err + said.out + written
+    monkeypatch.setenv("ENDPOINT_API_KEY", key)
+    with serve_faults(faults) as server:
+        assert main(command(tmp_path, server)) == 2
+    printed = capsys.readouterr()
+    assert said in printed.err
+    files = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    written = "".join(path.read_text(encoding="utf-8") for path in files)
+    assert files and "planted" not in printed.err + printed.out + written
 
 
 def test_what_was_in_flight_when_the_server_refused_is_kept(tmp_path: Path) -> None:
@@ -546,15 +549,16 @@ def test_an_answer_that_came_in_time_is_kept_however_late_it_is_looked_at(tmp_pa
 def test_a_server_that_never_ends_an_answer_stops_the_run_and_not_for_ever(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out = tmp_path / "out"
-    write_exam(tmp_path, exam(10, 5))
     with serve_faults(Faults(drip=1)) as server:
-        arguments = ["run", "kice", "--data", str(tmp_path / "2030_11_KICE.json"), "--chain", "kice-prompt"]
-        arguments += ["--model", f"endpoint:m@{server.base_url}", "--max-concurrency", "2", "--item-timeout", "0.3"]
-        assert main([*arguments, "--out", str(out)]) == 2
+        assert main(command(tmp_path, server, "--max-concurrency", "2", "--item-timeout", "0.3")) == 2
         assert 2 < sum(server.attempts.values()) < 50
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
-    for part in ("calls of", "did not end after the 0.3 s of --item-timeout", "answers are missing", f"--resume {out}"):
+    for part in (
+        "calls of",
+        "did not end after the 0.3 s of --item-timeout",
+        "answers are missing",
+        f"--resume {tmp_path / 'out'}",
+    ):
         assert part in line
 
 

@@ -23,7 +23,7 @@ _PASSING = frozenset({408, 409, 425, 429})
 _LASTING = frozenset({*range(300, 400), 400, 401, 402, 403, 404, 405, 410, 422})
 _BAD_REQUEST = frozenset({400, 422})  # of every item, or of one: the first that are sent tell
 _NOBODY_S_ITEM = frozenset({401, 402})
-_NO_ACCESS = frozenset({401, 402, 403})
+_NO_ACCESS = _NOBODY_S_ITEM | {403}  # stops a run whoever refuses it, also somebody whom the chain asks itself
 # A gateway gave up on a server that may have gone on, and then asks for its pay.
 _PERHAPS_ANSWERED = frozenset({408, 502, 504, 524})
 # What a record's error says of a call that nobody is paid for.
@@ -42,10 +42,10 @@ _OF_THE_ITEM = re.compile(
 _CONNECTION = re.compile(r"Timeout|Connect(ion)?Error|TransportError|NetworkError|ProtocolError|IncompleteRead|Chunked")
 _NEVER_SENT = re.compile(r"^(ConnectError|ConnectTimeout|ConnectionRefusedError|PoolTimeout|gaierror)$")
 # Of a connection: no server that is asked again will have another certificate, or address.
-_ASTRAY = re.compile(
-    r"CERTIFICATE_VERIFY_FAILED|redirects|protocol is missing|unsupported protocol|illegal header", re.I
-)
 _ILLEGAL_HEADER = re.compile(r"illegal header", re.I)
+_ASTRAY = re.compile(
+    rf"CERTIFICATE_VERIFY_FAILED|redirects|protocol is missing|unsupported protocol|{_ILLEGAL_HEADER.pattern}", re.I
+)
 _BROKEN_JSON = re.compile(r"^(JSONDecodeError|UnicodeDecodeError|APIResponseValidationError|UnreadableReplyError)$")
 # Where LangChain's packages make messages of what a server sent.
 _READERS = frozenset({"_create_chat_result"})
