@@ -1,15 +1,39 @@
-"""Text that somebody else wrote (data, a model, a server), made fit to stand on a terminal or a page.
+"""Text that somebody else wrote (data, a model, a server), made fit to be read, or to stand on a terminal or a page.
 
-In comes any text; out comes one that cannot move the cursor, set colours, reverse what is read or break an encoding.
+In comes any text. `normalised` gives the one form in which every text enters; what `plain` gives cannot move the
+cursor, set colours, reverse what is read or break an encoding.
 """
 
 import re
+import unicodedata
 
 _LONGEST = 300  # characters of what is only mentioned
 # Control characters but for tab and line feed, halves of characters, and the marks that set the reading direction.
 _UNFIT = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
 )
+# Every space of Unicode (category Zs), and the three characters that are drawn as nothing but a space.
+_SPACES = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u2800\u3000\u3164\uffa0]")
+_LINE_BREAKS = re.compile("\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+# Control characters but for tab and line feed, and the format characters (category Cf) that are not drawn; the joiners of
+# emoji and of Indic and Persian script, which change what is drawn, stay.
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f\xad\u034f\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064"
+    "\u2066-\u206f\ufeff\ufff9-\ufffb\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0001\U000e0020-\U000e007f]"
+)
+
+
+def normalised(text: str) -> str:
+    """Return a text in the form in which all text is read: NFC, plain spaces, line feeds, and nothing invisible.
+
+    Two texts that look alike are then equal, whichever spaces, line breaks and marks a keyboard, a PDF or a model put
+    into them, and whether Hangul came as syllables or as letters.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    text = _SPACES.sub(" ", _LINE_BREAKS.sub("\n", text))
+    return unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
 
 
 def plain(text: str, *, one_line: bool = False) -> str:
