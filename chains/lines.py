@@ -12,32 +12,32 @@ from chains.statements import Statement
 
 # A word before the answer that says nothing: "네, 3번입니다."
 _INTERJECTION = (
-    r"(?:\.{2,3} ?|…|(?i:네|예|음|아마도?|글쎄요?|그럼|yes|no|sure|okay|ok|well|hmm|so|let's see"
-    r"|확실히|분명히?|따라서|그러므로|결국|제 생각에는?|therefore|thus|hence"
-    r"|definitely|certainly|clearly|surely|(?:most |very )?(?:likely|probably)|perhaps|maybe)[,.!… ]+){0,2}"
+    r"(?:\.{2,3} ?|…|(?i:네|예|음|아마도?|글쎄요?|그럼|yes|no|sure|okay|ok|well|hmm|so|let's see|확실히|분명히?|따라서"
+    r"|그러므로|결국|제 생각에는?|therefore|thus|hence|definitely|certainly|clearly|surely"
+    r"|(?:most |very )?(?:likely|probably)|perhaps|maybe)[,.!… ]+){0,2}"
 )
 # "Option 4 mentions …" speaks of a choice and does not choose it.
 _SPEAKS_OF_IT = (
-    r"(?:is|was|and|or|says|states|mentions|describes|contains|discusses|refers|suggests|implies|claims|talks"
-    r"|seems|appears"
-    r"|looks|focuses|presents|contradicts|matches|addresses|does|has|can|may|might|could|would|should|같지만|같으나)\b"
+    r"(?:is|was|and|or|says|states|mentions|describes|contains|discusses|refers|suggests|implies|claims|talks|seems"
+    r"|appears|looks|focuses|presents|contradicts|matches|addresses|does|has|can|may|might|could|would|should|같지만"
+    r"|같으나)\b"
 )
 _OPEN = _INTERJECTION + r"(?:[Tt]he )?[\"'“‘「(<\[]{0,2}"
 _REST_ALONE = (
-    r"[\"'”’」)\]>}]{0,2}(?: ?번)?"
-    r"(?:입니다|이다|이에요|예요|이요|임|요|(?:인|일) 것(?: 같(?:습니다|다)|입니다|이다)|(?: [-–—:])?)[.!?,: ]{0,3}$"
+    r"[\"'”’」)\]>}]{0,2}(?: ?번)?(?:입니다|이다|이에요|예요|이요|임|요|(?:인|일) 것(?: 같(?:습니다|다)|입니다|이다)"
+    r"|(?: [-–—:])?)[.!?,: ]{0,3}$"
 )
 _STRONG = re.compile(
-    rf"{_OPEN}⟦(\d+)⟧(?:(?P<alone>{_REST_ALONE})"
-    rf"|[\"'”’)\]]{{0,2}}(?: ?[-–—:.)|(→=/]|,(?! ?⟦)| (?!{_SPEAKS_OF_IT})|입니다|이다))"
+    rf"{_OPEN}⟦(\d+)⟧(?:(?P<alone>{_REST_ALONE})|[\"'”’)\]]{{0,2}}(?: ?[-–—:.)|(→=/]|,(?! ?⟦)| (?!{_SPEAKS_OF_IT})"
+    rf"|입니다|이다))"
 )
 _WEAK = re.compile(
     rf"{_OPEN}(?:(\d{{1,2}})|([A-Ha-h]))(?:(?P<alone>{_REST_ALONE})"
     r"|[.)\]:]{1,2} (?!(?:is|was|and|or)\b)| [-–—:] |, (?:because|since|as) )"
 )
 _CHOICE_LIST_END = re.compile(
-    r"[\"'”’)\]]{0,2}(?:입니다|이다|번|임|(?:인|일) 것(?: 같(?:습니다|다)|입니다|이다)| 중 하나(?:입니다"
-    r"|이다)?)?[.! ]{0,3}$"
+    r"[\"'”’)\]]{0,2}(?:입니다|이다|번|임|(?:인|일) 것(?: 같(?:습니다|다)|입니다|이다)"
+    r"| 중 하나(?:입니다|이다)?)?[.! ]{0,3}$"
 )
 _EITHER = re.compile(r"(?i:either )?")
 _SAYS_MORE = re.compile(r"정답[은:이]|(?<![가-힣])답은|(?i:\banswer (?:is|:))")
@@ -46,18 +46,35 @@ _BOLD = re.compile(r"\*\*\s?([^*\n]{1,12}?)\s?\*\*(?!\s?(?:문단|문장|단락|
 
 _REASON = re.compile(r"(?i)(?:이유|근거|해설|설명|풀이|왜냐|reason|explanation|because|why|rationale)")
 _ASSERTED = re.compile(r"⟦\d+⟧(?:입니다|이다|이에요|예요|임)[.!]")
+# "⟦1⟧ 적절하다. ⟦2⟧ 적절하다. ⟦3⟧ …", "(a) … (b) …": every choice is judged, or the points of an explanation.
+_WALK = re.compile(r"\W{0,3}⟦1⟧[^⟦]*[^⟦,와과 ] ?[^⟦\w]?\s?⟦2⟧[^⟦]*⟦3⟧|\([aA]\) .*\([bB]\) ")
+_KEY = re.compile(
+    r"(?:[가-힣]{2,6}|[^\W\d]{3,12})(?: [^\W\d]{1,12}){0,2} ?: ?|[^\n:⟦]{3,80}(?:: ?"
+    r"| (?!not|or|and|of|no|nor)[^\W\d]{1,3} |letra )(?=\(?[A-J]\)?[.!]?$)|[^⟦]{0,12}(?=⟦\d+⟧[^⟦]{0,6}$)"
+)
+_NO_KEY = re.compile(
+    r"(?i)step|page|paragraph|section|part|chapter|level|point|score|confiden|question|passage|number|note|group|단계"
+    r"|문[단항제장]|쪽|점수|배점|확신|신뢰|난이도|번호|보기|지문|해설|오답|wrong|option|choice|선택지|선지|eliminat"
+)
+_KEY_END = re.compile(r"[)\]]?[.!]?(?:$|,| because| [-–—(])|[)\]] ")
+_RIGHT = re.compile(r"(?i)\W{0,3}(?:⟦\d+⟧|[A-J])[).:]? ?(?:정답|correct(?: answer)?|right)(?:입니다)?[.!:]")
 _MARKED = re.compile(
-    r"(?i)(?:[(\[]|←|⇐|<-+|<=|--?>?|[–—]) ?(?:(?:이것이|the) )?(?:정답|답|correct(?: answer)?|answer)[)\].!]{0,2}$"
+    r"(?i)(?:[(\[]|←|⇐|<-+|<=|--?>?|[–—]) ?(?:(?:이것이|the) )?(?:정답|답|correct(?: answer)?"
+    r"|answer)[)\].!]{0,2} ?\|?$"
 )
 
 
 class Head(NamedTuple):
-    """A line that begins with a reference: its place, its 1-based choice, and whether it holds nothing else."""
+    """A line that begins with a reference: its place, its 1-based choice, its notation, and whether it is all of it."""
 
     line: int
     choice: int
     alone: bool
-    strong: bool
+    notation: str
+
+    @property
+    def strong(self) -> bool:
+        return self.notation == "⟦⟧"
 
 
 def heads(lines: list[str]) -> list[Head]:
@@ -76,7 +93,8 @@ def heads(lines: list[str]) -> list[Head]:
         if letter and line[0] == "[" and match["alone"] is None:  # "[A] : …" is a part of the passage
             continue
         choice = ord(letter.upper()) - 64 if letter else int(match[1])
-        found.append(Head(number, choice, match["alone"] is not None, strong is not None))
+        notation = "⟦⟧" if strong else "A" if letter else "1"
+        found.append(Head(number, choice, match["alone"] is not None, notation))
     return found
 
 
@@ -89,9 +107,7 @@ def _line_list(line: str) -> tuple[int, ...]:
 def leading_line(text: str, *, truncated: bool) -> list[Statement]:
     """Read an answer that the text opens with: "3번", "3번 - <its text>", "C. <its text>".
 
-    Args:
-        text: Canonical text.
-        truncated: What follows was cut off, so that "1번: …" may be the first of five points.
+    Where the text was cut off, "1번: …" may be the first of five points.
     """
     lines = text.split("\n")
     if listed := _line_list(lines[0]):
@@ -119,6 +135,8 @@ def _next_point(line: str, choice: int) -> bool:
     """Tell whether the line goes on to the next choice, as in "1번: 적절하다. 2번: 적절하다."."""
     if _ASSERTED.match(line):
         return False
+    if choice == 1 and _WALK.match(line):
+        return True
     return (
         re.search(rf"[.,;)] ?(?:⟦{choice + 1}⟧|\b{choice + 1}|\b{chr(65 + choice)}) ?[:.)(은는-]", line[4:]) is not None
     )
@@ -136,23 +154,14 @@ def _numbers(line: str) -> bool:
 
 
 def marked_line(text: str) -> list[Statement]:
-    """Read the only choice of a list that is marked as the answer: "③ 부적절 ← 정답", "3. X (정답)".
-
-    Args:
-        text: Canonical text.
-    """
+    """Read the only choice of a list that is marked as the answer: "③ 부적절 ← 정답", "3. X (정답)"."""
     lines = text.split("\n")
-    marked = [head.choice for head in heads(lines) if _MARKED.search(lines[head.line])]
+    marked = [one.choice for one in heads(lines) if _MARKED.search(lines[one.line]) or _RIGHT.match(lines[one.line])]
     return [Statement(0, (marked[0],), "marked")] if len(marked) == 1 else []
 
 
 def last_line(text: str, *, truncated: bool) -> list[Statement]:
-    """Read a reference that stands alone on the last line, or on the only line that holds nothing else.
-
-    Args:
-        text: Canonical text.
-        truncated: The last line may be the start of something else, so it does not count.
-    """
+    """Read a reference that stands alone on the last line (of a whole text), or on the only line that is no more."""
     lines = text.split("\n")
     if not truncated and (listed := _line_list(lines[-1])):
         return [Statement(0, listed, "last-line")]
@@ -161,7 +170,7 @@ def last_line(text: str, *, truncated: bool) -> list[Statement]:
     if not alone:
         return []
     last = alone[-1]
-    earlier = [head for head in found if head.line < last.line and head.strong == last.strong]
+    earlier = [head for head in found if head.line < last.line and head.notation == last.notation]
     heads_a_point = bool(earlier) and earlier[-1].choice == last.choice - 1
     if heads_a_point or (last.line != len(lines) - 1 and len({head.choice for head in alone}) > 1):
         return []
@@ -170,12 +179,19 @@ def last_line(text: str, *, truncated: bool) -> list[Statement]:
     return [Statement(0, (last.choice,), "last-line")]
 
 
-def bold_reference(text: str) -> list[Statement]:
-    """Read the only choice that is set in bold: "I would go for **3** here".
+def keyed_line(text: str) -> list[Statement]:
+    """Read an answer under a name that nobody knows, in the first or last sentence: "Respuesta: C", "정잡: 3번"."""
+    parts = [part for part in re.split(r"(?<=[.!?])\s|\n", text) if part]
+    for part in (*parts[-1:], *parts[:1]):
+        key = _KEY.match(part)
+        listed = list_at(part, key.end()) if key and not _NO_KEY.search(key[0]) else None
+        if listed and _KEY_END.match(part, listed[1]):
+            return [Statement(0, listed[0], "keyed")]
+    return []
 
-    Args:
-        text: The visible text with its markup.
-    """
+
+def bold_reference(text: str) -> list[Statement]:
+    """Read the only choice that is set in bold: "I would go for **3** here"."""
     choices = set()
     for bold in _BOLD.finditer(text):
         found = heads([canonical(bold[1])])

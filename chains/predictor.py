@@ -24,6 +24,7 @@ from chains.parsing import Extraction, extract_choice, extract_label
 from chains.templates import AnswerForm, Prompt
 from data.errors import ConfigurationError
 from data.json_text import whole_characters
+from data.polarity import asks_for_the_wrong_one
 from data.types import Prediction
 
 Inputs = dict[str, Any]
@@ -153,7 +154,10 @@ def read_reply(
     choices: list[str] = entry["choices"]
     text = whole_characters(reply.text)
     finish_reason = read_finish_reason(reply)
-    extraction = extract(text, choices, form=form.form, finish_reason=finish_reason)
+    shown = entry["prompt"].to_string() if "prompt" in entry else ""
+    extraction = extract(
+        text, choices, form=form.form, finish_reason=finish_reason, prompt=shown, question=entry.get("question", "")
+    )
     probs = None if labels is None else reply_probs(reply, labels(choices), extraction.choice)
     return Prediction(
         choice=extraction.choice,
@@ -188,7 +192,9 @@ def read_finish_reason(reply: AIMessage) -> str:
 _FINISH_KEYS = ("finish_reason", "stop_reason", "done_reason", "status")
 
 
-def extract(text: str, choices: Sequence[str], *, form: str, finish_reason: str) -> Extraction:
+def extract(
+    text: str, choices: Sequence[str], *, form: str, finish_reason: str, prompt: str = "", question: str = ""
+) -> Extraction:
     """Read the choice out of a reply, by the form of answer that the prompt asked for.
 
     Args:
@@ -196,12 +202,15 @@ def extract(text: str, choices: Sequence[str], *, form: str, finish_reason: str)
         choices: What it could have said.
         form: "number" or "label".
         finish_reason: Why it ended, as `read_finish_reason` says it.
+        prompt: What the model was shown; "" where that is not known. Labels count by number only if it numbers them.
+        question: What was asked, which tells whether the answer is the one right or the one wrong choice.
     """
     truncated = finish_reason == "length"
     if form == "number":
-        extraction = extract_choice(text, len(choices), choices=choices, truncated=truncated)
+        negative = asks_for_the_wrong_one(question)
+        extraction = extract_choice(text, len(choices), choices=choices, truncated=truncated, negative=negative)
     else:
-        extraction = extract_label(text, choices, truncated=truncated)
+        extraction = extract_label(text, choices, truncated=truncated, prompt=prompt)
     if extraction.choice is None and finish_reason in ("refusal", "content_filter"):
         return Extraction(None, "refusal", finish_reason)
     return extraction

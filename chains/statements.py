@@ -7,9 +7,11 @@ empty where the text says that no choice is right. Which kind counts before whic
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
+from itertools import chain
 from typing import NamedTuple
 
 from chains import cues
+from chains.choice_texts import Choices
 from chains.references import ITEM, list_at, value
 
 
@@ -22,15 +24,19 @@ class Statement(NamedTuple):
 
 
 _SENTENCE_END = re.compile(r"[.!?;…](?=\s|$)|\n")
-_LAST_COUNTS = frozenset(rule for rule, _ in cues.FINAL) | {"is-also", "ranking"}
-_FILLER = re.compile(r"[^.!?\n⟦]{0,80}(?=⟦)")
+_LAST_COUNTS = frozenset(cues.FINAL) | {"is-also", "changed", "ranking"}
+_FILLER = re.compile(r"(?: ?[\"'“‘「『][^\n⟦]{0,200}[\"'”’」』])?[^.!?\n⟦]{0,80}(?=⟦)")
+_POINT = re.compile(r"⟦\d+⟧ ?[:.)-]")
 _NEXT = re.compile(r"[^.!?\n⟦]{0,60}(?=⟦)|[^.!?\n⟦]{0,20}?(?=\b[A-H1-9]\b)")
 _PLACE = r"(?:⟦\d+⟧|\[?\b(?:\d{1,2}|[A-H])\b\]?)"
 _ORDERED = re.compile(rf"{_PLACE}(?: ?[>≥»≻] ?{_PLACE}){{1,9}}")
 
 
-def _after_cue(text: str, start: int, *, filler: bool) -> tuple[int, ...] | None:
+def _after_cue(text: str, start: int, choices: Choices, *, filler: bool) -> tuple[int, ...] | None:
     """Read what a cue commits to: choices, () for "none of them", or None when nothing readable follows."""
+    said = text[start : start + choices.longest].lstrip().split("\n", 1)[0]
+    if named := choices.named(said):
+        return named
     if cues.NO_CHOICE.match(text, start):
         return ()
     if cues.NUMBERED_STEPS.match(text, start):
@@ -39,12 +45,12 @@ def _after_cue(text: str, start: int, *, filler: bool) -> tuple[int, ...] | None
     found = list_at(text, denied.end() if denied else start)
     if found and denied:
         turn = cues.BUT.match(text, found[1])
-        return _after_cue(text, turn.end(), filler=False) if turn else None
+        return _after_cue(text, turn.end(), choices, filler=False) if turn else None
     if found is None and filler and not denied and (gap := _FILLER.match(text, start)):
         found = list_at(text, gap.end())
         if found and not (cues.COMMITTED.match(text, found[1]) or cues.WITHDRAWN.match(text, found[1])):
             return None
-    return _kept(text, found)
+    return _kept(text, found) or choices.begun(said) or None
 
 
 def _kept(text: str, found: tuple[tuple[int, ...], int] | None) -> tuple[int, ...] | None:
@@ -60,31 +66,21 @@ def _kept(text: str, found: tuple[tuple[int, ...], int] | None) -> tuple[int, ..
     return None
 
 
-def stated_after(text: str, before: cues.Cues) -> list[Statement]:
-    """Read every statement whose cue stands before the answer.
-
-    Args:
-        text: Canonical text.
-        before: The cues, such as `cues.FINAL`.
-    """
+def stated_after(text: str, before: cues.Cues, choices: Choices) -> list[Statement]:
+    """Read every statement whose cue stands before the answer, which may be a choice's number or its own text."""
     statements = []
     for rule, cue in found_cues(text, before):
         filler = rule not in ("boxed", "chosen", "ranking") and cue[0][-1:] in "은는이s:"
-        choices = _after_cue(text, cue.end(), filler=filler)
-        if choices is not None and not is_aside(text, cue.start(), cue[0]):
-            statements.append(Statement(cue.start(), choices, rule))
+        stated = _after_cue(text, cue.end(), choices, filler=filler)
+        if stated is not None and not is_aside(text, cue.start(), cue[0]):
+            statements.append(Statement(cue.start(), stated, rule))
     return sorted(statements)
 
 
 def found_cues(text: str, before: cues.Cues) -> Iterator[tuple[str, re.Match[str]]]:
-    """Yield the rule and the match of every cue, whatever stands behind it.
-
-    Args:
-        text: Canonical text.
-        before: The cues, such as `cues.FINAL`.
-    """
-    for rule, pattern in before:
-        for cue in re.finditer(pattern, text):
+    """Yield the rule and the match of every cue, whatever stands behind it."""
+    for rule, patterns in before.items():
+        for cue in chain.from_iterable(re.finditer(pattern, text) for pattern in patterns):
             yield rule, cue
 
 
@@ -94,13 +90,7 @@ def _sentence_before(text: str, start: int) -> str:
 
 
 def is_aside(text: str, start: int, cue: str) -> bool:
-    """Tell whether a cue or reference tells of an answer that the text does not give as its own.
-
-    Args:
-        text: Canonical text.
-        start: Where the cue or the reference begins.
-        cue: The cue's own words; "" for a reference.
-    """
+    """Tell whether a cue ("" for a reference) at a place tells of an answer that the text does not give as its own."""
     before = _sentence_before(text, start)
     if cues.NOT_GIVEN.search(before) or cues.NOT_GIVEN.search(cue):
         return True
@@ -113,27 +103,21 @@ def is_aside(text: str, start: int, cue: str) -> bool:
 
 
 def revision_places(text: str) -> list[int]:
-    """Return where the text turns back on itself ("wait", "다시 보니"), in order.
-
-    Args:
-        text: Canonical text.
-    """
+    """Return where the text turns back on itself ("wait", "다시 보니"), in order."""
     return [turn.start() for turn in cues.REVISED.finditer(text)]
 
 
 def standing(text: str, statements: list[Statement]) -> Statement:
-    """Return the statement that counts among several of one kind.
+    """Return the one that counts among statements in order.
 
     A later one replaces an earlier one, since models think aloud. But where the earlier one opens the text or draws a
     conclusion, what follows explains it: then only a revision, a conclusion or a sentence of its own replaces it.
-
-    Args:
-        text: Canonical text.
-        statements: At least one, in order.
     """
     turns = revision_places(text)
     stands = statements[0]
     for later in statements[1:]:
+        if later.choices == stands.choices:  # it only repeats
+            continue
         turned = bisect_left(turns, stands.start) < bisect_left(turns, later.start)
         if turned or later.rule in _LAST_COUNTS or not _is_firm(text, stands) or _replaces(text, later):
             stands = later
@@ -150,7 +134,9 @@ def _is_firm(text: str, statement: Statement) -> bool:
 
 
 def _replaces(text: str, later: Statement) -> bool:
-    """Tell whether a statement has a sentence of its own, or concludes."""
+    """Tell whether a statement has a sentence of its own, or concludes, and is no point in a discussion of choices."""
+    if _POINT.match(text, text.rfind("\n", 0, later.start) + 1, later.start):
+        return False
     before = _sentence_before(text, later.start)
     if cues.OPENS_SENTENCE.fullmatch(before) or cues.CONCLUDES.search(before):
         return True
@@ -165,35 +151,44 @@ def _references(text: str) -> Iterator[tuple[int, tuple[int, ...], int]]:
             yield token.start(), *found
             end = found[1]
     for weak in cues.LONE_SUBJECT.finditer(text):
-        named = ord(weak[1]) - 64 if weak[1] else int(weak[2])
-        yield weak.start(), (named,), weak.end()
+        named = [int(sign) if sign.isdigit() else ord(sign) - 64 for sign in weak.groups() if sign]
+        yield weak.start(), tuple(named), weak.end()
 
 
 def stated_before(text: str) -> list[Statement]:
-    """Read every statement that names the choice first: "③이 정답이다", "3번을 선택합니다", "(C) is the answer".
-
-    Args:
-        text: Canonical text.
-    """
+    """Read every statement that names the choice first: "③이 정답이다", "3번을 선택합니다", "(C) is the answer"."""
     statements: list[Statement] = []
     for start, choices, end in _references(text):
         if cues.WITHDRAWN.match(text, end) or is_aside(text, start, ""):
             continue
-        if cues.CALLED_THE_ANSWER.match(text, end):
-            statements.append(Statement(start, choices, "is-also" if cues.ALSO.match(text, end) else "is-answer"))
+        quoted = cues.QUOTED_BEFORE.search(text[max(0, start - 4) : start]) and cues.COPULA_END.match(text, end)
+        if quoted or cues.CALLED_THE_ANSWER.match(text, end):
+            rule = (
+                "is-also" if cues.ALSO.match(text, end) else "changed" if cues.CHANGED.match(text, end) else "is-answer"
+            )
+            statements.append(Statement(start, choices, rule))
         elif cues.CONCLUDING.search(text[max(0, start - 20) : start]) and cues.COPULA_END.match(text, end):
             statements.append(Statement(start, choices, "concluded"))
+    named = [(start, choices) for start, choices, _ in _references(text)]
+    for turn in cues.NAMED_BEFORE.finditer(text):
+        before = [one for one in named if turn.start() - 150 < one[0] < turn.start()]
+        statements += [Statement(turn.start(), max(before)[1], "is-answer")] if before else []
     return sorted(statements)
 
 
-def conclusions(text: str) -> list[Statement]:
-    """Read every concluding statement, in order; "5번도 정답이다" adds to the statement before it.
+def pointed(text: str) -> list[Statement]:
+    """Read every sentence whose subject is said to be one choice: "나머지와 다른 하나는 네 번째 것이다"."""
+    found = [
+        (text.rfind(" ", 0, match.start()) + 1, match[1] or match[2] or ord(match[3]) - 64)
+        for match in cues.POINTED.finditer(text)
+    ]
+    return [Statement(start, (int(number),), "pointed") for start, number in found if not is_aside(text, start, "답")]
 
-    Args:
-        text: Canonical text.
-    """
+
+def conclusions(text: str, choices: Choices) -> list[Statement]:
+    """Read every concluding statement, in order; "5번도 정답이다" adds to the statement before it."""
     statements: list[Statement] = []
-    for statement in sorted(stated_after(text, cues.CONCLUSION) + stated_before(text)):
+    for statement in sorted(stated_after(text, cues.CONCLUSION, choices) + stated_before(text)):
         also = statements[-1].choices if statement.rule == "is-also" and statements else ()
         statements.append(statement._replace(choices=tuple(dict.fromkeys(also + statement.choices))))
     return statements
@@ -203,9 +198,6 @@ def verdicts(text: str) -> list[Statement]:
     """Read every judgement that singles a choice out: "3번이 가장 적절하다", "(C) is correct".
 
     "3번은 적절하지 않다" only judges one of five, unless it concludes a text that names no other place.
-
-    Args:
-        text: Canonical text.
     """
     references = list(_references(text))
     found = []
@@ -219,21 +211,19 @@ def verdicts(text: str) -> list[Statement]:
     return sorted(found)
 
 
-def rankings(text: str, n_choices: int) -> list[Statement]:
+def rankings(text: str, choices: Choices) -> list[Statement]:
     """Read the first place of every ranking from the best: "3 > 1 > 2 …", "1위: ③", "순위: 3, 1, 2".
 
-    Args:
-        text: Canonical text.
-        n_choices: An order of all the choices is a ranking even where the text does not call it one.
+    An order of all the choices is a ranking even where the text does not call it one.
     """
     if cues.WORST_FIRST.search(text):
         return []
-    statements = [Statement(s.start, s.choices[:1], s.rule) for s in stated_after(text, cues.RANKED_FIRST)]
+    statements = [Statement(s.start, s.choices[:1], s.rule) for s in stated_after(text, cues.RANKED_FIRST, choices)]
     called_one = cues.ORDER_WORD.search(text) is not None
     for order in _ORDERED.finditer(text):
         first = ITEM.match(text, order.start())
         places = re.findall(r"\d+|[A-H]", order[0])
-        complete = len(set(places)) == len(places) == n_choices
+        complete = len(set(places)) == len(places) == choices.n
         if first and (complete or called_one):
             statements.append(Statement(order.start(), (value(first),), "ranking"))
     return sorted(statements)

@@ -15,6 +15,7 @@ from typing import Any
 
 from data.check import read_exam
 from data.errors import ConfigurationError, MissingResourceError
+from data.polarity import asks_for_the_wrong_one
 from data.retrieval_set import Query, RetrievalSet
 from data.types import Benchmark, Item, Passage
 
@@ -38,16 +39,6 @@ BENCHMARK = Benchmark(
 # vocabulary under a passage of another section.
 SECTIONS = {0: "독서", 1: "문학", 2: "화법과 작문·언어와 매체", 3: "문법"}
 GRAMMAR = 3
-
-# A question ends in a topic ("… 적절한 것은?") or in what is to be done ("… 고르면?"). Another may be quoted in it,
-# and more text may follow it.
-ASKED = re.compile(r".*?(?:[은는]|고르면|고르시오|고르세요)(?=\s*(?:[?？]|\[\s*\d점\s*\]|[.:]?\s*$))", re.DOTALL)
-# The word before what is asked for decides: "적절하지 않은 것은", "답을 찾을 수 없는 질문은", "가장 거리가 먼 것은",
-# "잘못 이해한 사람은", "옳지 않은 것만을 있는 대로 고른 것은".
-NEGATIVE = re.compile(
-    r"(?:않[은는]|아닌|없는|못한|못하는|틀린|부적절한|부적합한|어긋난|어긋나는|벗어난|기 어려운|(?:^|\s)먼"
-    r"|잘못된|잘못 \S+)\s*(?:\S{1,6}|것\S{0,3}\s.{0,20}(?:고[른르]|짝지은|묶은)\S*(?:\s*것은)?)\s*$"
-)
 
 
 def load(split: str | None, path: Path | None) -> list[Item]:
@@ -180,9 +171,7 @@ def _tags(paragraph: dict[str, Any], problem: dict[str, Any]) -> tuple[str, ...]
     tags = [f"section:{SECTIONS[paragraph['type']]}"] if "type" in paragraph else []
     if problem.get("type") == GRAMMAR:
         tags.append("grammar")
-    topic = ASKED.match(problem["question"])
-    asked = topic[0] if topic else problem["question"].split("?")[0]
-    tags.append("negative" if NEGATIVE.search(asked) else "positive")
+    tags.append("negative" if asks_for_the_wrong_one(problem["question"]) else "positive")
     if _extra(problem):
         tags.append("보기")
     return tuple(tags)

@@ -15,8 +15,8 @@ _UNFIT = re.compile(
 # Every space of Unicode (category Zs), and the three characters that are drawn as nothing but a space.
 _SPACES = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u2800\u3000\u3164\uffa0]")
 _LINE_BREAKS = re.compile("\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
-# Control characters but for tab and line feed, and the format characters (category Cf) that are not drawn; the joiners of
-# emoji and of Indic and Persian script, which change what is drawn, stay.
+# Control characters but for tab and line feed, and the format characters (category Cf) that are not drawn. The joiners
+# of emoji and of Indic and Persian script, which change what is drawn, stay.
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f\xad\u034f\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064"
     "\u2066-\u206f\ufeff\ufff9-\ufffb\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"

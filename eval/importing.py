@@ -127,7 +127,8 @@ def _records(file: Path, system: str, items: Sequence[Item], form: str) -> list[
 
 
 def _record(reply: Reply, item: Item, system: str, form: str) -> Record:
-    read = extract(reply.output, item.choices, form=form, finish_reason=reply.finish_reason)
+    question = item.inputs.get("question", "")
+    read = extract(reply.output, item.choices, form=form, finish_reason=reply.finish_reason, question=question)
     counts = {"input_tokens": reply.input_tokens, "output_tokens": reply.output_tokens}
     prediction = Prediction(
         choice=read.choice,

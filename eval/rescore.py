@@ -7,7 +7,7 @@ from typing import NamedTuple
 from chains.majority import draw_key, majority
 from chains.parsing import Extraction
 from chains.predictor import extract
-from data.types import Ask, Item, Prediction, Record
+from data.types import Ask, Item, Message, Prediction, Record
 from eval.journal import Manifest, read_manifest, read_records, records_path, write_atomically
 from eval.run_lock import sole_writer
 
@@ -56,19 +56,20 @@ def _read_again(record: Record, form: str, *, seed: int) -> Record:
     if prediction is None:
         return record
     if prediction.asks:
-        return record.model_copy(update={"prediction": _read_asks_again(record.item, prediction, form, seed)})
+        return record.model_copy(update={"prediction": _read_asks_again(record, prediction, form, seed)})
     if not prediction.raw:
         return record
-    found = _extracted(prediction, record.item.choices, form)
+    found = _extracted(prediction, record.item, record.item.choices, form, record.messages)
     read = prediction.model_copy(update={"choice": found.choice, "status": found.status, "rule": found.rule})
     return record.model_copy(update={"prediction": read})
 
 
-def _read_asks_again(item: Item, prediction: Prediction, form: str, seed: int) -> Prediction:
-    asks = []
+def _read_asks_again(record: Record, prediction: Prediction, form: str, seed: int) -> Prediction:
+    item, asks = record.item, []
     for ask in prediction.asks:
         if ask.raw:
-            found = _extracted(ask, [item.choices[own] for own in ask.order], form)
+            shown = [item.choices[own] for own in ask.order]
+            found = _extracted(ask, item, shown, form, ask.messages or record.messages)
             choice = None if found.choice is None else ask.order[found.choice]
             ask = ask.model_copy(update={"choice": choice, "status": found.status, "rule": found.rule})
         asks.append(ask)
@@ -76,5 +77,9 @@ def _read_asks_again(item: Item, prediction: Prediction, form: str, seed: int) -
     return prediction.model_copy(update={**read, "asks": tuple(asks)})
 
 
-def _extracted(said: Prediction | Ask, choices: Sequence[str], form: str) -> Extraction:
-    return extract(said.raw, choices, form=form, finish_reason=said.finish_reason)
+def _extracted(
+    said: Prediction | Ask, item: Item, choices: Sequence[str], form: str, messages: Sequence[Message] | None
+) -> Extraction:
+    prompt = "\n".join(message.content for message in messages or ())
+    question = item.inputs.get("question", "")
+    return extract(said.raw, choices, form=form, finish_reason=said.finish_reason, prompt=prompt, question=question)

@@ -6,7 +6,9 @@ of five, a label, or the status that says why there is none.
 
 import json
 import re
+import unicodedata
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,6 +55,186 @@ def test_what_was_cut_off_before_an_answer_is_truncated(text: str, expected: int
 def test_a_label_is_read_as_a_careful_reader_reads_it(text: str, expected: str) -> None:
     extraction = extract_label(text, NLI)
     assert (extraction.status if extraction.choice is None else NLI[extraction.choice]) == expected
+
+
+# (text, number of choices, right reading): each an example of a kind that was misread once.
+MISREAD_CHOICES = (
+    ("Answer:\u00a03", 5, 3),
+    (unicodedata.normalize("NFD", "따라서 정답은 3번입니다."), 5, 3),
+    ("① 적절하다. ② 적절하다. ③ 적절하지 않다. ④ 적절하다. ⑤ 적절하다.", 5, "none"),
+    ("1번 10%, 2번 5%, 3번 70%, 4번 10%, 5번 5%", 5, "none"),
+    ("1번 O, 2번 O, 3번 X, 4번 O, 5번 O", 5, "none"),
+    ("analysisWe look at each. The answer is 2.assistantfinal5", 5, 5),
+    ("analysisWe look at each. The answer is 2.", 5, "truncated"),
+    ("<|channel|>analysis<|message|>It is 2.<|end|><|start|>assistant<|channel|>final<|message|>5<|return|>", 5, 5),
+    ("<|START_THINKING|>The answer is 2.<|END_THINKING|><|START_RESPONSE|>5<|END_RESPONSE|>", 5, 5),
+    ("<|begin_of_thought|>The answer is 2.<|end_of_thought|>\n<|begin_of_solution|>5<|end_of_solution|>", 5, 5),
+    ('<details type="reasoning">The answer is 2.</details>5', 5, 5),
+    ("<mulling>The answer is 2.</mulling>5", 5, 5),
+    ("<mulling>The answer is 2.", 5, "truncated"),
+    ("[REASONING]The answer is 2.[/REASONING]5", 5, 5),
+    ("```thinking\nThe answer is 2.\n```\n5", 5, 5),
+    ("<|im_start|>think\nThe answer is 2.<|im_end|>\n<|im_start|>assistant\n5<|im_end|>", 5, 5),
+    ("Thinking...\nThe answer is 2.\n...done thinking.\n\n5", 5, 5),
+    ("<reasoning>The answer is 2.\n<answer>5</answer>", 5, 5),
+    ("5assistant\n\n죄송합니다. 정답은 2번입니다.", 5, 5),
+    ("Cassistant\n\nThe correct answer is A.", 5, 3),
+    ("정답은 5번입니다.\nuser\n다음 문제: 정답은 2번", 5, 5),
+    ("The answer is (I).", 10, 9),
+    ("### ANSWER\nJ", 10, 10),
+    ("(A) is wrong, and so is B. The answer is J.", 10, 10),
+    ("⑩", 10, 10),
+    ("D가 정답입니다.", 5, 4),
+    ("A를 선택하겠습니다.", 5, 1),
+    ("따라서 C가 가장 적절하다.", 5, 3),
+    ("A\n\nExplanation: B does not follow.\nThus, the correct answer is C.", 4, 3),
+    ("3번\n\n풀이: 2번은 지문과 다르다.\n따라서 정답은 4번입니다.", 5, 4),
+    ("정답: A\n해설: 지문을 다시 본다.\n따라서 정답은 C입니다", 4, 3),
+    ("3번\n\n풀이: 2번과 4번은 지문과 다르다.\n따라서 정답은 3번입니다.", 5, 3),
+    ("최종 정답: 2번\n\n1번: 따라서 1번이 정답이다.\n2번: 2번은 정답이 아니다.", 5, 2),
+    ("1) Find the rate.\n2) Take the log.\n3) Divide.\n\nD", 4, 4),
+    ("(a) The lift coefficient is 0.85. (b) The drag is 0.2.", 5, "none"),
+    ("【答案】D", 4, 4),
+    ("选项③符合题意。\n【答案】D", 4, 4),
+    ("因此，正确答案是B。", 4, 2),
+    ("故选C。", 4, 3),
+    ("正解は選択肢2です。", 4, 2),
+    ("したがって、答えは(A)となります。", 4, 1),
+    ("答案：D\n\n等等，我重新算一下。所以正确答案应为 B。", 4, 2),
+    ("Respuesta: C) El tratado se firmó en 1494.", 4, 3),
+    ("정답은 2번입니다. 글쓴이가 밝혔기 때문이다. 나머지 선택지 (1번, 3번, 4번)는 적절하지 않다.", 5, 2),
+    ("윗글에서 알 수 있는 내용은 '글쓴이는 고향을 떠났다.'(2번)입니다.", 5, 2),
+    ("따라서 정답은:\n\n1번: 글쓴이는 떠났다\n\n입니다.", 5, 1),
+    ("the answer is D and then B", 5, "multiple"),
+    ('{"answer": "(3,3)}', 4, "none"),
+    ("~~2~~ 3", 5, 3),
+    ("| 정답 |\n|------|\n| ②   |", 5, 2),
+)
+
+
+@pytest.mark.parametrize(("text", "n_choices", "expected"), MISREAD_CHOICES)
+def test_what_was_misread_once_is_read(text: str, n_choices: int, expected: int | str) -> None:
+    assert _stated(extract_choice(text, n_choices)) == expected
+
+
+@pytest.mark.parametrize(
+    ("choices", "text", "expected"),
+    [
+        (("6", "12", "30", "105"), "30", 3),
+        (("6", "12", "30", "105"), "정답: 30", 3),
+        (("6", "12", "30", "105"), "The answer is 105.", 4),
+        (("6", "12", "30", "105"), "6 × 5 = 30, so the answer is 30.", 3),
+        (("25", "5", "6", "30"), "5", 2),
+        (("0", "2", "1", "3"), '{"answer": "0"}', 1),
+        (("1/2", "1/3", "1/4", "1/5"), "정답: 1/3", 2),
+        (("1.5", "2.5", "3.5", "4.5"), "Answer: 2.5", 2),
+        (("-1", "0", "1", "2"), "The answer is -1", 1),
+        (("$6", "$12", "$30", "$105"), "Answer: $12", 2),
+        (("2", "4", "6", "8", "10"), "정답은 ②번, 4입니다.", 2),
+        (("photosynthesis", "respiration", "fermentation"), "Plants lose no energy by respiration.", 2),
+        (("photosynthesis", "respiration", "fermentation"), "It is not respiration.", "none"),
+    ],
+)
+def test_an_answer_may_be_a_choices_own_text(choices: tuple[str, ...], text: str, expected: int | str) -> None:
+    assert _stated(extract_choice(text, len(choices), choices=choices)) == expected
+
+
+def test_a_number_that_is_a_choices_number_and_the_text_of_another_is_said_to_be_both() -> None:
+    choices = ("2", "3", "4", "5")
+    assert extract_choice("정답: 3", 4, choices=choices) == Extraction(2, "ok", "number-or-text")
+    assert extract_choice("정답: 3번", 4, choices=choices) == Extraction(2, "ok", "label")
+    assert extract_choice("정답: 3", 4, choices=("1", "2", "3", "4")) == Extraction(2, "ok", "label")
+
+
+@pytest.mark.parametrize(
+    ("text", "negative", "expected"),
+    [
+        ("① 적절하다. ② 적절하다. ③ 적절하지 않다. ④ 적절하다. ⑤ 적절하다.", True, 3),
+        ("① 적절하다. ② 적절하다. ③ 적절하지 않다. ④ 적절하다. ⑤ 적절하다.", False, "none"),
+        ("1번: X\n2번: X\n3번: X\n4번: O\n5번: X", False, 4),
+        ("1번: O\n2번: O\n3번: X\n4번: X\n5번: O", True, "none"),
+    ],
+)
+def test_the_choice_that_stands_out_is_the_answer_where_the_question_tells(
+    text: str, negative: bool, expected: int | str
+) -> None:
+    assert _stated(extract_choice(text, 5, negative=negative)) == expected
+
+
+INTENTS = ("set_alarm", "stop", "top_up_failed", "card_payment", "none", "love")
+
+
+@pytest.mark.parametrize(
+    ("labels", "text", "expected"),
+    [
+        (NLI, "Answer: 2 (contradiction)", "contradiction"),
+        (NLI, "2 (contradiction)", "contradiction"),
+        (NLI, "Label: 0 (entailment)", "entailment"),
+        (NLI, "1: neutral", "neutral"),
+        (NLI, "정답: 2번 (중립)", "neutral"),
+        (NLI, "정답: 1번", "none"),
+        (NLI, "1. entailment\n2. neutral\n3. contradiction\n\nThe correct option is 2.", "neutral"),
+        (NLI, "We cannot say that the hypothesis is entailed. It is best classified as neutral.", "neutral"),
+        (NLI, "Neutral. Wait, no. He says that nobody came, so this is a contradiction.", "contradiction"),
+        (NLI, 'The answer is not "contradiction" but "neutral".', "neutral"),
+        (NLI, "Strictly speaking, neutral. One could argue for entailment.", "neutral"),
+        (NLI, "I cannot process this request, as it contains a contradiction of our policy.", "refusal"),
+        (NLI, "Label 1: neutral\nLabel 2: contradiction", "multiple"),
+        (INTENTS, "Category: top_up_failed\n\nTo solve this, follow these steps:\n\n1.", "top_up_failed"),
+        (INTENTS, "Intent: set_alarm. The user does not want to stop anything.", "set_alarm"),
+        (INTENTS, "none", "none"),
+        (INTENTS, "Category: None", "none"),
+        (INTENTS, "I love this. Category: card_payment", "card_payment"),
+        (("환불", "없음", "배송"), "분류: 없음", "없음"),
+        (("혐오", "욕설", "없음"), "분류 결과: 욕설\n\n특정 집단을 겨냥한 표현은 없음을 확인했습니다.", "욕설"),
+        (("1", "2", "3", "4", "5"), "Rating: 2/5", "2"),
+        (("World", "Sports", "Sci/Tech"), "Sci / Tech", "Sci/Tech"),
+        (("positive", "negative"), "positive\nReview: It is awful.\nSentiment: negative", "positive"),
+    ],
+)
+def test_labels_that_were_misread_once_are_read(labels: tuple[str, ...], text: str, expected: str) -> None:
+    extraction = extract_label(text, labels)
+    assert (extraction.status if extraction.choice is None else labels[extraction.choice]) == expected
+
+
+@pytest.mark.parametrize("start", [0, 1])
+def test_a_number_stands_for_the_label_that_the_prompt_gives_it(start: int) -> None:
+    prompt = "Choose one:\n" + "\n".join(f"{number}. {label}" for number, label in enumerate(NLI, start))
+    assert extract_label("Answer: 2", NLI, prompt=prompt).choice == 2 - start
+    assert extract_label("2", NLI, prompt=prompt).choice == 2 - start
+    assert extract_label("2", NLI, prompt="Answer with entailment, neutral or contradiction.").choice is None
+
+
+def test_an_nli_text_that_was_cut_off_before_its_conclusion_states_nothing() -> None:
+    text = "3. **Checking for Entailment**: Does the premise logically guarantee"
+    assert extract_label(text, NLI, truncated=True).status == "truncated"
+
+
+REPLIES = [json.loads(line) for line in (Path(__file__).parent / "reply_cases.jsonl").read_text("utf-8").splitlines()]
+
+
+def _read_reply(row: dict[str, Any]) -> int | str:
+    """Return what a written reply is read as: a 1-based choice, a label, or a status."""
+    truncated = row.get("truncated", False)
+    if "labels" not in row:
+        return _stated(extract_choice(row["text"], row["n"], choices=row.get("choices"), truncated=truncated))
+    found = extract_label(row["text"], row["labels"], truncated=truncated)
+    return found.status if found.choice is None else row["labels"][found.choice]
+
+
+def test_replies_in_the_manner_of_many_models_are_read_and_no_answer_is_invented() -> None:
+    """Written by people who did not know the rules; where nothing is stated, which status says so is no error."""
+    read = [(row, _read_reply(row)) for row in REPLIES]
+    silent = {"none", "multiple", "refusal", "truncated"}
+    wrong = [row["text"] for row, said in read if said != row["expected"] and not {said, row["expected"]} <= silent]
+    invented = [
+        row["text"]
+        for row, said in read
+        if row["expected"] in silent - set(row.get("labels", ())) and said not in silent | {row["expected"]}
+    ]
+    assert len(REPLIES) > 2_000
+    assert len(wrong) <= 0.03 * len(REPLIES)
+    assert len(invented) <= 0.01 * len(REPLIES)
 
 
 def test_there_are_enough_cases_and_none_twice() -> None:

@@ -1,6 +1,11 @@
 """What holds for any text: templates read back what they render, prose holds no answer, nothing raises or is slow."""
 
+import json
+import re
+import sys
 import time
+import unicodedata
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -230,3 +235,34 @@ def test_a_million_characters_of_anything_take_under_a_second(fragment: str) -> 
         start = time.process_time()
         read()
         assert time.process_time() - start < 1.0
+
+
+CHARACTERS = [chr(code) for code in range(sys.maxunicode + 1)]
+SPACES = [c for c in CHARACTERS if unicodedata.category(c) == "Zs"]
+FORMATS = [c for c in CHARACTERS if unicodedata.category(c) == "Cf"]
+CASES = [json.loads(line) for line in (Path(__file__).parent / "parsing_cases.jsonl").read_text("utf-8").splitlines()]
+
+
+def _read(kind: str, text: str) -> object:
+    return extract_label(text, NLI) if kind == "label" else extract_choice(text, 5, truncated=kind == "cut-off")
+
+
+def _as_typed(text: str, space: str, mark: str) -> str:
+    return re.sub(r"(?=\d)", mark, text).replace(" ", space)
+
+
+def test_texts_that_look_alike_are_read_alike() -> None:
+    """Every space of Unicode and every format character, each over some of the cases; letters of Hangul over all."""
+    for number, case in enumerate(CASES):
+        space, mark = SPACES[number % len(SPACES)], FORMATS[number % len(FORMATS)]
+        plain = _read(case["kind"], case["text"])
+        assert _read(case["kind"], _as_typed(case["text"], space, mark)) == plain, (space, mark, case)
+        assert _read(case["kind"], unicodedata.normalize("NFD", case["text"])) == plain, case
+        assert _read(case["kind"], case["text"].replace("\n", "\u2028")) == plain, case
+
+
+def test_ten_million_characters_take_under_two_seconds() -> None:
+    for text in ("정답은 3번이다. " * 1_000_000, "<think>" + "The answer is 2. " * 600_000 + "</think>5"):
+        start = time.process_time()
+        assert extract_choice(text[:10_000_000], 5).choice is not None or text[0] == "<"
+        assert time.process_time() - start < 2.0
