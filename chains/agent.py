@@ -22,7 +22,8 @@ from langchain_core.tools import BaseTool, StructuredTool
 from langchain_core.tools.retriever import create_retriever_tool
 
 from chains.kice import VARIABLES, without_passage
-from chains.predictor import Answering, Assign, Inputs, Predictor, read_reply, read_usage
+from chains.predictor import Answering, Assign, Inputs, Predictor, read_reply
+from chains.reply_fields import read_reasoning, read_usage
 from chains.templates import AnswerForm, load_prompt
 from data.errors import ConfigurationError
 from data.json_text import whole_strings
@@ -69,7 +70,7 @@ def kice_agent(
 
 
 def read_conversation(form: AnswerForm, entry: Inputs) -> Prediction:
-    """Read the answer from the last reply; what was found and what was used are of all turns."""
+    """Read the answer from the last reply; what was found, what was used and what was reasoned are of all turns."""
     messages: list[BaseMessage] = entry["state"]["messages"]
     found = [
         document.id
@@ -78,12 +79,15 @@ def read_conversation(form: AnswerForm, entry: Inputs) -> Prediction:
         for document in message.artifact or ()
         if isinstance(document, Document)
     ]
+    turns = [message for message in messages if isinstance(message, AIMessage)]
     usage: dict[str, int] = {}
-    for message in messages:
-        for name, count in read_usage(message).items() if isinstance(message, AIMessage) else ():
+    for turn in turns:
+        for name, count in read_usage(turn).items():
             usage[name] = usage.get(name, 0) + count
     answer = read_reply(form, {**entry, "reply": messages[-1]})
-    return answer.model_copy(update={"document_ids": tuple(dict.fromkeys(found)), "usage": usage})
+    reasoning = "\n\n".join([*filter(None, map(read_reasoning, turns[:-1])), answer.reasoning]).strip()
+    of_all_turns = {"document_ids": tuple(dict.fromkeys(found)), "usage": usage, "reasoning": reasoning}
+    return answer.model_copy(update=of_all_turns)
 
 
 class _ToolBudget(AgentMiddleware):
@@ -117,6 +121,8 @@ def _limited(response: ModelResponse, left: int) -> ModelResponse:
     if isinstance(reply, AIMessage) and reply.tool_calls:
         # The turn is sent back to the model, and half a character could not be.
         turn = {"content": whole_strings(reply.content), "tool_calls": whole_strings(reply.tool_calls[:left])}
+        if left <= 0:  # else it would look as if it had said nothing
+            turn["response_metadata"] = {**reply.response_metadata, "finish_reason": "tool_calls"}
         response.result = [reply.model_copy(update=turn)]
     return response
 

@@ -279,7 +279,9 @@ def describe_model(model: BaseChatModel) -> dict[str, str | float | None]:
         "class": type(model).__name__,
         "model": next((value for name in _NAME_FIELDS if (value := getattr(inner, name, None))), None),
         "base_url": address_of(model),
-        **{field: getattr(inner, field, None) for field in ("temperature", "max_tokens", "seed")},
+        "temperature": getattr(inner, "temperature", None),
+        "max_tokens": reply_limit(model),
+        "seed": getattr(inner, "seed", None),
     }
     if isinstance(model, FamilyChatModel):
         described["family"] = model.family.name or None

@@ -6,9 +6,9 @@ LangChain's own `RunnablePassthrough.assign` invokes item by item when a chain i
 the real batches of local models and retrievers; `Assign` is the same step with the batch kept whole.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
@@ -17,15 +17,17 @@ from langchain_core.runnables.config import get_config_list
 from pydantic import ConfigDict
 
 from chains.context import TooLong, fit_passage
+from chains.families import split_thoughts
 from chains.likelihood import Likelihood
 from chains.logprobs import REQUEST, reply_probs
 from chains.models import score_labels, supports_scoring, takes_logprobs
 from chains.parsing import Extraction, extract_choice, extract_label
+from chains.reply_fields import read_finish_reason, read_reasoning, read_usage
 from chains.templates import AnswerForm, Prompt
 from data.errors import ConfigurationError
 from data.json_text import whole_characters
 from data.polarity import asks_for_the_wrong_one
-from data.types import Prediction
+from data.types import NO_TEXT, Prediction, is_text
 
 Inputs = dict[str, Any]
 Output = TypeVar("Output")
@@ -152,18 +154,23 @@ def read_reply(
     """
     reply: AIMessage = entry["reply"]
     choices: list[str] = entry["choices"]
-    text = whole_characters(reply.text)
     finish_reason = read_finish_reason(reply)
-    shown = entry["prompt"].to_string() if "prompt" in entry else ""
-    extraction = extract(
-        text, choices, form=form.form, finish_reason=finish_reason, prompt=shown, question=entry.get("question", "")
+    read = read_text(
+        whole_characters(reply.text),
+        choices,
+        form=form.form,
+        finish_reason=finish_reason,
+        prompt=entry["prompt"].to_string() if "prompt" in entry else "",
+        question=entry.get("question", ""),
     )
+    extraction = read.extraction
     probs = None if labels is None else reply_probs(reply, labels(choices), extraction.choice)
     return Prediction(
         choice=extraction.choice,
         status=extraction.status,
         rule=extraction.rule,
-        raw=text,
+        raw=read.raw,
+        reasoning=read_reasoning(reply) or read.reasoning,
         finish_reason=finish_reason,
         probs=probs,
         probs_source=None if probs is None else "logprobs",
@@ -172,24 +179,29 @@ def read_reply(
     )
 
 
-# What providers write where OpenAI writes "length"; compared without case.
-_CUT_OFF = frozenset({"length", "max_tokens", "max_output_tokens", "incomplete"})
+class ReadText(NamedTuple):
+    """What a text states, and its two parts where it is nothing but thoughts: then `raw` is empty."""
+
+    extraction: Extraction
+    raw: str
+    reasoning: str
 
 
-def read_finish_reason(reply: AIMessage) -> str:
-    """Return why a reply ended, in OpenAI's words: "stop", "length", "content_filter", "refusal"; "" if unsaid.
+def read_text(
+    text: str, choices: Sequence[str], *, form: str, finish_reason: str, prompt: str = "", question: str = ""
+) -> ReadText:
+    """Read a reply's text as `extract` does, and tell whether there was any text that could be an answer.
 
-    Anthropic says `stop_reason`, Ollama `done_reason`, OpenAI's Responses API `status`; a refusal of OpenAI's comes
-    beside an empty content.
+    Thoughts that nothing follows are no text, and a reply without text is named so by its rule.
     """
-    metadata = reply.response_metadata
-    said = next((metadata[key] for key in _FINISH_KEYS if isinstance(metadata.get(key), str)), "").lower()
-    if reply.additional_kwargs.get("refusal") or said == "refusal":
-        return "refusal"
-    return "length" if said in _CUT_OFF else said
-
-
-_FINISH_KEYS = ("finish_reason", "stop_reason", "done_reason", "status")
+    thoughts = split_thoughts(text)
+    extraction = extract(text, choices, form=form, finish_reason=finish_reason, prompt=prompt, question=question)
+    if extraction.choice is not None or is_text(thoughts.answer):
+        return ReadText(extraction, text, "")
+    raw = "" if thoughts.reasoning else text
+    if extraction.status == "refusal":
+        return ReadText(extraction, raw, thoughts.reasoning)
+    return ReadText(extraction._replace(rule=NO_TEXT), raw, thoughts.reasoning)
 
 
 def extract(
@@ -222,31 +234,6 @@ def _document_ids(entry: Inputs) -> tuple[str, ...]:
 
 def _cut_tokens(entry: Inputs) -> dict[str, int]:
     return {"cut_tokens": entry["cut_tokens"]} if "cut_tokens" in entry else {}
-
-
-# In the metadata of a reply that was kept from an earlier call, and costs nothing now: the usage of that call.
-SAVED_USAGE = "saved_usage"
-
-
-def read_usage(reply: AIMessage) -> dict[str, int]:
-    """Return the tokens that a reply reports, as `Prediction.usage` names them; {} where it does not count them.
-
-    Of a reply that was kept these are 0, and what it once took is in saved_input_tokens and the like.
-    """
-    told: Mapping[str, Any] = reply.usage_metadata or {}
-    usage = _counts({name: told.get(name) for name in ("input_tokens", "output_tokens")})
-    if len(usage) < 2:  # to a reply from a cache that has none, LangChain gives a cost of 0 and nothing else
-        return {}
-    cached = (told.get("input_token_details") or {}).get("cache_read")
-    thought = (told.get("output_token_details") or {}).get("reasoning")
-    details = _counts({"cached_tokens": cached or None, "reasoning_tokens": thought or None})
-    saved = {f"saved_{name}": count for name, count in reply.response_metadata.get(SAVED_USAGE, {}).items()}
-    return {**usage, **details, **saved}
-
-
-def _counts(told: Mapping[str, Any]) -> dict[str, int]:
-    """Return what counts tokens: a server may send anything, and no call takes more of them than a trillion."""
-    return {name: count for name, count in told.items() if type(count) is int and 0 <= count <= 10**12}
 
 
 def answer_with(

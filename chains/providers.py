@@ -156,9 +156,8 @@ def endpoint_model(
     Raises:
         ConfigurationError: The address is not one, or a setting has a value that is not allowed.
     """
-    from langchain_openai.chat_models.base import BaseChatOpenAI
-
     from chains.connections import http_client
+    from chains.served import ServedChatModel
 
     address = check_address(base_url)
     read_env_file()
@@ -172,8 +171,7 @@ def endpoint_model(
         "default_headers": {"OpenAI-Organization": "", "OpenAI-Project": "", **given.get("default_headers", {})},
     }
     try:
-        # BaseChatOpenAI, because ChatOpenAI renames max_tokens to max_completion_tokens, which many servers ignore.
-        return BaseChatOpenAI(model=name, base_url=address, max_tokens=max_tokens, **http_client(given) | fields)
+        return ServedChatModel(model=name, base_url=address, max_tokens=max_tokens, **http_client(given) | fields)
     except ValidationError as error:
         raise ConfigurationError(f"model '{name}' at {address} cannot be made: {first_fault(error)}") from None
     except (ImportError, OSError) as error:  # a proxy or certificates that cannot be used

@@ -206,6 +206,7 @@ def _mapped_back(answer: Prediction, order: Order) -> Ask:
         status=answer.status,
         rule=answer.rule,
         raw=answer.raw,
+        reasoning=answer.reasoning,
         finish_reason=answer.finish_reason,
         probs=None if probs is None else tuple(probs[order.index(own)] for own in range(len(order))),
     )

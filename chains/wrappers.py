@@ -169,7 +169,9 @@ class FamilyChatModel(BaseChatModel):
         thoughts = split_thoughts(message.content, opened=self.template().opens_thoughts)
         if not thoughts.reasoning and thoughts.closed and thoughts.answer == message.content:
             return message
-        kept = {**message.additional_kwargs, REASONING: thoughts.reasoning}
+        # What the server took out itself comes first: it ended before this text began.
+        reasoning = "\n\n".join(filter(None, (message.additional_kwargs.get(REASONING), thoughts.reasoning)))
+        kept = {**message.additional_kwargs, REASONING: reasoning}
         return message.model_copy(update={"content": thoughts.answer, "additional_kwargs": kept})
 
     def _stream(

@@ -10,11 +10,18 @@ from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from data.plain_text import normalised
+
 Model = TypeVar("Model", bound=BaseModel)
 Status = Literal["ok", "none", "multiple", "refusal", "truncated"]
 # Where probabilities come from: an encoder's head, the likelihoods of a model's labels, what a provider says of the
 # tokens of its reply, or how often each choice was answered.
 ProbsSource = Literal["softmax", "likelihood", "logprobs", "votes"]
+# The rule of a reply that holds no text.
+NO_TEXT = "no-text"
+# Why a turn ended that calls a tool, in the words of OpenAI and Anthropic: such a turn needs no text.
+_CALLED = frozenset({"tool_calls", "function_call", "tool_use"})
+_SOMETHING = "…"  # stands for a text that is not kept
 
 
 class Frozen(BaseModel):
@@ -75,6 +82,11 @@ class Message(Frozen):
         return "\n".join([self.content, *calls])
 
 
+def is_text(text: str) -> bool:
+    """Say whether a text holds anything that is drawn."""
+    return bool(normalised(text).strip())
+
+
 # In the metadata of everything that one asking of several runs: its number, from 0.
 ASKING = "asking"
 
@@ -88,6 +100,7 @@ class Ask(Frozen):
         status: As of a prediction.
         rule: As of a prediction; where it names a number, it is that of the position shown.
         raw: The text that the model wrote to the order shown, untouched.
+        reasoning: As of a prediction.
         finish_reason: As of a prediction.
         probs: (n_choices,), of the item's own choices; None where the asking had none.
         messages: What was sent, where that is not what the record says: a rotation's own prompt.
@@ -98,9 +111,15 @@ class Ask(Frozen):
     status: Status
     rule: str = ""
     raw: str = ""
+    reasoning: str = ""
     finish_reason: str = ""
     probs: tuple[float, ...] | None = None
     messages: tuple[Message, ...] | None = None
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether the model said nothing: its reply holds no text, and neither a refusal nor a filter explains it."""
+        return _is_blank_reply(self)
 
 
 class Prediction(Frozen):
@@ -111,6 +130,7 @@ class Prediction(Frozen):
         status: "ok" exactly when `choice` is not None; otherwise why not.
         rule: The extraction rule that fired, or how the choice was scored.
         raw: The text the model wrote ("" for a classifier, and for an item asked several times: see `asks`).
+        reasoning: What the model reasoned, where that came apart from its text; it is never read as an answer.
         finish_reason: Why it stopped writing: "stop", "length", "content_filter" …; "" where nothing says so.
         probs: (n_choices,), sums to 1; None where the predictor has no distribution.
         probs_source: What the probabilities are; None where there are none, and where nobody says: a rule's, or those
@@ -125,6 +145,7 @@ class Prediction(Frozen):
     status: Status
     rule: str = ""
     raw: str = ""
+    reasoning: str = ""
     finish_reason: str = ""
     probs: tuple[float, ...] | None = None
     probs_source: ProbsSource | None = None
@@ -137,6 +158,23 @@ class Prediction(Frozen):
         if (self.choice is None) == (self.status == "ok"):
             raise ValueError(f"a prediction with status '{self.status}' cannot have choice {self.choice}")
         return self
+
+    @property
+    def replies(self) -> "tuple[Prediction | Ask, ...]":
+        """What was said to the item: a reply for each asking."""
+        return self.asks or (self,)
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether the model said nothing to the item, however often it was asked: that tells nothing of the model."""
+        return self.choice is None and all(map(_is_blank_reply, self.replies))
+
+
+def _is_blank_reply(said: Prediction | Ask) -> bool:
+    if said.choice is not None or said.status not in ("none", "truncated") or is_text(said.raw):
+        return False
+    # Not every predictor of the user's own keeps what its model wrote; one that says why it ended does.
+    return (said.rule == NO_TEXT or said.finish_reason != "") and said.finish_reason not in _CALLED
 
 
 class Passage(Frozen):
@@ -181,13 +219,22 @@ class Record(Frozen):
         return self
 
     def without_texts(self) -> "Record":
-        """Return the record without what was shown, sent, looked up and said: no score depends on them."""
+        """Return the record without what was shown, sent, looked up and said: no score depends on them.
+
+        That something was said which states no answer stays, as "…".
+        """
         prediction = self.prediction
         if prediction is not None:
-            asks = tuple(ask.model_copy(update={"raw": "", "messages": None}) for ask in prediction.asks)
-            prediction = _light(prediction, raw="", asks=asks)
+            asks = tuple(ask.model_copy(update={**_outlined(ask), "messages": None}) for ask in prediction.asks)
+            prediction = _light(prediction, **_outlined(prediction), asks=asks)
         item = _light(self.item, inputs={}, choices=_shared(self.item.choices), tags=_shared(self.item.tags))
         return _light(self, item=item, prediction=prediction, messages=None, passages=())
+
+
+def _outlined(said: Prediction | Ask) -> dict[str, str]:
+    if said.choice is not None:
+        return {"raw": "", "reasoning": ""}
+    return {"raw": _SOMETHING if is_text(said.raw) else "", "reasoning": _SOMETHING if said.reasoning else ""}
 
 
 _NOTHING_SET: set[str] = set()

@@ -4,9 +4,9 @@ In comes a file of rows for each system, in JSON Lines, a JSON list or tab-separ
 
     {"id": "kice/2023-11/q01", "output": "정답은 4번입니다."}
 
-with, where they are known, "finish_reason" ("length" where a reply was cut off), "input_tokens", "output_tokens" and
-"latency_s". Out comes a run directory. No model is called, and what is unknown stays unknown: an item without a row has
-no record, so the run says that it is incomplete.
+with, where they are known, "finish_reason" ("length" where a reply was cut off), "reasoning", "input_tokens",
+"output_tokens" and "latency_s"; an output of null is a reply without text. Out comes a run directory. No model is
+called, and what is unknown stays unknown: an item without a row has no record, so the run says that it is incomplete.
 """
 
 import hashlib
@@ -17,9 +17,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import AliasChoices, Field, ValidationError
 
-from chains.predictor import extract
+from chains.predictor import read_text
+from chains.reply_fields import REASONING_FIELDS, openai_finish_reason
 from data.errors import ConfigurationError
 from data.registry import benchmark, fingerprint, load_items
 from data.rows import read_rows
@@ -33,8 +34,9 @@ class Reply(Frozen):
     """One row of a file: what a model said to an item."""
 
     id: str
-    output: str
+    output: str | None
     finish_reason: str = ""
+    reasoning: str = Field(default="", validation_alias=AliasChoices(*reversed(REASONING_FIELDS)))
     input_tokens: int | None = Field(default=None, ge=0)
     output_tokens: int | None = Field(default=None, ge=0)
     latency_s: float | None = Field(default=None, ge=0, allow_inf_nan=False)
@@ -127,15 +129,15 @@ def _records(file: Path, system: str, items: Sequence[Item], form: str) -> list[
 
 
 def _record(reply: Reply, item: Item, system: str, form: str) -> Record:
+    finish_reason = openai_finish_reason(reply.finish_reason)
     question = item.inputs.get("question", "")
-    read = extract(reply.output, item.choices, form=form, finish_reason=reply.finish_reason, question=question)
+    read = read_text(reply.output or "", item.choices, form=form, finish_reason=finish_reason, question=question)
     counts = {"input_tokens": reply.input_tokens, "output_tokens": reply.output_tokens}
     prediction = Prediction(
-        choice=read.choice,
-        status=read.status,
-        rule=read.rule,
-        raw=reply.output,
-        finish_reason=reply.finish_reason,
+        **read.extraction._asdict(),
+        raw=read.raw,
+        reasoning=reply.reasoning or read.reasoning,
+        finish_reason=finish_reason,
         usage={name: count for name, count in counts.items() if count is not None},
     )
     return Record(item=item, system=system, prediction=prediction, latency_s=reply.latency_s)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from chains.majority import draw_key, majority
 from chains.parsing import Extraction
-from chains.predictor import extract
+from chains.predictor import read_text
 from data.types import Ask, Item, Message, Prediction, Record
 from eval.journal import Manifest, read_manifest, read_records, records_path, write_atomically
 from eval.run_lock import sole_writer
@@ -82,4 +82,5 @@ def _extracted(
 ) -> Extraction:
     prompt = "\n".join(message.content for message in messages or ())
     question = item.inputs.get("question", "")
-    return extract(said.raw, choices, form=form, finish_reason=said.finish_reason, prompt=prompt, question=question)
+    read = read_text(said.raw, choices, form=form, finish_reason=said.finish_reason, prompt=prompt, question=question)
+    return read.extraction

@@ -31,12 +31,14 @@ def serve_chat(
     *,
     finish_reason: str = "stop",
     logprobs: Callable[[dict[str, Any]], list[dict[str, Any]] | None] | None = None,
+    prompt_tokens: Callable[[dict[str, Any]], int] = lambda body: 7,
 ) -> Iterator[ChatEndpoint]:
     """Answer /v1/chat/completions on a free loopback port with `reply(body)`, streamed where that is asked for.
 
-    A reply is a text, or a message's fields, which are not streamed, or the status of an error.
+    A reply is a text, or a message's fields, or the status of an error; fields that are streamed are texts.
 
-    `logprobs(body)` are those of the reply's tokens, sent only to who asks for them.
+    `logprobs(body)` are those of the reply's tokens, sent only to who asks for them; `prompt_tokens(body)` is what the
+    server says that it read.
     """
     requests: list[Request] = []
 
@@ -47,13 +49,14 @@ def serve_chat(
             text = reply(body)
             if isinstance(text, int):
                 self._send(json.dumps({"error": {"message": "failed"}}), "application/json", status=text)
-            elif body.get("stream") and isinstance(text, str):
-                parts = [text[start : start + 3] for start in range(0, len(text), 3)]
-                chunks = [_chunk({"content": part}, None) for part in parts] + [_chunk({}, finish_reason)]
+            elif body.get("stream"):
+                fields = {"content": text} if isinstance(text, str) else text
+                chunks = [_chunk({name: part}, None) for name, said in fields.items() for part in _parts(said)]
+                chunks.append(_chunk({}, finish_reason))
                 payload = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
                 self._send(payload, "text/event-stream")
             else:
-                completion = _completion(text, finish_reason)
+                completion = _completion(text, finish_reason, prompt_tokens(body))
                 if logprobs and body.get("logprobs"):
                     completion["choices"][0]["logprobs"] = {"content": logprobs(body)}
                 self._send(json.dumps(completion), "application/json")
@@ -80,7 +83,11 @@ def serve_chat(
         thread.join()
 
 
-def _completion(said: str | dict[str, Any], finish_reason: str) -> dict[str, Any]:
+def _parts(said: str | None) -> list[str]:
+    return [said[start : start + 3] for start in range(0, len(said), 3)] if said else []
+
+
+def _completion(said: str | dict[str, Any], finish_reason: str, prompt_tokens: int) -> dict[str, Any]:
     message = {"role": "assistant", **({"content": said} if isinstance(said, str) else said)}
     return {
         "id": "chat-1",
@@ -88,7 +95,7 @@ def _completion(said: str | dict[str, Any], finish_reason: str) -> dict[str, Any
         "created": 1,
         "model": "served",
         "choices": [{"index": 0, "finish_reason": finish_reason, "message": message}],
-        "usage": {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10},
+        "usage": {"prompt_tokens": prompt_tokens, "completion_tokens": 3, "total_tokens": prompt_tokens + 3},
     }
 
 

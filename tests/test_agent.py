@@ -201,3 +201,18 @@ def test_a_dry_run_counts_every_call_of_an_agent(capsys: pytest.CaptureFixture[s
 
 def fail() -> Prediction:
     raise AssertionError("an item has no prediction")
+
+
+def test_the_last_turn_s_calls_are_no_silence() -> None:
+    _, agent = agent_of(always_searches)
+    answer: Prediction = agent.invoke(WITH_PASSAGE.to_input())
+    assert answer.finish_reason == "tool_calls" and not answer.is_blank
+
+
+def test_what_was_reasoned_in_every_turn_is_kept() -> None:
+    def thinks(messages: list[BaseMessage]) -> AIMessage:
+        reply = searches_then_reads(messages)
+        return reply.model_copy(update={"additional_kwargs": {"reasoning_content": f"{len(messages)}?"}})
+
+    _, agent = agent_of(thinks)
+    assert agent.invoke(WITH_PASSAGE.to_input()).reasoning == "2?\n\n4?\n\n6?"

@@ -17,7 +17,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langchain_core.runnables import RunnableLambda
 
 from chains.models import load_chat_model
-from chains.predictor import read_usage
+from chains.reply_fields import read_usage
 from data.errors import ConfigurationError
 from data.types import Prediction
 from eval.asking.budget import spent_before

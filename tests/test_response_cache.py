@@ -16,7 +16,7 @@ from langchain_openai.chat_models.base import BaseChatOpenAI
 from pydantic import SecretStr
 
 from chains.models import load_chat_model
-from chains.predictor import SAVED_USAGE
+from chains.reply_fields import SAVED_USAGE
 from data.errors import ConfigurationError
 from data.types import Record
 from eval.asking.known_replies import KnownReplies

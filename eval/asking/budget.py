@@ -19,8 +19,8 @@ from threading import Condition
 from typing import Any, NamedTuple
 
 from chains.models import resolve_spec
-from chains.predictor import read_usage
 from chains.repeated import askings
+from chains.reply_fields import read_usage
 from data.errors import ConfigurationError, ProjectError
 from data.types import Record
 from eval.asking.faults import NEVER_BILLED

@@ -13,7 +13,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import Generation, LLMResult
 
-from chains.predictor import read_usage
+from chains.reply_fields import read_usage
 from eval.asking.budget import MaxCostError, OverBudgetError, Rate
 from eval.asking.calls import Calls, Cause, Turn, TurnStop
 from eval.asking.faults import may_be_billed

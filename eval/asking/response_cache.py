@@ -18,7 +18,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from pydantic import BaseModel
 
-from chains.predictor import SAVED_USAGE, read_finish_reason, read_usage
+from chains.reply_fields import SAVED_USAGE, read_finish_reason, read_usage
 from data.errors import ConfigurationError
 from data.packaged import cache_dir
 from eval.asking.request_key import identity_of, request_key, said_of
