@@ -66,11 +66,14 @@ def _show_reports(paths: "ReportPaths", *, as_json: bool) -> None:
     from eval.report.summary import read_summary
     from eval.report.terminal import terminal_table
 
+    summary = read_summary(paths.summary)
     if as_json:
         emit_json_text(paths.summary.read_text(encoding="utf-8"))
     else:
-        emit(terminal_table(read_summary(paths.summary)))
+        emit(terminal_table(summary))
     log(f"\nreports: {paths.markdown}\n         {paths.html}")
+    for warning in (warning for evaluation in summary.evaluations for warning in evaluation.warnings):
+        log(f"warning: {warning}")
 
 
 def _new_run_dir(name: str) -> Path:

@@ -19,7 +19,7 @@ from eval.analysis.run_difference import what_differs
 from eval.description import role_of
 from eval.journal import Evaluation, Manifest, latest_records, read_manifest, records_path
 from eval.metrics import NO_ANSWER
-from eval.stats import LEVEL, Interval, holm, mcnemar_midp, paired_difference_interval
+from eval.stats import LEVEL, Interval, holm, is_outside, mcnemar_midp, paired_difference_interval
 
 
 class Asked(NamedTuple):
@@ -42,6 +42,7 @@ class Answers:
         choices: (n,) int, NO_ANSWER where nothing usable was said.
         weights: (n,) points.
         tags: (n,) section, question type, genre.
+        blank_ids: Ids of the items to which the system said nothing at all.
     """
 
     ids: tuple[str, ...]
@@ -50,12 +51,19 @@ class Answers:
     choices: np.ndarray
     weights: np.ndarray
     tags: tuple[tuple[str, ...], ...]
+    blank_ids: frozenset[str] = frozenset()
 
     @property
     def correct(self) -> np.ndarray:
         """(n,) bool."""
         right: np.ndarray = self.targets == self.choices
         return right
+
+    @property
+    def correct_at_best(self) -> np.ndarray:
+        """(n,) bool, as if all to which nothing was said had been answered rightly."""
+        at_best: np.ndarray = self.correct | np.array([item_id in self.blank_ids for item_id in self.ids], dtype=bool)
+        return at_best
 
 
 class Comparison(Frozen):
@@ -74,6 +82,8 @@ class Comparison(Frozen):
         lost: Ids of the items that only b got right.
         both_right: How many items both got right.
         both_wrong: How many items both got wrong.
+        unsettled: Whether it hangs on replies without any text, which count as wrong and tell nothing: had those of
+            one side been right, the difference would be outside of its interval.
     """
 
     benchmark: str
@@ -94,11 +104,12 @@ class Comparison(Frozen):
     lost: tuple[str, ...]
     both_right: int
     both_wrong: int
+    unsettled: bool = False
 
     @property
     def distinguishable(self) -> bool:
         """Whether both tests agree: the adjusted p-value, and the interval that knows of the clusters."""
-        if self.interval is None:
+        if self.interval is None or self.unsettled:
             return False
         return self.p_holm < LEVEL and (self.interval.low > 0 or self.interval.high < 0)
 
@@ -113,6 +124,7 @@ def read_answers(records: Iterable[Record]) -> Answers:
         choices=np.array([NO_ANSWER if p.choice is None else p.choice for _, p in rows], dtype=np.int64),
         weights=np.array([item.weight for item, _ in rows], dtype=np.float64),
         tags=tuple(item.tags for item, _ in rows),
+        blank_ids=frozenset(item.id for item, prediction in rows if prediction.is_blank),
     )
 
 
@@ -212,6 +224,9 @@ def _compare_pair(
     won = tuple(item_id for item_id, gain in zip(ids, gained, strict=True) if gain > 0)
     lost = tuple(item_id for item_id, gain in zip(ids, gained, strict=True) if gain < 0)
     p = mcnemar_midp(len(won), len(lost))
+    interval = paired_difference_interval(gained, np.ones(len(ids)), groups)
+    best_a, best_b = a.correct_at_best[in_a], b.correct_at_best[in_b]
+    at_best = (best_a.mean() - right_b.mean(), right_a.mean() - best_b.mean())  # each side in turn
     return Comparison(
         benchmark=evaluation.benchmark,
         a=name_a,
@@ -222,7 +237,7 @@ def _compare_pair(
         accuracy_a=float(right_a.mean()),
         accuracy_b=float(right_b.mean()),
         difference=float(gained.mean()),
-        interval=paired_difference_interval(gained, np.ones(len(ids)), groups),
+        interval=interval,
         points_difference=float((gained * weights).sum()),
         points_possible=float(weights.sum()),
         p=p,
@@ -231,6 +246,7 @@ def _compare_pair(
         lost=lost,
         both_right=int((right_a & right_b).sum()),
         both_wrong=int((~right_a & ~right_b).sum()),
+        unsettled=bool(a.blank_ids or b.blank_ids) and any(is_outside(difference, interval) for difference in at_best),
     )
 
 

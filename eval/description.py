@@ -42,6 +42,13 @@ def model_spec(description: Mapping[str, Any]) -> str | None:
     return str(spec) if spec else None
 
 
+def reply_limit_of(description: Mapping[str, Any]) -> int | None:
+    """Return the most tokens that a system's model was told to write; None where nothing says so."""
+    model = description.get("model")
+    limit = model.get("max_tokens") if isinstance(model, Mapping) else None
+    return limit if isinstance(limit, int) else None
+
+
 def machine_name(hardware: Mapping[str, Any] | None) -> str:
     """Write a machine as what it is priced by, such as "2 × AMD EPYC"; "" where it is unknown."""
     if not hardware:

@@ -30,6 +30,11 @@ class Interval(NamedTuple):
     high: float
 
 
+def is_outside(figure: float, interval: Interval | None) -> bool:
+    """Say whether a figure is outside of an interval; every figure is, where none is known."""
+    return interval is None or not interval.low <= figure <= interval.high
+
+
 ANYWHERE = Interval(-math.inf, math.inf)
 
 

@@ -9,7 +9,8 @@ import pytest
 from journaled_runs import answer, exam_item, failure, right_where, write_demo, write_run
 
 from data.types import Item, Passage, Prediction, Record
-from eval.analysis.attribution import CAUSES, EITHER, SHORTENED, Attribution, attribute_lookups, cause_of
+from eval.analysis.attribution import Attribution, attribute_lookups
+from eval.analysis.causes import CAUSES, EITHER, SHORTENED, cause_of
 from eval.analysis.lookups import Lookup, look_up
 from eval.cli import main
 from eval.journal import latest_records, records_path

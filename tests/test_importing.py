@@ -93,3 +93,33 @@ def test_a_file_s_name_is_a_system_s(exam: Path, capsys) -> None:
 def test_a_missing_file_is_a_missing_resource(exam: Path, capsys) -> None:
     assert imported(exam, exam.parent / "nowhere.jsonl") == 3
     assert "there is no file" in capsys.readouterr().err
+
+
+def test_a_reply_without_text_is_imported_with_its_reasoning(exam: Path, capsys) -> None:
+    rows: list[dict[str, object]] = [
+        {"id": "kice/2030-11/q01", "output": None, "finish_reason": "length"},
+        {"id": "kice/2030-11/q02", "output": None, "finish_reason": "MAX_TOKENS", "reasoning_content": "정답은 2번?"},
+        {"id": "kice/2030-11/q03", "output": "<think>정답은 3번?", "finish_reason": "length"},
+        {"id": "kice/2030-11/q04", "output": "", "reasoning": "정답은 4번?"},
+        {"id": "kice/2030-11/q05", "output": None},
+    ]
+    assert imported(exam, written(exam.parent / "silent.jsonl", rows)) == 0
+    shown = capsys.readouterr()
+    read = [record.prediction for record in read_records(records_path(exam.parent / "run", "silent"))]
+    assert [(one.choice, one.status, one.raw, one.reasoning) for one in read if one] == [
+        (None, "truncated", "", ""),
+        (None, "truncated", "", "정답은 2번?"),
+        (None, "truncated", "", "정답은 3번?"),
+        (None, "none", "", "정답은 4번?"),
+        (None, "none", "", ""),
+    ]
+    assert "warning: silent: 3 of 5 replies were cut off before any text, at a limit that is not recorded" in shown.err
+    assert "warning: silent: 1 of 5 replies holds reasoning and no text" in shown.err
+    assert "warning: silent: 1 of 5 replies is empty" in shown.err
+    assert not any("Not better than" in said for said in json.loads(shown.out)["conclusion"])
+
+
+def test_an_output_that_is_missing_is_not_one_of_null(exam: Path, capsys) -> None:
+    rows: list[dict[str, object]] = [{"id": "kice/2030-11/q01", "finish_reason": "length"}]
+    assert imported(exam, written(exam.parent / "replies.jsonl", rows)) == 2
+    assert "output: Field required" in capsys.readouterr().err

@@ -11,54 +11,27 @@ Source: RAGChecker (Ru et al. 2024, NeurIPS) asks likewise whether it is the ret
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from data.types import Frozen, Record
+from eval.analysis.causes import CAUSES, OPEN, RETRIEVAL_MISS, Cause, cause_of
 from eval.analysis.ladder import oracle_of
-from eval.analysis.lookups import Lookup, is_cut, is_foreign, look_up, searches_own_passages
+from eval.analysis.lookups import (
+    Lookup,
+    is_cut,
+    is_foreign,
+    is_idle,
+    look_up,
+    searches_by_tools,
+    searches_own_passages,
+    with_searches,
+)
 from eval.compare import Answers
 from eval.journal import read_records, records_path
 from eval.retrieval import score_ranking
 from eval.stats import Interval, share_interval
-
-EITHER: tuple[bool | None, ...] = (True, False, None)
-
-
-class Cause(NamedTuple):
-    """A cell of the table: the outcomes that it covers, and what they mean.
-
-    Attributes:
-        retrieved: Whether the own passage is among the retrieved; None: the item has none.
-        right: Whether the answer is right.
-        oracle_right: What the oracle may have answered; None: it did not, or there is none.
-    """
-
-    name: str
-    retrieved: bool | None
-    right: bool
-    oracle_right: Collection[bool | None]
-    meaning: str
-
-
-# Each outcome is in exactly one of them; a shortened prompt leaves open what was read, whatever the answers are.
-CAUSES: tuple[Cause, ...] = (
-    Cause("found and right", True, True, EITHER, "its passage was found, and the answer is right"),
-    Cause("distracted", True, False, (True,), "its passage was found; with that one alone, whole, it is right"),
-    Cause("reader failure", True, False, (False,), "its passage was found; with that one alone, whole, it is wrong"),
-    Cause("found, yet wrong", True, False, (None,), "its passage was found; without an oracle the cause is open"),
-    Cause("retrieval miss", False, False, (True,), "its passage was not found; with it the reader is right"),
-    Cause("wrong either way", False, False, (False,), "its passage was not found; with it the reader is wrong too"),
-    Cause("missed and wrong", False, False, (None,), "its passage was not found; without an oracle the cause is open"),
-    Cause("prompt shortened", None, False, (), "the prompt or the oracle's was shortened: the cause is open"),
-    Cause("lucky guess", False, True, EITHER, "right without its passage: by chance, by elimination or by knowledge"),
-    Cause("right, nothing to find", None, True, EITHER, "the item has no passage"),
-    Cause("wrong, nothing to find", None, False, EITHER, "the item has no passage"),
-)  # fmt: skip
-RETRIEVAL_MISS, MISSED, SHORTENED = "retrieval miss", "missed and wrong", "prompt shortened"
-WITHOUT_ORACLE = frozenset(cause.name for cause in CAUSES if tuple(cause.oracle_right) == (None,))
-OPEN = WITHOUT_ORACLE | {SHORTENED}
 
 
 class CauseCount(Frozen):
@@ -107,6 +80,8 @@ class Attribution(Frozen):
         found: None where no item has a passage of its own.
         foreign: Nothing that was retrieved is a passage of these items: the system searched other texts. It then has
             no causes, nothing is put down to retrieval, and no find is counted.
+        idle: Nothing was retrieved for any item. Then likewise.
+        not_searched: Answered items for which the model, which searches by tools as it sees fit, looked nothing up.
     """
 
     system: str
@@ -119,25 +94,8 @@ class Attribution(Frozen):
     to_retrieval_interval: Interval | None
     found: Found | None
     foreign: bool
-
-
-def cause_of(lookup: Lookup, oracle_right: bool | None, *, oracle_cut: bool = False) -> Cause | None:
-    """Return the cause of an item's outcome; None where the call failed.
-
-    Args:
-        lookup: What the RAG system's record says.
-        oracle_right: Whether the oracle is right on the item; None where that is not known.
-        oracle_cut: Whether the oracle's prompt was shortened: it then did not read the whole passage.
-    """
-    if lookup.right is None:
-        return None
-    if lookup.right is False and lookup.has_passage and (oracle_cut or (lookup.retrieved and lookup.cut)):
-        return next(cause for cause in CAUSES if cause.name == SHORTENED)
-    return next(
-        cause
-        for cause in CAUSES
-        if (cause.retrieved, cause.right) == (lookup.retrieved, lookup.right) and oracle_right in cause.oracle_right
-    )
+    idle: bool = False
+    not_searched: int = 0
 
 
 def causes_of_item(
@@ -154,11 +112,14 @@ def causes_of_item(
     causes = {}
     for name, record in records.items():
         about = described[name]
-        if not about.get("retriever") or (not searches_own_passages(about) and is_foreign(_lookups(run_dir, name))):
+        if not about.get("retriever"):
+            continue
+        lookups = {one.item_id: one for one in _lookups(run_dir, name, about)}
+        if is_idle(lookups.values()) or (not searches_own_passages(about) and is_foreign(lookups.values())):
             continue
         oracle = records.get(oracle_of(name, described) or "")
-        right = None if oracle is None else look_up(oracle).right
-        cause = cause_of(look_up(record), right, oracle_cut=oracle is not None and is_cut(oracle))
+        right = None if oracle is None else look_up(oracle).oracle_right
+        cause = cause_of(lookups[record.item.id], right, oracle_cut=oracle is not None and is_cut(oracle))
         if cause is not None:
             causes[name] = cause
     return causes
@@ -182,7 +143,7 @@ def attribute(
         oracle = oracle_of(name, {system: descriptions.get(system, {}) for system in answers})
         found.append(
             attribute_lookups(
-                _lookups(run_dir, name),
+                _lookups(run_dir, name, about),
                 {} if oracle is None else right_by_item(answers[oracle]),
                 system=name,
                 oracle=oracle,
@@ -193,10 +154,10 @@ def attribute(
     return found
 
 
-def _lookups(run_dir: Path, system: str) -> list[Lookup]:
+def _lookups(run_dir: Path, system: str, about: Mapping[str, Any]) -> list[Lookup]:
     """Return what a journal says of each item; of one that was asked again, the later record counts."""
-    path = records_path(run_dir, system)
-    return list({one.item.id: look_up(one) for one in read_records(path)}.values())
+    found = {one.item.id: look_up(one) for one in read_records(records_path(run_dir, system))}
+    return with_searches(found.values(), by_tools=searches_by_tools(about))
 
 
 def _cut_items(run_dir: Path, system: str) -> set[str]:
@@ -206,8 +167,9 @@ def _cut_items(run_dir: Path, system: str) -> set[str]:
 
 
 def right_by_item(answers: Answers) -> dict[str, bool]:
-    """Return whether each answered item is right."""
-    return dict(zip(answers.ids, answers.correct.tolist(), strict=True))
+    """Return whether each item is right that was answered with any text."""
+    right = zip(answers.ids, answers.correct.tolist(), strict=True)
+    return {item_id: is_right for item_id, is_right in right if item_id not in answers.blank_ids}
 
 
 def attribute_lookups(
@@ -230,9 +192,9 @@ def attribute_lookups(
         own_passages: Whether the system can have searched these items' passages alone; False: its finds tell.
     """
     everything = list(lookups)
-    foreign = not own_passages and is_foreign(everything)
+    foreign, idle = not own_passages and is_foreign(everything), is_idle(everything)
     answered = [one for one in everything if one.right is not None]
-    caused = [] if foreign else _caused(answered, oracle_right, oracle_cut)
+    caused = [] if foreign or idle else _caused(answered, oracle_right, oracle_cut)
     wrong = [(one, cause) for one, cause in caused if one.right is False and one.retrieved is not None]
     known = [(one, cause) for one, cause in wrong if cause not in OPEN]
     missed = np.array([cause == RETRIEVAL_MISS for _, cause in known], dtype=float)
@@ -245,8 +207,10 @@ def attribute_lookups(
         wrong=len(known),
         to_retrieval=float(missed.mean()) if known else None,
         to_retrieval_interval=_interval(missed, [one for one, _ in known]),
-        found=_found([one for one, _ in caused if one.has_passage]),
+        found=_found([one for one, _ in caused if one.has_passage and one.searched]),
         foreign=foreign,
+        idle=idle,
+        not_searched=sum(not one.searched for one in answered),
     )
 
 

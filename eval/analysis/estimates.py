@@ -9,7 +9,7 @@ from typing import Any
 
 from data.types import Frozen, Record
 from eval.cost import PriceTable, estimate_request_tokens, price
-from eval.description import is_api, model_spec
+from eval.description import is_api, model_spec, reply_limit_of
 
 
 class Estimated(Frozen):
@@ -53,9 +53,8 @@ def compare_estimate(
     if not counted:
         return None
     items, estimated, sent, written, cached = len(counted), *(sum(column) for column in zip(*counted, strict=True))
-    spec, model = str(model_spec(description)), description.get("model")
-    limit = model.get("max_tokens") if isinstance(model, Mapping) else None
-    most_written = None if limit is None else items * int(limit)
+    spec, limit = str(model_spec(description)), reply_limit_of(description)
+    most_written = None if limit is None else items * limit
     at_most = None if most_written is None else {"input_tokens": estimated, "output_tokens": most_written}
     actual = {"input_tokens": sent, "output_tokens": written, "cached_tokens": cached}
     return Estimated(

@@ -25,6 +25,10 @@ class Lookup(NamedTuple):
         own_share: Share of the own passage's letters that is among the retrieved; None where no text was recorded.
         right: None where the call failed.
         cut: Whether the prompt was shortened to fit the model's context, so that a chunk may not have been read.
+        told: Whether the record says what was sent; else it may say nothing of a search either.
+        calls: How many tool calls the model made.
+        searched: Whether anything was looked up: a model that searches by tools may do without.
+        blank: Whether the answer holds no text.
     """
 
     item_id: str
@@ -35,6 +39,15 @@ class Lookup(NamedTuple):
     own_share: float | None
     right: bool | None
     cut: bool = False
+    told: bool = False
+    calls: int = 0
+    searched: bool = True
+    blank: bool = False
+
+    @property
+    def oracle_right(self) -> bool | None:
+        """Whether the reader is right, where the answer tells: one without text does not."""
+        return None if self.blank else self.right
 
     @property
     def retrieved(self) -> bool | None:
@@ -58,6 +71,9 @@ def look_up(record: Record) -> Lookup:
         own_share=_covered(own, own_chunks) if own and record.passages else None,
         right=None if prediction is None else prediction.choice == item.target,
         cut=is_cut(record),
+        told=record.messages is not None,
+        calls=sum(len(message.tool_calls) for message in record.messages or ()),
+        blank=prediction is not None and prediction.is_blank,
     )
 
 
@@ -75,6 +91,29 @@ def searches_own_passages(description: Mapping[str, Any]) -> bool:
     retriever = description.get("retriever")
     name = str(retriever.get("name") if isinstance(retriever, Mapping) else retriever)
     return description.get("chain") in CHAINS and ":" not in name.partition("+")[0]  # steps behind it only re-order
+
+
+def searches_by_tools(description: Mapping[str, Any]) -> bool:
+    """Tell whether a system's model decides itself what is looked up, and whether anything is."""
+    entry = CHAINS.get(str(description.get("chain")))
+    return entry is not None and entry.several_calls and "retriever" in entry.needs
+
+
+def with_searches(lookups: Collection[Lookup], *, by_tools: bool) -> list[Lookup]:
+    """Say of each item whether anything was looked up for it.
+
+    Args:
+        lookups: Of all items of a system.
+        by_tools: Its model decides that; where any item has a tool call, it does anyway.
+    """
+    by_tools = by_tools or any(one.calls for one in lookups)
+    return [one._replace(searched=not (by_tools and one.told) or bool(one.calls or one.chunks)) for one in lookups]
+
+
+def is_idle(lookups: Collection[Lookup]) -> bool:
+    """Tell whether nothing was retrieved for any answered item: then nothing tells what retrieval is worth."""
+    answered = [one for one in lookups if one.right is not None]
+    return bool(answered) and all(one.told and not one.chunks for one in answered)
 
 
 def is_foreign(lookups: Collection[Lookup]) -> bool:

@@ -15,6 +15,7 @@ from eval.report.cost_sentences import cost_sentences
 from eval.report.ladder_sentences import ladder_sentences
 from eval.report.order_section import order_sentences
 from eval.report.pair_sentences import difference_sentences, question_sentences
+from eval.report.warning_sentences import warning_sentences
 from eval.report.wording import items_counted, listed, percent
 from eval.report.yardstick_tables import constant_sentences
 from eval.stats import FEW_CLUSTERS
@@ -28,6 +29,7 @@ def conclude(evaluation: EvaluationSummary, say: Language = ENGLISH) -> list[str
     """Say in words what an evaluation shows, most important first."""
     return [
         *_incomplete(evaluation, say),
+        *warning_sentences(evaluation, say),
         *_exchanged_labels(evaluation, say),
         *_shortened(evaluation, say),
         *_cached(evaluation, say),
@@ -124,6 +126,7 @@ def _against_guessing(evaluation: EvaluationSummary, say: Language) -> list[str]
         for system in evaluation.systems
         if system.accuracy_interval is not None
         and system.accuracy_interval.low <= evaluation.chance <= system.accuracy_interval.high
+        and not system.unsettled
     ]
     if not guessing:
         return []

@@ -81,7 +81,9 @@ def _rightness(
         return say(untested, a=a, b=b, right_a=percent(right_a), right_b=percent(right_b))
     right = {comparison.a: comparison.accuracy_a, comparison.b: comparison.accuracy_b}
     shares = {"a": a, "b": b, "right_a": percent(right[a]), "right_b": percent(right[b])}
-    if comparison.distinguishable:
+    if comparison.unsettled:
+        beyond = say("a difference that hangs on replies without text")
+    elif comparison.distinguishable:
         beyond = say("a difference beyond chance")
     else:
         beyond = say("a difference that is not distinguishable from chance")

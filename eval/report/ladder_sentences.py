@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from eval.analysis.attribution import MISSED, OPEN, RETRIEVAL_MISS, SHORTENED, WITHOUT_ORACLE, Attribution
+from eval.analysis.causes import MISSED, OPEN, RETRIEVAL_MISS, SHORTENED, WITHOUT_ORACLE
 from eval.language import Language
 from eval.report.wording import listed, share_with_interval, signed
 
 if TYPE_CHECKING:
-    from eval.analysis.ladder import Ladder
+    from eval.analysis.attribution import Attribution
+    from eval.analysis.ladder import Gap, Ladder
     from eval.report.summary import EvaluationSummary
 
 
@@ -35,7 +36,7 @@ def ladder_sentences(evaluation: EvaluationSummary, say: Language) -> list[str]:
             said.append(
                 say("Against no passage at all ({base}): {found}.", base=ladder.on("closed-book"), found=against_none)
             )
-        said += _recovered(ladder, say)
+        said += _recovered(evaluation, ladder, say)
     return [*said, *_causes(evaluation, say)]
 
 
@@ -45,7 +46,7 @@ def _against(evaluation: EvaluationSummary, ladder: Ladder, base: str | None, sa
     for step in ladder.steps:
         pair = {step.system, base}
         one = next((one for one in evaluation.comparisons if {one.a, one.b} == pair), None)
-        if step.rung != "retrieved" or one is None:
+        if step.rung != "retrieved" or one is None or one.unsettled or step.system in idle_systems(evaluation):
             continue
         difference = signed(one.difference if one.a == step.system else 0.0 - one.difference)  # no sign before zero
         if one.distinguishable:
@@ -63,10 +64,18 @@ def _against(evaluation: EvaluationSummary, ladder: Ladder, base: str | None, sa
     return listed(found, say) if found else ""
 
 
-def _recovered(ladder: Ladder, say: Language) -> list[str]:
+def is_settled(evaluation: EvaluationSummary, ladder: Ladder, gap: Gap) -> bool:
+    """Say whether a gap tells of retrieval: something was retrieved, and replies without text decide none of it."""
+    three = {gap.system, ladder.on("closed-book"), ladder.on("oracle")}
+    unsettled = any(one.unsettled for one in evaluation.comparisons if {one.a, one.b} <= three)
+    return not unsettled and gap.system not in idle_systems(evaluation)
+
+
+def _recovered(evaluation: EvaluationSummary, ladder: Ladder, say: Language) -> list[str]:
     """Say what share of the gap between no passage and the own one each system that retrieves recovers."""
     retrieved = {step.system for step in ladder.steps if step.rung == "retrieved"}
-    gaps = [gap for gap in ladder.gaps if not gap.tag and gap.system in retrieved]
+    overall = [gap for gap in ladder.gaps if not gap.tag and gap.system in retrieved]
+    gaps = [gap for gap in overall if is_settled(evaluation, ladder, gap)]
     if not gaps:
         return []
     names = {"oracle": ladder.on("oracle"), "closed": ladder.on("closed-book")}
@@ -90,6 +99,33 @@ def _recovered(ladder: Ladder, say: Language) -> list[str]:
             )
         ]
     return [say("Of what the own passage adds to none (95% intervals), {found}.", found=listed(known, say))]
+
+
+def idle_systems(evaluation: EvaluationSummary) -> set[str]:
+    """Return the systems that should retrieve and retrieved nothing for any item."""
+    return {one.system for one in evaluation.attributions if one.idle}
+
+
+def idle_sentences(evaluation: EvaluationSummary, say: Language) -> list[str]:
+    """Say of each system that retrieves nothing, for all items or for some, that it does not."""
+    return [_idle(one, say) for one in evaluation.attributions if one.idle or one.not_searched]
+
+
+def _idle(one: Attribution, say: Language) -> str:
+    figures = {"system": one.system, "all": f"{one.n:,}"}
+    if one.not_searched == one.n:
+        return say(
+            "{system} never searched: on {n} of {all} items its model called no tool, as where a server ignores tools. "
+            "Nothing is concluded on retrieval.",
+            n=f"{one.not_searched:,}",
+            **figures,
+        )
+    if one.idle:
+        return say(
+            "{system} retrieved nothing for any of its {all} items. Nothing is concluded on retrieval.", **figures
+        )
+    some = "{system} looked nothing up on {n} of {all} items: none of these is put down to retrieval."
+    return say(some, n=f"{one.not_searched:,}", **figures)
 
 
 def _causes(evaluation: EvaluationSummary, say: Language) -> list[str]:

@@ -1,10 +1,12 @@
 """The tables of the retrieval ladder and of why RAG items came out as they did, as plain cells."""
 
 from chains.registry import Rung
-from eval.analysis.attribution import CAUSES, Attribution, CauseCount
+from eval.analysis.attribution import Attribution, CauseCount
+from eval.analysis.causes import CAUSES
 from eval.analysis.ladder import Gap, Ladder
 from eval.language import ENGLISH, Language
 from eval.report.cells import NOTHING, accuracy_cell, points_cell
+from eval.report.ladder_sentences import is_settled
 from eval.report.summary import EvaluationSummary
 from eval.report.table import Table
 from eval.report.wording import percent, share_with_interval
@@ -22,7 +24,7 @@ def ladder_tables(evaluation: EvaluationSummary, say: Language = ENGLISH) -> lis
     """Return the tables of every reader's ladder, then why items came out as they did and how passages were found."""
     tables = []
     for ladder in evaluation.ladders:
-        tables += [_ladder_table(evaluation, ladder, say), _gaps_table(ladder, say)]
+        tables += [_ladder_table(evaluation, ladder, say), _gaps_table(evaluation, ladder, say)]
     return [*tables, _causes_table(evaluation, say), _found_table(evaluation, say)]
 
 
@@ -33,7 +35,8 @@ def _ladder_table(evaluation: EvaluationSummary, ladder: Ladder, say: Language) 
     for step in ladder.steps:
         system, gap = systems[step.system], overall.get(step.system)
         points = (points_cell(system, say),) if evaluation.weighted else ()
-        recovered = NOTHING if gap is None else _recovered(gap, say)
+        settled = gap is not None and is_settled(evaluation, ladder, gap)
+        recovered = NOTHING if gap is None else _recovered(gap, say) if settled else say("not known")
         rows.append(
             (say(SHOWN[step.rung]), step.system, _number(step.k), accuracy_cell(system, say), *points, recovered)
         )
@@ -49,11 +52,12 @@ def _ladder_table(evaluation: EvaluationSummary, ladder: Ladder, say: Language) 
     return Table("ladder", title, columns, tuple(rows), text_columns=2, note=note)
 
 
-def _gaps_table(ladder: Ladder, say: Language) -> Table:
+def _gaps_table(evaluation: EvaluationSummary, ladder: Ladder, say: Language) -> Table:
     """Accuracy without a passage and with the own one, and what is recovered, by section and kind of question."""
-    tags = sorted(dict.fromkeys(gap.tag for gap in ladder.gaps if gap.tag), key=lambda tag: ":" not in tag)
-    systems = list(dict.fromkeys(gap.system for gap in ladder.gaps))
-    by_tag = {(gap.tag, gap.system): gap for gap in ladder.gaps}
+    gaps = [gap for gap in ladder.gaps if is_settled(evaluation, ladder, gap)]
+    tags = sorted(dict.fromkeys(gap.tag for gap in gaps if gap.tag), key=lambda tag: ":" not in tag)
+    systems = list(dict.fromkeys(gap.system for gap in gaps))
+    by_tag = {(gap.tag, gap.system): gap for gap in gaps}
     rows = []
     for tag in tags:
         found = [by_tag.get((tag, system)) for system in systems]

@@ -32,7 +32,8 @@ def order_sentences(evaluation: EvaluationSummary, say: Language = ENGLISH) -> l
     for system, test, p in _tested(evaluation):
         if p < LEVEL:
             said.append(_bias_sentence(evaluation, system, test, p, say))
-    return said + [_askings_sentence(s.name, s.askings, say) for s in evaluation.systems if s.askings is not None]
+    settled = (s for s in evaluation.systems if not s.unsettled)
+    return said + [_askings_sentence(s.name, s.askings, say) for s in settled if s.askings is not None]
 
 
 def _tested(evaluation: EvaluationSummary) -> list[tuple[SystemSummary, PositionTest, float]]:

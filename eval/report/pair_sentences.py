@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from eval.analysis.ladder import rung_of
 from eval.description import model_spec, role_of
 from eval.language import Language
+from eval.report.ladder_sentences import idle_systems
 from eval.report.wording import items_counted, p_value, signed, span
 
 if TYPE_CHECKING:
@@ -26,8 +27,11 @@ Belongs = Callable[["SystemSummary", "SystemSummary"], bool]
 
 
 def difference_sentences(evaluation: EvaluationSummary, say: Language) -> list[str]:
-    """Say for each pair of systems what these items show; beyond the first few, pairs are counted."""
-    pairs = evaluation.comparisons
+    """Say for each pair of systems what these items show; beyond the first few, pairs are counted.
+
+    Nothing is said of a pair that replies without text decide.
+    """
+    pairs = [one for one in evaluation.comparisons if not one.unsettled]
     if not pairs:
         return []
     real = sorted((one for one in pairs if one.distinguishable), key=lambda one: -abs(one.difference))
@@ -76,7 +80,7 @@ def question_sentences(evaluation: EvaluationSummary, say: Language) -> list[str
         )
         answer = _each(tuned, say) if len(tuned) <= NAMED_ANSWERS else several
         said.append(say("Fine-tuned or prompted? On these items, {answer}.", answer=answer))
-    spoken_of = _on_a_ladder(evaluation)
+    spoken_of = _on_a_ladder(evaluation) | idle_systems(evaluation)
     if retrieved := [side for side in _sides(evaluation, _adds_retrieval) if side[0] not in spoken_of]:
         several = say(
             "of {pairs} pairs of one model with retrieval and by prompt alone, retrieval is ahead in {ahead}, the "
@@ -112,10 +116,10 @@ def _adds_retrieval(a: SystemSummary, b: SystemSummary) -> bool:
 
 
 def _sides(evaluation: EvaluationSummary, belongs: Belongs) -> list[tuple[str, Comparison]]:
-    """Return the comparisons that bear on a question, each with the name of its first side."""
+    """Return the settled comparisons that bear on a question, each with the name of its first side."""
     systems = {system.name: system for system in evaluation.systems}
     found = []
-    for one in evaluation.comparisons:
+    for one in (one for one in evaluation.comparisons if not one.unsettled):
         for first, second in ((one.a, one.b), (one.b, one.a)):
             if belongs(systems[first], systems[second]):
                 found.append((first, one))

@@ -9,7 +9,8 @@ from typing import Any
 from data.errors import ProjectError, unknown_name
 from data.plain_text import plain
 from data.types import Ask, Item, Record
-from eval.analysis.attribution import Cause, causes_of_item
+from eval.analysis.attribution import causes_of_item
+from eval.analysis.causes import Cause
 from eval.journal import Manifest, read_manifest, read_records, records_path
 
 RULE = "-" * 100
@@ -87,7 +88,8 @@ def _answer(record: Record, cause: Cause | None) -> str:
         lines.append(f"cause: {cause.name} ({cause.meaning})")
     prediction = record.prediction
     if prediction is not None:
-        lines.append(f"status: {prediction.status}, rule: {prediction.rule or 'none'}")
+        ended = f", finish reason: {prediction.finish_reason}" if prediction.finish_reason else ""
+        lines.append(f"status: {prediction.status}, rule: {prediction.rule or 'none'}{ended}")
         if prediction.probs is not None:
             probs = (f"{place + 1}: {prob:.3f}" for place, prob in enumerate(prediction.probs))
             lines.append(f"probabilities: {', '.join(probs)}")
@@ -102,6 +104,8 @@ def _answer(record: Record, cause: Cause | None) -> str:
         lines.append(f"\n[{message.role}]\n{message.content}")
         lines += [f"→ {call.name} {json.dumps(call.arguments, ensure_ascii=False)}" for call in message.tool_calls]
     lines += _askings(prediction.asks if prediction else ())
+    if prediction is not None and prediction.reasoning:
+        lines.append(f"\n[reasoning, not read as an answer]\n{prediction.reasoning}")
     if prediction is not None and prediction.raw:
         lines.append(f"\n[reply]\n{prediction.raw}")
     return "\n".join(lines)
@@ -116,6 +120,7 @@ def _askings(asks: Sequence[Ask]) -> list[str]:
         lines.append(
             f"\n[asking {number} of {len(asks)}: choices shown as {order}; {chosen}; {ask.rule or ask.status}]"
         )
+        lines += [f"[reasoning, not read as an answer]\n{ask.reasoning}\n"] if ask.reasoning else []
         lines += [ask.raw] if ask.raw else []
     return lines
 

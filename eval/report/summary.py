@@ -21,6 +21,7 @@ from eval.language import ENGLISH, Language, language
 from eval.report.conclusion import conclude
 from eval.report.cost_curve import Drawing, lay_out
 from eval.report.system_summary import SystemSummary, summarize_system
+from eval.report.warning_sentences import warning_sentences
 
 
 class EvaluationSummary(Frozen):
@@ -37,6 +38,7 @@ class EvaluationSummary(Frozen):
         yardsticks: What constant answers score, and what others published.
         ladders: Of each reader that is shown more and more; empty in an older run's summary.
         attributions: Of each system that retrieves, why its items came out as they did.
+        warnings: What makes the scores say less than they seem to; part of the conclusion.
     """
 
     benchmark: str
@@ -58,6 +60,7 @@ class EvaluationSummary(Frozen):
     ladders: tuple[Ladder, ...] = ()
     attributions: tuple[Attribution, ...] = ()
     yardsticks: Yardsticks = Yardsticks()
+    warnings: tuple[str, ...] = ()
 
 
 class Summary(Frozen):
@@ -167,7 +170,13 @@ def _summarize_evaluation(
         attributions=tuple(attribute(run_dir, answers, manifest.systems)),
         yardsticks=yardsticks_of(answers.values(), n_choices=traits.n_choices),
     )
-    return without_conclusion.model_copy(update={"conclusion": tuple(conclude(without_conclusion, say))})
+    return _with_words(without_conclusion, say)
+
+
+def _with_words(evaluation: EvaluationSummary, say: Language) -> EvaluationSummary:
+    """Put into words what an evaluation shows."""
+    words = {"conclusion": tuple(conclude(evaluation, say)), "warnings": tuple(warning_sentences(evaluation, say))}
+    return evaluation.model_copy(update=words)
 
 
 class _Traits:

@@ -3,6 +3,7 @@
 Its records and the run's manifest in, a `SystemSummary` out: what every form of the report draws.
 """
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from pydantic import Field
 
 from data.types import Frozen, Record
 from eval.analysis.askings import Askings, measure_askings, measure_positions
+from eval.analysis.blank_replies import BlankReplies, measure_blank_replies
 from eval.analysis.breakeven import SystemCost
 from eval.analysis.calibration import calibration_intervals
 from eval.analysis.estimates import Estimated, compare_estimate
@@ -18,6 +20,7 @@ from eval.analysis.extraction_audit import ExtractionAudit, audit
 from eval.analysis.label_order import Exchange, find_exchange
 from eval.analysis.position_bias import PositionTest
 from eval.analysis.probabilities import Probabilities, read_probabilities
+from eval.analysis.prompt_counts import EqualCounts, PromptCount, find_equal_counts, noting_prompts
 from eval.auc import area_interval
 from eval.compare import Answers
 from eval.cost import PriceTable
@@ -25,7 +28,7 @@ from eval.description import TRAINED_KINDS
 from eval.journal import Manifest, read_records, records_path
 from eval.metrics import Scores, score
 from eval.report.costs import cost_of, measure, with_full_spec
-from eval.stats import Interval, macro_f1_interval, share_interval
+from eval.stats import Interval, is_outside, macro_f1_interval, share_interval
 
 
 class SystemSummary(Frozen):
@@ -51,6 +54,8 @@ class SystemSummary(Frozen):
         audit: How its answers were read; None where there is none, and in an older run's summary.
         positions: Which positions among the choices it chose; None where it answered nothing.
         askings: Of items that it was asked several times; None where it was asked once.
+        blank: Its replies that hold no text; None for none.
+        equal_counts: Prompts of different length that its server counted as equally many tokens; None for none.
     """
 
     name: str
@@ -73,10 +78,17 @@ class SystemSummary(Frozen):
     audit: ExtractionAudit | None = None
     positions: PositionTest | None = None
     askings: Askings | None = None
+    blank: BlankReplies | None = None
+    equal_counts: EqualCounts | None = None
 
     @property
     def complete(self) -> bool:
         return self.missing == 0 and self.scores is not None and self.scores.complete
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether its accuracy hangs on replies without text: had they been right, it would be beyond its interval."""
+        return self.blank is not None and is_outside(self.blank.accuracy_at_best, self.accuracy_interval)
 
 
 def summarize_system(
@@ -99,8 +111,6 @@ def summarize_system(
         prices: In force.
     """
     description = manifest.systems.get(folder.name, {})
-    # Of the whole journal again, one record at a time: what is kept has no messages.
-    sent = read_records(records_path(folder.parent, folder.name))
     scores = score(records.values()) if records else None
     return SystemSummary(
         name=folder.name,
@@ -109,15 +119,27 @@ def summarize_system(
         missing=max(0, n_items - len(records)),
         scores=scores,
         cost=cost_of(description, measure(records.values()), folder, hardware=manifest.hardware, table=prices),
-        estimated=compare_estimate(sent, with_full_spec(description), prices=prices),
         exchanged=_exchanged(description, answers, scores),
         cached=sum(record.cache_hits > 0 for record in records.values()),
         audit=audit(records.values()),
         positions=measure_positions(records.values()),
         askings=measure_askings(records.values()),
+        blank=measure_blank_replies(records.values(), answers),
+        **_sent(folder, description, prices),
         **_shortened(records.values()),
         **_intervals(scores, answers, read_probabilities(records.values())),
     )
+
+
+def _sent(folder: Path, description: Mapping[str, Any], prices: PriceTable) -> dict[str, Any]:
+    """Return what the prompts that were sent tell: the whole journal again, as the records that are kept have none."""
+    counts: dict[str, PromptCount] = {}
+    imported = description.get("kind") == "imported"
+    sent = noting_prompts(read_records(records_path(folder.parent, folder.name)), counts, imported=imported)
+    estimated = compare_estimate(sent, with_full_spec(description), prices=prices)
+    if imported:  # nothing is estimated of it, so that nothing was read yet
+        deque(sent, maxlen=0)
+    return {"estimated": estimated, "equal_counts": find_equal_counts(counts.values())}
 
 
 def _exchanged(description: Mapping[str, Any], answers: Answers, scores: Scores | None) -> Exchange | None:

@@ -4,9 +4,10 @@ An `EvaluationSummary` in, `Table`s out. Cells are text as a person reads it; es
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from eval.compare import Comparison
 from eval.description import machine_name
 from eval.language import ENGLISH, Language
 from eval.metrics import Scores
@@ -35,12 +36,22 @@ from eval.report.wording import items_counted, p_value, percent, signed, span
 from eval.report.yardstick_tables import constants_table, published_table
 
 
-def pairs_note(say: Language = ENGLISH) -> str:
+def pairs_note(pairs: Iterable[Comparison], say: Language = ENGLISH) -> str:
     """Say how to read a table of paired differences."""
-    return say(
+    note = say(
         "Accuracy in percentage points, on the same items. p is McNemar's mid-p; Holm's adjustment is over all pairs "
         "of this table. Beyond chance: adjusted p below 0.05 and an interval without zero."
     )
+    if any(one.unsettled for one in pairs):
+        note += say(" Open: replies without any text, which count as wrong, decide the difference.")
+    return note
+
+
+def beyond_chance(one: Comparison, say: Language = ENGLISH) -> str:
+    """Say whether a difference is beyond chance, or whether nothing can be said of it."""
+    if one.unsettled:
+        return say("open")
+    return say("yes") if one.distinguishable else say("no")
 
 
 def evaluation_tables(evaluation: EvaluationSummary, say: Language = ENGLISH) -> list[Table]:
@@ -102,7 +113,7 @@ def differences_table(evaluation: EvaluationSummary, say: Language = ENGLISH) ->
         rows.append(
             (
                 f"{one.a} − {one.b}",
-                say("yes") if one.distinguishable else say("no"),
+                beyond_chance(one, say),
                 signed(one.difference),
                 span(one.interval, say),
                 *points,
@@ -116,7 +127,8 @@ def differences_table(evaluation: EvaluationSummary, say: Language = ENGLISH) ->
     tests = ("p", say("p, Holm"), say("Won / lost / tied"), say("Items"))
     columns = (say("Pair"), say("Beyond chance"), say("Difference"), say("95% interval"), *points_column, *tests)
     title = say("Paired differences")
-    return Table("differences", title, columns, tuple(rows), text_columns=2, note=pairs_note(say))
+    note = pairs_note(evaluation.comparisons, say)
+    return Table("differences", title, columns, tuple(rows), text_columns=2, note=note)
 
 
 def distribution_table(evaluation: EvaluationSummary, say: Language = ENGLISH) -> Table:

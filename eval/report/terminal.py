@@ -23,7 +23,7 @@ from eval.report.costs import EvaluationCosts
 from eval.report.money import per_thousand
 from eval.report.summary import EvaluationSummary, Summary
 from eval.report.table import Table
-from eval.report.tables import pairs_note
+from eval.report.tables import beyond_chance, pairs_note
 from eval.report.wording import items_counted, p_value, signed, span
 
 WIDTH = 100
@@ -190,7 +190,7 @@ def _pairs(comparisons: Sequence[Comparison], say: Language) -> Table:
             span(one.interval, say),
             p_value(one.p_holm),
             f"{len(one.won)}/{len(one.lost)}/{one.both_right + one.both_wrong}",
-            say("yes") if one.distinguishable else say("no"),
+            beyond_chance(one, say),
         )
         for one in comparisons
     )
@@ -202,4 +202,4 @@ def _pairs(comparisons: Sequence[Comparison], say: Language) -> Table:
         say("won/lost/tied"),
         say("beyond chance"),
     )
-    return Table("differences", "", columns, rows, note=pairs_note(say))
+    return Table("differences", "", columns, rows, note=pairs_note(comparisons, say))

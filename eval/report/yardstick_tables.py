@@ -3,6 +3,7 @@
 Constant answers are computed from the key. Published figures come from elsewhere, and their table says so.
 """
 
+import math
 from typing import TYPE_CHECKING
 
 from eval.language import ENGLISH, Language
@@ -70,12 +71,19 @@ def constant_sentences(evaluation: "EvaluationSummary", say: Language) -> list[s
         choice=best.choice + 1,
         points=_points(best, say),
     )
-    no_better = [s.name for s in evaluation.systems if s.complete and s.scores and s.scores.points <= best.points]
+    no_better = [s.name for s in evaluation.systems if s.complete and _most_points(s) <= best.points]
     return (
         [said, say("Not better than that constant answer: {systems}.", systems=listed(no_better, say))]
         if no_better
         else [said]
     )
+
+
+def _most_points(system: "SystemSummary") -> float:
+    """Return a system's points; what it said nothing to tells nothing, and counts as right here."""
+    if system.scores is None:
+        return math.inf
+    return system.scores.points if system.blank is None else system.blank.points_at_best
 
 
 def _highest_first(row: tuple[float, tuple[str, ...]]) -> tuple[float, str]:
