@@ -10,7 +10,6 @@ back.
 """
 
 import hashlib
-import math
 from collections.abc import Callable, Sequence
 from itertools import takewhile
 from typing import Any, Literal
@@ -23,7 +22,7 @@ from pydantic import ConfigDict
 from chains.majority import draw_key, majority
 from chains.models import with_seed
 from chains.predictor import Assign, Inputs, Predictor
-from data.types import ASKING, Ask, Prediction
+from data.types import ASKING, Ask, Prediction, answer_fault
 
 Permute = Literal["cyclic"]
 Order = tuple[int, ...]  # the item's own choices, in the order they are shown
@@ -181,13 +180,8 @@ def fault_of(answer: object, n_choices: int) -> ValueError | None:
     """Say what makes an answer unusable for its item: a chain of the user's own may return anything."""
     if not isinstance(answer, Prediction):
         return ValueError(f"the predictor returned a {type(answer).__name__}, not a Prediction")
-    if answer.choice is not None and not 0 <= answer.choice < n_choices:
-        return ValueError(f"choice {answer.choice} is none of the item's {n_choices}")
-    if answer.probs is not None and len(answer.probs) != n_choices:
-        return ValueError(f"{len(answer.probs)} probabilities for {n_choices} choices")
-    if wrong := [value for value in answer.probs or () if not 0 <= value < math.inf]:
-        return ValueError(f"{wrong[0]:g} is no probability; give finite numbers of 0 or more")
-    return None
+    fault = answer_fault(answer, n_choices)
+    return None if fault is None else ValueError(fault)
 
 
 def _shown(entry: Inputs, order: Order) -> Inputs:

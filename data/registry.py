@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from data.attributes import import_own, is_module, load_attribute
 from data.errors import ConfigurationError, unknown_name
@@ -85,9 +86,16 @@ def fingerprint(items: Sequence[Item]) -> str:
     """Return the SHA-256 (hex) over the items as canonical JSON, one a line: equal exactly for equal items."""
     digest = hashlib.sha256()
     for item in items:
-        line = json.dumps(item.model_dump(mode="json"), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-        digest.update(line.encode() + b"\n")
+        digest.update(fingerprint_line(item.model_dump(mode="json")))
     return digest.hexdigest()
+
+
+def fingerprint_line(item: dict[str, Any]) -> bytes:
+    """Return what the fingerprint is made of, of one item that was dumped as JSON."""
+    return _CANONICAL.encode(item).encode() + b"\n"
+
+
+_CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def retrieval_set(name: str, path: Path | None = None) -> RetrievalSet:

@@ -5,6 +5,7 @@ choice, so one shape of record serves both, and with it one set of metrics and o
 """
 
 import json
+import math
 from functools import lru_cache
 from typing import Any, Literal, Self, TypeVar
 
@@ -22,6 +23,7 @@ NO_TEXT = "no-text"
 # Why a turn ended that calls a tool, in the words of OpenAI and Anthropic: such a turn needs no text.
 _CALLED = frozenset({"tool_calls", "function_call", "tool_use"})
 _SOMETHING = "…"  # stands for a text that is not kept
+_MOST_TOKENS = 10**15  # of one item: what is more is no count, and would not fit into the sums that are made of it
 
 
 class Frozen(BaseModel):
@@ -38,7 +40,7 @@ class Item(Frozen):
         inputs: What is shown: passage, question, extra (KICE) or premise, hypothesis (MNLI).
         choices: The options, in the order of the source.
         target: 0-based index of the right choice.
-        weight: Points the item is worth.
+        weight: Points the item is worth, at most a billion: what is more cannot be added up.
         group: The passage's id: items of one group share context, so they are one cluster for standard errors.
         tags: Section, question type, genre.
     """
@@ -47,7 +49,7 @@ class Item(Frozen):
     inputs: dict[str, str]
     choices: tuple[str, ...] = Field(min_length=2)
     target: int = Field(ge=0)
-    weight: float = Field(default=1.0, gt=0)
+    weight: float = Field(default=1.0, gt=0, le=1e9)
     group: str
     tags: tuple[str, ...] = ()
 
@@ -177,6 +179,33 @@ def _is_blank_reply(said: Prediction | Ask) -> bool:
     return (said.rule == NO_TEXT or said.finish_reason != "") and said.finish_reason not in _CALLED
 
 
+def answer_fault(answer: Prediction | Ask, n_choices: int) -> str | None:
+    """Say what makes an answer unusable for an item of `n_choices`; None where nothing does."""
+    if answer.choice is not None and not 0 <= answer.choice < n_choices:
+        return f"choice {answer.choice} is none of the item's {n_choices}"
+    if answer.probs is not None and (fault := _probs_fault(answer.probs, n_choices)):
+        return fault
+    if isinstance(answer, Ask):
+        if sorted(answer.order) != list(range(n_choices)):
+            return f"{list(answer.order)} is no order of the item's {n_choices} choices"
+        agrees = (answer.choice is None) != (answer.status == "ok")
+        return None if agrees else f"an asking with status '{answer.status}' cannot have choice {answer.choice}"
+    if wrong := [f"{count} {name}" for name, count in answer.usage.items() if not 0 <= count <= _MOST_TOKENS]:
+        return f"{wrong[0]} is no count of tokens"
+    return next(filter(None, (answer_fault(ask, n_choices) for ask in answer.asks)), None)
+
+
+def _probs_fault(probs: tuple[float, ...], n_choices: int) -> str | None:
+    if len(probs) != n_choices:
+        return f"{len(probs)} probabilities for {n_choices} choices"
+    if wrong := [value for value in probs if not 0 <= value < math.inf]:
+        return f"{wrong[0]:g} is no probability; give finite numbers of 0 or more"
+    total, rounding = math.fsum(probs), min(0.005 * n_choices, 0.05)  # numbers with two decimals are let pass
+    if abs(total - 1) > rounding + 1e-9:
+        return f"its probabilities sum to {total:g}; give numbers that sum to 1"
+    return None
+
+
 class Passage(Frozen):
     """A text that can be looked up; `id` is a KICE group, a KorQuAD paragraph or the user's own.
 
@@ -206,16 +235,18 @@ class Record(Frozen):
     system: str
     prediction: Prediction | None = None
     error: str | None = None
-    latency_s: float | None = Field(ge=0)
+    latency_s: float | None = Field(ge=0, le=1e9)
     messages: tuple[Message, ...] | None = None
     passages: tuple[Passage, ...] = ()
-    attempts: int = Field(default=1, ge=1)
-    cache_hits: int = Field(default=0, ge=0)
+    attempts: int = Field(default=1, ge=1, le=10**9)
+    cache_hits: int = Field(default=0, ge=0, le=10**9)
 
     @model_validator(mode="after")
     def _prediction_or_error(self) -> Self:
         if (self.prediction is None) == (self.error is None):
             raise ValueError(f"{self.item.id}: a record holds either a prediction or an error")
+        if self.prediction is not None and (fault := answer_fault(self.prediction, len(self.item.choices))):
+            raise ValueError(f"{self.item.id}: {fault}")
         return self
 
     def without_texts(self) -> "Record":

@@ -19,6 +19,7 @@ from eval.analysis.run_difference import what_differs
 from eval.description import role_of
 from eval.journal import Evaluation, Manifest, latest_records, read_manifest, records_path
 from eval.metrics import NO_ANSWER
+from eval.run_check import read_run
 from eval.stats import LEVEL, Interval, holm, is_outside, mcnemar_midp, paired_difference_interval
 
 
@@ -137,8 +138,11 @@ def compare(run_a: Path, run_b: Path | None = None) -> tuple[Comparison, ...]:
 
     Raises:
         MissingResourceError: A folder is no run.
-        ConfigurationError: The runs have no benchmark in common, their items differ, or nothing was answered.
+        ConfigurationError: The runs have no benchmark in common, their items differ, or nothing was answered; or a
+            file of one is damaged.
     """
+    for run_dir in filter(None, (run_a, run_b)):
+        read_run(run_dir)
     found: list[Comparison] = []
     for group in evaluation_groups(run_a, run_b):
         answers = [_answers(asked.run_dir, asked.evaluation) for asked in group]

@@ -41,7 +41,7 @@ class Evaluation(Frozen):
     benchmark: str
     split: str
     data: str | None
-    n_items: int
+    n_items: int = Field(ge=0)
     fingerprint: str
     systems: tuple[str, ...]
 
@@ -152,7 +152,8 @@ def redacted(manifest: Manifest) -> Manifest:
 
 def first_fault(error: ValidationError) -> str:
     first = error.errors()[0]
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    place, message = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
+    return f"{place}: {message}" if place else message
 
 
 def read_records(path: Path) -> Iterator[Record]:
@@ -202,11 +203,15 @@ def _parsed(path: Path, kind: type[Model]) -> Iterator[tuple[int, Model]]:
     """Yield (byte offset, what is read of it) for each line."""
     for number, (offset, line) in enumerate(whole_lines(path), start=1):
         try:
-            parsed = kind.model_validate_json(line)
+            parsed = kind.model_validate_json(line, strict=True)  # a target of "1" or true was not written by us
         except ValidationError as error:
-            fault = f"not a record ({first_fault(error)}); restore or delete it"
-            raise ConfigurationError(f"{path}, line {number}: {fault}") from None
+            raise bad_line(path, number, f"not a record ({first_fault(error)})") from None
         yield offset, parsed
+
+
+def bad_line(path: Path, number: int, fault: str) -> ConfigurationError:
+    """Return the error of a line that cannot be taken as it is."""
+    return ConfigurationError(f"{path}, line {number}: {fault}; restore or delete it")
 
 
 def latest_records(path: Path, *, texts: bool = True) -> dict[str, Record]:

@@ -9,6 +9,7 @@ from chains.parsing import Extraction
 from chains.predictor import read_text
 from data.types import Ask, Item, Message, Prediction, Record
 from eval.journal import Manifest, read_manifest, read_records, records_path, write_atomically
+from eval.run_check import check_journals
 from eval.run_lock import sole_writer
 
 
@@ -30,6 +31,7 @@ def rescore(run_dir: Path) -> list[Change]:
     """
     manifest = read_manifest(run_dir)
     with sole_writer(run_dir):  # a run that goes on appends to the very files that are replaced here
+        check_journals(run_dir, manifest)
         return _read_all_again(run_dir, manifest)
 
 

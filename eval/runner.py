@@ -4,6 +4,7 @@ A plan in (see `eval.planning`), a run's folder out: `manifest → ask → journ
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +31,7 @@ from eval.journal import (
 )
 from eval.planning import Plan
 from eval.progress import Progress, log
+from eval.run_check import check_journals
 from eval.run_lock import sole_writer
 from eval.secrets import make_redactor
 from eval.writing import remove
@@ -87,7 +89,7 @@ def run(
     if resume:
         read_manifest(run_dir)  # no lock is left in a folder that is no run
     with sole_writer(run_dir):
-        _open_run(planned.manifest, run_dir, resume=resume)
+        _open_run(planned, run_dir, resume=resume)
         return _ask_all(planned, run_dir, retry_errors, max_concurrency, max_errors, policy)
 
 
@@ -109,17 +111,34 @@ def _ask_all(
             path, errors = records_path(run_dir, system.name), count.errors
             pending = _pending(items, path, count, retry_errors=retry_errors)
             asked += len(pending)
-            if pending:
-                _note_hardware(planned.manifest, run_dir)
-                records = ask_items(system, pending, run_dir, evaluation.benchmark, max_concurrency, calls)
-                _journal(path, note_missing_probs(records, system.description), system.name, len(pending), count, calls)
+            with _settled(path, items):
+                if pending:
+                    _note_hardware(planned.manifest, run_dir)
+                    asking = ask_items(system, pending, run_dir, evaluation.benchmark, max_concurrency, calls)
+                    records = note_missing_probs(asking, system.description)
+                    _journal(path, records, system.name, len(pending), count, calls)
                 if calls.cause:
                     raise _stopped(calls.cause, planned, run_dir)
-            settle(path, [item.id for item in items])
             if count.errors == errors:
                 remove(replies_path(run_dir, system.name))  # the records say all of it
             check_labels(system, path)
     return Outcome(run_dir, asked, count.errors, count.errors > 0 if max_errors is None else count.too_many)
+
+
+@contextmanager
+def _settled(path: Path, items: Sequence[Item]) -> Iterator[None]:
+    """Put a journal into the items' order once they were asked, also where the run ends for that.
+
+    A complete one that is in another order could not be told from one of other items.
+    """
+    item_ids = [item.id for item in items]
+    try:
+        yield
+    except BaseException:
+        with suppress(ProjectError):  # it is the first fault that is to be told
+            settle(path, item_ids)
+        raise
+    settle(path, item_ids)
 
 
 def _pending(items: Sequence[Item], path: Path, count: ErrorCount, *, retry_errors: bool) -> list[Item]:
@@ -134,7 +153,8 @@ def _pending(items: Sequence[Item], path: Path, count: ErrorCount, *, retry_erro
     return pending
 
 
-def _open_run(manifest: Manifest, run_dir: Path, *, resume: bool) -> None:
+def _open_run(planned: Plan, run_dir: Path, *, resume: bool) -> None:
+    manifest = planned.manifest
     if resume:
         differing = read_manifest(run_dir).differences(redacted(manifest))
         if differing:
@@ -142,6 +162,7 @@ def _open_run(manifest: Manifest, run_dir: Path, *, resume: bool) -> None:
                 f"{run_dir} cannot be resumed: its {', '.join(differing)} differ from what is asked for now; "
                 "start a new run with --out"
             )
+        check_journals(run_dir, manifest, [entry.items for entry in planned.evaluations])
         return
     begin_run(run_dir, manifest)
 

@@ -131,12 +131,13 @@ def _split_items(arguments: argparse.Namespace) -> _Evaluated:
 def _run_items(arguments: argparse.Namespace) -> _Evaluated:
     """Read a run's items and its systems' answers from the journals, which hold both."""
     from eval.description import TRAINED_KINDS
-    from eval.journal import latest_records, read_manifest, records_path
+    from eval.journal import latest_records, records_path
+    from eval.run_check import read_run
     from finetune.data_curve import Level
 
     if arguments.eval_data is not None or arguments.eval_limit is not None:
         raise ConfigurationError("--run decides the evaluated items: leave out --eval-data and --eval-limit")
-    manifest = read_manifest(arguments.run)
+    manifest = read_run(arguments.run)
     evaluation = _evaluation(arguments, manifest.evaluations)
     kinds = {name: str(manifest.systems.get(name, {}).get("kind", "")) for name in evaluation.systems}
     items: list[Item] = []

@@ -1,9 +1,9 @@
 """Small runs made by hand, with an exam and labelled pairs, so that every figure of a report can be checked by eye."""
 
 from collections.abc import Callable, Sequence
-from hashlib import sha256
 from pathlib import Path
 
+from data.registry import fingerprint
 from data.types import Item, Message, Passage, Prediction, Record
 from eval.journal import Evaluation, Journal, Manifest, records_path, write_manifest
 
@@ -75,7 +75,7 @@ def write_run(
             split="made-up",
             data=None,
             n_items=len(items),
-            fingerprint=sha256("".join(item.model_dump_json() for item in items).encode()).hexdigest(),
+            fingerprint=fingerprint(items),
             systems=tuple(systems),
         )
         for benchmark, items, systems in evaluations
@@ -101,7 +101,7 @@ def write_run(
                 for item in items:
                     record = respond(item)
                     if record is not None:
-                        journal.append(record)
+                        journal.append(record.model_copy(update={"system": system}))
     return run_dir
 
 

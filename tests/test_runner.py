@@ -1,5 +1,6 @@
 """The runner where the command line does not show it: batches, interruptions and what is kept of them."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from eval.asking.batches import BATCH_CHARACTERS, by_group, cut_batches
 from eval.asking.calls import CallPolicy
 from eval.journal import Evaluation, Manifest, read_manifest, read_records, records_path
 from eval.planning import Plan, PlannedEvaluation
+from eval.run_check import read_run
 from eval.runner import TooManyErrorsError, run
 from eval.systems import System
 
@@ -59,6 +61,25 @@ def test_an_interruption_ends_the_run_and_keeps_what_was_answered(tmp_path: Path
     outcome = run(planned(items, right, batch_size), tmp_path / "run", resume=True)
     assert outcome.asked == len(items) - len(kept)
     records = list(read_records(records_path(tmp_path / "run", "s")))
+    assert [record.item.id for record in records] == [entry.id for entry in items]
+
+
+def test_a_run_that_stops_with_its_last_answers_can_be_read(tmp_path: Path) -> None:
+    """Its journal is complete, and in the items' order: else it could not be told from one of other items."""
+    items = [item(number) for number in range(6)]
+    answered = [threading.Event() for _ in items]
+
+    def answer(entry: dict[str, Any]) -> Prediction:
+        number = int(entry["id"][1:])
+        if number + 1 < len(items):
+            assert answered[number + 1].wait(10)
+        answered[number].set()
+        raise ValueError("no answer")
+
+    with pytest.raises(TooManyErrorsError):
+        run(planned(items, answer, None), tmp_path / "run", max_concurrency=6, max_errors=1, policy=ONCE)
+    read_run(tmp_path / "run")
+    records = read_records(records_path(tmp_path / "run", "s"))
     assert [record.item.id for record in records] == [entry.id for entry in items]
 
 
@@ -112,6 +133,8 @@ def test_an_item_s_error_is_its_own(tmp_path: Path, batch_size: int | None) -> N
         ("3", "returned a str"),
         (Prediction(choice=2, status="ok"), "choice 2 is none of the item's 2"),
         (Prediction(choice=0, status="ok", probs=(1.0,)), "1 probabilities for 2 choices"),
+        (Prediction(choice=0, status="ok", probs=(3.0, 4.0)), "its probabilities sum to 7; give numbers that sum to 1"),
+        (Prediction(choice=0, status="ok", usage={"input_tokens": -1}), "-1 input_tokens is no count of tokens"),
     ],
 )
 def test_an_unusable_answer_is_the_item_s_error(tmp_path: Path, answer: Any, said: str) -> None:

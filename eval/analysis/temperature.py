@@ -13,8 +13,9 @@ from data.errors import ConfigurationError
 from data.types import Frozen, Item, Record
 from eval.analysis.calibration import Calibration, calibrate, calibration_intervals, log_losses
 from eval.analysis.probabilities import Probabilities, read_probabilities, rescaled
-from eval.journal import latest_records, read_manifest, records_path
+from eval.journal import latest_records, records_path
 from eval.metrics import class_names
+from eval.run_check import read_run
 from eval.stats import Interval
 
 COLDEST, HOTTEST = 0.01, 100.0
@@ -134,7 +135,7 @@ def _scale(name: str, benchmark: str, ours: Probabilities, theirs: Probabilities
 
 
 def _read(run_dir: Path) -> dict[str, _Answered]:
-    manifest = read_manifest(run_dir)
+    manifest = read_run(run_dir)
     systems = {}
     for evaluation in manifest.evaluations:
         for name in evaluation.systems:

@@ -12,9 +12,10 @@ from typing import NamedTuple
 from data.types import Prediction, Record
 from eval.analysis.breakeven import system_cost
 from eval.cost import PriceTable, price_table
-from eval.journal import Evaluation, Manifest, read_counting_records, read_manifest, records_path
+from eval.journal import Evaluation, Manifest, read_counting_records, records_path
 from eval.progress import log
 from eval.report.costs import measure, with_full_spec
+from eval.run_check import read_run
 
 
 class Row(NamedTuple):
@@ -65,7 +66,7 @@ def csv_rows(run_dirs: Sequence[Path]) -> Iterator[Sequence[str | float | None]]
         MissingResourceError: A folder is no run; then nothing is yielded.
         ConfigurationError: A file in a run is damaged, or the price table is.
     """
-    manifests, prices = [read_manifest(run_dir) for run_dir in run_dirs], price_table()
+    manifests, prices = [read_run(run_dir) for run_dir in run_dirs], price_table()
     yield Row._fields
     for run_dir, manifest in zip(run_dirs, manifests, strict=True):
         for evaluation in manifest.evaluations:

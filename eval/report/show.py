@@ -12,6 +12,7 @@ from data.types import Ask, Item, Record
 from eval.analysis.attribution import causes_of_item
 from eval.analysis.causes import Cause
 from eval.journal import Manifest, read_manifest, read_records, records_path
+from eval.run_check import read_run
 
 RULE = "-" * 100
 
@@ -45,7 +46,7 @@ def show_item_json(run_dir: Path, item_id: str) -> dict[str, Any]:
 
 def _records_of(run_dir: Path, item_id: str) -> dict[str, Record]:
     """Return each system's record of one item; at least one."""
-    manifest = read_manifest(run_dir)
+    manifest = read_run(run_dir)
     found: dict[str, Record] = {}
     ids: set[str] = set()
     for system in _systems(manifest):

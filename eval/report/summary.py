@@ -16,12 +16,13 @@ from eval.analysis.power import ASSUMED_DISCORDANCE, minimum_detectable_differen
 from eval.analysis.yardsticks import Yardsticks, yardsticks_of
 from eval.compare import Answers, Comparison, compare_all, read_answers
 from eval.cost import PriceTable, price_table
-from eval.journal import Evaluation, Manifest, latest_records, read_manifest, records_path
+from eval.journal import Evaluation, Manifest, latest_records, records_path
 from eval.language import ENGLISH, Language, language
 from eval.report.conclusion import conclude
 from eval.report.cost_curve import Drawing, lay_out
 from eval.report.system_summary import SystemSummary, summarize_system
 from eval.report.warning_sentences import warning_sentences
+from eval.run_check import read_run
 
 
 class EvaluationSummary(Frozen):
@@ -96,7 +97,7 @@ def summarize(run_dir: Path, *, prices: PriceTable | None = None, lang: str = "e
         MissingResourceError: The folder is no run.
         ConfigurationError: A file in it is damaged.
     """
-    manifest = read_manifest(run_dir)
+    manifest = read_run(run_dir)
     evaluations = tuple(
         _summarize_evaluation(
             run_dir, evaluation, manifest=manifest, prices=prices or price_table(), say=language(lang)
