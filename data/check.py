@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from data.errors import ConfigurationError, MissingResourceError
-from data.json_text import character_fault, parse_json
+from data.json_text import character_fault, normalise_strings, parse_json
 
 CHOICES_PER_PROBLEM = 5
 POINTS_PER_EXAM = 100
@@ -98,7 +98,9 @@ def exam_faults(exam: object) -> list[Fault]:
 
 def _parse(path: Path) -> tuple[Any, list[Fault]]:
     try:
-        return parse_json(path.read_text(encoding="utf-8-sig")), []
+        exam = parse_json(path.read_text(encoding="utf-8-sig"))
+        normalise_strings(exam)  # before anything is told from them: tags, equal choices
+        return exam, []
     except UnicodeDecodeError as error:
         return None, [Fault("exam", f"not UTF-8 text at byte {error.start}")]
     except ValueError as error:

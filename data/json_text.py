@@ -1,16 +1,25 @@
 """JSON that a person or another tool wrote: parsed, or refused in one line.
 
-In comes text; out comes its value. What `json` lets through or fails over in ways of its own (nesting, long
-numbers, half characters) is named here, so that every reader of a file refuses it alike.
+In comes text; out comes its value. What `json` lets through or fails over in ways of its own (names given twice,
+nesting, long numbers, half characters) is named here, so that every reader of a file refuses it alike.
 """
 
 import json
 import re
+import reprlib
 import sys
 from typing import Any
 
+from data.plain_text import normalised
+
+# What tells where the names of an object are: strings, and what opens, closes and parts.
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:]', re.DOTALL)
 # A pair of surrogate escapes is one character, which json joins; what is left over is half of one.
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+class RepeatedNameError(ValueError):
+    """An object gives a name twice; the message is one line that says which, and where."""
 
 
 def parse_json(text: str, *, line: int = 1) -> Any:
@@ -21,11 +30,14 @@ def parse_json(text: str, *, line: int = 1) -> Any:
         line: The line of its file that it starts on.
 
     Raises:
+        RepeatedNameError: An object gives a name twice, of which json would silently take the last.
         ValueError: It is not JSON, is nested too deeply or holds a number of too many digits; one line that says
             which, with the place where json knows it.
     """
     try:
-        return json.loads(text)
+        return _DECODER.decode(text)
+    except RepeatedNameError:
+        raise RepeatedNameError(_repeated_name(text, line)) from None
     except json.JSONDecodeError as error:
         place = f"line {line + error.lineno - 1}, column {error.colno}"
         raise ValueError(f"not JSON at {place}: {error.msg}") from error
@@ -34,6 +46,37 @@ def parse_json(text: str, *, line: int = 1) -> Any:
     except ValueError as error:  # what is left is Python's own limit
         limit = sys.get_int_max_str_digits()
         raise ValueError(f"not usable JSON: it holds a number of more than {limit} digits") from error
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise RepeatedNameError
+    return found
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object)
+
+
+def _repeated_name(text: str, line: int) -> str:
+    """Say which name is the first that an object gives twice; `text` is JSON as far as that."""
+    objects: list[dict[str, int]] = []  # those that are open, of a list an empty one: name → where it is
+    string = _TOKEN.match("")
+    for token in _TOKEN.finditer(text):
+        if token[0] in ("{", "["):
+            objects.append({})
+        elif token[0] in ("}", "]"):
+            objects.pop()
+        elif token[0] != ":":
+            string = token
+        elif string is not None:
+            name = json.loads(string[0])
+            first = objects[-1].setdefault(name, string.start())
+            if first != string.start():
+                before, here = (line + text.count("\n", 0, place) for place in (first, string.start()))
+                earlier = f", first in line {before}" if before != here else ""
+                return f"not usable JSON: line {here}: {reprlib.repr(name)} is given twice{earlier}; give it once"
+    raise AssertionError("no object gives a name twice")
 
 
 def character_fault(text: str) -> str | None:
@@ -51,6 +94,19 @@ def whole_characters(text: str) -> str:
     What a server answers as JSON may hold some; a reply is not lost for it.
     """
     return _LONE_SURROGATE.sub("\ufffd", text)
+
+
+def normalise_strings(value: Any) -> None:
+    """Put every string within a parsed JSON list or object into the form in which text is read, in place."""
+    held = [value]
+    while held:  # no recursion: what is parsed may be nested deeper than Python calls
+        within = held.pop()
+        parts = within.items() if isinstance(within, dict) else enumerate(within) if isinstance(within, list) else ()
+        for key, part in list(parts):
+            if isinstance(part, str):
+                within[key] = normalised(part)
+            else:
+                held.append(part)
 
 
 def whole_strings(value: Any) -> Any:

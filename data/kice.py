@@ -15,6 +15,7 @@ from typing import Any
 
 from data.check import read_exam
 from data.errors import ConfigurationError, MissingResourceError
+from data.plain_text import normalised
 from data.polarity import asks_for_the_wrong_one
 from data.retrieval_set import Query, RetrievalSet
 from data.types import Benchmark, Item, Passage
@@ -132,8 +133,9 @@ def _pooled_files(path: Path | None) -> list[Path]:
 
 def _exam_name(file: Path) -> str:
     """Name an exam by the year and month of its file name, and a file named otherwise by its stem."""
-    published = re.fullmatch(r"(\d{4})_(\d{2})_KICE", file.stem)
-    return f"{published[1]}-{published[2]}" if published else file.stem.removeprefix("kice_")
+    name = normalised(file.stem)  # a Mac writes it as NFD
+    published = re.fullmatch(r"(\d{4})_(\d{2})_KICE", name)
+    return f"{published[1]}-{published[2]}" if published else name.removeprefix("kice_")
 
 
 def _items(exam: list[dict[str, Any]], name: str) -> Iterator[Item]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from data.errors import ConfigurationError, MissingResourceError
 from data.json_text import character_fault, parse_json
+from data.plain_text import normalised
 from data.retrieval_set import Query, RetrievalSet
 from data.types import Passage
 
@@ -64,10 +65,10 @@ def _paragraphs(path: Path) -> list[tuple[str, list[tuple[str, str]]]]:
 
 
 def _text(value: object) -> str:
-    """Return a context, a question or an id as text: some tools write ids as numbers."""
+    """Return a context, a question or an id in the form in which text is read: some tools write ids as numbers."""
     if not isinstance(value, str | int):
         raise TypeError(f"{reprlib.repr(value)} is not text")
     text = str(value)
     if fault := character_fault(text):
         raise ValueError(f"{reprlib.repr(text)} {fault}")
-    return text
+    return normalised(text)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from data.errors import ConfigurationError
+from data.plain_text import normalised
 from data.types import Item
 
 
@@ -12,7 +13,7 @@ def label_ids(items: Sequence[Item], labels: Sequence[str]) -> list[int]:
     Raises:
         ConfigurationError: An item's label is not one of `labels`.
     """
-    index_of = {label.casefold(): index for index, label in enumerate(labels)}
+    index_of = {normalised(label).casefold(): index for index, label in enumerate(labels)}
     ids = []
     for item in items:
         name = item.choices[item.target]

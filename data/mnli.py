@@ -17,6 +17,7 @@ from typing import Any
 
 from data.errors import ConfigurationError, MissingResourceError
 from data.hub import hub_fault, one_line
+from data.plain_text import normalised
 from data.rows import Row, read_rows, required_text
 from data.types import Benchmark, Item
 
@@ -77,6 +78,7 @@ def load(split: str | None, path: Path | None) -> list[Item]:
 
 
 def _item(split: str, number: int, *, premise: str, hypothesis: str, target: int, genre: str = "") -> Item:
+    premise = normalised(premise)  # here already, for pairs that look alike are one cluster
     digest = hashlib.sha256(premise.encode()).hexdigest()[:16]
     return Item(
         id=f"mnli/{split}/{number}",
@@ -131,7 +133,7 @@ def _target(file: Path, place: str, row: Row) -> int | None:
     key = "label" if "label" in row else "gold_label"
     if key not in row:
         raise ConfigurationError(f"{file}, {place}: lacks label or gold_label; it has {', '.join(row) or 'nothing'}")
-    label = str(row[key]).strip().lower() if isinstance(row[key], str | int) else ""
+    label = normalised(str(row[key])).strip().lower() if isinstance(row[key], str | int) else ""
     if label in UNLABELLED:
         return None
     if label in LABELS:

@@ -18,14 +18,14 @@ from pydantic import Field, model_validator
 
 from data.errors import ConfigurationError, MissingResourceError
 from data.rows import read_rows, required_text
-from data.types import Frozen, Passage
+from data.types import Frozen, Passage, Text
 
 
 class Query(Frozen):
     """What is looked up, and the ids of the passages that answer it."""
 
     id: str = Field(min_length=1)
-    text: str
+    text: Text
     relevant: frozenset[str] = Field(min_length=1)
 
 

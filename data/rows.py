@@ -10,6 +10,7 @@ from typing import Any
 
 from data.errors import ConfigurationError, MissingResourceError
 from data.json_text import character_fault, parse_json
+from data.plain_text import normalised
 
 SUFFIXES = (".jsonl", ".json", ".tsv")
 
@@ -47,7 +48,7 @@ def read_rows(path: Path) -> Iterator[tuple[str, Row]]:
 
 
 def required_text(path: Path, place: str, row: Row, *names: str) -> str:
-    """Return the first of the named fields that the row has, which must be text.
+    """Return the first of the named fields that the row has, which must be text, in the form in which text is read.
 
     Raises:
         ConfigurationError: The row has none of them, it is not text, or it holds half a character.
@@ -59,7 +60,7 @@ def required_text(path: Path, place: str, row: Row, *names: str) -> str:
                 raise ConfigurationError(f"{path}, {place}: {name} is {reprlib.repr(text)}, expected text")
             if fault := character_fault(text):
                 raise ConfigurationError(f"{path}, {place}: {name} {fault}")
-            return text
+            return normalised(text)
     raise ConfigurationError(f"{path}, {place}: lacks {' or '.join(names)}; it has {', '.join(row) or 'nothing'}")
 
 

@@ -7,12 +7,15 @@ choice, so one shape of record serves both, and with it one set of metrics and o
 import json
 import math
 from functools import lru_cache
-from typing import Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from data.plain_text import normalised
 
+# A text that is asked, looked up or chosen, in the one form in which all text is read. Items, passages and queries take
+# theirs in no other form, whoever makes them.
+Text = Annotated[str, AfterValidator(normalised)]
 Model = TypeVar("Model", bound=BaseModel)
 Status = Literal["ok", "none", "multiple", "refusal", "truncated"]
 # Where probabilities come from: an encoder's head, the likelihoods of a model's labels, what a provider says of the
@@ -46,12 +49,12 @@ class Item(Frozen):
     """
 
     id: str = Field(min_length=1)
-    inputs: dict[str, str]
-    choices: tuple[str, ...] = Field(min_length=2)
+    inputs: dict[str, Text]
+    choices: tuple[Text, ...] = Field(min_length=2)
     target: int = Field(ge=0)
     weight: float = Field(default=1.0, gt=0, le=1e9)
     group: str
-    tags: tuple[str, ...] = ()
+    tags: tuple[Text, ...] = ()
 
     @model_validator(mode="after")
     def _target_is_a_choice(self) -> Self:
@@ -213,7 +216,7 @@ class Passage(Frozen):
     """
 
     id: str
-    text: str
+    text: Text
     score: float | None = None
     chunk_id: str | None = None
 
@@ -302,7 +305,7 @@ class Benchmark(Frozen):
     name: str
     title: str
     language: str
-    labels: tuple[str, ...] | None
+    labels: tuple[Text, ...] | None
     splits: tuple[str, ...]
     default_split: str
     sample_split: str

@@ -24,16 +24,16 @@ from chains.reply_fields import REASONING_FIELDS, openai_finish_reason
 from data.errors import ConfigurationError
 from data.registry import benchmark, fingerprint, load_items
 from data.rows import read_rows
-from data.types import Frozen, Item, Prediction, Record
+from data.types import Frozen, Item, Prediction, Record, Text
 from eval.journal import Evaluation, Journal, Manifest, begin_run, first_fault, records_path
 from eval.run_lock import sole_writer
 from eval.suite import PLAIN_NAME, RESERVED_NAMES
 
 
 class Reply(Frozen):
-    """One row of a file: what a model said to an item."""
+    """One row of a file: what a model said to an item; its id in the form in which items' ids are read from files."""
 
-    id: str
+    id: Text
     output: str | None
     finish_reason: str = ""
     reasoning: str = Field(default="", validation_alias=AliasChoices(*reversed(REASONING_FIELDS)))

@@ -22,13 +22,10 @@ def models() -> dict[str, str]:
 
 
 def prompts() -> dict[str, str]:
-    import yaml
-
     from chains.templates import list_prompts
+    from data.yaml_file import read_yaml
 
-    return {
-        name: yaml.safe_load(path.read_text(encoding="utf-8"))["technique"] for name, path in list_prompts().items()
-    }
+    return {name: read_yaml(path, kind="prompt").content["technique"] for name, path in list_prompts().items()}
 
 
 def retrievers() -> dict[str, str]:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from data.errors import ConfigurationError
 from data.hardware import hardware
 from data.hub import one_line
+from data.json_text import parse_json
 from data.registry import fingerprint
 from data.types import Item
 from finetune.config import DEFAULT_TEXT_FIELDS, TrainSettings
@@ -102,11 +103,9 @@ def read_card(folder: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ConfigurationError(
-            f"{path} is not JSON: {one_line(error)}; train the checkpoint again or remove the file"
-        ) from error
+        card = parse_json(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ConfigurationError(f"{path}: {one_line(error)}; train the checkpoint again or remove the file") from error
     if not isinstance(card, dict) or card.get("schema_version") != SCHEMA_VERSION:
         raise ConfigurationError(
             f"{path} is not a training card of version {SCHEMA_VERSION}; train the checkpoint again"

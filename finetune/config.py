@@ -1,12 +1,12 @@
 """What a fine-tuning run is told: one frozen object, checked before anything is loaded."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
 from data.errors import ConfigurationError
+from data.json_text import RepeatedNameError, parse_json
 from data.types import Frozen
 
 DEFAULT_TEXT_FIELDS = ("premise", "hypothesis")
@@ -120,7 +120,7 @@ def parse_overrides(pairs: Sequence[str]) -> dict[str, Any]:
     """Read `--set name=value` pairs: a value that is JSON is taken as such, anything else as text.
 
     Raises:
-        ConfigurationError: A pair has no "=" or no name.
+        ConfigurationError: A pair has no "=" or no name, or its JSON gives a name twice.
     """
     overrides: dict[str, Any] = {}
     for pair in pairs:
@@ -130,8 +130,10 @@ def parse_overrides(pairs: Sequence[str]) -> dict[str, Any]:
                 f"--set takes name=value, got '{pair}'; for example --set lr_scheduler_type=cosine"
             )
         try:
-            overrides[name.strip()] = json.loads(text)
-        except json.JSONDecodeError:
+            overrides[name.strip()] = parse_json(text)
+        except RepeatedNameError as error:
+            raise ConfigurationError(f"--set {name.strip()}: {error}") from None
+        except ValueError:
             overrides[name.strip()] = text
     return overrides
 

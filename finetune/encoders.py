@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from data.errors import ConfigurationError, MissingResourceError
 from data.hub import hub_fault, one_line, quiet_transformers
 from data.packaged import PACKAGED, is_installed, weights_path
+from data.plain_text import normalised
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedTokenizerBase
@@ -111,7 +112,7 @@ def is_classifier(config: "PretrainedConfig") -> bool:
 
 def label_names(config: "PretrainedConfig") -> list[str]:
     """Return the names of a classifier's output columns, in their order."""
-    names = {int(column): name for column, name in (config.id2label or {}).items()}
+    names = {int(column): normalised(name) for column, name in (config.id2label or {}).items()}
     return [names[column] for column in sorted(names)]
 
 

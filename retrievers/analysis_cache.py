@@ -22,7 +22,7 @@ from retrievers.user_words import UserWords, words_sha256
 logger = logging.getLogger(__name__)
 
 # Part of the name of the file: raise it when what `retrievers.korean` makes of Kiwi's analysis changes.
-ANALYSIS = 2
+ANALYSIS = 3
 
 _CREATE = "CREATE TABLE IF NOT EXISTS analyses (key BLOB PRIMARY KEY, analysis BLOB NOT NULL)"
 _ANALYSED_AT_ONCE = 1000  # texts that are kept together; enough to keep all cores busy

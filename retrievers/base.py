@@ -19,6 +19,7 @@ from langchain_core.runnables.config import get_config_list, run_in_executor
 from pydantic import field_validator
 
 from data.errors import ConfigurationError
+from data.plain_text import normalised
 
 Found = dict[str, list[Document]]  # query → its documents, best first
 
@@ -26,7 +27,8 @@ Found = dict[str, list[Document]]  # query → its documents, best first
 class PassageRetriever(BaseRetriever):
     """A retriever over passages or chunks of them.
 
-    A blank query finds nothing. A `k` beyond the corpus returns all that was found.
+    A blank query finds nothing. A `k` beyond the corpus returns all that was found. A query is looked up in the form
+    in which all text is read (`data.plain_text.normalised`).
 
     Attributes:
         k: Most documents to return; `invoke(query, k=8)` overrides it for one call.
@@ -58,7 +60,7 @@ class PassageRetriever(BaseRetriever):
     ) -> list[Document]:
         if not isinstance(query, str):
             raise TypeError(f"a query is a string, not {type(query).__name__}")
-        k = check_k(self.k if k is None else k)
+        k, query = check_k(self.k if k is None else k), normalised(query)
         if not query.strip():
             return []
         return list(found.result()[query]) if found else self.search([query], k)[0]
@@ -109,7 +111,8 @@ class PassageRetriever(BaseRetriever):
     @contextmanager
     def _one_pass(self, inputs: Sequence[str], k: int | None) -> Iterator[Future[Found]]:
         """Search for all queries at once; the runs wait for the future, so a failure is every waiting run's own."""
-        queries = list(dict.fromkeys(query for query in inputs if isinstance(query, str) and query.strip()))
+        read = (normalised(query) for query in inputs if isinstance(query, str))
+        queries = list(dict.fromkeys(query for query in read if query.strip()))
 
         def search_all() -> Found:
             return dict(zip(queries, self.search(queries, check_k(self.k if k is None else k)), strict=True))

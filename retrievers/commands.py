@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from data.errors import ConfigurationError
 from data.packaged import cache_dir
+from data.plain_text import normalised
 from retrievers.analysis_cache import kept
 from retrievers.base import check_corpus, check_k
 from retrievers.corpus import chunk_passages
@@ -48,18 +49,19 @@ def index(options: argparse.Namespace) -> None:
 def search(options: argparse.Namespace) -> None:
     """Show what a query finds, best first."""
     check_k(options.k)
-    if not options.query.strip():
+    query = normalised(options.query)
+    if not query.strip():
         raise ConfigurationError("the query is empty; give at least one word to look for")
     if holds_documents(options.path):
         folder, documents = options.path, _opened(options.path, options.user_words)
     else:
         folder, documents = _index_path(options.path, None, user_words(options.user_words))
     retriever = _retriever(options, documents, folder, k=options.k)
-    hits = retriever.invoke(options.query)
+    hits = retriever.invoke(query)
     if options.json:
-        _print_json({"query": options.query, "retriever": options.retriever, "hits": [_as_json(hit) for hit in hits]})
+        _print_json({"query": query, "retriever": options.retriever, "hits": [_as_json(hit) for hit in hits]})
     elif hits:
-        sys.stdout.write(_as_text(options.query, hits, documents.user_words, bold=sys.stdout.isatty()))
+        sys.stdout.write(_as_text(query, hits, documents.user_words, bold=sys.stdout.isatty()))
     else:
         sys.stderr.write(f"nothing found in {len(documents):,} chunks\n")
 

@@ -23,6 +23,7 @@ from langchain_core.embeddings import Embeddings
 from numpy.typing import NDArray
 from pydantic import Field, PrivateAttr
 
+from data.plain_text import normalised
 from data.types import Passage
 from retrievers.analysis_cache import kept
 from retrievers.base import PassageRetriever, check_corpus, with_score
@@ -152,7 +153,7 @@ def _with_windows(
 
 
 def unit_vectors(embeddings: Embeddings, texts: Sequence[str], *, kind: Kind) -> NDArray[np.float32]:
-    """Embed texts and scale each vector to length 1.
+    """Embed texts in the form in which all text is read, and scale each vector to length 1.
 
     Args:
         embeddings: Any LangChain embeddings.
@@ -162,10 +163,11 @@ def unit_vectors(embeddings: Embeddings, texts: Sequence[str], *, kind: Kind) ->
     Returns:
         (n_texts, dim); a vector of zeros stays one.
     """
+    texts = [normalised(text) for text in texts]
     if isinstance(embeddings, CachedEmbeddings):
         vectors = embeddings.vectors(texts, kind)
     elif kind == "passage":
-        vectors = np.asarray(embeddings.embed_documents(list(texts)), dtype=np.float32)
+        vectors = np.asarray(embeddings.embed_documents(texts), dtype=np.float32)
     else:
         vectors = np.asarray([embeddings.embed_query(text) for text in texts], dtype=np.float32)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)

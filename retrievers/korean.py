@@ -9,13 +9,13 @@ Source: Kiwi (https://github.com/bab2min/Kiwi), LGPL-2.1-or-later; tags are thos
 
 import re
 import threading
-import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from data.plain_text import normalised
 from retrievers.user_words import UserWords
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def content_tokens(texts: Sequence[str], *, user_words: UserWords = ()) -> list[
         texts: Any texts; a list is analysed on all cores.
         user_words: Words that are to be known besides those of Kiwi's dictionary.
     """
-    readable = [unicodedata.normalize("NFC", _UNREADABLE.sub(" ", text)) for text in texts]
+    readable = [normalised(_UNREADABLE.sub(" ", text)) for text in texts]
     with _kiwi(user_words) as kiwi:
         analysed = [[_term(token) for token in tokens if _is_content(token)] for tokens in kiwi.tokenize(readable)]
     return [tokens or re.findall(r"\w+", text.lower()) for tokens, text in zip(analysed, readable, strict=True)]

@@ -6,6 +6,7 @@ In comes a path, out come passages with unique ids. What kind of file it is foll
 from pathlib import Path
 
 from data.errors import ConfigurationError, MissingResourceError
+from data.plain_text import normalised
 from data.rows import read_rows, required_text
 from data.types import Passage
 
@@ -32,7 +33,7 @@ def read_passages(path: Path) -> list[Passage]:
     if path.suffix == ".jsonl":
         return _read_rows(path)
     if path.suffix == ".txt":
-        return [Passage(id=path.stem, text=_read_text(path))]
+        return [Passage(id=normalised(path.stem), text=_read_text(path))]
     if path.suffix == ".json":
         return _read_json(path)
     raise ConfigurationError(f"{path}: cannot read '{path.suffix}' files; name {KINDS}")
@@ -48,7 +49,8 @@ def _read_folder(folder: Path) -> list[Passage]:
         )
     texts = sorted(texts if texts or exams else folder.rglob("*.txt"))
     if texts:
-        return [Passage(id=str(path.relative_to(folder).with_suffix("")), text=_read_text(path)) for path in texts]
+        names = (normalised(str(path.relative_to(folder).with_suffix(""))) for path in texts)  # a Mac writes NFD
+        return [Passage(id=name, text=_read_text(path)) for name, path in zip(names, texts, strict=True)]
     if not exams:
         raise MissingResourceError(f"the folder {folder} holds nothing to index; name {KINDS}")
     from data.kice import load_retrieval

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from data.errors import ConfigurationError, MissingResourceError
+from data.plain_text import normalised
 
 # The Sejong corpus' tags of words that say what a text is about: BM25 counts them and no others.
 TAGS = ("NNP", "NNG", "NNB", "NR", "NP", "VV", "VA", "MAG", "XR", "SL", "SH", "SN")
@@ -79,7 +80,7 @@ def _read(path: Path) -> list[str]:
 
 
 def _word(cells: Sequence[str], place: str) -> UserWord:
-    word, tag, score, *more = [*(" ".join(cell.split()) for cell in cells), "", ""][: max(3, len(cells))]
+    word, tag, score, *more = [*(" ".join(normalised(cell).split()) for cell in cells), "", ""][: max(3, len(cells))]
     tag = tag or UserWord._field_defaults["tag"]
     if not word or more or tag not in TAGS:
         raise ConfigurationError(

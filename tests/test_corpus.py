@@ -52,7 +52,9 @@ def assert_nothing_is_lost(text: str, chunks: list[Document]) -> None:
 @settings(max_examples=60, deadline=None)
 @given(text=texts, max_tokens=st.integers(1, 40), overlap=st.integers(0, 20), tokens=st.sampled_from(["kiwi", "chars"]))
 def test_chunks_cover_the_passage_and_show_it_as_it_is(text: str, max_tokens: int, overlap: int, tokens: str) -> None:
-    chunks = chunk_passages([Passage(id="p", text=text)], max_tokens=max_tokens, overlap_tokens=overlap, tokens=tokens)
+    passage = Passage(id="p", text=text)
+    text = passage.text  # in the form in which all text is read
+    chunks = chunk_passages([passage], max_tokens=max_tokens, overlap_tokens=overlap, tokens=tokens)
     assert_nothing_is_lost(text, chunks)
     starts = [start for start, _ in find_tokens(tokens)([text])[0]]
     for last, chunk in zip([None, *chunks], chunks, strict=False):

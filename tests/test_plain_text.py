@@ -34,3 +34,8 @@ def test_a_normalised_text_stays_as_it_is(text: str) -> None:
     once = normalised(text)
     assert normalised(once) == once
     assert unicodedata.is_normalized("NFC", once)
+
+
+def test_no_character_is_passed_over_for_being_printable() -> None:
+    """A text that Python calls printable is not looked at closely; the tab before it has it looked at."""
+    assert [c for c in CHARACTERS if normalised(f"가{c}나") != normalised(f"\t가{c}나")[1:]] == []
