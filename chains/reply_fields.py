@@ -3,7 +3,7 @@
 An `AIMessage` in; out comes each of these as a record keeps it, whichever provider said it in whichever words.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from langchain_core.messages import AIMessage
@@ -14,6 +14,8 @@ from data.json_text import whole_characters
 SAVED_USAGE = "saved_usage"
 # Where LangChain's packages, and servers themselves, put the reasoning that they take out of the text.
 REASONING_FIELDS = ("reasoning_content", "reasoning")
+# OpenRouter's, in blocks of which it sends the text as `reasoning` too, where it may.
+REASONING_DETAILS = "reasoning_details"
 
 _FINISH_KEYS = ("finish_reason", "stop_reason", "done_reason", "status")
 # What providers write where OpenAI writes "length" and "content_filter"; compared without case.
@@ -80,12 +82,16 @@ def read_reasoning(reply: AIMessage) -> str:
 
     It is never read as an answer: what a model considers is not what it says.
     """
-    apart = [reply.additional_kwargs.get(name) for name in REASONING_FIELDS]
+    held = reply.additional_kwargs
     content = reply.content if isinstance(reply.content, list) else []
     blocks = [block for block in content if isinstance(block, dict) and block.get("type") in _REASONING_BLOCKS]
+    found = _joined([*map(held.get, REASONING_FIELDS), *blocks]) or _joined([held.get(REASONING_DETAILS)])
+    return whole_characters(found)
+
+
+def _joined(sources: Sequence[object]) -> str:
     # A server may send the same twice, under either name.
-    found = dict.fromkeys(text.strip() for source in (*apart, *blocks) if (text := "\n".join(_words(source))).strip())
-    return whole_characters("\n\n".join(found))
+    return "\n\n".join(dict.fromkeys(text for one in sources if (text := "\n".join(_words(one)).strip())))
 
 
 def _words(held: object) -> Iterator[str]:

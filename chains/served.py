@@ -11,7 +11,9 @@ from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_openai.chat_models.base import BaseChatOpenAI
 
-from chains.reply_fields import REASONING_FIELDS
+from chains.reply_fields import REASONING_DETAILS, REASONING_FIELDS
+
+_SENT: dict[str, type] = {**dict.fromkeys(REASONING_FIELDS, str), REASONING_DETAILS: list}
 
 
 class ServedChatModel(BaseChatOpenAI):
@@ -40,6 +42,6 @@ class ServedChatModel(BaseChatOpenAI):
 def _keep_reasoning(message: BaseMessage, sent: Any) -> None:
     """Put a sent message's reasoning, which OpenAI's client keeps among the fields that it does not know, into ours."""
     fields = sent if isinstance(sent, Mapping) else getattr(sent, "model_extra", None) or {}
-    for name in REASONING_FIELDS:
-        if isinstance(fields.get(name), str) and fields[name]:
-            message.additional_kwargs[name] = fields[name]
+    for name, kind in _SENT.items():
+        if isinstance(value := fields.get(name), kind) and value:
+            message.additional_kwargs[name] = value

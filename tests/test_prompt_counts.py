@@ -29,6 +29,11 @@ def test_prompts_that_share_the_highest_count_are_found() -> None:
     assert found.model_dump() == {"prompts": 3, "counted": 5, "tokens": 128, "shortest": 700, "longest": 1000}
 
 
+def test_many_lengths_need_to_differ_less_than_a_few() -> None:
+    assert find_equal_counts(counts(*((1000 + n, 128) for n in range(12)))) is None
+    assert find_equal_counts(counts(*((1000 + n, 128) for n in range(24)))) is not None
+
+
 @pytest.mark.parametrize(
     "pairs",
     [

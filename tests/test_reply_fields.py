@@ -31,6 +31,11 @@ def predicted(reply: AIMessage) -> Prediction:
         (AIMessage([{"type": "reasoning", "id": "r", "summary": [{"type": "summary_text", "text": "3?"}]}, "1"]), "3?"),
         (AIMessage("1", additional_kwargs={"reasoning_content": "3 \ud800"}), "3 \ufffd"),
         (AIMessage("1", additional_kwargs={"reasoning_content": None, "reasoning": ["", 3, {"id": "r"}]}), ""),
+        (AIMessage("1", additional_kwargs={"reasoning_details": [{"type": "reasoning.text", "text": "3?"}]}), "3?"),
+        (
+            AIMessage("1", additional_kwargs={"reasoning": "3?", "reasoning_details": [{"text": "3"}, {"text": "?"}]}),
+            "3?",
+        ),
         (AIMessage("1"), ""),
     ],
 )
@@ -108,3 +113,10 @@ def test_thoughts_in_the_text_come_behind_those_that_the_server_took_out() -> No
     with serve_chat(lambda body: said) as server:
         reply = load_chat_model(f"endpoint:qwen3@{server.base_url}").invoke("?")
     assert (reply.content, read_reasoning(reply)) == ("3", "2 or 3?\n\n3, surely.")
+
+
+@pytest.mark.parametrize("odd", [3, {"a": [1]}, ["2?"], True, ""])
+def test_reasoning_of_an_odd_form_costs_no_reply(odd: object) -> None:
+    with serve_chat(lambda body: {"reasoning_content": odd, "content": "<think>3?</think>3"}) as server:
+        reply = load_chat_model(f"endpoint:qwen3@{server.base_url}").invoke("?")
+    assert (reply.content, read_reasoning(reply)) == ("3", "3?")

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from data.types import Frozen, Record
 
-# Prompts of so many different lengths, the longest of them so much longer than the shortest, have no count in common
-# by chance, and least of all the highest.
+# Prompts of so many different lengths, the longest of them longer than the shortest by this share over their number,
+# have no count in common by chance, and least of all the highest: three that differ by 10 %, or thirty by 1 %.
 FEWEST_LENGTHS = 3
-LEAST_RATIO = 1.1
+LEAST_SPREAD = 0.3
 
 
 class PromptCount(NamedTuple):
@@ -75,7 +75,8 @@ def find_equal_counts(counts: Iterable[PromptCount]) -> EqualCounts | None:
         return None
     highest = max(one.tokens for one in counted)
     lengths = [one.characters for one in counted if one.tokens == highest]
-    longest = counted[-1].characters
-    if len(set(lengths)) < FEWEST_LENGTHS or lengths[-1] < longest or longest < LEAST_RATIO * lengths[0]:
+    shortest, longest, different = lengths[0], counted[-1].characters, len(set(lengths))
+    is_spread = different * (longest - shortest) >= LEAST_SPREAD * shortest
+    if different < FEWEST_LENGTHS or lengths[-1] < longest or not is_spread:
         return None
-    return EqualCounts(prompts=len(lengths), counted=len(counted), tokens=highest, shortest=lengths[0], longest=longest)
+    return EqualCounts(prompts=len(lengths), counted=len(counted), tokens=highest, shortest=shortest, longest=longest)
