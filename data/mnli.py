@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import ConfigurationError, MissingResourceError
+from data.formats import PAIRS, object_kind
 from data.hub import hub_fault, one_line
 from data.plain_text import normalised
-from data.rows import Row, read_rows, required_text
+from data.rows import Row, required_text, rows_and_faults
 from data.types import Benchmark, Item
 
 LABELS = ("entailment", "neutral", "contradiction")
+ANNOTATIONS = frozenset({*LABELS, "-", ""})  # what SNLI's single annotators said, or did not
 UNLABELLED = ("-", "-1", "hidden")  # MultiNLI's and SNLI's "no gold label", and how GLUE hides its test labels
 HUB_ID = "nyu-mll/glue"
 HUB_CONFIG = "mnli"
@@ -56,32 +58,33 @@ OFFLINE_WAYS = (
 )
 
 
-def load(split: str | None, path: Path | None) -> list[Item]:
+def load(split: str | None, path: Path | None, *, skip_bad_rows: bool = False) -> list[Item]:
     """Return the labelled pairs of a split, in its order; a pair's number is its row, counted from 0.
 
     Args:
         split: A name of `BENCHMARK.splits`; None is the default one. A path that is a file stands for itself.
         path: A file of pairs, or a folder that holds `<split>.jsonl`, `.json` or `.tsv`; None reads the
             sample from this project and every other split from the hub or its cache.
+        skip_bad_rows: Leave out rows that are malformed, and say how many; else the first is an error.
 
     Raises:
-        ConfigurationError: A row is malformed (the message names the line), or no row has a label.
+        ConfigurationError: A row is malformed (the message names the line), all are, or no row has a label.
         MissingResourceError: The file is not there, or the hub cannot be reached; names the offline ways.
     """
     split = split or BENCHMARK.default_split
     if path is not None:
         file = _local_file(path, split)
-        return list(_local_items(file, split if path.is_dir() else file.stem))
+        return _local_items(file, split if path.is_dir() else file.stem, skip_bad_rows=skip_bad_rows)
     if split in SAMPLES:
-        return list(_local_items(Path(__file__).parent / "samples" / SAMPLES[split], split))
+        return _local_items(Path(__file__).parent / "samples" / SAMPLES[split], split, skip_bad_rows=False)
     return list(_hub_items(split))
 
 
-def _item(split: str, number: int, *, premise: str, hypothesis: str, target: int, genre: str = "") -> Item:
+def _item(name: str, *, premise: str, hypothesis: str, target: int, genre: str = "") -> Item:
     premise = normalised(premise)  # here already, for pairs that look alike are one cluster
     digest = hashlib.sha256(premise.encode()).hexdigest()[:16]
     return Item(
-        id=f"mnli/{split}/{number}",
+        id=f"mnli/{name}",
         inputs={"premise": premise, "hypothesis": hypothesis},
         choices=LABELS,
         target=target,
@@ -104,35 +107,63 @@ def _local_file(path: Path, split: str) -> Path:
     raise MissingResourceError(f"{path} has no {split}.jsonl, .json or .tsv; it holds {present}; --data FILE works too")
 
 
-def _local_items(file: Path, split: str) -> Iterator[Item]:
-    labelled = dropped = 0
-    for number, (place, row) in enumerate(read_rows(file)):
-        target = _target(file, place, row)
-        if target is None:
-            dropped += 1
+def _local_items(file: Path, split: str, *, skip_bad_rows: bool) -> list[Item]:
+    items: list[Item] = []
+    faults: list[ConfigurationError] = []
+    unlabelled = 0
+    for number, (place, row) in enumerate(rows_and_faults(file, annotations=ANNOTATIONS)):
+        try:
+            item = _row_item(file, place, row, item=f"{split}/{number}")
+        except ConfigurationError as fault:
+            if not skip_bad_rows:
+                raise ConfigurationError(f"{fault}; mend it, or leave such rows out with --skip-bad-rows") from None
+            faults.append(fault)
             continue
-        yield _item(
-            split,
-            number,
-            premise=required_text(file, place, row, "premise", "sentence1"),
-            hypothesis=required_text(file, place, row, "hypothesis", "sentence2"),
-            target=target,
-            genre=required_text(file, place, row, "genre") if row.get("genre") else "",
-        )
-        labelled += 1
-    if dropped and not labelled:
+        if item is None:
+            unlabelled += 1
+        else:
+            items.append(item)
+    if faults and not items:
+        raise ConfigurationError(f"{faults[0]}; no row is left without the {len(faults)} that are malformed")
+    if unlabelled and not items:
         raise ConfigurationError(
-            f"{file}: none of its {dropped} pairs has a label, as in GLUE's test sets; use a validation split"
+            f"{file}: none of its {unlabelled} pairs has a label, as in GLUE's test sets; use a validation split"
         )
-    if dropped:
-        sys.stderr.write(f"{file}: left out {dropped} pairs without a gold label ({' or '.join(UNLABELLED)})\n")
+    if faults:
+        sys.stderr.write(f"left out {len(faults)} malformed row{'s' if len(faults) > 1 else ''}, first {faults[0]}\n")
+    if unlabelled:
+        sys.stderr.write(f"{file}: left out {unlabelled} pairs without a gold label ({' or '.join(UNLABELLED)})\n")
+    return items
+
+
+def _row_item(file: Path, place: str, row: Row | ConfigurationError, *, item: str) -> Item | None:
+    """Return a row as an item; None where it has no gold label.
+
+    Raises:
+        ConfigurationError: The row is malformed.
+    """
+    if isinstance(row, ConfigurationError):
+        raise row
+    target = _target(file, place, row)
+    if target is None:
+        return None
+    return _item(
+        item,
+        premise=required_text(file, place, row, "premise", "sentence1"),
+        hypothesis=required_text(file, place, row, "hypothesis", "sentence2"),
+        target=target,
+        genre=required_text(file, place, row, "genre") if row.get("genre") else "",
+    )
 
 
 def _target(file: Path, place: str, row: Row) -> int | None:
     """Return a row's target; None where it has no gold label."""
     key = "label" if "label" in row else "gold_label"
     if key not in row:
-        raise ConfigurationError(f"{file}, {place}: lacks label or gold_label; it has {', '.join(row) or 'nothing'}")
+        known = f" (the rows are {kind})" if (kind := object_kind(row)) not in (None, PAIRS) else ""
+        raise ConfigurationError(
+            f"{file}, {place}: lacks label or gold_label; it has {', '.join(row) or 'nothing'}{known}"
+        )
     label = normalised(str(row[key])).strip().lower() if isinstance(row[key], str | int) else ""
     if label in UNLABELLED:
         return None
@@ -155,7 +186,7 @@ def _hub_items(split: str) -> Iterator[Item]:
     rows: Iterable[dict[str, Any]] = pairs
     for number, row in enumerate(rows):
         target = targets[row["label"]]
-        yield _item(split, number, premise=row["premise"], hypothesis=row["hypothesis"], target=target)
+        yield _item(f"{split}/{number}", premise=row["premise"], hypothesis=row["hypothesis"], target=target)
 
 
 def _cached_split(split: str) -> Any | None:

@@ -8,6 +8,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
+from inspect import signature
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,7 +18,8 @@ from data.errors import ConfigurationError, unknown_name
 from data.retrieval_set import RetrievalSet
 from data.types import Benchmark, Item
 
-# A benchmark's module has `BENCHMARK` and `load(split, path) -> list[Item]`.
+# A benchmark's module has `BENCHMARK` and `load(split, path) -> list[Item]`; where its items are rows of a file, `load`
+# may take `skip_bad_rows` too.
 BENCHMARKS: dict[str, str] = {
     "kice": "data.kice",
     "mnli": "data.mnli",
@@ -46,7 +48,13 @@ def benchmark(name: str) -> Benchmark:
 
 
 def load_items(
-    name: str, *, split: str | None = None, path: Path | None = None, limit: int | None = None, seed: int | None = None
+    name: str,
+    *,
+    split: str | None = None,
+    path: Path | None = None,
+    limit: int | None = None,
+    seed: int | None = None,
+    skip_bad_rows: bool = False,
 ) -> list[Item]:
     """Return a benchmark's items, in the order of their source.
 
@@ -56,9 +64,11 @@ def load_items(
         path: A local file or folder in place of the benchmark's own.
         limit: At most so many items: the first ones, or a seeded sample where `seed` is given.
         seed: Makes `limit` a random sample, kept in the original order; the same seed gives the same items.
+        skip_bad_rows: Leave out malformed rows of a file, and say how many, where the benchmark can.
 
     Raises:
-        ConfigurationError: Unknown benchmark or split, no items, or an id that occurs more than once.
+        ConfigurationError: Unknown benchmark or split, no items, an id that occurs more than once, or a benchmark
+            that skips no rows is to.
         MissingResourceError: The data is not there.
     """
     module = _benchmark_module(name)
@@ -66,7 +76,10 @@ def load_items(
         raise unknown_name(f"split of {name}", split, module.BENCHMARK.splits)
     if limit is not None and limit < 1:
         raise ConfigurationError(f"limit {limit} leaves no items; allowed: 1 or more")
-    items: list[Item] = module.load(split, path)
+    more = {"skip_bad_rows": True} if skip_bad_rows else {}
+    if more and "skip_bad_rows" not in signature(module.load).parameters:
+        raise ConfigurationError(f"'{name}' leaves out no malformed rows: its items are not rows of a file")
+    items: list[Item] = module.load(split, path, **more)
     if not items:
         raise ConfigurationError(f"{path or f'{name} {split or module.BENCHMARK.default_split}'} holds no items")
     repeated = [item_id for item_id, count in Counter(item.id for item in items).items() if count > 1]

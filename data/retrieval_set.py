@@ -17,6 +17,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from data.errors import ConfigurationError, MissingResourceError
+from data.formats import described, folder_kind
 from data.rows import read_rows, required_text
 from data.types import Frozen, Passage, Text
 
@@ -30,11 +31,17 @@ class Query(Frozen):
 
 
 class RetrievalSet(Frozen):
-    """Queries over one pool of passages; ids are unique, and every relevant passage is in the pool."""
+    """Queries over one pool of passages; ids are unique, and every relevant passage is in the pool.
+
+    Attributes:
+        own_hits: Whether the passage that has a query's id is a hit like any other. In BEIR's layout it is the query's
+            own text, which is no find, unless the set says that it answers the query.
+    """
 
     name: str
     queries: tuple[Query, ...] = Field(min_length=1)
     passages: tuple[Passage, ...] = Field(min_length=1)
+    own_hits: bool = True
 
     @model_validator(mode="after")
     def _ids_agree(self) -> Self:
@@ -60,6 +67,8 @@ def load_jsonl(path: Path | None) -> RetrievalSet:
 
     if path is None:
         raise ConfigurationError("retrieval set 'jsonl' needs --data FOLDER with queries, passages and qrels .jsonl")
+    if path.is_file():
+        raise ConfigurationError(f"{path} is {described(path)}; a retrieval set is a folder: name the one it is in")
     if (path / CORPUS_FILE).is_file():
         return load_beir(path)
     files = {name: path / f"{name}.jsonl" for name in ("queries", "passages", "qrels")}
@@ -67,21 +76,27 @@ def load_jsonl(path: Path | None) -> RetrievalSet:
         if not file.is_file():
             raise MissingResourceError(
                 f"there is no {file}; a retrieval set is queries, passages and qrels .jsonl, or in BEIR's layout"
+                f"{f', and {path} is {kind}' if (kind := folder_kind(path)) else ''}"
             )
     judged = files["qrels"]
     qrels = [
         (place, required_text(judged, place, row, "query"), required_text(judged, place, row, "passage"))
         for place, row in read_rows(judged)
     ]
-    texts = {name: (files[name], _texts(files[name])) for name in ("queries", "passages")}
-    return made_set(path, **texts, qrels=(judged, qrels))
+    queries, passages = ((files[name], _texts(files[name])) for name in ("queries", "passages"))
+    return made_set(path, queries=queries, passages=passages, qrels=(judged, qrels))
 
 
 Rows = list[tuple[str, str, str]]  # where a row is, its id, its text; or where it is, its query, its passage
 
 
 def made_set(
-    folder: Path, *, queries: tuple[Path, Rows], passages: tuple[Path, Rows], qrels: tuple[Path, Rows]
+    folder: Path,
+    *,
+    queries: tuple[Path, Rows],
+    passages: tuple[Path, Rows],
+    qrels: tuple[Path, Rows],
+    own_hits: bool = True,
 ) -> RetrievalSet:
     """Return the retrieval set of three files' rows.
 
@@ -98,6 +113,7 @@ def made_set(
         name=folder.resolve().name,
         queries=tuple(Query(id=name, text=text, relevant=frozenset(relevant[name])) for name, text in by_query.items()),
         passages=tuple(Passage(id=name, text=text) for name, text in by_passage.items()),
+        own_hits=own_hits,
     )
 
 

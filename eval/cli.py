@@ -23,6 +23,7 @@ EXAMPLES = """examples:
   python -m eval compare runs/demo
 """
 USER_WORDS = "words that BM25 is to know: a line each, WORD or WORD, TAG and SCORE apart by tabs"
+SKIP_BAD_ROWS = "leave malformed rows of --data out, and say how many"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -107,6 +108,7 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     items = run.add_argument_group("the items")
     items.add_argument("--split", metavar="S")
     items.add_argument("--data", type=Path, metavar="PATH", help="read the items from a file or folder of yours")
+    items.add_argument("--skip-bad-rows", action="store_true", default=None, help=SKIP_BAD_ROWS)
     items.add_argument("--limit", type=int, metavar="N", help="the first N items of each benchmark")
     items.add_argument("--train-split", metavar="S", help="what systems that learn may learn from")
     going = run.add_argument_group("the run")
@@ -129,6 +131,7 @@ def _add_import(recorded: argparse.ArgumentParser) -> None:
     recorded.add_argument("--benchmark", required=True, metavar="B", help="whose items were asked")
     recorded.add_argument("--split", metavar="S")
     recorded.add_argument("--data", type=Path, metavar="PATH", help="where the items are")
+    recorded.add_argument("--skip-bad-rows", action="store_true", help=SKIP_BAD_ROWS)
     recorded.add_argument("--out", type=Path, metavar="DIR", help="default: runs/BENCHMARK.imported")
 
 

@@ -121,7 +121,8 @@ def import_recorded(options: argparse.Namespace) -> int:
     from eval.report import write_report
 
     run_dir = options.out or _new_run_dir(f"{plain_name(options.benchmark)}.imported")
-    import_replies(options.files, options.benchmark, run_dir, split=options.split, data=options.data)
+    more = {"split": options.split, "data": options.data, "skip_bad_rows": options.skip_bad_rows}
+    import_replies(options.files, options.benchmark, run_dir, **more)
     _show_reports(write_report(run_dir, lang=options.lang), as_json=options.json)
     return 0
 

@@ -17,14 +17,14 @@ from chains.models import reply_tokens, resolve_spec
 from chains.token_counts import TokenCounter, token_counter
 from data.errors import ConfigurationError, ProjectError
 from data.plain_text import mentioned
-from data.registry import benchmark, load_items
+from data.registry import benchmark
 from data.types import Item, Message
 from eval.analysis.power import reach_lines
 from eval.chain_predictor import Predictor, chain_predictor
 from eval.cost import estimate_request_tokens, estimate_tokens, price, price_table
 from eval.language import ENGLISH, Language
 from eval.suite import EvaluationSpec, Suite, SystemSpec
-from eval.systems import Context, prepare_chain
+from eval.systems import Context, load_evaluated, prepare_chain
 from eval.tracing import sent_messages
 
 
@@ -87,7 +87,7 @@ def estimate(suite: Suite) -> list[Estimate]:
 
 
 def _estimate_chain(system: SystemSpec, spec: EvaluationSpec, seed: int) -> Estimate:
-    pool = load_items(spec.benchmark, split=spec.split, path=spec.data)
+    pool = load_evaluated(spec)
     # Embedding the passages by API would be a call; the length of what is found hardly depends on the retriever.
     if (system.embeddings or "").startswith("openai:"):
         system = system.model_copy(update={"retriever": "bm25", "embeddings": None})
@@ -150,7 +150,7 @@ class _Requests(BaseCallbackHandler):
 
 def reach(suite: Suite, say: Language = ENGLISH) -> list[str]:
     """Say for each evaluation with several systems which differences between them so many items cannot show."""
-    loaded = ((spec, load_items(spec.benchmark, split=spec.split, path=spec.data)) for spec in suite.evaluations)
+    loaded = ((spec, load_evaluated(spec)) for spec in suite.evaluations)
     return reach_lines([(spec.benchmark, items[: spec.limit], len(spec.systems)) for spec, items in loaded], say)
 
 

@@ -43,7 +43,13 @@ class Reply(Frozen):
 
 
 def import_replies(
-    files: Sequence[Path], benchmark_name: str, run_dir: Path, *, split: str | None, data: Path | None
+    files: Sequence[Path],
+    benchmark_name: str,
+    run_dir: Path,
+    *,
+    split: str | None,
+    data: Path | None,
+    skip_bad_rows: bool = False,
 ) -> None:
     """Write a run directory with a system for each file, named by the file.
 
@@ -53,6 +59,7 @@ def import_replies(
         run_dir: A new or empty folder.
         split: None for the benchmark's own.
         data: Where the items are; None for the benchmark's own place.
+        skip_bad_rows: Leave malformed rows of `data` out, and say how many.
 
     Raises:
         ConfigurationError: A row is malformed, names no item of the benchmark or one that has a row already, or the
@@ -60,7 +67,7 @@ def import_replies(
         MissingResourceError: A file or the items are not there.
     """
     about = benchmark(benchmark_name)
-    items = load_items(benchmark_name, split=split, path=data)
+    items = load_items(benchmark_name, split=split, path=data, skip_bad_rows=skip_bad_rows)
     form = "number" if about.labels is None else "label"
     systems = _systems(files)
     records = {name: _records(file, name, items, form) for name, file in systems.items()}

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from data.hardware import hardware
-from data.registry import benchmark, fingerprint, load_items
+from data.registry import benchmark, fingerprint
 from data.types import Item
 from eval.asking.budget import check_prices, rate_of
 from eval.asking.calls import CallPolicy
@@ -21,7 +21,7 @@ from eval.cost import price_table
 from eval.journal import Evaluation, Manifest
 from eval.stats import SEED
 from eval.suite import Suite
-from eval.systems import Context, System, build_system
+from eval.systems import Context, System, build_system, load_evaluated
 
 # The packages whose versions can change an answer or a score.
 _VERSIONED = (
@@ -70,7 +70,7 @@ def plan(suite: Suite, *, policy: CallPolicy = CallPolicy()) -> Plan:  # noqa: B
     planned = []
     for spec in suite.evaluations:
         about = benchmark(spec.benchmark)
-        pool = load_items(spec.benchmark, split=spec.split, path=spec.data)
+        pool = load_evaluated(spec)
         context = Context(about, spec, pool, seed=suite.seed, timeout_s=policy.call_timeout_s, cache=cache)
         systems = [build_system(system, context) for system in spec.systems]
         if policy.max_cost_usd is not None:

@@ -16,14 +16,12 @@ import numpy as np
 
 from data.retrieval_set import RetrievalSet
 from data.types import Frozen
+from eval.resampling import randomization_p
 from eval.stats import SEED, Interval, holm, paired_difference_interval
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
     from langchain_core.retrievers import BaseRetriever
-
-DRAWS, DRAWS_AT_ONCE = 20_000, 500
-ROUNDING = 1e-9  # sums that differ by less are the same
 
 
 class QueryScores(NamedTuple):
@@ -48,6 +46,7 @@ class RetrievalScores(Frozen):
         recall_at_k: Mean share of a query's relevant passages that is among the first k.
         mrr_at_k: Mean of 1 / rank of the first relevant passage, 0 where none is among the first k.
         ndcg_at_k: Mean normalised discounted cumulative gain, relevance 0 or 1.
+        own_hits: Queries of which a hit was left out, for it was the passage with the query's own id.
         seconds_per_query: Search time, queries asked in one batch; building the index is not in it.
         per_query: One entry a query, in the set's order, for paired comparisons.
         groups: The cluster of each query: those that are about the same passages count together.
@@ -62,6 +61,7 @@ class RetrievalScores(Frozen):
     recall_at_k: float
     mrr_at_k: float
     ndcg_at_k: float
+    own_hits: int = 0
     seconds_per_query: float
     per_query: tuple[QueryScores, ...]
     groups: tuple[str, ...]
@@ -104,7 +104,8 @@ def evaluate_retriever(
         ValueError: A found document names no passage.
     """
     start = time.perf_counter()
-    rankings = rank_passages(retriever, [query.text for query in retrieval_set.queries], k=k)
+    own = _own_passages(retrieval_set)
+    rankings, own_hits = _rank(retriever, [query.text for query in retrieval_set.queries], own, k=k)
     seconds = time.perf_counter() - start
     scored = [
         score_ranking(ranking, query.relevant, k=k)
@@ -117,6 +118,7 @@ def evaluate_retriever(
         n_queries=len(scored),
         n_passages=len(retrieval_set.passages),
         **{measure: fmean(getattr(query, measure) for query in scored) for measure in QueryScores._fields},
+        own_hits=own_hits,
         seconds_per_query=seconds / len(scored),
         per_query=tuple(scored),
         groups=tuple("\n".join(sorted(query.relevant)) for query in retrieval_set.queries),
@@ -131,20 +133,41 @@ def rank_passages(retriever: "BaseRetriever", queries: Sequence[str], *, k: int)
     deeper comes behind what was found before: some retrievers order the first k differently when asked for more, and
     what is measured is the order at `k`, which is the one in use.
     """
+    return _rank(retriever, queries, [None] * len(queries), k=k)[0]
+
+
+def _own_passages(retrieval_set: RetrievalSet) -> list[str | None]:
+    """Return for each query the id of the passage that is its own text and so no find; None where there is none."""
+    if retrieval_set.own_hits:
+        return [None] * len(retrieval_set.queries)
+    known = {passage.id for passage in retrieval_set.passages}
+    return [
+        query.id if query.id in known and query.id not in query.relevant else None for query in retrieval_set.queries
+    ]
+
+
+def _rank(
+    retriever: "BaseRetriever", queries: Sequence[str], own: Sequence[str | None], *, k: int
+) -> tuple[list[list[str]], int]:
+    """Rank as `rank_passages` does, without each query's own passage; and count the queries that found theirs."""
     rankings: list[list[str]] = [[] for _ in queries]
     found = [0] * len(queries)  # characters
-    open_rows, depth = list(range(len(queries))), k
+    found_own: set[int] = set()
+    # One deeper where one may be left out, so that k remain.
+    open_rows, depth = list(range(len(queries))), k + any(name is not None for name in own)
     while open_rows:
         answers = retriever.batch([queries[row] for row in open_rows], k=depth)
         finding = []
         for row, documents in zip(open_rows, answers, strict=True):
-            found_now = (_passage_id(document) for document in documents)
-            rankings[row] = list(dict.fromkeys([*rankings[row], *found_now]))[:k]
+            found_now = [_passage_id(document) for document in documents]
+            found_own |= {row} if own[row] in found_now else set()
+            others = (name for name in found_now if name != own[row])
+            rankings[row] = list(dict.fromkeys([*rankings[row], *others]))[:k]
             before, found[row] = found[row], sum(len(document.page_content) for document in documents)
             if len(rankings[row]) < k and (len(documents) == depth or found[row] > before):
                 finding.append(row)
         open_rows, depth = finding, depth * 2
-    return rankings
+    return rankings, len(found_own)
 
 
 def score_ranking(ranking: Sequence[str], relevant: frozenset[str], *, k: int) -> QueryScores:
@@ -170,20 +193,20 @@ def score_ranking(ranking: Sequence[str], relevant: frozenset[str], *, k: int) -
 
 
 def compare_retrievers(scores: Sequence[RetrievalScores]) -> list[RetrievalDifference]:
-    """Compare each pair of retrievers, query by query, by every measure.
+    """Compare each pair of retrievers, query by query, by every measure of their depth.
 
     Args:
         scores: Of the same queries at the same depth.
     """
     if len(scores) < 2:
         return []
-    groups, values = scores[0].groups, [np.array(one.per_query) for one in scores]  # each (n_queries, n_measures)
+    groups = scores[0].groups
     compared = [
-        (scores[a].retriever, scores[b].retriever, measure, values[a][:, column] - values[b][:, column])
-        for a, b in combinations(range(len(scores)), 2)
-        for column, measure in enumerate(QueryScores._fields)
+        (a.retriever, b.retriever, measure, _of_each_query(a, measure) - _of_each_query(b, measure))
+        for a, b in combinations(scores, 2)
+        for measure in _measure_names(scores[0].k)
     ]
-    adjusted = holm(_randomization_p(np.stack([gained for *_, gained in compared], axis=1), groups).tolist())
+    adjusted = holm(randomization_p(np.stack([gained for *_, gained in compared], axis=1), groups, seed=SEED).tolist())
     return [
         RetrievalDifference(
             a=a,
@@ -197,28 +220,9 @@ def compare_retrievers(scores: Sequence[RetrievalScores]) -> list[RetrievalDiffe
     ]
 
 
-def _randomization_p(gained: np.ndarray, groups: Sequence[str]) -> np.ndarray:
-    """Return two-sided p-values: how often differences as large arise where each cluster's sign is a coin's toss.
-
-    Args:
-        gained: (n_queries, n_differences).
-        groups: (n_queries,) the cluster of each query; queries about one passage change sign together.
-
-    Returns:
-        (n_differences,), never 0: the data count as one of the draws.
-
-    Source:
-        Smucker, Allan and Carterette 2007, CIKM, "A comparison of statistical significance tests for information
-        retrieval evaluation" (the randomization test).
-    """
-    _, cluster = np.unique(np.asarray(groups), return_inverse=True)
-    sums = np.stack([np.bincount(cluster, weights=column) for column in gained.T], axis=1)  # (n_clusters, …)
-    least = np.abs(sums.sum(axis=0)) - ROUNDING
-    rng, as_large = np.random.default_rng(SEED), np.ones(gained.shape[1])
-    for _ in range(DRAWS // DRAWS_AT_ONCE):
-        signs = rng.integers(0, 2, size=(DRAWS_AT_ONCE, len(sums))) * 2.0 - 1.0
-        as_large += (np.abs(signs @ sums) >= least).sum(axis=0)
-    return as_large / (DRAWS + 1)
+def _of_each_query(scores: RetrievalScores, measure: str) -> np.ndarray:
+    """Return a measure of each query, (n_queries,)."""
+    return np.array([getattr(query, measure) for query in scores.per_query])
 
 
 def render_table(scores: Sequence[RetrievalScores]) -> str:
@@ -231,22 +235,30 @@ def render_table(scores: Sequence[RetrievalScores]) -> str:
     if len(depths) != 1:
         raise ValueError(f"a table shows retrievers at one depth k, not {sorted(depths)}")
     k = depths.pop()
+    measures = _measure_names(k)
     lines = [
-        f"| set | retriever | queries | passages | {' | '.join(_measure_names(k))} | ms a query |",
-        "|---|---|---:|---:|---:|---:|---:|---:|---:|",
+        f"| set | retriever | queries | passages | {' | '.join(measures.values())} | ms a query |",
+        f"|---|---|---:|---:|{'---:|' * len(measures)}---:|",
     ]
-    lines += [
-        f"| {row.retrieval_set} | {row.retriever} | {row.n_queries:,} | {row.n_passages:,} | {row.recall_at_1:.3f} "
-        f"| {row.recall_at_k:.3f} | {row.mrr_at_k:.3f} | {row.ndcg_at_k:.3f} | {row.seconds_per_query * 1000:.1f} |"
-        for row in scores
-    ]
-    return "\n".join([*lines, *_difference_lines(compare_retrievers(scores), k)])
+    for row in scores:
+        means = " | ".join(f"{getattr(row, measure):.3f}" for measure in measures)
+        size = f"{row.n_queries:,} | {row.n_passages:,}"
+        lines.append(
+            f"| {row.retrieval_set} | {row.retriever} | {size} | {means} | {row.seconds_per_query * 1000:.1f} |"
+        )
+    return "\n".join([*lines, *_own_hit_lines(scores), *_difference_lines(compare_retrievers(scores), k)])
+
+
+def _own_hit_lines(scores: Sequence[RetrievalScores]) -> list[str]:
+    counts = [f"{row.retriever}: {row.own_hits:,} of {row.n_queries:,}" for row in scores if row.own_hits]
+    said = "A hit that is the passage with the query's own id is left out, as in BEIR; queries with such a hit, by "
+    return ["", f"{said}retriever: {'; '.join(counts)}."] if counts else []
 
 
 def _difference_lines(differences: Sequence[RetrievalDifference], k: int) -> list[str]:
     if not differences:
         return []
-    names = dict(zip(QueryScores._fields, _measure_names(k), strict=True))
+    names = _measure_names(k)
     rows = [
         f"| {row.a} − {row.b} | {names[row.measure]} | {row.difference:+.3f} "
         f"| {f'{row.interval.low:+.3f} to {row.interval.high:+.3f}' if row.interval else 'unknown'} "
@@ -260,9 +272,10 @@ def _difference_lines(differences: Sequence[RetrievalDifference], k: int) -> lis
     return ["", "| difference | of | mean | 95 % interval | p, Holm |", "|---|---|---:|---:|---:|", *rows, "", note]
 
 
-def _measure_names(k: int) -> tuple[str, str, str, str]:
-    """Return what a table calls each field of `QueryScores`."""
-    return "R@1", f"R@{k}", f"MRR@{k}", f"nDCG@{k}"
+def _measure_names(k: int) -> dict[str, str]:
+    """Return the fields of `QueryScores` that differ at a depth, and what a table calls each: R@1 is once R@k."""
+    names = {"recall_at_1": "R@1", "recall_at_k": f"R@{k}", "mrr_at_k": f"MRR@{k}", "ndcg_at_k": f"nDCG@{k}"}
+    return {measure: name for measure, name in names.items() if k > 1 or measure != "recall_at_k"}
 
 
 def render_json(scores: Sequence[RetrievalScores]) -> str:

@@ -13,6 +13,7 @@ A system is exactly one of `baseline`, `chain`, `checkpoint` (an encoder trained
 trained as part of the run). Whether the names exist is checked when the systems are built, before anything is written.
 """
 
+import operator
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -112,11 +113,17 @@ class SystemSpec(Frozen):
 
 
 class EvaluationSpec(Frozen):
-    """One benchmark's items and the systems that answer them; None means the benchmark's own default."""
+    """One benchmark's items and the systems that answer them; None means the benchmark's own default.
+
+    Attributes:
+        skip_bad_rows: Malformed rows of `data` are left out and counted; else the first stops the run.
+    """
 
     benchmark: str
     split: str | None = None
     data: Path | None = None
+    # Left out where it is not set, so that a run from before there was this setting can still be resumed.
+    skip_bad_rows: bool = Field(default=False, exclude_if=operator.not_)
     limit: int | None = Field(default=None, ge=1)
     train_split: str | None = None
     systems: tuple[SystemSpec, ...] = Field(min_length=1)

@@ -28,7 +28,7 @@ _SYSTEM_OPTIONS = (
     "any_label_order",
     "baseline",
 )
-_ITEM_OPTIONS = ("split", "data", "train_split")
+_ITEM_OPTIONS = ("split", "data", "skip_bad_rows", "train_split")
 
 
 def read_suite(options: argparse.Namespace) -> Suite:

@@ -76,7 +76,7 @@ class Context(NamedTuple):
             raise ConfigurationError(
                 f"{self.benchmark.name} has no training split for '{self.split}'; name one as train_split in the suite"
             )
-        items = _train_items(self.benchmark.name, split, self.spec.data)
+        items = _train_items(self.benchmark.name, split, self.spec.data, self.spec.skip_bad_rows)
         unseen = without_overlap(items, self.items)
         if len(unseen) < len(items):
             _log_once(
@@ -89,11 +89,16 @@ class Context(NamedTuple):
         return self.spec.split or self.benchmark.default_split
 
 
+def load_evaluated(spec: EvaluationSpec) -> list[Item]:
+    """Return the items of an evaluation's whole split, as `data.registry.load_items` does."""
+    return load_items(spec.benchmark, split=spec.split, path=spec.data, skip_bad_rows=spec.skip_bad_rows)
+
+
 @cache
-def _train_items(benchmark: str, split: str, data: Path | None) -> list[Item]:
+def _train_items(benchmark: str, split: str, data: Path | None, skip_bad_rows: bool) -> list[Item]:
     if data is not None and data.is_file():
         raise ConfigurationError(f"{data} is one file; systems that learn need a folder that holds {split}.jsonl too")
-    return load_items(benchmark, split=split, path=data)
+    return load_items(benchmark, split=split, path=data, skip_bad_rows=skip_bad_rows)
 
 
 _log_once = cache(log)  # every system that learns is built from the same items

@@ -118,6 +118,9 @@ def _add_export(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser
 def _add_data_options(parser: argparse.ArgumentParser, *, split: str) -> None:
     parser.add_argument("--benchmark", default="mnli", metavar="NAME", help="(default: mnli)")
     parser.add_argument("--data", type=Path, metavar="PATH", help="a local file or folder in place of the download")
+    parser.add_argument(
+        "--skip-bad-rows", action="store_true", help="leave malformed rows of a file out, and say how many"
+    )
     parser.add_argument("--split", metavar="S", help=split)
     parser.add_argument("--limit", type=int, metavar="N", help="use N items only, drawn by the seed where one is given")
     parser.add_argument("--seed", type=int, metavar="S", help="of the draw, and of everything random in training")

@@ -196,7 +196,8 @@ def export(arguments: argparse.Namespace) -> None:
 def _load(arguments: argparse.Namespace, *, split: str, path: Path | None, limit: int | None, seed: int | None) -> Any:
     from data.registry import load_items
 
-    return load_items(arguments.benchmark, split=split, path=path, limit=limit, seed=seed)
+    skip = arguments.skip_bad_rows and path is not None
+    return load_items(arguments.benchmark, split=split, path=path, limit=limit, seed=seed, skip_bad_rows=skip)
 
 
 def labels_of(benchmark_name: str) -> tuple[str, ...]:

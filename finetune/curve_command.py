@@ -111,7 +111,8 @@ def _read(arguments: argparse.Namespace) -> _Curve:
     from data.registry import load_items
 
     split = arguments.split or train_split(arguments.benchmark, evaluated.split)
-    found = load_items(arguments.benchmark, split=split, path=arguments.data, limit=arguments.limit, seed=settings.seed)
+    more = {"limit": arguments.limit, "seed": settings.seed, "skip_bad_rows": arguments.skip_bad_rows}
+    found = load_items(arguments.benchmark, split=split, path=arguments.data, **more)
     pool = without_overlap(found, evaluated.items)
     if len(pool) < len(found):
         sys.stderr.write(f"{len(found) - len(pool)} of {len(found)} training items are also evaluated: left out\n")
@@ -123,9 +124,8 @@ def _split_items(arguments: argparse.Namespace) -> _Evaluated:
 
     split = arguments.eval_split or default_split(arguments.benchmark)
     path = arguments.eval_data or arguments.data
-    return _Evaluated(
-        load_items(arguments.benchmark, split=split, path=path, limit=arguments.eval_limit), split, [], {}
-    )
+    more = {"limit": arguments.eval_limit, "skip_bad_rows": arguments.skip_bad_rows}
+    return _Evaluated(load_items(arguments.benchmark, split=split, path=path, **more), split, [], {})
 
 
 def _run_items(arguments: argparse.Namespace) -> _Evaluated:

@@ -58,12 +58,7 @@ def test_it_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
         (
             {"test": "query-id\tcorpus-id\tscore\nq1\tp9\t1\n"},
             ConfigurationError,
-            "test.tsv, line 2: unknown passage 'p9'",
-        ),
-        (
-            {"test": "query-id\tcorpus-id\tscore\nq1\tp1\t1\nq9\tp1\t1\n"},
-            ConfigurationError,
-            "test.tsv, line 3: unknown query 'q9'",
+            "test.tsv: every judgement names an unknown query or passage, first line 2: unknown passage 'p9'",
         ),
         ({"test": "query-id\tcorpus-id\tscore\nq1\tp1\t0\n"}, ConfigurationError, "no row has a score above 0"),
         ({"test": "query-id\tcorpus-id\tscore\nq1\tp1\tx\n"}, ConfigurationError, "line 2: score 'x' is no number"),
@@ -78,6 +73,37 @@ def test_what_is_wrong_is_named(changed: dict[str, Any], fault: Any, message: st
         retrieval_set("jsonl", beir(tmp_path / "set", **changed))
     assert message in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_judgements_of_what_is_not_in_the_set_are_left_out_and_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = ["q1\tp1\t1", "q1\tp9\t1", "q9\tp1\t1", "q2\tp8\t1", "q2\tp7\t0"]
+    folder = beir(tmp_path / "set", test="query-id\tcorpus-id\tscore\n" + "\n".join(rows) + "\n")
+    loaded = retrieval_set("jsonl", folder)
+    assert {query.id: set(query.relevant) for query in loaded.queries} == {"q1": {"p1"}}
+    said = "left out 3 of 4 judgements of what is not in the set (first line 3: unknown passage 'p9')"
+    assert capsys.readouterr().err == f"{folder}/qrels/test.tsv: {said}, and 1 query that had no other\n"
+    retrieval_set("jsonl", beir(tmp_path / "whole"))
+    assert capsys.readouterr().err == ""
+
+
+def test_a_query_s_own_passage_is_no_hit_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TUNE_OR_PROMPT_CACHE", str(tmp_path / "cache"))
+    texts = {"a": "등대는 밤바다를 비춘다.", "b": "등대는 바다를 비추지 않는다.", "c": "물가가 오른다."}
+    rows = [{"_id": name, "text": text} for name, text in texts.items()]
+    qrels = "query-id\tcorpus-id\tscore\na\tb\t1\nb\ta\t1\n"
+    command = ["retrieval", "jsonl", "--data", str(beir(tmp_path / "set", corpus=rows, queries=rows, test=qrels))]
+    command += ["--retriever", "bm25", "-k", "1"]
+    assert main([*command, "--json"]) == 0
+    (scores,) = json.loads(capsys.readouterr().out)["retrievers"]
+    assert (scores["recall_at_1"], scores["own_hits"], scores["n_queries"]) == (1.0, 2, 2)
+    assert main(command) == 0
+    table = capsys.readouterr().out
+    assert "the passage with the query's own id is left out, as in BEIR" in table
+    assert "bm25, whole passages: 2 of 2." in table
 
 
 @pytest.mark.parametrize("missing", ["queries.jsonl", "qrels/test.tsv"])

@@ -106,6 +106,23 @@ def test_what_a_deeper_search_finds_comes_behind_what_was_found_first() -> None:
     assert rank_passages(Reordered(script={}), ["q"], k=3) == [["a", "b", "c"]]
 
 
+def test_the_passage_with_the_query_s_own_id_is_no_hit_where_the_set_says_so() -> None:
+    """As in BEIR's ArguAna, where a query is a passage of the pool; what is left out leaves k others."""
+    script = {text: ["a#0", "a#1", "b#0", "c#0", "d#0", "e#0", "f#0"] for text in "abcx"}
+    questions = retrieval_set({"a": {"b"}, "b": {"b"}, "c": {"d"}, "x": {"b"}})
+    counted = evaluate_retriever(Scripted(script=script), questions, k=2, name="all")
+    assert counted.own_hits == 0
+    assert [query.mrr_at_k for query in counted.per_query] == [0.5, 0.5, 0.0, 0.5]
+    without = questions.model_copy(update={"own_hits": False})
+    scores = evaluate_retriever(Scripted(script=script), without, k=3, name="others")
+    assert [query.mrr_at_k for query in scores.per_query] == [1.0, 0.5, 1 / 3, 0.5]  # b answers b: it stays
+    assert scores.own_hits == 2
+    said = "queries with such a hit, by retriever: others: 2 of 4."
+    assert said in render_table([scores])
+    assert "own id" not in render_table([counted])
+    assert json.loads(render_json([scores]))["retrievers"][0]["own_hits"] == 2
+
+
 def test_documents_without_passage_id_go_by_their_id() -> None:
     class ById(Scripted):
         def _hit(self, chunk: str) -> Document:
@@ -151,6 +168,26 @@ def test_retrievers_are_compared_query_by_query() -> None:
         assert f"| good − bad | {measure} | +0.333 |" in table
     assert "adjusted by Holm for the 4 differences of this table; the intervals are not adjusted." in table
     assert json.loads(render_json([good, bad]))["differences"][0]["difference"] == pytest.approx(1 / 3)
+
+
+def test_at_depth_1_the_same_recall_is_shown_and_counted_once() -> None:
+    pool = "abcdefghijz"
+    questions = retrieval_set({f"{name}{number}": {name, "z"} for name in "abcdefghij" for number in range(2)}, pool)
+    right = {query.text: [f"{query.text[0]}#0"] for query in questions.queries}
+    worse = right | {query: ["z#0"] if query[0] == "c" else [] for query in right if query[0] > "b"}
+    scores = [
+        evaluate_retriever(Scripted(script=script), questions, k=1, name=name)
+        for name, script in (("good", right), ("bad", worse))
+    ]
+    table = render_table(scores)
+    assert "| retriever | queries | passages | R@1 | MRR@1 | nDCG@1 | ms a query |" in table
+    assert "| toy | good | 20 | 11 | 0.500 | 1.000 | 1.000 |" in table
+    assert table.count("| good − bad | R@1 |") == 1
+    assert "adjusted by Holm for the 3 differences of this table" in table
+    assert {line.count("|") for line in table.split("\n\n")[0].splitlines()} == {9}
+    three, deeper = (compare_retrievers([one.model_copy(update={"k": k}) for one in scores]) for k in (1, 3))
+    assert [one.measure for one in three] == ["recall_at_1", "mrr_at_k", "ndcg_at_k"]
+    assert three[0].p_holm / deeper[0].p_holm == pytest.approx(3 / 4)
 
 
 @pytest.mark.parametrize("n_passages", [5, 9])

@@ -1,0 +1,128 @@
+"""What a file or folder is that is not what was asked for, so that a message can say it.
+
+In comes a path, out comes a phrase such as "JSON Lines of NLI pairs". Nothing is decided by it: readers read what they
+are given, and only name it so where they cannot.
+"""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from data.json_text import parse_json
+from data.plain_text import mentioned
+
+DAMAGED = "JSON that is damaged"
+EXAM_PARAGRAPHS = "an exam's paragraphs"
+PAIRS = "NLI pairs"
+_LOOKED_AT = 1 << 16  # bytes of a file
+_NAMED = 6  # of many names, so many are said
+_MAGIC = {
+    b"PK\x03\x04": "a ZIP archive or an Office document",
+    b"\x1f\x8b": "a gzip archive",
+    b"BZh": "a bzip2 archive",
+    b"\xfd7zXZ": "an xz archive",
+    b"PAR1": "a Parquet file",
+    b"%PDF": "a PDF",
+    b"SQLite format 3": "an SQLite database",
+    b"version https://git-lfs": "a Git LFS pointer and not the file itself",
+}
+# The first whose every file is in a folder.
+_FOLDERS = {
+    ("manifest.json",): "a run's folder",
+    ("config.json", "model.safetensors"): "a checkpoint's folder",
+    ("corpus.jsonl", "queries.jsonl"): "a retrieval set in BEIR's layout",
+    ("passages.jsonl", "queries.jsonl"): "a retrieval set",
+    ("documents.json",): "an index of passages",
+}
+# The first whose every name an object has.
+_OBJECTS = {
+    ("paragraph", "problems"): EXAM_PARAGRAPHS,
+    ("premise", "hypothesis"): PAIRS,
+    ("sentence1", "sentence2"): PAIRS,
+    ("item", "system"): "a run's records",
+    ("_id", "text"): "passages or queries in BEIR's layout",
+    ("query-id", "corpus-id"): "judgements in BEIR's layout",
+    ("query", "passage"): "judgements of a retrieval set",
+    ("id", "output"): "recorded replies",
+    ("id", "text"): "passages or queries",
+    ("evaluations",): "a suite",
+}
+
+
+def described(path: Path) -> str:
+    """Say what a file or folder seems to be, in a few words that follow "is"."""
+    if path.is_dir():
+        return folder_kind(path) or "a folder"
+    try:
+        with path.open("rb") as file:
+            start = file.read(_LOOKED_AT)
+    except OSError:
+        return "unreadable"
+    return binary_kind(start) or _text(start.decode("utf-8-sig", "replace").lstrip(), path)
+
+
+def folder_kind(path: Path) -> str | None:
+    """Say what a folder is by the files in it; None where they do not tell."""
+    return next((kind for files, kind in _FOLDERS.items() if all((path / file).is_file() for file in files)), None)
+
+
+def binary_kind(start: bytes) -> str | None:
+    """Say what a file is by its first bytes; None where they do not tell."""
+    return next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), None)
+
+
+def object_kind(one: Any) -> str | None:
+    """Say what an object, or a row, is one of by its names; None where they do not tell."""
+    if not isinstance(one, dict):
+        return None
+    return next((kind for names, kind in _OBJECTS.items() if one.keys() >= set(names)), None)
+
+
+def described_json(value: Any) -> str:
+    """Say what a parsed JSON value seems to be, likewise."""
+    if isinstance(value, dict):
+        if "data" in value and isinstance(value["data"], list):
+            return "in SQuAD's format, as KorQuAD is"
+        return f"a JSON object with {_names(value)}" if value else "an empty JSON object"
+    if isinstance(value, list):
+        first = value[0] if value else None
+        return f"a JSON list of {_objects(first)}" if isinstance(first, dict) else "a JSON list"
+    return "a single JSON value"
+
+
+def _text(start: str, path: Path) -> str:
+    if not start:
+        return "empty"
+    line, _, more = start.partition("\n")
+    if start.startswith("{"):
+        try:
+            row = parse_json(line)
+        except ValueError:
+            return _whole_json(path) or DAMAGED
+        return f"JSON Lines of {_objects(row)}" if more.strip() or path.suffix == ".jsonl" else described_json(row)
+    if start[:100].lower().startswith(("<!doctype html", "<html")):
+        return "an HTML page"
+    if path.suffix in (".yaml", ".yml"):
+        return "YAML"
+    for separator, kind in (("\t", "tab"), (",", "comma")):
+        if separator in line and (separator == "\t" or path.suffix == ".csv"):
+            return f"{kind}-separated values of {_objects(dict.fromkeys(line.split(separator)))}"
+    return "text and no JSON" if not start.startswith("[") else _whole_json(path) or DAMAGED
+
+
+def _whole_json(path: Path) -> str | None:
+    try:
+        return described_json(parse_json(path.read_text(encoding="utf-8-sig")))
+    except (OSError, ValueError):
+        return None
+
+
+def _objects(one: Any) -> str:
+    if not isinstance(one, dict):
+        return "values that are no objects"
+    return object_kind(one) or f"rows with {_names(one)}"
+
+
+def _names(names: Collection[str]) -> str:
+    shown = [*list(names)[:_NAMED], *(["…"] if len(names) > _NAMED else [])]
+    return mentioned(f"the names {', '.join(shown)}")
