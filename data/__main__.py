@@ -1,7 +1,8 @@
 """`python -m data`: fetch the published exams, check an exam file, list what there is.
 
 stdout carries paths, faults or the list (with --json one object); what is going on goes to stderr. Exit codes:
-0 done; 2 usage, configuration or faults found; 3 data that is not there; 130 interrupted (a fetch resumes).
+0 done; 2 usage, configuration, or faults for which `eval run` refuses the exam; 3 data that is not there; 130
+interrupted (a fetch resumes).
 """
 
 import argparse
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from data.check import exam_contents, faults
+from data.check import exam_contents, listed_faults
 from data.download import NAMES, fetch
 from data.errors import ProjectError
 from data.kice import DATA_DIR, YEARS, exam_path
@@ -75,18 +76,22 @@ def _fetch(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    found = faults(arguments.file)
-    contents = {} if found else exam_contents(arguments.file)
+    found = listed_faults(arguments.file)
+    is_refused = any(fault.blocks for fault in found)  # by `eval run` too
+    contents = {} if is_refused else exam_contents(arguments.file)
     if arguments.json:
-        _print_json({"file": str(arguments.file), "faults": found, **contents})
+        _print_json({"file": str(arguments.file), "faults": [str(fault) for fault in found], **contents})
     elif found:
         sys.stdout.writelines(f"{fault}\n" for fault in found)
     else:
         holds = ", ".join(f"{count:g} {what}" for what, count in contents.items())
         sys.stdout.write(f"{arguments.file}: no faults in {holds}\n")
     if found:
-        sys.stderr.write(f"{arguments.file}: {len(found)} fault{'s' if len(found) > 1 else ''}\n")
-    return FAULTS_FOUND if found else 0
+        said = (
+            f"{len(found)} fault{'s' if len(found) > 1 else ''}{'' if is_refused else ', none that keeps it from use'}"
+        )
+        sys.stderr.write(f"{arguments.file}: {said}\n")
+    return FAULTS_FOUND if is_refused else 0
 
 
 def _list(arguments: argparse.Namespace) -> int:

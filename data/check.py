@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from data.errors import ConfigurationError, MissingResourceError
+from data.formats import DAMAGED, EXAM_PARAGRAPHS, binary_kind, described, described_json, folder_kind, object_kind
 from data.json_text import character_fault, normalise_strings, parse_json
+from data.standalone import standing_alone
 
+EXPECTED = "an exam is JSON, a list of paragraphs with their problems"
 CHOICES_PER_PROBLEM = 5
 POINTS_PER_EXAM = 100
 MOST_POINTS_PER_PROBLEM = 1000  # other exams have other sums, but a longer number is a slip of the keyboard
@@ -46,12 +49,17 @@ def faults(path: Path) -> list[str]:
     Raises:
         MissingResourceError: There is no such file, or it is a folder.
     """
+    return [str(fault) for fault in listed_faults(path)]
+
+
+def listed_faults(path: Path) -> list[Fault]:
+    """List every fault as `faults` does, each with whether it blocks."""
     exam, found = _parse(path)
-    return [str(fault) for fault in (found or exam_faults(exam))]
+    return found or exam_faults(exam)
 
 
 def exam_contents(path: Path) -> dict[str, float]:
-    """Count what a faultless exam file holds: paragraphs, problems, points."""
+    """Count what an exam file that items can be made of holds: paragraphs, problems, points."""
     exam = read_exam(path)
     problems = [problem for paragraph in exam for problem in paragraph["problems"]]
     points = math.fsum(problem["score"] for problem in problems)
@@ -77,7 +85,9 @@ def read_exam(path: Path) -> list[dict[str, Any]]:
 def exam_faults(exam: object) -> list[Fault]:
     """List the faults of a parsed exam, those of its parts first, those of the whole last."""
     if not isinstance(exam, list):
-        return [Fault("exam", f"is {_kind(exam)}, expected a list of paragraphs")]
+        return [Fault("exam", f"is {_kind(exam)}, expected a list of paragraphs; it is {described_json(exam)}")]
+    if exam and object_kind(exam[0]) not in (None, EXAM_PARAGRAPHS):
+        return [Fault("exam", f"is {described_json(exam)}, expected a list of paragraphs")]
     if not exam:
         return [Fault("exam", "has no paragraphs")]
     found: list[Fault] = []
@@ -93,24 +103,55 @@ def exam_faults(exam: object) -> list[Fault]:
         for problem in problems if isinstance(problems, list) else []:
             number += 1
             found += _problem_faults(problem, f"{place}, question {number}")
+    if not any(fault.blocks for fault in found):
+        found += _passage_faults(exam)
     return found + _duplicate_ids(exam) + _point_faults(exam)
 
 
 def _parse(path: Path) -> tuple[Any, list[Fault]]:
+    text = ""
     try:
-        exam = parse_json(path.read_text(encoding="utf-8-sig"))
+        text = path.read_text(encoding="utf-8-sig")
+        exam = parse_json(text)
         normalise_strings(exam)  # before anything is told from them: tags, equal choices
         return exam, []
     except UnicodeDecodeError as error:
-        return None, [Fault("exam", f"not UTF-8 text at byte {error.start}")]
+        kind = binary_kind(error.object)
+        return None, [Fault("exam", _another(kind) if kind else f"not UTF-8 text at byte {error.start}")]
     except ValueError as error:
-        return None, [Fault("exam", str(error))]
+        kind = described(path)
+        is_json = text.lstrip().startswith("[") or kind == DAMAGED
+        return None, [Fault("exam", str(error) if is_json else _another(kind))]
     except FileNotFoundError:
         raise MissingResourceError(f"there is no exam file {path}") from None
     except IsADirectoryError:
-        raise MissingResourceError(f"{path} is a folder; name one exam file in it") from None
+        kind = folder_kind(path)
+        said = f"{kind}; {EXPECTED}" if kind else "a folder; name one exam file in it"
+        raise MissingResourceError(f"{path} is {said}") from None
     except OSError as error:
         raise MissingResourceError(f"cannot read the exam file {path}: {error.strerror}") from error
+
+
+def _another(kind: str) -> str:
+    return f"the file is {kind}; {EXPECTED}"
+
+
+def _passage_faults(exam: list[dict[str, Any]]) -> list[Fault]:
+    """List the questions of a readable exam that stand alone under a passage, and are not marked so."""
+    numbers = set(standing_alone(exam))
+    filed = (
+        f"paragraph {position} ({_shown(paragraph['id'])})"
+        for position, paragraph in enumerate(exam, start=1)
+        for _ in paragraph["problems"]
+    )
+    what = (
+        'is not about this passage, by its words, and is asked without it; mark it "no_paragraph": 1, or 0 to have it'
+    )
+    return [
+        Fault(f"{place}, question {number}", what, blocks=False)
+        for number, place in enumerate(filed, start=1)
+        if number in numbers
+    ]
 
 
 def _paragraph_faults(paragraph: dict[str, Any], place: str) -> Iterator[Fault]:
@@ -165,7 +206,7 @@ def _choice_faults(choices: object, place: str) -> Iterator[Fault]:
         if not _is_text(choice):
             yield Fault(place, f"choice {position} is empty or not text")
         elif first_seen.setdefault(choice.strip(), position) != position:
-            yield Fault(place, f"choices {first_seen[choice.strip()]} and {position} are the same", blocks=False)
+            yield Fault(place, f"choices {first_seen[choice.strip()]} and {position} are the same")
 
 
 def _extra_faults(problem: dict[str, Any], place: str) -> Iterator[Fault]:

@@ -5,19 +5,23 @@ A split is a year (its file is put beside this module by `python -m data fetch k
 which ships; a path names any other exam in that format, or a folder of them.
 
 Problems are numbered in order over the whole exam. The ids of the paragraphs do not number them: a
-problem without a passage is filed under the paragraph before it (2019's "8-10" holds questions 8 to 11).
+problem without a passage is filed under the paragraph before it (2019's "8-10" holds questions 8 to 11). It is
+marked so in some years, and found by `data.standalone` in others.
 """
 
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from data.check import read_exam
 from data.errors import ConfigurationError, MissingResourceError
+from data.formats import folder_kind
 from data.plain_text import normalised
 from data.polarity import asks_for_the_wrong_one
 from data.retrieval_set import Query, RetrievalSet
+from data.standalone import GRAMMAR, standing_alone
 from data.types import Benchmark, Item, Passage
 
 DATA_DIR = Path(__file__).parent
@@ -36,10 +40,9 @@ BENCHMARK = Benchmark(
     citation="Korea Institute for Curriculum and Evaluation; NomaDamas, KICE_slayer_AI_Korean, 2023",
 )
 
-# As KICE_slayer's own main.py reads `type`. On a single problem, 3 marks a question of grammar or
+# As KICE_slayer's own main.py reads `type`. On a single problem, 3 (GRAMMAR) marks a question of grammar or
 # vocabulary under a passage of another section.
-SECTIONS = {0: "독서", 1: "문학", 2: "화법과 작문·언어와 매체", 3: "문법"}
-GRAMMAR = 3
+SECTIONS = {0: "독서", 1: "문학", 2: "화법과 작문·언어와 매체", GRAMMAR: "문법"}
 
 
 def load(split: str | None, path: Path | None) -> list[Item]:
@@ -55,7 +58,12 @@ def load(split: str | None, path: Path | None) -> list[Item]:
     """
     file = _exam_file(split or BENCHMARK.default_split, path)
     exam = read_exam(file)
-    return list(_items(exam, _exam_name(file)))
+    alone = standing_alone(exam)
+    if alone:
+        numbers = f"question{'s' if len(alone) > 1 else ''} {', '.join(map(str, alone))}"
+        said = 'filed under a passage of others and asked without it; "no_paragraph" in the file, 0 or 1, decides'
+        sys.stderr.write(f"{file}: {numbers} {said}\n")
+    return list(_items(exam, _exam_name(file), alone=alone))
 
 
 def load_question_retrieval(path: Path | None) -> RetrievalSet:
@@ -66,7 +74,7 @@ def load_question_retrieval(path: Path | None) -> RetrievalSet:
 def load_retrieval(path: Path | None, *, name: str = "kice", choices: bool = True) -> RetrievalSet:
     """Return a retrieval set of exams: a problem asks for its own passage among those of all exams.
 
-    Problems without a passage are left out, for there is nothing they should find.
+    Problems without a passage of their own are left out, for there is nothing they should find.
 
     Args:
         path: One exam file, or a folder whose `*.json` are pooled; None pools the fetched exams.
@@ -110,6 +118,7 @@ def _exam_file(split: str, path: Path | None) -> Path:
         if not path.exists():
             raise MissingResourceError(f"there is no exam file or folder {path}")
         return path
+    _check_folder(path)
     if split == BENCHMARK.sample_split:
         return (DATA_DIR / "samples" if path is None else path) / "kice_sample.json"
     file = exam_path(split, path or DATA_DIR)
@@ -124,11 +133,17 @@ def _exam_file(split: str, path: Path | None) -> Path:
 def _pooled_files(path: Path | None) -> list[Path]:
     if path is not None and path.is_file():
         return [path]
+    _check_folder(path)
     folder = path or DATA_DIR
     files = sorted(folder.glob("*.json"))
     if not files:
         raise MissingResourceError(f"no exam in {folder}; run: python -m data fetch kice, or pass --data PATH")
     return files
+
+
+def _check_folder(path: Path | None) -> None:
+    if path is not None and (kind := folder_kind(path)):
+        raise ConfigurationError(f"{path} is {kind}, and no folder of exams (<year>_11_KICE.json); name one, or a file")
 
 
 def _exam_name(file: Path) -> str:
@@ -138,12 +153,12 @@ def _exam_name(file: Path) -> str:
     return f"{published[1]}-{published[2]}" if published else name.removeprefix("kice_")
 
 
-def _items(exam: list[dict[str, Any]], name: str) -> Iterator[Item]:
+def _items(exam: list[dict[str, Any]], name: str, *, alone: Sequence[int]) -> Iterator[Item]:
     number = 0
     for paragraph in exam:
         numbered = list(enumerate(paragraph["problems"], start=number + 1))
         number += len(numbered)
-        with_passage = [n for n, problem in numbered if not problem.get("no_paragraph")]
+        with_passage = [n for n, problem in numbered if n not in alone and not problem.get("no_paragraph")]
         for n, problem in numbered:
             has_passage = n in with_passage
             # Problems on one passage stand and fall together; one without a passage stands alone.

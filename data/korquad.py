@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import ConfigurationError, MissingResourceError
+from data.formats import described_json
 from data.json_text import character_fault, parse_json
 from data.plain_text import normalised
 from data.retrieval_set import Query, RetrievalSet
@@ -47,8 +48,9 @@ def load_retrieval(path: Path | None) -> RetrievalSet:
 
 def _paragraphs(path: Path) -> list[tuple[str, list[tuple[str, str]]]]:
     """Return each paragraph of the file with the (id, question) pairs written about it."""
+    document: Any = None
     try:
-        document: Any = parse_json(path.read_text(encoding="utf-8-sig"))
+        document = parse_json(path.read_text(encoding="utf-8-sig"))
         return [
             (_text(paragraph["context"]), [(_text(qa["id"]), _text(qa["question"])) for qa in paragraph["qas"]])
             for article in document["data"]
@@ -60,7 +62,8 @@ def _paragraphs(path: Path) -> list[tuple[str, list[tuple[str, str]]]]:
         raise ConfigurationError(f"{path}: {error}") from error
     except (KeyError, TypeError) as error:
         raise ConfigurationError(
-            f"{path}: not in the SQuAD 1.1 format, data[].paragraphs[].context and .qas[].id, .question ({error!r})"
+            f"{path}: not in the SQuAD 1.1 format, data[].paragraphs[].context and .qas[].id, .question "
+            f"({described_json(document) if not isinstance(document, dict) or 'data' not in document else repr(error)})"
         ) from error
 
 

@@ -233,6 +233,7 @@ def test_a_faultless_exam_has_no_faults(tmp_path: Path) -> None:
         ({"choices": list("abcd")}, "has 4 choices, expected 5"),
         ({"choices": ["a", "b", "c", "d", " "]}, "choice 5 is empty"),
         ({"choices": "abcde"}, "choices is text"),
+        ({"choices": ["a", "b", "c", "d", "b"]}, "choices 2 and 5 are the same"),
         ({"question": " "}, "question is empty"),
         ({"question_plus": 3}, "question_plus is neither text"),
         ({"no_paragraph": "yes"}, "no_paragraph is 'yes'"),
@@ -262,7 +263,6 @@ def test_a_missing_key_blocks(tmp_path: Path, key: str) -> None:
     ("place", "change", "fault"),
     [
         (("problems", 0), {"score": 19}, "exam: the points sum to 99, expected 100"),
-        (("problems", 0), {"choices": ["a", "b", "c", "d", "b"]}, "question 4: choices 2 and 5 are the same"),
         (("problems", 0), {"hint": "x"}, "question 4: has unknown keys hint"),
         (("problems", 0), {"question_plus": ""}, "question 4: question_plus is empty"),
         ((), {"id": "2031_11_KICE_1-2"}, "has the id of paragraph 1"),
