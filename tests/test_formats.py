@@ -39,7 +39,7 @@ PARAGRAPH = {"id": "1", "paragraph": "x", "problems": []}
         ("notes.txt", "오늘의 메모, 하나", "text and no JSON"),
         ("exam.json", "", "empty"),
         ("exam.json", b"PK\x03\x04\xff", "a ZIP archive or an Office document"),
-        ("exam.json.gz", gzip.compress(b"[]"), "a gzip archive"),
+        ("exam.json.gz", gzip.compress(b"[]", mtime=0), "a gzip archive"),
         ("exam.pdf", b"%PDF-1.7\n\xe2\xe3", "a PDF"),
         ("exam.json", b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer and not the file itself"),
     ],
