@@ -1,13 +1,9 @@
-"""What extraction returns, and what every reading of a model's text begins and ends with.
-
-Text in: `visible_text` drops the reasoning blocks and whatever follows the model's own turn.
-Nothing found: `unanswered` says why (refusal, truncated or none).
-"""
+"""What extraction returns, and what every reading of a model's text begins and ends with."""
 
 import re
 from collections.abc import Callable, Collection
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from data.plain_text import normalised
 from data.types import Status
@@ -19,19 +15,18 @@ _FEW_WORDS = 3
 
 # Markup is `<name>`, `<|name|>` or `[NAME]`. What stands in it is thought, not said, unless its name says otherwise.
 _TAG = re.compile(
-    r"(?P<bracket>[<\[◁])[|｜]?(?P<closes>/)?(?P<name>[A-Za-z가-힣][\w.:▁-]{0,40})(?P<attributes>\s[^<>\[\]\n]{0,200})?[|｜]?[>\]▷]"
+    r"(?m)(?P<opens>^[^\S\n]*)?(?P<bracket>[<\[◁])[|｜]?(?P<closes>/)?(?P<name>[A-Za-z가-힣][\w.:▁-]{0,40})(?P<attributes>\s[^<>\[\]\n]{0,200})?[|｜]?[>\]▷]"
 )
 _ENDS = re.compile(r"(?i)\Aend(?:[_▁]of)?[_▁]|[_▁]end\Z")
 _EDGE = re.compile(r"(?i)\A(?:start|begin|end)(?:[_▁]of)?[_▁]|[_▁](?:start|begin|end)\Z")
 _THOUGHT = (
-    r"(?:\w+[:_.-])?(?:think(?:ing)?|thoughts?|reason(?:ing|s)?|reflection|scratchpad|analysis|cot|추론|생각"
-    r"|사고)(?:_\w+)?"
+    r"(?:\w+[:_.-])?(?:(?:think|reason)(?:ing|s)?|thoughts?|reflection|scratchpad|analysis|cot|추론|생각|사고)(?:_\w+)?"
 )
 _IS_THOUGHT = re.compile(rf"(?i){_THOUGHT}")
 _IS_ANSWER = re.compile(
     r"(?i)(?:[a-z]+_|최종_?)?(?:ans(?:wer)?s?|final|choice|option|label|output|results?|response|reply|prediction"
     r"|solution|conclusion|class(?:ification)?|category|intent|sentiment|verdict|relation(?:ship)?|judge?ment|topic"
-    r"|정답|답|답변|라벨|레이블|분류|선택|결론)(?:_(?:id|name|text|number))?"
+    r"|정?답|답변|라벨|레이블|분류|선택|결론)(?:_(?:id|name|text|number))?"
 )
 _IS_TYPE = re.compile(
     r"(?i)[bius]|em|strong|p|br|hr|span|div|mark|code|pre|su[bp]|small|big|font|center|a|blockquote|[uo]l|li|h[1-6]"
@@ -40,23 +35,19 @@ _IS_TYPE = re.compile(
 )
 # Other ways of marking thoughts, and what stands in their place. Each begins with letters that few texts hold.
 _AS_TAGS = (
-    (re.compile("\x1b\\[[\\d;]*m|[\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\u200c\u200d\U000110bd\U000110cd]"), ""),
-    (re.compile(r"\[\[ ## (\w{1,30}) ## \]\]\n?"), r"<\1>\n"),  # DSPy's fields
+    ("\x1b\\[[\\d;]*m|[\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\u200c\u200d\U000110bd\U000110cd]", ""),
+    ("’", "'"),
+    (r"\[\[ ## (\w{1,30}) ## \]\]\n?", r"<\1>\n"),  # DSPy's fields
     (
-        re.compile(
-            rf"(?s)<\|(?:im_start|start|start_header_id)\|>(?i:(?:\w+/)?{_THOUGHT})(?:<\|end_header_id\|>)?\s.*?"
-            r"(?:<\|(?:im_end|eot_id|end)\|>|\Z)"
-        ),
+        rf"(?s)<\|(?:im_start|start|start_header_id)\|>(?i:(?:\w+/)?{_THOUGHT})(?:<\|end_header_id\|>)?\s.*?"
+        rf"(?:<\|(?:im_end|eot_id|end)\|>|\Z)|```(?i:{_THOUGHT})\n.*?(?:```|\Z)",
         "",
     ),
-    (re.compile(rf"(?s)```(?i:{_THOUGHT})\n.*?(?:```|\Z)"), ""),
-    (re.compile(r"done thinking\.|[Hh]ere(?: is|['’]s) my response:"), "</think>"),
-    (re.compile(r"\A\s*(?i:here(?: is|['’]s) my thought process:|thinking(?:\.\.\.|…)\n)"), "<think>"),
+    (r"done thinking\.|[Hh]ere(?: is|'s) my response:", "</think>"),
+    (r"\A\s*(?i:here(?: is|'s) my thought process:|thinking(?:\.\.\.|…)\n)", "<think>"),
 )
 # GPT-OSS's channels, also where the special tokens around their names are lost: "analysisWe need …assistantfinal5".
-_FINAL_CHANNEL = re.compile(
-    r"<\|channel\|>final(?: ?<\|constrain\|>\w+)?<\|message\|>|assistantfinal|assistant final(?![a-z])"
-)
+_FINAL = re.compile(r"<\|channel\|>final(?: ?<\|constrain\|>\w+)?<\|message\|>|assistant(?:final| final(?![a-z]))")
 _ANALYSIS_CHANNEL = re.compile(r"\A\s*(?:<\|channel\|>(?:analysis|commentary)<\|message\|>|analysis(?=[A-Z\"'*가-힣]))")
 _SPEAKER = re.compile(
     r"\A(?:<\|[^|<>\s]{1,30}\|>|<(?:s|bos|start_of_turn)>|\[/?INST\]|\s)*(?:(?i:assistant|ai|bot|model)(?: ?:\s*|\n+"
@@ -78,22 +69,21 @@ _NEXT_QUESTION = re.compile(
 )
 # The task itself is declined; in `_NO_ANSWER`, the text says that it gives no answer, which may also be a reason.
 _REFUSAL = re.compile(
-    r"(?i)\b(?:I|we)(?: (?:cannot|can ?not|can['’]?t|will not|won['’]?t|do not|don['’]?t|am (?:un|not )able to)"
-    r"|['’]m (?:un|not )able to)(?: (?!if\b|whether\b)\w+){0,3} (?:help|assist|comply|complete|fulfil+|discuss"
+    r"(?i)\b(?:I|we)(?: (?:cannot|can ?not|can'?t|will not|won'?t|do not|don'?t|am (?:un|not )able to)"
+    r"|'m (?:un|not )able to)(?: (?!if\b|whether\b)\w+){0,3} (?:help|assist|comply|complete|fulfil+|discuss"
     r"|engag(?:e|ing)|process|classify(?:ing)?|label(?:l?ing)?|continue|respond|do (?:that|this|so))\b"
-    r"|\b(?:I|we)(?:['’]m| am|['’]re| are| feel| don['’]t feel) (?:not )?(?:un)?comfortable\b|\bI (?:must )?decline\b"
-    r"|[을를] (?:분류|처리)[가-힣 ]{0,10}(?:드릴 )?수(?:가|는)? 없|답변(?:을|은)? ?(?:드릴|제공할|할) 수(?:가|는)? 없"
-    r"|(?:라벨링|분류)에 참여하지 않|(?:판단|분류|답변|처리)[가-힣 ]{0,8}(?:드리기|하기)(?:는|가)? 어렵"
+    r"|\b(?:I|we)(?:'m| am|'re| are| feel| don't feel) (?:not )?(?:un)?comfortable\b|\bI (?:must )?decline\b"
+    r"|[을를] (?:분류|처리)[가-힣 ]{0,10}(?:드릴 )?수[가는]? 없|답변[을은]? ?(?:드릴|제공할|할) 수[가는]? 없"
+    r"|(?:라벨링|분류)에 참여하지 않|(?:판단|분류|답변|처리)[가-힣 ]{0,8}(?:드리기|하기)[는가]? 어렵"
 )
 _NO_ANSWER = re.compile(
     r"(?i)죄송|유감스럽|고르지 않겠|抱歉|无法回答|無法回答|申し訳|お答えでき|lo siento|no puedo (?:responder|ayudar)"
-    r"|je ne peux pas|es tut mir leid|(?:문제|문항)[를을] (?:풀|해결할) 수(?:가|는)? 없"
-    r"|(?:답변|답을 (?:드|할|제공|선택|고를|말|내)|답할|대답|도움|도와|제공|응답|알려)[가-힣 ]{0,8}(?:수(?:가|는)? 없"
-    r"|어렵습니다|않겠습니다)|\bI(?:['’]m| am) (?:sorry(?! to hear| about| for)|unable|not able|afraid)"
-    r"|\bI (?:cannot|can['’]?t|can not|won['’]?t|will not|do not|don['’]?t)(?:[.,]"
-    r"|(?: \w+){0,3} (?:answer|provide|choose|determine|select|give|share|say|tell|identify|pick)\b)"
-    r"|\b(?:unable|not able) to (?:answer|provide|determine|help|assist)|\bas an ai\b|\bmy apologies\b"
-    r"|\bI apologi[sz]e\b"
+    r"|je ne peux pas|es tut mir leid|(?:문제|문항)[를을] (?:풀|해결할) 수[가는]? 없|(?:답변"
+    r"|답을 (?:드|할|제공|선택|고를|말|내)|답할|대답|도움|도와|제공|응답|알려)[가-힣 ]{0,8}(?:수[가는]? 없"
+    r"|어렵습니다|않겠습니다)|\bI(?:'m| am) (?:sorry(?! to hear| about| for)|unable|not able|afraid)"
+    r"|\bI (?:cannot|can'?t|can not|won'?t|will not|do not|don'?t)(?:[.,]|(?: \w+){0,3} (?:answer|provide"
+    r"|choose|determine|select|give|share|say|tell|identify|pick)\b)|\b(?:unable|not able) to (?:answer|provide"
+    r"|determine|help|assist)|\bas an ai\b|\bmy apologies\b|\bI apologi[sz]e\b"
 )
 
 
@@ -115,8 +105,8 @@ def visible_text(text: str) -> tuple[str, bool]:
     """Return what the model said outside its reasoning, and whether its reasoning was cut off."""
     text = normalised(text)
     for marked, tag in _AS_TAGS:
-        text = marked.sub(tag, text)
-    if channels := list(_FINAL_CHANNEL.finditer(text)):
+        text = re.sub(marked, tag, text)
+    if channels := list(_FINAL.finditer(text)):
         text = text[channels[-1].end() :]
     elif _ANALYSIS_CHANNEL.match(text):
         return "", True
@@ -131,26 +121,14 @@ def visible_text(text: str) -> tuple[str, bool]:
     return visible, cut
 
 
-class _Name(NamedTuple):
-    """The name of a tag without "start" and "end" (thoughts share one), whether it ends a block, and what it holds."""
-
-    plain: str
-    ends: bool
-    holds: Literal["thought", "answer", "type", "unknown"]
-
-
 @lru_cache(maxsize=256)
-def _name(written: str) -> _Name:
-    plain, ends = _EDGE.sub("", written).casefold(), _ENDS.search(written) is not None
-    if _IS_THOUGHT.fullmatch(plain):  # models close one such name with another
-        return _Name("thought", ends, "thought")
-    return _Name(
-        plain, ends, "answer" if _IS_ANSWER.fullmatch(plain) else "type" if _IS_TYPE.fullmatch(written) else "unknown"
-    )
-
-
-def _opens_line(text: str, place: int) -> bool:
-    return text[text.rfind("\n", 0, place) + 1 : place].isspace() or place == 0 or text[place - 1] == "\n"
+def _named(written: str, closes: bool) -> tuple[str, str, bool]:
+    """Return a tag's name without "start" and "end" (thoughts share one), what it holds, and if it ends a block."""
+    name, ends = _EDGE.sub("", written).casefold(), closes or _ENDS.search(written) is not None
+    if _IS_THOUGHT.fullmatch(name):  # models close one such name with another
+        return "thought", "thought", ends
+    is_type = _IS_TYPE.fullmatch(written) is not None
+    return name, "answer" if _IS_ANSWER.fullmatch(name) else "type" if is_type else "unknown", ends
 
 
 def _outside_thoughts(text: str) -> tuple[str, bool]:
@@ -160,25 +138,24 @@ def _outside_thoughts(text: str) -> tuple[str, bool]:
     tag without an opening one ends reasoning that began in the prompt, so all before it goes. Where nothing is left, a
     block of a few words under an unknown name is what was said: `<urgency>high</urgency>`.
     """
-    tags = [(tag, _name(tag["name"]), bool(tag["closes"])) for tag in _TAG.finditer(text)]
-    last_end = {name.plain: tag.start() for tag, name, closes in tags if closes or name.ends}
+    tags = [(tag, *_named(tag["name"], bool(tag["closes"]))) for tag in _TAG.finditer(text)]
+    last_end = {name: tag.start() for tag, name, _, ends in tags if ends}
     kept: list[str] = []
     short: list[str] = []
     opened, start, answer = "", 0, -1
-    for tag, name, closes in tags:
+    for tag, name, holds, ends in tags:
         if opened:
-            if (closes or name.ends) and name.plain == opened:
+            if ends and name == opened:
                 inside = text[start : tag.start()]
                 short += [inside] if opened != "thought" and len(inside.split()) <= _FEW_WORDS else []
                 opened, start = "", tag.end()
-            elif name.holds == "answer" and not closes and _opens_line(text, tag.start()):
+            elif holds == "answer" and not ends and tag["opens"] is not None:
                 answer = tag.start()
-        elif closes or name.ends:
-            if name.holds == "thought":
-                kept, start = [], tag.end()
-        elif _hides(text, tag, name, last_end.get(name.plain, -1)):
+        elif ends and holds == "thought":
+            kept, start = [], tag.end()
+        elif not ends and _hides(tag, name, holds, is_closed=last_end.get(name, -1) > tag.start()):
             kept.append(text[start : tag.start()])
-            opened, start, answer = name.plain, tag.end(), -1
+            opened, start, answer = name, tag.end(), -1
     if opened and answer >= 0:  # thoughts that nobody closed, and an answer that is marked as one
         return text[answer:], False
     if not opened:
@@ -186,40 +163,16 @@ def _outside_thoughts(text: str) -> tuple[str, bool]:
     return "\n".join(kept if any(map(str.strip, kept)) else short), bool(opened)
 
 
-def _hides(text: str, tag: re.Match[str], name: _Name, last_end: int) -> bool:
-    """Tell whether a tag opens what is not said; `last_end` is where the last tag stands that would close it."""
-    if name.holds == "thought" or _IS_THOUGHT.search(tag["attributes"] or ""):
-        return True
-    alone = tag["bracket"] == "<" and len(name.plain) > 2 and name.plain.isascii() and _opens_line(text, tag.start())
-    return name.holds == "unknown" and (last_end > tag.start() or alone)
-
-
-def before_next_question(text: str) -> str | None:
-    """Return the part before a question that the model invented after its own answer; None when there is none."""
-    found = _NEXT_QUESTION.search(text)
-    return text[: found.start()] if found and text[: found.start()].strip() else None
+def _hides(tag: re.Match[str], name: str, holds: str, *, is_closed: bool) -> bool:
+    """Tell whether a tag opens what is not said."""
+    alone = tag["bracket"] == "<" and tag["opens"] is not None and len(name) > 2 and name.isascii()
+    is_thought = holds == "thought" or _IS_THOUGHT.search(tag["attributes"] or "") is not None
+    return is_thought or (holds == "unknown" and (is_closed or alone))
 
 
 def refuses(text: str) -> bool:
     """Tell whether a text begins by declining the task itself, so that no word in it is an answer."""
     return _REFUSAL.search(text[:600]) is not None
-
-
-def read_parts(text: str, truncated: bool, read: Callable[[str, bool], Extraction | None]) -> Extraction:
-    """Read what a model said before it invented the next question, and where that states nothing, all that it said.
-
-    Args:
-        text: The raw output of a model.
-        truncated: It stopped at its length limit, so what stands last may be half a line.
-        read: Reads a part, told whether that part was cut off; None where no rule says anything of it.
-    """
-    visible, cut = visible_text(text)
-    own_part = before_next_question(visible)
-    for part in (own_part, visible):
-        found = read(part, truncated and part is visible) if part else None
-        if found is not None and (found.status != "none" or part is visible):
-            return found
-    return unanswered(visible, truncated=truncated or cut)
 
 
 def settled(numbers: Collection[int], rule: str) -> Extraction:
@@ -229,13 +182,17 @@ def settled(numbers: Collection[int], rule: str) -> Extraction:
     return Extraction(None, "multiple" if numbers else "none", rule)
 
 
-def unanswered(text: str, *, truncated: bool) -> Extraction:
-    """Say why a text in which no rule found an answer holds none.
+def read_parts(text: str, truncated: bool, read: Callable[[str, bool], Extraction | None]) -> Extraction:
+    """Read what a model said before it invented the next question, and where that states nothing, all that it said.
 
-    Args:
-        text: The visible text.
-        truncated: The model, or its reasoning, stopped at a length limit.
+    `read` is told whether its part was cut off, and returns None where no rule says anything of it.
     """
-    if refuses(text) or _NO_ANSWER.search(text[:600]):
+    visible, cut = visible_text(text)
+    question = _NEXT_QUESTION.search(visible)
+    for part in (visible[: question.start()] if question else "", visible):
+        found = read(part, truncated and part is visible) if part.strip() else None
+        if found is not None and (found.status != "none" or part is visible):
+            return found
+    if refuses(visible) or _NO_ANSWER.search(visible[:600]):
         return Extraction(None, "refusal", "refusal")
-    return Extraction(None, "truncated" if truncated else "none", "")
+    return Extraction(None, "truncated" if truncated or cut else "none", "")

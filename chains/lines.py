@@ -1,13 +1,13 @@
-"""Answers that stand alone: a leading answer line, a last line, one reference in bold.
+"""Answers that stand alone in canonical text: a leading answer line, a last line, one reference in bold.
 
 A line that begins with a reference may also be one point of a discussion ("1번: … 2번: …"), so each rule looks at the
-other lines before it takes one for an answer. All read canonical text (see `chains.references`).
+other lines before it takes one for an answer.
 """
 
 import re
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from chains.references import canonical, list_at
+from chains.references import IS_KO, canonical, list_at
 from chains.statements import Statement
 
 # A word before the answer that says nothing: "네, 3번입니다."
@@ -22,30 +22,22 @@ _SPEAKS_OF_IT = (
     r"|appears|looks|focuses|presents|contradicts|matches|addresses|does|has|can|may|might|could|would|should|같지만"
     r"|같으나)\b"
 )
-_OPEN = _INTERJECTION + r"(?:[Tt]he )?[\"'“‘「(<\[]{0,2}"
-_REST_ALONE = (
-    r"[\"'”’」)\]>}]{0,2}(?: ?번)?(?:입니다|이다|이에요|예요|이요|임|요|(?:인|일) 것(?: 같(?:습니다|다)|입니다|이다)"
-    r"|(?: [-–—:])?)[.!?,: ]{0,3}$"
-)
+_OPEN = rf"{_INTERJECTION}(?:[Tt]he )?[\"'(<\[]{{0,2}}"
+_IS = rf"{IS_KO}|[인일] 것(?: 같(?:습니다|다)|입니다|이다)"
+_REST_ALONE = rf"[\"')\]>}}]{{0,2}}(?: ?번)?(?:{_IS}|이?요|(?: [-–—:])?)[.!?,: ]{{0,3}}$"
 _STRONG = re.compile(
-    rf"{_OPEN}⟦(\d+)⟧(?:(?P<alone>{_REST_ALONE})|[\"'”’)\]]{{0,2}}(?: ?[-–—:.)|(→=/]|,(?! ?⟦)| (?!{_SPEAKS_OF_IT})"
-    rf"|입니다|이다))"
+    rf"{_OPEN}⟦(\d+)⟧(?:(?P<alone>{_REST_ALONE})|[\"')\]]{{0,2}}(?: ?[-–—:.)|(→=/]|,(?! ?⟦)| (?!{_SPEAKS_OF_IT})"
+    r"|입니다|이다))"
 )
 _WEAK = re.compile(
-    rf"{_OPEN}(?:(\d{{1,2}})|([A-Ha-h]))(?:(?P<alone>{_REST_ALONE})"
-    r"|[.)\]:]{1,2} (?!(?:is|was|and|or)\b)| [-–—:] |, (?:because|since|as) )"
+    rf"{_OPEN}(?:(\d{{1,2}})|([A-Ha-h]))(?:(?P<alone>{_REST_ALONE})|[.)\]:]{{1,2}} (?!(?:is|was|and|or)\b)| [-–—:] "
+    r"|, (?:because|since|as) )"
 )
-_CHOICE_LIST_END = re.compile(
-    r"[\"'”’)\]]{0,2}(?:입니다|이다|번|임|(?:인|일) 것(?: 같(?:습니다|다)|입니다|이다)"
-    r"| 중 하나(?:입니다|이다)?)?[.! ]{0,3}$"
-)
-_EITHER = re.compile(r"(?i:either )?")
+_CHOICE_LIST_END = re.compile(rf"[\"')\]]{{0,2}}(?:{_IS}|번| 중 하나(?:입니다|이다)?)?[.! ]{{0,3}}$")
 _SAYS_MORE = re.compile(r"정답[은:이]|(?<![가-힣])답은|(?i:\banswer (?:is|:))")
 _BOLD = re.compile(r"\*\*\s?([^*\n]{1,12}?)\s?\*\*(?!\s?(?:문단|문장|단락|개|년|점|학년|세기|[:：]))")
-
-
 _REASON = re.compile(r"(?i)(?:이유|근거|해설|설명|풀이|왜냐|reason|explanation|because|why|rationale)")
-_ASSERTED = re.compile(r"⟦\d+⟧(?:입니다|이다|이에요|예요|임)[.!]")
+_ASSERTED = re.compile(rf"⟦\d+⟧{IS_KO}[.!]")
 # "⟦1⟧ 적절하다. ⟦2⟧ 적절하다. ⟦3⟧ …", "(a) … (b) …": every choice is judged, or the points of an explanation.
 _WALK = re.compile(r"\W{0,3}⟦1⟧[^⟦]*[^⟦,와과 ] ?[^⟦\w]?\s?⟦2⟧[^⟦]*⟦3⟧|\([aA]\) .*\([bB]\) ")
 _KEY = re.compile(
@@ -59,8 +51,7 @@ _NO_KEY = re.compile(
 _KEY_END = re.compile(r"[)\]]?[.!]?(?:$|,| because| [-–—(])|[)\]] ")
 _RIGHT = re.compile(r"(?i)\W{0,3}(?:⟦\d+⟧|[A-J])[).:]? ?(?:정답|correct(?: answer)?|right)(?:입니다)?[.!:]")
 _MARKED = re.compile(
-    r"(?i)(?:[(\[]|←|⇐|<-+|<=|--?>?|[–—]) ?(?:(?:이것이|the) )?(?:정답|답|correct(?: answer)?"
-    r"|answer)[)\].!]{0,2} ?\|?$"
+    r"(?i)(?:[(\[←⇐–—]|<-+|<=|--?>?) ?(?:(?:이것이|the) )?(?:정?답|correct|(?:correct )?answer)[)\].!]{0,2} ?\|?$"
 )
 
 
@@ -70,87 +61,61 @@ class Head(NamedTuple):
     line: int
     choice: int
     alone: bool
-    notation: str
-
-    @property
-    def strong(self) -> bool:
-        return self.notation == "⟦⟧"
+    notation: Literal["⟦⟧", "A", "1"]
 
 
 def heads(lines: list[str]) -> list[Head]:
-    """Find the lines that begin with a reference followed by an end, a separator or a text.
-
-    Args:
-        lines: Lines of canonical text.
-    """
+    """Find the lines of canonical text that begin with a reference followed by an end, a separator or a text."""
     found = []
     for number, line in enumerate(lines):
-        strong = _STRONG.match(line)
-        match = strong or _WEAK.match(line)
-        if match is None:
-            continue
-        letter = None if strong else match[2]
-        if letter and line[0] == "[" and match["alone"] is None:  # "[A] : …" is a part of the passage
-            continue
-        choice = ord(letter.upper()) - 64 if letter else int(match[1])
-        notation = "⟦⟧" if strong else "A" if letter else "1"
-        found.append(Head(number, choice, match["alone"] is not None, notation))
+        strong, weak = _STRONG.match(line), _WEAK.match(line)
+        if strong:
+            found.append(Head(number, int(strong[1]), strong["alone"] is not None, "⟦⟧"))
+        elif weak and weak[1]:
+            found.append(Head(number, int(weak[1]), weak["alone"] is not None, "1"))
+        elif weak and not (line[0] == "[" and weak["alone"] is None):  # "[A] : …" is a part of the passage
+            found.append(Head(number, ord(weak[2].upper()) - 64, weak["alone"] is not None, "A"))
     return found
 
 
 def _line_list(line: str) -> tuple[int, ...]:
     """Return the choices of a line that lists two or more and says nothing else."""
-    found = list_at(line, _EITHER.match(line).end())  # type: ignore[union-attr]  # it matches nothing, too
+    found = list_at(line, len("either ") if line[:7].casefold() == "either " else 0)
     return found[0] if found and len(found[0]) > 1 and _CHOICE_LIST_END.match(line, found[1]) else ()
 
 
 def leading_line(text: str, *, truncated: bool) -> list[Statement]:
-    """Read an answer that the text opens with: "3번", "3번 - <its text>", "C. <its text>".
-
-    Where the text was cut off, "1번: …" may be the first of five points.
-    """
+    """Read an answer that the text opens with: "3번", "3번 - <its text>", "C. <its text>"."""
     lines = text.split("\n")
     if listed := _line_list(lines[0]):
         return [Statement(0, listed, "leading")]
     found = heads(lines)
-    if not found or found[0].line != 0:
+    if not found or found[0].line != 0 or _next_point(lines[0], found[0].choice):
         return []
-    first, following = found[0], found[1] if len(found) > 1 else None
-    restarts = following is not None and not following.alone and following.choice in (1, first.choice)
-    if (not first.alone and _SAYS_MORE.search(lines[0])) or _next_point(lines[0], first.choice):
+    first = found[0]
+    if not first.alone and _SAYS_MORE.search(lines[0]):
         return []
-    if following and not restarts:
+    if len(found) > 1 and (found[1].alone or found[1].choice not in (1, first.choice)):  # else a list begins there
         only_lines = len(found) == len(lines) and not _counts_up(found)
         return [Statement(0, tuple(dict.fromkeys(head.choice for head in found)), "leading")] if only_lines else []
-    # "1. 문제를 파악한다" opens a plan; "1번: …" cut off opens a discussion.
-    if not first.alone and (
-        (truncated and first.choice == 1)
-        or (not first.strong and len(lines) > 1 and _numbers(lines[0]) and not _REASON.match(lines[1]))
-    ):
-        return []
-    return [Statement(0, (first.choice,), "leading")]
+    # "1. 문제를 파악한다" opens a plan; "1번: …" cut off may be the first of five points.
+    is_plan = first.notation == "1" and lines[0][0].isdigit() and len(lines) > 1 and not _REASON.match(lines[1])
+    no_answer = not first.alone and (is_plan or (truncated and first.choice == 1))
+    return [] if no_answer else [Statement(0, (first.choice,), "leading")]
 
 
 def _next_point(line: str, choice: int) -> bool:
     """Tell whether the line goes on to the next choice, as in "1번: 적절하다. 2번: 적절하다."."""
     if _ASSERTED.match(line):
         return False
-    if choice == 1 and _WALK.match(line):
-        return True
-    return (
-        re.search(rf"[.,;)] ?(?:⟦{choice + 1}⟧|\b{choice + 1}|\b{chr(65 + choice)}) ?[:.)(은는-]", line[4:]) is not None
-    )
+    following = rf"[.,;)] ?(?:⟦{choice + 1}⟧|\b{choice + 1}|\b{chr(65 + choice)}) ?[:.)(은는-]"
+    return bool((choice == 1 and _WALK.match(line)) or re.search(following, line[4:]))
 
 
 def _counts_up(found: list[Head]) -> bool:
     """Tell whether the heads number the points of a discussion: 1, 2, …, with a text behind each."""
     points = found[:-1] if found[-1].alone else found  # the answer may stand below them
-    in_order = all(head.choice == place for place, head in enumerate(points, 1))
-    return in_order and not all(head.alone for head in points)
-
-
-def _numbers(line: str) -> bool:
-    return line[:1].isdigit()
+    return not all(head.alone for head in points) and all(head.choice == i for i, head in enumerate(points, 1))
 
 
 def marked_line(text: str) -> list[Statement]:
@@ -170,13 +135,11 @@ def last_line(text: str, *, truncated: bool) -> list[Statement]:
     if not alone:
         return []
     last = alone[-1]
-    earlier = [head for head in found if head.line < last.line and head.notation == last.notation]
-    heads_a_point = bool(earlier) and earlier[-1].choice == last.choice - 1
-    if heads_a_point or (last.line != len(lines) - 1 and len({head.choice for head in alone}) > 1):
-        return []
-    if last.line != len(lines) - 1 and any(head.choice != last.choice and head.strong for head in found):
-        return []
-    return [Statement(0, (last.choice,), "last-line")]
+    earlier = [head.choice for head in found if head.line < last.line and head.notation == last.notation]
+    heads_a_point = earlier[-1:] == [last.choice - 1]
+    others = any(head.choice != last.choice and (head.alone or head.notation == "⟦⟧") for head in found)
+    is_last = last.line == len(lines) - 1
+    return [] if heads_a_point or (others and not is_last) else [Statement(0, (last.choice,), "last-line")]
 
 
 def keyed_line(text: str) -> list[Statement]:
@@ -192,9 +155,6 @@ def keyed_line(text: str) -> list[Statement]:
 
 def bold_reference(text: str) -> list[Statement]:
     """Read the only choice that is set in bold: "I would go for **3** here"."""
-    choices = set()
-    for bold in _BOLD.finditer(text):
-        found = heads([canonical(bold[1])])
-        if found and found[0].alone:
-            choices.add(found[0].choice)
+    bold = [heads([canonical(bold[1])]) for bold in _BOLD.finditer(text)]
+    choices = {found[0].choice for found in bold if found and found[0].alone}
     return [Statement(0, (choices.pop(),), "bold")] if len(choices) == 1 else []
