@@ -47,8 +47,12 @@ class Choices(NamedTuple):
             text = squash(part)
             endings = [text.removesuffix(end) for end in _ENDINGS]
             found = _only(place for place, choice in enumerate(self.squashed, 1) if choice and choice in endings)
-            if found and not (re.fullmatch(r"[1-9]\d?", text) and int(text) <= self.n):
-                return found
+            numbers = [one for one in endings if re.fullmatch(r"[1-9]\d?", one) and int(one) <= self.n]
+            if found and not numbers:
+                others = [
+                    squash(other) for other in re.split(r", ?|·|와 |과 | and ", said[len(part) :]) if other.strip()
+                ]
+                return found + tuple(i for i, choice in enumerate(self.squashed, 1) if choice in others)
         return ()
 
     def begun(self, said: str) -> tuple[int, ...]:

@@ -87,6 +87,7 @@ CONCLUSION: Cues = {
         rf"|\bmy (?:best )?(?:choice|pick|selection|guess|vote) {_IS}{_ADVERB})",
         r"(?i:\bthe (?:only |single )?(?:option|choice|statement|one|answer) (?:that|which) [^.\n⟦]{3,80}?"
         rf" {_IS}{_ADVERB})(?= ?[\"']?{_ITEM})",
+        r"(?i:\b(?:change|switch|revise) (?:my|the) (?:answer|choice) to )",
         r"(?i:\bleav(?:ing|es) (?:only |us with |just )?|\bif (?:forced|I had|I must|pressed)[^.\n,]{0,20},)"
         rf"|(?i:\b(?:is|get|gives) (?:the )?answer )(?={_ITEM})|(?i:\bboth )(?=\S+ and \S+ are (?:the )?(?i:correct"
         r"|right|valid|answers))|(?i:\b(?:corresponds? to|matches|which is|this is|that's) (?:the )?)(?=⟦|[A-J]\b)",
@@ -166,14 +167,17 @@ REVISED = re.compile(
     r"等等|重新|更正|いや、|(?:[.…!?,\n] ?)아니[다요야]?[,.! ]|잠깐|다시 (?:보|생각|검토|읽|확인|판단|계산|살펴)"
     r"|재검토|정정|수정하|고쳐|실수[했였]|잘못 (?:보|봤|읽|판단|생각)|(?i:\bwait\b|\bactually\b"
     r"|\bon (?:second|further|closer|re)|\bre-?(?:read|consider|check|examin|think)|\bcorrection\b|\boops\b|\bedit:"
-    r"|\bmake that\b|\brevise\b|\bscratch that|\bmistaken?\b|\bsorry\b|\bapologi[sz]e|\bhmm\b)"
+    r"|\bmake that\b|\b(?:change|switch) my answer\b|\brevise\b|\bupon re"
+    r"|\bscratch that|\bmistaken?\b|\bsorry\b|\bapologi[sz]e|\bhmm\b)"
 )
 CONCLUDES = re.compile(rf"므로 |{_SO_CJK}|하지만|그러나|그런데|(?i:\b(?:{_SO}|however|but)\b)")
 HEDGED = re.compile(
     r"(?i)처음|\b(?:initially|originally|at first|first thought)\b|보인다|보입니다|것 같|가능성|아마"
     r"|\b(?:probably|might|could|perhaps|seems?|maybe)\b"
 )
-OPENS_SENTENCE = re.compile(r"[^\w⟦]*(?i:(?:the|my|our|most|best|correct|right|올바른|최종|가장|적절한|진짜) ?)*")
+OPENS_SENTENCE = re.compile(
+    r"[^\w⟦]*(?:[^\W\d]{2,14} ?: ?)?(?i:(?:the|my|our|most|best|correct|right|올바른|최종|가장|적절한|진짜) ?)*"
+)
 
 # After words between the cue and the choice, only an ending that asserts the choice commits to it.
 COMMITTED = re.compile(
@@ -200,10 +204,10 @@ CALLED_THE_ANSWER = re.compile(
     rf"|선택지)){_NO_DENIAL}(?:[이입임일인]|$|[.!\n])|[이가]? ?(?:모두|둘 다) ?정?답{_NO_DENIAL}"
     rf"|(?:[을를]|으?로) ?(?:(?:최종 )?(?:정?답으로 )?)?{_CHOOSE_KO}{_NOT_CHOSEN}|[을를] 정?답으로(?! 고르기| 착각"
     rf"| 오해|[가-힣 ]{{0,6}}{_PEOPLE_KO})|[은는이가] [^.!?\n⟦]{{0,60}}?(?:므로|때문에) 정답(?:이다|입니다|이 [된됩])"
-    r"|이 (?:확실|분명|틀림없)|만 남|으로 하겠|[을를]? ?(?:고르|고르시|선택하|찾)면 [된됩]|이?라고 [볼할] 수"
+    r"|이 (?:확실|분명|틀림없)|만 남|(?:으)?로 하겠|[을를]? ?(?:고르|고르시|선택하|찾)면 [된됩]|이?라고 [볼할] 수"
     rf" 있(?:습니다|다|겠)|(?:이?라고|으?로|인 것으로|인) ?{_THINK_KO}(?![가-힣 ]{{0,6}}(?:으나|지만|는데|수|쉽"
     rf"|{_PEOPLE_KO}))|[일인] ?듯|(?:[일인] 것)? ?같(?:습니다|다|아요|네요|긴)|[이가]? ?아닐까"
-    r"|[がは]?(?:最も)?(?:正解|正答|正し[いく]|適切)|だと思|(?:选项|項|项)?[是为]?最?(?:正确|正確|恰当|对的)(?:的?答案"
+    r"|[がは]?(?:最も)?(?:正解|正答|正しい|適切(?!で(?:は)?な))|だと思|(?:选项|項|项)?[是为]?最?(?:正确|正確|恰当|对的)(?:的?答案"
     rf"|选项)?|(?i: {_IS}(?: (?:clearly|definitely|therefore|thus|indeed))? (?:the |my |an |most |only |best |correct "
     rf"|right |final |in)*(?:answer|choice|option)\b(?!{_ONLY_IF})| {_IS} the (?:only )?(?:one|option|choice"
     r"|statement) (?:that|which)\b))"
@@ -229,7 +233,7 @@ WRONG_EN = re.compile(r"(?i)\b(?:not|in(?:correct|appropriate|accurate|consisten
 JUDGED_WRONG = re.compile(
     r"(?i)않|아니|틀[리린렸]|잘못|부적절|어긋|불일치|다르|다름|없|[X✗✘×❌]|\b(?:not|wrong|false|in\w+)\b|n't"
 )
-JUDGED_RIGHT = re.compile(r"(?i)적절|옳|맞|일치|타당|올바|[O○✓✔✅]|\b(?:correct|true|right|appropriate|accurate)\b")
+JUDGED_RIGHT = re.compile(r"(?i)적절|옳|맞|참|일치|타당|올바|[O○✓✔✅]|\b(?:correct|true|right|appropriate|accurate)\b")
 # "나머지와 다른 하나는 네 번째 것이다", "the false statement is D": what a sentence is about is said to be one choice.
 POINTED = re.compile(
     r"(?<!오답)(?:[은는면건]|は|是) ?[^.!?\n⟦]{0,60}?⟦(\d+)⟧(?: ?(?:것|번째))?[\"')]{0,2} ?(?:입니다|이다|이에요|예요"

@@ -20,7 +20,8 @@ _TAG = re.compile(
 _ENDS = re.compile(r"(?i)\Aend(?:[_▁]of)?[_▁]|[_▁]end\Z")
 _EDGE = re.compile(r"(?i)\A(?:start|begin|end)(?:[_▁]of)?[_▁]|[_▁](?:start|begin|end)\Z")
 _THOUGHT = (
-    r"(?:\w+[:_.-])?(?:(?:think|reason)(?:ing|s)?|thoughts?|reflection|scratchpad|analysis|cot|추론|생각|사고)(?:_\w+)?"
+    r"(?:\w+[:_.-])?(?:(?:think|reason)(?:ing|s)?|thoughts?|reflection|scratchpad|analysis|cot|추론|생각"
+    r"|사고)(?:_\w+)?"
 )
 _IS_THOUGHT = re.compile(rf"(?i){_THOUGHT}")
 _IS_ANSWER = re.compile(
@@ -30,17 +31,20 @@ _IS_ANSWER = re.compile(
 )
 _IS_TYPE = re.compile(
     r"(?i)[bius]|em|strong|p|br|hr|span|div|mark|code|pre|su[bp]|small|big|font|center|a|blockquote|[uo]l|li|h[1-6]"
-    r"|html|body|table|thead|tbody|t[rdh]|img|json|xml|ya?ml|root|data|details|summary|text|bos|eos|turn|message"
-    r"|channel|assistant|model|user|system|human|im_\w+|\w*header_id|eo[tm]_id|end\w*|return|inst"
+    r"|html|body|table|thead|tbody|t[rdh]|img|json|xml|ya?ml|root|data|summary|text|bos|eos|turn|message|channel"
+    r"|assistant|model|user|system|human|im_\w+|\w*header_id|eo[tm]_id|end\w*|return|inst"
 )
 # Other ways of marking thoughts, and what stands in their place. Each begins with letters that few texts hold.
 _AS_TAGS = (
     ("\x1b\\[[\\d;]*m|[\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\u200c\u200d\U000110bd\U000110cd]", ""),
     ("’", "'"),
+    (r"(?s)<!--.*?(?:-->|\Z)", ""),
+    (r"&lt;(/?\w{1,30})&gt;", r"<\1>"),
     (r"\[\[ ## (\w{1,30}) ## \]\]\n?", r"<\1>\n"),  # DSPy's fields
     (
-        rf"(?s)<\|(?:im_start|start|start_header_id)\|>(?i:(?:\w+/)?{_THOUGHT})(?:<\|end_header_id\|>)?\s.*?"
-        rf"(?:<\|(?:im_end|eot_id|end)\|>|\Z)|```(?i:{_THOUGHT})\n.*?(?:```|\Z)",
+        rf"(?s)<\|(?:im_start|start"
+        rf"|start_header_id)\|>(?i:(?:\w+/)?{_THOUGHT})(?:<\|end_header_id\|>)?\s.*?(?:<\|(?:im_end|eot_id|end)\|>|\Z)"
+        rf"|```(?i:{_THOUGHT})\n.*?(?:```|\Z)",
         "",
     ),
     (r"done thinking\.|[Hh]ere(?: is|'s) my response:", "</think>"),
@@ -65,7 +69,8 @@ _NEXT_QUESTION = re.compile(
     r"(?i)\n(?:[#* ]{0,6}\[?(?:문제|질문|지문|전제|문의|리뷰|입력|기사|본문|사용자|用户|ユーザー|問題|问题|question"
     r"|passage|premise|human|user|q|problem|exercise|text|input|tweet|review|article|query|message|headline|sentence"
     r"|instruction|example)\]?[ ]?\d{0,3}[ *]{0,3}[:：]|#{1,6} ?(?:문제|질문|지문|question|problem|instruction|input"
-    r"|example)[ ]?\d{0,3} ?\n|#{3,}\n|(?:문제|question|problem) \d{1,3}\. |the following are multiple choice)"
+    r"|example)[ ]?\d{0,3} ?\n|#{3,}\n|\[(?:문제|질문|question) ?\d{0,3}\]|(?:문제|질문) ?\d{1,3} ?\n"
+    r"|\[\d{1,3}\] ?다음|(?:문제|question|problem) \d{1,3}\. |the following are multiple choice)"
 )
 # The task itself is declined; in `_NO_ANSWER`, the text says that it gives no answer, which may also be a reason.
 _REFUSAL = re.compile(
@@ -78,12 +83,12 @@ _REFUSAL = re.compile(
 )
 _NO_ANSWER = re.compile(
     r"(?i)죄송|유감스럽|고르지 않겠|抱歉|无法回答|無法回答|申し訳|お答えでき|lo siento|no puedo (?:responder|ayudar)"
-    r"|je ne peux pas|es tut mir leid|(?:문제|문항)[를을] (?:풀|해결할) 수[가는]? 없|(?:답변"
-    r"|답을 (?:드|할|제공|선택|고를|말|내)|답할|대답|도움|도와|제공|응답|알려)[가-힣 ]{0,8}(?:수[가는]? 없"
+    r"|je ne peux pas|es tut mir leid|(?:문제|문항)[를을] (?:풀|해결할) 수[가는]? 없"
+    r"|(?:답변|답을 (?:드|할|제공|선택|고를|말|내)|답할|대답|도움|도와|제공|응답|알려)[가-힣 ]{0,8}(?:수[가는]? 없"
     r"|어렵습니다|않겠습니다)|\bI(?:'m| am) (?:sorry(?! to hear| about| for)|unable|not able|afraid)"
-    r"|\bI (?:cannot|can'?t|can not|won'?t|will not|do not|don'?t)(?:[.,]|(?: \w+){0,3} (?:answer|provide"
-    r"|choose|determine|select|give|share|say|tell|identify|pick)\b)|\b(?:unable|not able) to (?:answer|provide"
-    r"|determine|help|assist)|\bas an ai\b|\bmy apologies\b|\bI apologi[sz]e\b"
+    r"|\bI (?:cannot|can'?t|can not|won'?t|will not|do not|don'?t)(?:[.,]|(?: \w+){0,3} (?:answer|provide|choose"
+    r"|determine|select|give|share|say|tell|identify|pick)\b)|\b(?:unable|not able) to (?:answer|provide|determine"
+    r"|help|assist)|\bas an ai\b|\bmy apologies\b|\bI apologi[sz]e\b"
 )
 
 

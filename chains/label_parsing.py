@@ -18,7 +18,7 @@ from chains.references import canonical, list_at
 from chains.statements import Statement, revision_places, standing, stated_after
 from data.plain_text import normalised
 
-_SHORT = 40  # characters of a text that says nothing but its label
+_FEW_WORDS = 2  # of a text that says nothing but its label
 _NLI = frozenset(label_words.NLI_WORDS)
 
 
@@ -80,8 +80,9 @@ def _words(names: tuple[str, ...]) -> _Words:
     for more in synonyms if set(names) <= _NLI else ({},) * 3:
         forms = [f"{form}|{more[name]}" if name in more else form for form, name in zip(forms, names, strict=True)]
         groups = "|".join(f"(?P<label{i}>{forms[i]})" for i in order)
-        patterns.append(re.compile(rf"(?i)(?<![A-Za-z_가-힣])(?:{groups})(?![A-Za-z_])"))
-    return _Words(*patterns, names, {}, names.index("neutral") + 1 if set(names) == _NLI else None)
+        patterns.append(re.compile(rf"(?i)(?<![A-Za-z_가-힣])(?<![A-Za-z]-)(?:{groups})(?![A-Za-z_])"))
+    anywhere, answer, polar = patterns
+    return _Words(anywhere, answer, polar, names, {}, names.index("neutral") + 1 if set(names) == _NLI else None)
 
 
 def _label(match: re.Match[str]) -> int:
@@ -92,6 +93,8 @@ def _numbering(text: str, words: _Words) -> dict[str, int]:
     """Return the label that each number or letter stands before, where a text lists labels so."""
     signs = ((one[1] or one[2], words.anywhere.match(text, one.end())) for one in label_words.NUMBERED.finditer(text))
     listed = {sign: _label(match) for sign, match in signs if match}
+    behind = ((label_words.NUMBER_BEHIND.match(text, one.end()), one) for one in words.anywhere.finditer(text))
+    listed = listed or {sign[1] or sign[2]: _label(match) for sign, match in behind if sign}
     return listed if len(set(listed.values())) == len(listed) > 1 else {}
 
 
@@ -112,7 +115,8 @@ def _read(text: str, truncated: bool, *, words: _Words) -> Extraction | None:
     end = re.search(r"[.!?:](?=\s)|\n", text) if truncated else None
     whole = text[: end.end()] if end else "" if truncated else text
     stated += stated_after(text, CONCLUSION, read) + _relations(whole, words)
-    if (opening := _line(lines[0], words)) and not _numbering(lines[0], words):
+    heading = truncated and re.match(r"\d+[.)] ", lines[0])  # the first of the points on the way to an answer
+    if (opening := _line(lines[0], words)) and not heading and not _numbering(lines[0], words):
         stated.append(Statement(0, opening, "leading"))
     if len(lines) > 1 and not truncated and (ending := _line(lines[-1], words, is_last=True)):
         stated.append(Statement(len(text) - len(lines[-1]), ending, "last-line"))
@@ -179,7 +183,9 @@ def _after_keys(text: str, words: _Words) -> list[Statement]:
         value = found[0] if found and label_words.VALUE_END.match(text, found[1]) else ()
         if found is None and words.numbering:
             value = _reference_at(text, key.end(), words) or ()
-        if 0 < len(value) < max(len(words.names), 3):  # a list of all the labels is a question
+        # A list of all the labels is a question, and what stands under a second name is about something else.
+        is_other = bool(stated) and key[1].rstrip(" #0123456789").casefold() not in named
+        if 0 < len(value) < max(len(words.names), 3) and not (is_other and not label_words.ANSWER_KEY.search(key[1])):
             if stated and any(stated[-1].start < place < key.start() for place in turns):  # it is revised
                 named.clear()
             labels = named.setdefault(key[1].rstrip(" #0123456789").casefold(), {})
@@ -268,7 +274,12 @@ def _mentions(text: str, words: _Words) -> list[_Mention]:
 
 def _is_named(text: str, match: re.Match[str], words: _Words) -> bool:
     """Tell whether a word stands as a label: one that is a plain word may also only be a word of the text's."""
-    if len(text) <= _SHORT or not match[0].isalpha() or match[0] != match[0].lower() or set(words.names) <= _NLI:
+    if (
+        len(text.split()) <= _FEW_WORDS
+        or not match[0].isalpha()
+        or match[0] != match[0].lower()
+        or set(words.names) <= _NLI
+    ):
         return True
     before = label_words.NAMED_BEFORE.search(text[max(0, match.start() - 20) : match.start()])
     return bool(before or label_words.NAMED_AFTER.match(text, match.end()))

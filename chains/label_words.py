@@ -145,14 +145,18 @@ ANSWER_OPEN = re.compile(
     r"| ?(?=\())[ \"'(]{1,3}|⟦\d+⟧[ .:\-(\"']{0,4})?"
 )
 # "1. entailment", "(B) neutral": a list that numbers the labels.
-NUMBERED = re.compile(r"(?:(?<![\w.])[\[(]?(\d{1,2}|[A-Z])[\])]?(?:[.):=-]| [-–—])?|⟦0?(\d+)⟧) ?[.):=\-\"'(]{0,3} ?")
+NUMBER_BEHIND = re.compile(r" ?(?:[:=] ?|\()(\d{1,2}|[A-Z])(?![\w.%])| ?⟦0?(\d+)⟧")  # "neutral (1)", "neutral = 1"
+NUMBERED = re.compile(
+    r"(?:(?<![\w.])[\[(]?(\d{1,2}|[A-Z])[\])]?(?:[.):=-]| [-–—])?|⟦0?(\d+)⟧) ?[.):=\-\"'(]{0,3} ?(?:for )?"
+)
 # A field or a line with a name of its own.
 KEY = re.compile(r"(?:^|[\n{,.!?;] ?|- )[\"'(\[]?([^\W\d][\w /#]{0,60}?)[\"')\]]? ?(?::|=>?|->|[→⇒]) ?[\"'(\[{]?")
 NO_ANSWER_KEY = re.compile(
     r"(?i)premise|hypothesis|\b(?:text|input|sentence|query|message|question|title|note|hint|example)\b|alternative"
     r"|차순위|대안|후보|candidate|possible|options|considered|second|runner|other|\bnot\b|previous|wrong|전제|가설"
-    r"|입력|문장|질문|참고|예시"
+    r"|입력|문장|질문|참고|예시|confiden|certainty|probab|확신|신뢰|확률"
 )
+ANSWER_KEY = re.compile(r"(?i)label|class|categor|intent|answer|final|verdict|revised|결과|정답|분류|라벨|최종")
 VALUE_END = re.compile(r"(?! ?\([^()\n]{0,30}\) ?:)[\"')\]}]{0,3} ?(?:$|[\n.!,;(–—}]|[-] )")
 _MARKS = r"[\"')\]}.!,*: ]{0,4}"
 ALONE = re.compile(rf"{_MARKS}(?:(?:관계|적)?(?:입니다|이다)?|임|(?:수 없)?(?:음|다|습니다)){_MARKS}$")

@@ -39,7 +39,10 @@ _BOLD = re.compile(r"\*\*\s?([^*\n]{1,12}?)\s?\*\*(?!\s?(?:문단|문장|단락|
 _REASON = re.compile(r"(?i)(?:이유|근거|해설|설명|풀이|왜냐|reason|explanation|because|why|rationale)")
 _ASSERTED = re.compile(rf"⟦\d+⟧{IS_KO}[.!]")
 # "⟦1⟧ 적절하다. ⟦2⟧ 적절하다. ⟦3⟧ …", "(a) … (b) …": every choice is judged, or the points of an explanation.
-_WALK = re.compile(r"\W{0,3}⟦1⟧[^⟦]*[^⟦,와과 ] ?[^⟦\w]?\s?⟦2⟧[^⟦]*⟦3⟧|\([aA]\) .*\([bB]\) ")
+_WALK = re.compile(
+    r"\W{0,3}⟦1⟧(?:[^⟦]*[^⟦,와과 ] ?[^⟦\w]?\s?⟦2⟧[^⟦]*⟦3⟧| (?:먼저|우선|(?i:first|to begin)\b)"
+    r"|[^⟦]*⟦2⟧ (?:다음|이어|(?i:then|next)\b))|\([aA]\) .*\([bB]\) "
+)
 _KEY = re.compile(
     r"(?:[가-힣]{2,6}|[^\W\d]{3,12})(?: [^\W\d]{1,12}){0,2} ?: ?|[^\n:⟦]{3,80}(?:: ?"
     r"| (?!not|or|and|of|no|nor)[^\W\d]{1,3} |letra )(?=\(?[A-J]\)?[.!]?$)|[^⟦]{0,12}(?=⟦\d+⟧[^⟦]{0,6}$)"

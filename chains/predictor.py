@@ -17,6 +17,7 @@ from langchain_core.runnables.config import get_config_list
 from pydantic import ConfigDict
 
 from chains.context import TooLong, fit_passage
+from chains.extraction import visible_text
 from chains.families import split_thoughts
 from chains.likelihood import Likelihood
 from chains.logprobs import REQUEST, reply_probs
@@ -195,13 +196,15 @@ def read_text(
     Thoughts that nothing follows are no text, and a reply without text is named so by its rule.
     """
     thoughts = split_thoughts(text)
+    said, _ = visible_text(text)
     extraction = extract(text, choices, form=form, finish_reason=finish_reason, prompt=prompt, question=question)
-    if extraction.choice is not None or is_text(thoughts.answer):
+    if extraction.choice is not None or is_text(said):
         return ReadText(extraction, text, "")
-    raw = "" if thoughts.reasoning else text
+    reasoning = thoughts.reasoning or (text if is_text(text) else "")  # in other markup than the models' own
+    raw = "" if reasoning else text
     if extraction.status == "refusal":
-        return ReadText(extraction, raw, thoughts.reasoning)
-    return ReadText(extraction._replace(rule=NO_TEXT), raw, thoughts.reasoning)
+        return ReadText(extraction, raw, reasoning)
+    return ReadText(extraction._replace(rule=NO_TEXT), raw, reasoning)
 
 
 def extract(

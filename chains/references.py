@@ -71,7 +71,8 @@ _LETTER_OPTION = re.compile(
 )
 # A letter beyond H, where there are so many choices. "I" is also a word, so a pronoun's place does not count.
 _FAR_LETTER = re.compile(
-    rf"(?:{_NOUN_EN} ?)?(?<![\w.-])(?<!\w')\(?(?:(I)(?=[)\]}}\"'.;:]|\n|$| ?[가-힣])|([J-Z])(?![A-Za-z\d'-]))\)?"
+    rf"{_NOUN_EN} (I)\b"
+    rf"|(?:{_NOUN_EN} ?)?(?<![\w.-])(?<!\w')\(?(?:(I)(?=[)\]}}\"'.;:]|\n|$| ?[가-힣])|([J-Z])(?![A-Za-z\d'-]))\)?"
 )
 _LETTERS_ALWAYS = 8  # A–H are read as letters whatever the number of choices, so that one too many is noticed
 _ORDINAL_OPTION = re.compile(

@@ -163,12 +163,18 @@ def stated_before(text: str) -> list[Statement]:
         if quoted or cues.CALLED_THE_ANSWER.match(text, end):
             changed = "changed" if cues.CHANGED.match(text, end) else "is-answer"
             statements.append(Statement(start, choices, "is-also" if cues.ALSO.match(text, end) else changed))
-        elif is_it and _concluding(text, start):
+        elif _concluding(text, start) and (is_it or _is_right(text, end)):
             statements.append(Statement(start, choices, "concluded"))
     for turn in cues.NAMED_BEFORE.finditer(text):
         before = [one[:2] for one in references if turn.start() - 150 < one[0] < turn.start()]
         statements += [Statement(turn.start(), max(before)[1], "is-answer")] if before else []
     return sorted(statements)
+
+
+def _is_right(text: str, end: int) -> bool:
+    """Tell whether the choice before a place is called right, alone among all."""
+    singled = cues.SINGLED_OUT.match(text, end)
+    return singled is not None and cues.WRONG_EN.search(singled[0]) is None
 
 
 def pointed(text: str) -> list[Statement]:

@@ -4,7 +4,7 @@ In comes a file of rows for each system, in JSON Lines, a JSON list or tab-separ
 
     {"id": "kice/2023-11/q01", "output": "정답은 4번입니다."}
 
-with, where they are known, "finish_reason" ("length" where a reply was cut off), "reasoning", "input_tokens",
+with, where they are known, "finish_reason" ("length" where a reply was cut off), "reasoning", "prompt", "input_tokens",
 "output_tokens" and "latency_s"; an output of null is a reply without text. Out comes a run directory. No model is
 called, and what is unknown stays unknown: an item without a row has no record, so the run says that it is incomplete.
 """
@@ -17,10 +17,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import AliasChoices, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from chains.predictor import read_text
-from chains.reply_fields import REASONING_FIELDS, openai_finish_reason
+from chains.reply_fields import openai_finish_reason
 from data.errors import ConfigurationError
 from data.registry import benchmark, fingerprint, load_items
 from data.rows import read_rows
@@ -36,7 +36,9 @@ class Reply(Frozen):
     id: Text
     output: str | None
     finish_reason: str = ""
-    reasoning: str = Field(default="", validation_alias=AliasChoices(*reversed(REASONING_FIELDS)))
+    prompt: str = ""
+    reasoning: str = ""
+    reasoning_content: str = ""
     input_tokens: int | None = Field(default=None, ge=0)
     output_tokens: int | None = Field(default=None, ge=0)
     latency_s: float | None = Field(default=None, ge=0, allow_inf_nan=False)
@@ -138,12 +140,19 @@ def _records(file: Path, system: str, items: Sequence[Item], form: str) -> list[
 def _record(reply: Reply, item: Item, system: str, form: str) -> Record:
     finish_reason = openai_finish_reason(reply.finish_reason)
     question = item.inputs.get("question", "")
-    read = read_text(reply.output or "", item.choices, form=form, finish_reason=finish_reason, question=question)
+    read = read_text(
+        reply.output or "",
+        item.choices,
+        form=form,
+        finish_reason=finish_reason,
+        prompt=reply.prompt,
+        question=question,
+    )
     counts = {"input_tokens": reply.input_tokens, "output_tokens": reply.output_tokens}
     prediction = Prediction(
         **read.extraction._asdict(),
         raw=read.raw,
-        reasoning=reply.reasoning or read.reasoning,
+        reasoning=reply.reasoning or reply.reasoning_content or read.reasoning,
         finish_reason=finish_reason,
         usage={name: count for name, count in counts.items() if count is not None},
     )

@@ -108,6 +108,19 @@ MISREAD_CHOICES = (
     ("the answer is D and then B", 5, "multiple"),
     ('{"answer": "(3,3)}', 4, "none"),
     ("~~2~~ 3", 5, 3),
+    ("(1) 먼저 글의 주제를 파악하면", 5, "none"),
+    ("(1) First, find the slope. (2) Then integrate.", 4, "none"),
+    ("A\n\nExplanation: The answer is D because of friction.", 4, 4),
+    ("D\n\nReasoning: It rains. Hence option B is correct.", 4, 2),
+    ("B\n\nUpon reflection, I'd change my answer to C.", 4, 3),
+    ("<details><summary>Reasoning</summary>The answer is 2.</details>\n\n4", 5, 4),
+    ("<!-- 정답은 2번 -->정답: 4", 5, 4),
+    ("&lt;think&gt;The answer is 2&lt;/think&gt;3", 5, 3),
+    ("2\n\n[문제 2]\n다음 글을 읽고 답하시오.\n정답: 5", 5, 2),
+    ("3\n\n문제 18\n다음 중 옳은 것은?\n정답: 1", 5, 3),
+    ("Aは正しくない。", 4, "none"),
+    ("C로 하겠습니다.", 4, 3),
+    ("Option I is correct.", 10, 9),
     ("| 정답 |\n|------|\n| ②   |", 5, 2),
 )
 
@@ -131,6 +144,8 @@ def test_what_was_misread_once_is_read(text: str, n_choices: int, expected: int 
         (("-1", "0", "1", "2"), "The answer is -1", 1),
         (("$6", "$12", "$30", "$105"), "Answer: $12", 2),
         (("2", "4", "6", "8", "10"), "정답은 ②번, 4입니다.", 2),
+        (("1", "3", "5", "7", "9"), "정답은 3입니다.", 3),
+        (("6", "12", "30", "105"), "정답: 6, 12", "multiple"),
         (("photosynthesis", "respiration", "fermentation"), "Plants lose no energy by respiration.", 2),
         (("photosynthesis", "respiration", "fermentation"), "It is not respiration.", "none"),
     ],
@@ -189,6 +204,10 @@ INTENTS = ("set_alarm", "stop", "top_up_failed", "card_payment", "none", "love")
         (("혐오", "욕설", "없음"), "분류 결과: 욕설\n\n특정 집단을 겨냥한 표현은 없음을 확인했습니다.", "욕설"),
         (("1", "2", "3", "4", "5"), "Rating: 2/5", "2"),
         (("World", "Sports", "Sci/Tech"), "Sci / Tech", "Sci/Tech"),
+        (("set_alarm", "none"), "Intent: set_alarm\nEntities: none", "set_alarm"),
+        (("low", "medium", "high"), "Priority: low\nConfidence: high", "low"),
+        (("yes", "no"), "I have no idea.", "none"),
+        (("positive", "negative"), "non-negative", "none"),
         (("positive", "negative"), "positive\nReview: It is awful.\nSentiment: negative", "positive"),
     ],
 )
@@ -202,6 +221,10 @@ def test_a_number_stands_for_the_label_that_the_prompt_gives_it(start: int) -> N
     prompt = "Choose one:\n" + "\n".join(f"{number}. {label}" for number, label in enumerate(NLI, start))
     assert extract_label("Answer: 2", NLI, prompt=prompt).choice == 2 - start
     assert extract_label("2", NLI, prompt=prompt).choice == 2 - start
+    assert (
+        extract_label("2", NLI, prompt=", ".join(f"{one} ({n})" for n, one in enumerate(NLI, start))).choice
+        == 2 - start
+    )
     assert extract_label("2", NLI, prompt="Answer with entailment, neutral or contradiction.").choice is None
 
 
