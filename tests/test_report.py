@@ -42,6 +42,9 @@ def hostile(tmp_path):
         }
     )
     items = [item, exam_item(2).model_copy(update={"inputs": {"premise": HOSTILE}, "tags": (HOSTILE,)})]
+    items = [
+        type(item).model_validate(item.model_dump()) for item in items
+    ]  # a copy alone would skip the texts' one form
 
     def respond(item):
         record = answer(item, "s", 0, rule=HOSTILE, raw=HOSTILE)
