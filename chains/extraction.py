@@ -15,7 +15,7 @@ _FEW_WORDS = 3
 
 # Markup is `<name>`, `<|name|>` or `[NAME]`. What stands in it is thought, not said, unless its name says otherwise.
 _TAG = re.compile(
-    r"(?m)(?P<opens>^[^\S\n]*)?(?P<bracket>[<\[◁])[|｜]?(?P<closes>/)?(?P<name>[A-Za-z가-힣][\w.:▁-]{0,40})(?P<attributes>\s[^<>\[\]\n]{0,200})?[|｜]?[>\]▷]"
+    r"(?P<bracket>[<\[◁])[|｜]?(?P<closes>/)?(?P<name>[A-Za-z가-힣][\w.:▁-]{0,40})(?P<attributes>\s[^<>\[\]\n]{0,200})?[|｜]?[>\]▷]"
 )
 _ENDS = re.compile(r"(?i)\Aend(?:[_▁]of)?[_▁]|[_▁]end\Z")
 _EDGE = re.compile(r"(?i)\A(?:start|begin|end)(?:[_▁]of)?[_▁]|[_▁](?:start|begin|end)\Z")
@@ -42,11 +42,11 @@ _AS_TAGS = (
     (r"&lt;(/?\w{1,30})&gt;", r"<\1>"),
     (r"\[\[ ## (\w{1,30}) ## \]\]\n?", r"<\1>\n"),  # DSPy's fields
     (
-        rf"(?s)<\|(?:im_start|start"
-        rf"|start_header_id)\|>(?i:(?:\w+/)?{_THOUGHT})(?:<\|end_header_id\|>)?\s.*?(?:<\|(?:im_end|eot_id|end)\|>|\Z)"
-        rf"|```(?i:{_THOUGHT})\n.*?(?:```|\Z)",
+        rf"(?s)<\|(?:im_start|start|start_header_id)\|>(?i:(?:\w+/)?{_THOUGHT})(?:<\|end_header_id\|>)?\s.*?"
+        r"(?:<\|(?:im_end|eot_id|end)\|>|\Z)",
         "",
     ),
+    (rf"(?s)```(?i:{_THOUGHT})\n.*?(?:```|\Z)", ""),
     (r"done thinking\.|[Hh]ere(?: is|'s) my response:", "</think>"),
     (r"\A\s*(?i:here(?: is|'s) my thought process:|thinking(?:\.\.\.|…)\n)", "<think>"),
 )
@@ -136,6 +136,10 @@ def _named(written: str, closes: bool) -> tuple[str, str, bool]:
     return name, "answer" if _IS_ANSWER.fullmatch(name) else "type" if is_type else "unknown", ends
 
 
+def _opens_line(tag: re.Match[str]) -> bool:
+    return not tag.string[tag.string.rfind("\n", 0, tag.start()) + 1 : tag.start()].strip()
+
+
 def _outside_thoughts(text: str) -> tuple[str, bool]:
     """Return what stands outside all markup that holds thoughts, and whether such markup is still open at the end.
 
@@ -154,7 +158,7 @@ def _outside_thoughts(text: str) -> tuple[str, bool]:
                 inside = text[start : tag.start()]
                 short += [inside] if opened != "thought" and len(inside.split()) <= _FEW_WORDS else []
                 opened, start = "", tag.end()
-            elif holds == "answer" and not ends and tag["opens"] is not None:
+            elif holds == "answer" and not ends and _opens_line(tag):
                 answer = tag.start()
         elif ends and holds == "thought":
             kept, start = [], tag.end()
@@ -170,7 +174,7 @@ def _outside_thoughts(text: str) -> tuple[str, bool]:
 
 def _hides(tag: re.Match[str], name: str, holds: str, *, is_closed: bool) -> bool:
     """Tell whether a tag opens what is not said."""
-    alone = tag["bracket"] == "<" and tag["opens"] is not None and len(name) > 2 and name.isascii()
+    alone = tag["bracket"] == "<" and len(name) > 2 and name.isascii() and _opens_line(tag)
     is_thought = holds == "thought" or _IS_THOUGHT.search(tag["attributes"] or "") is not None
     return is_thought or (holds == "unknown" and (is_closed or alone))
 
