@@ -45,13 +45,11 @@ class Choices(NamedTuple):
         """Return the choice whose text, or its first sentence, is said, unless that is a choice's number."""
         for part in (said, _PART_END.split(said, maxsplit=1)[0]) if self.texts else ():
             text = squash(part)
-            endings = [text.removesuffix(end) for end in _ENDINGS]
+            endings = {text.removesuffix(end) for end in _ENDINGS}
             found = _only(place for place, choice in enumerate(self.squashed, 1) if choice and choice in endings)
-            numbers = [one for one in endings if re.fullmatch(r"[1-9]\d?", one) and int(one) <= self.n]
-            if found and not numbers:
-                others = [
-                    squash(other) for other in re.split(r", ?|·|와 |과 | and ", said[len(part) :]) if other.strip()
-                ]
+            if found and not any(re.fullmatch(r"[1-9]\d?", one) and int(one) <= self.n for one in endings):
+                parts = (other for other in re.split(r", ?|·|와 |과 | and ", said[len(part) :]) if other.strip())
+                others = set(map(squash, parts))
                 return found + tuple(i for i, choice in enumerate(self.squashed, 1) if choice in others)
         return ()
 

@@ -8,7 +8,7 @@ case, whole words; "_", "-" and a space are the same). Pure functions over the t
 
 import re
 from collections.abc import Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from chains import label_words
@@ -19,6 +19,7 @@ from chains.statements import Statement, revision_places, standing, stated_after
 from data.plain_text import normalised
 
 _FEW_WORDS = 2  # of a text that says nothing but its label
+_DENIES = re.compile(r"(?i)[\"' ]{0,2}(?:not|neither|no)\b")
 _NLI = frozenset(label_words.NLI_WORDS)
 
 
@@ -72,8 +73,9 @@ def _exact(name: str) -> str:
     return "[/·]?".join(form) if re.fullmatch("[가-힣A-Za-z]+", form) and not form.isascii() else form
 
 
+@lru_cache(maxsize=64)
 def _words(names: tuple[str, ...]) -> _Words:
-    """Build the patterns of the labels; group `label3` is label 3."""
+    """Build the patterns of the labels; group `label3` is label 3. They take longer than all else about a reply."""
     synonyms = (label_words.NLI_WORDS, label_words.NLI_ANSWERS, label_words.NLI_POLAR)
     order = sorted(range(len(names)), key=lambda i: -len(names[i]))  # "not_entailment" is not read as "entailment"
     patterns, forms = [], [_exact(name) for name in names]
@@ -166,8 +168,9 @@ def _label_at(text: str, start: int, filler: bool, *, words: _Words) -> tuple[in
     if found := _words_at(text, start, words):
         return found[0]
     clause = re.split(r"[.\n]", text[start : start + 200].lstrip(" :"))[0]
-    denies = re.match(r"(?i)[\"' ]{0,2}(?:not|neither|no)\b", clause) or label_words.DENIED_AFTER.search(clause)
-    read = _from_mentions(clause, words, inside=True) if denies and words.anywhere.search(clause) else None
+    named = words.anywhere.search(clause)
+    denies = named and (_DENIES.match(clause) or label_words.DENIED_AFTER.search(clause))
+    read = _from_mentions(clause, words, inside=True) if denies else None
     return (read.choice + 1,) if read and read.choice is not None else _reference_at(text, start, words)
 
 
@@ -274,12 +277,9 @@ def _mentions(text: str, words: _Words) -> list[_Mention]:
 
 def _is_named(text: str, match: re.Match[str], words: _Words) -> bool:
     """Tell whether a word stands as a label: one that is a plain word may also only be a word of the text's."""
-    if (
-        len(text.split()) <= _FEW_WORDS
-        or not match[0].isalpha()
-        or match[0] != match[0].lower()
-        or set(words.names) <= _NLI
-    ):
+    if set(words.names) <= _NLI or not match[0].isalpha() or match[0] != match[0].lower():
+        return True
+    if len(text.split(maxsplit=_FEW_WORDS)) <= _FEW_WORDS:
         return True
     before = label_words.NAMED_BEFORE.search(text[max(0, match.start() - 20) : match.start()])
     return bool(before or label_words.NAMED_AFTER.match(text, match.end()))

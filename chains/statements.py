@@ -212,9 +212,10 @@ def rankings(text: str, n_choices: int, read: Reader) -> list[Statement]:
     if cues.WORST_FIRST.search(text):
         return []
     statements = [s._replace(choices=s.choices[:1]) for s in stated_after(text, cues.RANKED_FIRST, read)]
+    is_ranking = cues.ORDER_WORD.search(text) is not None
     for order in _ORDERED.finditer(text):
         first, places = ITEM.match(text, order.start()), re.findall(r"\d+|[A-H]", order[0])
         complete = len(set(places)) == len(places) == n_choices  # then it need not be called a ranking
-        if first and (complete or cues.ORDER_WORD.search(text)):
+        if first and (complete or is_ranking):
             statements.append(Statement(order.start(), (value(first),), "ranking"))
     return sorted(statements)

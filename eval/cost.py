@@ -130,7 +130,7 @@ def estimate_tokens(text: str) -> int:
 
     Deliberately on the high side for Korean, where recent tokenizers need 0.5 to 1 token a syllable.
     """
-    ascii_characters = sum(character.isascii() for character in text)
+    ascii_characters = len(text.encode("ascii", "ignore"))
     return -(-ascii_characters // 4) + len(text) - ascii_characters
 
 

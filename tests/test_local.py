@@ -29,7 +29,9 @@ def test_a_conversation_beyond_the_context_sinks_no_other(tiny):
         model.score([short, long], [["1"], ["1"]])
     scores = model.score([short, long, short], [["1", "2"]] * 3, return_exceptions=True)
     assert isinstance(scores[1], ContextLengthError)
-    assert scores[0] == scores[2] == model.score([short], [["1", "2"]])[0]
+    alone = model.score([short], [["1", "2"]])[0]
+    for score in (scores[0], scores[2]):  # batches of another size add up their numbers in another order
+        assert score.logprobs == pytest.approx(alone.logprobs, rel=1e-5)
     replies = model.batch([short, long], return_exceptions=True)
     assert isinstance(replies[0], AIMessage)
     assert isinstance(replies[1], ContextLengthError)

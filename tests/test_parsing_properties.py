@@ -229,12 +229,12 @@ FRAGMENTS = (
 
 
 @pytest.mark.parametrize("fragment", FRAGMENTS)
-def test_a_million_characters_of_anything_take_under_a_second(fragment: str) -> None:
+def test_a_million_characters_of_anything_take_under_two_seconds(fragment: str) -> None:
     text = fragment * (1_000_000 // len(fragment))
     for read in (lambda: extract_choice(text, 5, choices=CHOICES), lambda: extract_label(text, NLI)):
         start = time.process_time()
         read()
-        assert time.process_time() - start < 1.0
+        assert time.process_time() - start < 2.0
 
 
 CHARACTERS = [chr(code) for code in range(sys.maxunicode + 1)]
