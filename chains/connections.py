@@ -15,8 +15,10 @@ from functools import cache
 from ssl import SSLContext
 from typing import Any, NamedTuple
 
-from httpx2 import Client, HTTPTransport, Request, Response, create_ssl_context
-from openai import DEFAULT_CONNECTION_LIMITS, DefaultHttpxClient
+from httpx2 import Client, HTTPTransport, InvalidURL, Request, Response, create_ssl_context
+from openai import DEFAULT_CONNECTION_LIMITS, DefaultAsyncHttpxClient, DefaultHttpxClient
+
+from data.errors import ConfigurationError
 
 # A peer that is gone is noticed after a minute and a half, as langchain-openai has it, where the system can.
 _KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 120_000}
@@ -24,20 +26,34 @@ _IDLE_S = 5.0  # as long as a pool keeps a connection that nobody uses
 
 
 def http_client(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the setting that gives a model of langchain-openai a client for many threads.
+    """Return the settings that give a model of langchain-openai a client for many threads.
 
     Args:
         settings: The other settings that the model is made with.
 
     Returns:
-        Nothing where there is a proxy, or sockets are to have other options: that is left to langchain-openai.
+        Nothing where the model has a proxy of its own, or sockets are to have other options: that is left to
+        langchain-openai. The environment's proxies are followed here: its client would be that of an earlier model.
 
     Raises:
         OSError: SSL_CERT_FILE cannot be read.
+        ConfigurationError: What the environment names as a proxy is none.
     """
-    proxies = urllib.request.getproxies().keys() - {"no"}
-    special = proxies or os.environ.get("OPENAI_PROXY") or settings.keys() & {"openai_proxy", "http_socket_options"}
-    return {} if special else {"http_client": LendingClient()}
+    special = os.environ.get("OPENAI_PROXY") or settings.keys() & {"openai_proxy", "http_socket_options"}
+    if special:
+        return {}
+    if not _proxies():
+        return {"http_client": LendingClient()}
+    try:
+        # langchain-openai's asynchronous client passes a proxy by where the other is given.
+        return {"http_client": LendingClient(), "http_async_client": DefaultAsyncHttpxClient(verify=_certificates())}
+    except (ImportError, InvalidURL, ValueError) as error:
+        named = ", ".join(f"{kind}_proxy" for kind in sorted(_proxies()))
+        raise ConfigurationError(f"a proxy of the environment ({named}) cannot be used: {error}; correct it") from None
+
+
+def _proxies() -> set[str]:
+    return urllib.request.getproxies().keys() - {"no"}
 
 
 class _Idle(NamedTuple):
@@ -54,7 +70,11 @@ class LendingClient(DefaultHttpxClient):
 
     def __init__(self) -> None:
         self._idle: deque[_Idle] = deque()
-        super().__init__(transport=_transport())
+        self._proxied = bool(_proxies())  # a transport of our own would pass the environment's proxies by
+        super().__init__(**self._settings())
+
+    def _settings(self) -> dict[str, Any]:
+        return {"verify": _certificates()} if self._proxied else {"transport": _transport()}
 
     def send(self, request: Request, *, stream: bool = False, **options: Any) -> Response:
         if stream or self.is_closed:
@@ -62,7 +82,7 @@ class LendingClient(DefaultHttpxClient):
         try:
             client = self._idle.pop().client
         except IndexError:
-            client = DefaultHttpxClient(transport=_transport())
+            client = DefaultHttpxClient(**self._settings())
         try:
             return client.send(request, **options)
         finally:

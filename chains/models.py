@@ -18,9 +18,10 @@ from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableConfig
 
 from chains import backends
+from chains.addresses import address_of, check_reachable
 from chains.families import FAMILIES, Family, family_of
 from chains.likelihood import LabelScores, Likelihood
-from chains.providers import PROVIDERS, address_of, check_reachable, provider_model, thought_tokens
+from chains.providers import ENDPOINT_KEY, PROVIDERS, provider_model, thought_tokens
 from chains.wrappers import WRAPPERS, FamilyChatModel, Mistral, Qwen, SmallThinker
 from data.attributes import load_attribute
 from data.errors import ConfigurationError, unknown_name
@@ -38,6 +39,7 @@ __all__ = [
     "check_ready",
     "describe_model",
     "is_local",
+    "key_names",
     "load_chat_model",
     "model_kinds",
     "names_remote",
@@ -152,6 +154,12 @@ def names_remote(spec: str) -> bool:
     """Say whether a spec is of a model that an API or a server runs; a user's own code may hold either kind."""
     kind = resolve_spec(spec).partition(":")[0]
     return kind in PROVIDERS or kind == "endpoint"
+
+
+def key_names(spec: str | None) -> tuple[str, ...]:
+    """Return the variables that may hold the key of a spec's model; none for one that needs no key, or for no model."""
+    kind = resolve_spec(spec).partition(":")[0] if spec else ""
+    return (ENDPOINT_KEY,) if kind == "endpoint" else PROVIDERS[kind].keys if kind in PROVIDERS else ()
 
 
 def reply_tokens(spec: str, answer_tokens: int) -> int:

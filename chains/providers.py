@@ -6,19 +6,20 @@ to: a server of one's own gets ENDPOINT_API_KEY or a placeholder, never OPENAI_A
 
 import os
 import re
-import socket
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
+from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from langchain_core.language_models import BaseChatModel
 from pydantic import SecretStr, ValidationError
 
+from chains.addresses import check_address
 from data.errors import ConfigurationError, MissingResourceError
 
-CONNECT_SECONDS = 2.0
+ENDPOINT_KEY = "ENDPOINT_API_KEY"
 # Servers without keys still want the header to be there.
 NO_KEY = "no-key"
 # These refuse a temperature other than their own, and count their hidden thoughts as output.
@@ -70,10 +71,42 @@ PROVIDERS: dict[str, Provider] = {
 
 
 def read_env_file() -> None:
-    """Take what `.env` in the current folder sets into the environment, where it is not set yet."""
+    """Take what `.env` in the current folder sets into the environment, where it is not set yet.
+
+    Raises:
+        ConfigurationError: It is no text in UTF-8, or cannot be read.
+    """
     from dotenv import load_dotenv
 
-    load_dotenv(Path.cwd() / ".env")
+    try:
+        text = Path(".env").read_text(encoding="utf-8-sig")  # an editor may have put a mark at its beginning
+    except (FileNotFoundError, IsADirectoryError):
+        return
+    except OSError as error:
+        raise ConfigurationError(f".env cannot be read: {error.strerror}; make it readable, or remove it") from None
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        raise ConfigurationError(".env is no text in UTF-8 (but perhaps in UTF-16); save it as UTF-8")
+    load_dotenv(stream=StringIO(text))
+
+
+def _check_keys(variables: Iterable[str]) -> None:
+    """Refuse a key that holds what no key does: it could not be sent, or would be refused with every item."""
+    for variable in variables:
+        for character in os.environ.get(variable, ""):
+            if not "!" <= character <= "~":
+                raise ConfigurationError(
+                    f"{variable}, the key, holds {_name_of(character)}; copy it again, without that, into .env or the "
+                    "environment"
+                )
+
+
+def _name_of(character: str) -> str:
+    if character in "\r\n":
+        return "a line break"
+    named = unicodedata.name(character, "a control character")
+    return "a space" if character == " " else f"U+{ord(character):04X} ({named})"
 
 
 def provider_model(provider: str, name: str, *, max_retries: int | None = None, **settings: Any) -> BaseChatModel:
@@ -87,7 +120,7 @@ def provider_model(provider: str, name: str, *, max_retries: int | None = None, 
 
     Raises:
         MissingResourceError: The provider's package or its key is not there.
-        ConfigurationError: The provider refuses the settings.
+        ConfigurationError: The provider refuses the settings, or the key is none.
     """
     package, keys = PROVIDERS[provider]
     if find_spec(package.replace("-", "_")) is None:
@@ -95,6 +128,7 @@ def provider_model(provider: str, name: str, *, max_retries: int | None = None, 
     read_env_file()
     if keys and not any(os.environ.get(key) for key in keys) and "api_key" not in settings:
         raise MissingResourceError(f"{keys[0]} is not set; put it in .env (see .env.example) or export it")
+    _check_keys(keys)
     if thought_tokens(provider, name):
         settings = _leave_room_for_thoughts(settings)
     from langchain.chat_models import init_chat_model
@@ -154,16 +188,17 @@ def endpoint_model(
         settings: temperature, seed, timeout and further fields of the OpenAI chat model; None is not passed on.
 
     Raises:
-        ConfigurationError: The address is not one, or a setting has a value that is not allowed.
+        ConfigurationError: The address or the key is none, or a setting has a value that is not allowed.
     """
     from chains.connections import http_client
     from chains.served import ServedChatModel
 
     address = check_address(base_url)
     read_env_file()
+    _check_keys([ENDPOINT_KEY])
     given = {setting: value for setting, value in settings.items() if value is not None}
     fields = {
-        "api_key": SecretStr(os.environ.get("ENDPOINT_API_KEY") or NO_KEY),
+        "api_key": SecretStr(os.environ.get(ENDPOINT_KEY) or NO_KEY),
         "extra_body": dict(extra_body) if extra_body else None,
         "use_responses_api": False,
         **given,
@@ -176,53 +211,3 @@ def endpoint_model(
         raise ConfigurationError(f"model '{name}' at {address} cannot be made: {first_fault(error)}") from None
     except (ImportError, OSError) as error:  # a proxy or certificates that cannot be used
         raise ConfigurationError(f"model '{name}' at {address} cannot be made: {error}") from error
-
-
-def check_address(base_url: str) -> str:
-    """Return the address of a server, refusing what is not one and what carries a secret.
-
-    Raises:
-        ConfigurationError: It is not http(s)://host[:port][/path]; a secret in it is not repeated.
-    """
-    form = "give it as http://host:port/v1"
-    try:
-        parts = urlsplit(base_url)
-        port_is_good = parts.port is None or parts.port > 0
-    except ValueError:
-        port_is_good = False
-    if not port_is_good or parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigurationError(f"'{base_url.rpartition('@')[2]}' is not the address of a server; {form}")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ConfigurationError(
-            f"the address of the server at {parts.hostname} must hold no credentials and no query; {form}, "
-            "and put a key in ENDPOINT_API_KEY"
-        )
-    return base_url.rstrip("/")
-
-
-def check_reachable(model: BaseChatModel) -> None:
-    """See that something listens at the model's address, if it is a server of one's own; one TCP connection.
-
-    Raises:
-        MissingResourceError: Nothing answers within two seconds.
-    """
-    base_url = address_of(model)
-    if base_url is None:
-        return
-    parts = urlsplit(base_url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    try:
-        socket.create_connection((str(parts.hostname), port), timeout=CONNECT_SECONDS).close()
-    except OSError:
-        raise MissingResourceError(f"nothing answers at {base_url}; start the server or correct the address") from None
-
-
-def address_of(model: BaseChatModel) -> str | None:
-    """Return the address a model is asked at, without credentials; None for a local model or a provider's default."""
-    inner = getattr(model, "inner", model)
-    base_url = getattr(inner, "openai_api_base", None) or getattr(inner, "base_url", None)
-    if not isinstance(base_url, str):
-        return None
-    parts = urlsplit(base_url)
-    host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{host}{parts.path}"

@@ -27,7 +27,7 @@ class _Server(ThreadingHTTPServer):
 
 @contextmanager
 def serve_chat(
-    reply: Callable[[dict[str, Any]], str | dict[str, Any] | int],
+    reply: Callable[[dict[str, Any]], str | dict[str, Any] | int | tuple[int, dict[str, Any]]],
     *,
     finish_reason: str = "stop",
     logprobs: Callable[[dict[str, Any]], list[dict[str, Any]] | None] | None = None,
@@ -35,7 +35,8 @@ def serve_chat(
 ) -> Iterator[ChatEndpoint]:
     """Answer /v1/chat/completions on a free loopback port with `reply(body)`, streamed where that is asked for.
 
-    A reply is a text, or a message's fields, or the status of an error; fields that are streamed are texts.
+    A reply is a text, or a message's fields, or the status of an error, or that and its body; fields that are streamed
+    are texts.
 
     `logprobs(body)` are those of the reply's tokens, sent only to who asks for them; `prompt_tokens(body)` is what the
     server says that it read.
@@ -48,7 +49,9 @@ def serve_chat(
             requests.append(Request({name.lower(): value for name, value in self.headers.items()}, body))
             text = reply(body)
             if isinstance(text, int):
-                self._send(json.dumps({"error": {"message": "failed"}}), "application/json", status=text)
+                text = text, {"error": {"message": "failed"}}
+            if isinstance(text, tuple):
+                self._send(json.dumps(text[1]), "application/json", status=text[0])
             elif body.get("stream"):
                 fields = {"content": text} if isinstance(text, str) else text
                 chunks = [_chunk({name: part}, None) for name, said in fields.items() for part in _parts(said)]

@@ -31,7 +31,7 @@ def closed_world(monkeypatch: pytest.MonkeyPatch) -> None:
     """Turn tracing off, forget the user's keys and refuse every connection that leaves this machine."""
     for name in ("LANGSMITH_TRACING", "LANGCHAIN_TRACING_V2"):
         monkeypatch.setenv(name, "false")
-    for name in [name for name in os.environ if name.endswith(("_API_KEY", "_BASE_URL", "_TOKEN"))]:
+    for name in [name for name in os.environ if name.upper().endswith(("_API_KEY", "_BASE_URL", "_TOKEN", "_PROXY"))]:
         monkeypatch.delenv(name)
 
     def to_loopback(call: Any) -> Any:

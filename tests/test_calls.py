@@ -237,34 +237,39 @@ def test_a_connection_s_fault_is_recorded_with_its_cause(tmp_path: Path) -> None
     assert all("Connection refused" in str(record.error) for record in journaled(tmp_path))
 
 
-@pytest.mark.parametrize(
-    ("key", "faults", "said"),
-    [
-        (
-            "planted-secret-1",
-            Faults(refuse=(401, {"message": "Incorrect key: planted-secret-1"})),
-            "Incorrect key: [redacted]",
-        ),
-        ("planted-0001\nplanted-0002\n", Faults(), "the key, holds a line break"),
-    ],
-    ids=["repeated by the server", "with a line break"],
-)
-def test_a_key_is_told_nowhere(
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    key: str,
-    faults: Faults,
-    said: str,
-) -> None:
-    monkeypatch.setenv("ENDPOINT_API_KEY", key)
-    with serve_faults(faults) as server:
-        assert main(command(tmp_path, server)) == 2
+def planted_key_is_nowhere(folder: Path, capsys: pytest.CaptureFixture[str], said: str) -> bool:
+    """Say whether the key was printed nowhere and written into no file of a run that stopped."""
     printed = capsys.readouterr()
     assert said in printed.err
-    files = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    files = [path for path in (folder / "out").rglob("*") if path.is_file()]
     written = "".join(path.read_text(encoding="utf-8") for path in files)
-    assert files and "planted" not in printed.err + printed.out + written
+    return bool(files) and "planted" not in printed.err + printed.out + written
+
+
+def test_a_key_that_the_server_repeats_is_told_nowhere(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENDPOINT_API_KEY", "planted-secret-1")
+    with serve_faults(Faults(refuse=(401, {"message": "Incorrect key: planted-secret-1"}))) as server:
+        assert main(command(tmp_path, server)) == 2
+    assert planted_key_is_nowhere(tmp_path, capsys, "Incorrect key: [redacted]")
+
+
+def test_a_key_with_a_line_break_is_told_nowhere(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is that of a model of the user's own: the project's own models do not begin a run with one."""
+    monkeypatch.setenv("ENDPOINT_API_KEY", "planted-0001\nplanted-0002\n")
+    with serve_faults() as server:
+        made = f"ChatOpenAI(model='m', base_url={server.base_url!r}, api_key=os.environ['ENDPOINT_API_KEY'])"
+        (tmp_path / "keyed_model.py").write_text(
+            f"import os\nfrom langchain_openai import ChatOpenAI\nmodel = {made}\n"
+        )
+        monkeypatch.syspath_prepend(tmp_path)
+        arguments = command(tmp_path, server)
+        arguments[arguments.index("--model") + 1] = "keyed_model:model"
+        assert main(arguments) == 2
+    assert planted_key_is_nowhere(tmp_path, capsys, "the key, holds a line break")
 
 
 def test_what_was_in_flight_when_the_server_refused_is_kept(tmp_path: Path) -> None:

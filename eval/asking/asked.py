@@ -22,6 +22,7 @@ class Asked(Turn):
         attempts: How often it was asked.
         finished: What came of it is on its way to the one who waits.
         gate: Of the last attempt.
+        doubted: The fault that ended it, where nobody knows yet whether it is the item's; see `eval.asking.doubts`.
     """
 
     def __init__(self, item: Item) -> None:
@@ -32,6 +33,7 @@ class Asked(Turn):
         self.attempts = 0
         self.finished = False
         self.gate: CallGate | None = None
+        self.doubted: Exception | None = None
         self._slots: Slots | None = None
         self._lock = Lock()
 

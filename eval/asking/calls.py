@@ -9,7 +9,7 @@ The gate is in `eval.asking.gate`.
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from threading import Event, Lock
@@ -20,7 +20,7 @@ from tenacity import RetryCallState, Retrying
 from chains.providers import THINKING_TIMEOUT_S
 from data.errors import ConfigurationError, ProjectError
 from eval.asking.budget import Budget
-from eval.asking.faults import LONGEST_WAIT_S, Verdict, describe, kind_of, retry_after_s, status_of
+from eval.asking.faults import LONGEST_WAIT_S, Verdict, describe, is_unreadable, kind_of, retry_after_s, status_of
 from eval.asking.limits import ITEM_TIMEOUT_S, Halt, Stop, Window
 from eval.asking.replies import ItemReplies
 
@@ -159,11 +159,21 @@ class Calls:
         reason = f"stopped: {name} cannot be written: {error.strerror}"
         self.halt(Cause(ConfigurationError, reason, "free space, or make it writable,"))
 
-    def refuse(self, error: Exception, who: str) -> None:
-        """Stop the run because of an answer that every item would get."""
-        status = status_of(error)
-        what = f"answered {describe(error)}" if status else f"cannot be asked: {describe(error)}"
-        remedy = _REMEDIES.get(status or 0, "correct what it names")
+    def refuse(self, error: Exception, who: str, keys: Sequence[str] = ()) -> None:
+        """Stop the run because of an answer that every item would get.
+
+        Args:
+            error: The answer.
+            who: The system.
+            keys: The variables that may hold its model's key.
+        """
+        status, said = status_of(error), describe(error)
+        if status is None and is_unreadable(error):
+            what, remedy = f"answers, but with nothing that can be read: {said}", "see that its address is an API's"
+        else:
+            what = f"answered {said}" if status else f"cannot be asked: {said}"
+            remedy = _REMEDIES.get(status or 0, "correct what it names")
+            remedy += f" ({' or '.join(keys)})" if keys and "key" in remedy else ""
         self.halt(Cause(ConfigurationError, f"stopped: the server of {who} {what}", remedy))
 
     def again(self, attempt: Callable[[Turn], Answer], turn: Turn) -> Answer:
@@ -230,7 +240,7 @@ _REMEDIES = {
     402: "pay, or use another key",
     403: "use a key that is allowed to",
     404: "correct the model's name or its address",
-    429: "mend the account, or use another key",
+    429: "mend the account, wait until its quota is renewed, or use another key",
 }
 
 

@@ -4,24 +4,23 @@ A fault is known by what it carries (status, code, headers, the names of its cla
 that no provider's package is imported and every provider's faults are judged alike.
 """
 
-import math
 import re
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from json import JSONDecodeError
 from traceback import walk_tb
-from typing import Any, Literal
+from typing import Literal
 
 from data.plain_text import mentioned
+from eval.asking.fault_causes import asked_wait_s, causes, error_object, is_a_page, is_named, raw_body, statuses
+from eval.asking.server_words import sentence_of
 
-Verdict = Literal["again", "stop", "item"]
+Verdict = Literal["again", "stop", "item", "doubt"]
 
 LONGEST_WAIT_S = 60.0  # whatever a server asks for: it is asked again after that
 # Asked as it was, an item gets another answer: timeout, conflict, too early, too many requests.
 _PASSING = frozenset({408, 409, 425, 429})
 # Every item would get the same answer: another address, bad request, key, money, permission, model, method, gone.
 _LASTING = frozenset({*range(300, 400), 400, 401, 402, 403, 404, 405, 410, 422})
-_BAD_REQUEST = frozenset({400, 422})  # of every item, or of one: the first that are sent tell
+_BAD_REQUEST = frozenset({400, 422})  # of every item, or of one: those that others are given tell
 _NOBODY_S_ITEM = frozenset({401, 402})
 _NO_ACCESS = _NOBODY_S_ITEM | {403}  # stops a run whoever refuses it, also somebody whom the chain asks itself
 # A gateway gave up on a server that may have gone on, and then asks for its pay.
@@ -33,10 +32,29 @@ NEVER_BILLED = re.compile(
     r"^(ConnectError|ConnectTimeout|ConnectionRefusedError):"
 )
 _NO_MONEY = re.compile(r"insufficient_quota|billing_(hard_limit|not_active)|access_terminated|credit balance", re.I)
+# A quota that is renewed in another day, week or month; where a server also names a minute's, that one may be meant.
+_LONG_QUOTA = re.compile(
+    r"(request|token|model|limit|quota|usage|credit|call)s?[^.;]{0,40}(per[-_ ]?(day|week|month)|daily|weekly|monthly)|"
+    r"\b(daily|weekly|monthly)\W+(\w+\W+){0,2}(limit|quota|request|token|usage|cap|credit)",
+    re.I,
+)
+_SHORT_QUOTA = re.compile(r"per[-_ ]?(second|minute|hour)", re.I)
+_LONG_WAIT_S = 3600.0  # for which no run waits
 _OF_THE_ITEM = re.compile(
     r"context[_ ]?(length|window|size)|maximum context|too[_ ]long|above_max_length|too many (input )?tokens|"
     r"exceeds? the (maximum|limit|context)|tokens exceed|content[_ ]?(filter|policy|management)|responsible ?ai|"
     r"invalid_prompt|flagged|moderation|safety|usage polic",
+    re.I,
+)
+# It finds fault with what is sent with every item, in words that no filter of contents would choose.
+_FIELD, _AMISS = (
+    r"(param(eter)?|argument|field|property|value|key|name)s?",
+    r"(required|missing|unsupported|unknown|unrecogni[sz]ed|unexpected|not (supported|recogni[sz]ed))",
+)
+_OF_THE_REQUEST = re.compile(
+    rf"\b{_FIELD}\b.{{0,60}}\b{_AMISS}\b|\b{_AMISS}\b.{{0,60}}\b{_FIELD}\b|extra (inputs|fields|forbidden)|"
+    r"\b(temperature|top_p|top_k|seed|max(_\w+)?_tokens|(top_)?logprobs|logit_bias|\w+_penalty|response_format|"
+    r"tool_choice|parallel_tool_calls|reasoning_effort)\b.{0,60}\b(not|must|too|cannot|invalid|only)\b",
     re.I,
 )
 _CONNECTION = re.compile(r"Timeout|Connect(ion)?Error|TransportError|NetworkError|ProtocolError|IncompleteRead|Chunked")
@@ -46,6 +64,8 @@ _ILLEGAL_HEADER = re.compile(r"illegal header", re.I)
 _ASTRAY = re.compile(
     rf"CERTIFICATE_VERIFY_FAILED|redirects|protocol is missing|unsupported protocol|{_ILLEGAL_HEADER.pattern}", re.I
 )
+_EXCERPT = 80  # characters of what is no JSON
+_TOLD = re.compile(r"[^\d'\"`{\[<]*")
 _BROKEN_JSON = re.compile(r"^(JSONDecodeError|UnicodeDecodeError|APIResponseValidationError|UnreadableReplyError)$")
 # Where LangChain's packages make messages of what a server sent.
 _READERS = frozenset({"_create_chat_result"})
@@ -65,21 +85,58 @@ def judge(error: BaseException, *, called: bool = True, answered: bool = False, 
         answered: The model had answered, and the fault came after it: it is none of the server's, so that it stops
             no run, and JSON that cannot be read is what the model wrote.
         proven: The server has answered other items of the system, so that a request it finds bad, or that a firewall
-            stops, is this item's; and its address and certificate are right.
+            stops, is this item's; and its address, its certificate and the headers are right.
+
+    Returns:
+        "doubt" where every item may get the same: only what others get tells.
     """
     status = status_of(error)
     if status is None:
-        if not proven and _is_named(error, _CONNECTION) and _ASTRAY.search(_said(error)):
-            return "stop"
-        passing = _is_named(error, _CONNECTION) or (called and not answered and _is_named(error, _BROKEN_JSON))
-        return "again" if passing else "item"
-    if proven and (status in _BAD_REQUEST or (status == 403 and _is_a_page(error))):
+        return _judge_unanswered(error, called=called, answered=answered, proven=proven)
+    if proven and may_be_one_item_s(error):
         return "item"
     if status in (_LASTING if called else _NO_ACCESS) and not answered:
-        return "item" if status not in _NOBODY_S_ITEM and _OF_THE_ITEM.search(_said(error)) else "stop"
-    if status == 429 and _NO_MONEY.search(_said(error)):
+        return _judge_refusal(error, status)
+    if status == 429 and _is_used_up(error):
         return "stop"
     return "again" if status in _PASSING or status >= 500 else "item"
+
+
+def _judge_unanswered(error: BaseException, *, called: bool, answered: bool, proven: bool) -> Verdict:
+    astray = is_named(error, _CONNECTION) and _ASTRAY.search(_said(error))
+    if not proven and (astray or (called and not answered and _header_fault(error))):
+        return "stop"
+    passing = is_named(error, _CONNECTION) or (called and not answered and is_unreadable(error))
+    return "again" if passing else "item"
+
+
+def _judge_refusal(error: BaseException, status: int) -> Verdict:
+    if status not in _NOBODY_S_ITEM and _OF_THE_ITEM.search(_said(error)):
+        return "item"
+    return "doubt" if may_be_one_item_s(error) and not _OF_THE_REQUEST.search(_sentence(error)) else "stop"
+
+
+def _is_used_up(error: BaseException) -> bool:
+    """Say whether a server asks for more than patience: for money, or for another day."""
+    said = _said(error)
+    another_day = _LONG_QUOTA.search(said) and not _SHORT_QUOTA.search(said)
+    return bool(_NO_MONEY.search(said) or another_day) or (asked_wait_s(error) or 0.0) > _LONG_WAIT_S
+
+
+def may_be_one_item_s(error: BaseException) -> bool:
+    """Say whether a refusal may be of what one item says: a bad request, or what a firewall stops."""
+    status = status_of(error)
+    return status in _BAD_REQUEST or (status == 403 and is_a_page(error))
+
+
+def is_unreadable(error: BaseException) -> bool:
+    """Say whether a server sent something that no client can read."""
+    return status_of(error) is None and is_named(error, _BROKEN_JSON)
+
+
+def are_alike(one: BaseException, other: BaseException) -> bool:
+    """Say whether two faults are told in the same words, up to what they quote or count."""
+    return _TOLD.match(recorded(one))[0] == _TOLD.match(recorded(other))[0]  # type: ignore[index]  # it matches ""
 
 
 def unreadable_reply(error: Exception, *, empty: bool) -> UnreadableReplyError | None:
@@ -107,28 +164,18 @@ def may_be_billed(error: BaseException) -> bool:
     status = status_of(error)
     if status is not None:
         return status in _PERHAPS_ANSWERED
-    return not any(_NEVER_SENT.match(type(cause).__name__) for cause in _causes(error))
+    return not any(_NEVER_SENT.match(type(cause).__name__) for cause in causes(error))
 
 
 def status_of(error: BaseException) -> int | None:
     """Return the HTTP status of a fault, 300 to 599; None where it has none."""
-    return next((status for cause in _causes(error) for status in _statuses(cause)), None)
+    return next((status for cause in causes(error) for status in statuses(cause)), None)
 
 
 def retry_after_s(error: BaseException) -> float | None:
     """Return the seconds that the server asks to wait, at most `LONGEST_WAIT_S`; None where it says nothing."""
-    for cause in _causes(error):
-        headers = getattr(getattr(cause, "response", None), "headers", None)
-        if not isinstance(headers, Mapping):
-            continue
-        milliseconds, given = headers.get("retry-after-ms"), headers.get("retry-after")
-        seconds = _number(milliseconds, 1000) if milliseconds else None
-        if seconds is None and given:
-            seconds = _number(given, 1)
-            seconds = _seconds_until(given) if seconds is None else seconds
-        if seconds is not None:
-            return min(max(seconds, 0.0), LONGEST_WAIT_S)
-    return None
+    asked_s = asked_wait_s(error)
+    return None if asked_s is None else min(max(asked_s, 0.0), LONGEST_WAIT_S)
 
 
 def describe(error: BaseException) -> str:
@@ -147,13 +194,30 @@ def recorded(error: BaseException) -> str:
 
 def _message(error: BaseException) -> str:
     """Return what the server says of a fault, or what a connection failed for; "" where nobody says."""
-    told = next((str(text) for cause in _causes(error) if (text := _body(cause).get("message"))), "")
-    if told or not _is_named(error, _CONNECTION):
+    told = next((text for cause in causes(error) if (text := sentence_of(raw_body(cause)))), "")
+    if told:
         return told
-    *_, first = _causes(error)
-    if _ILLEGAL_HEADER.search(str(first)):
-        return "a header, and so most likely the key, holds a line break"  # which is not repeated
-    return "" if first is error else str(first)
+    if fault := _header_fault(error):
+        return f"a header, and so most likely the key, holds {fault}"
+    *_, first = causes(error)
+    if isinstance(first, JSONDecodeError) and first.doc:
+        return f"it begins with {mentioned(first.doc[:_EXCERPT])}"
+    return str(first) if first is not error and is_named(error, _CONNECTION) else ""
+
+
+def _sentence(error: BaseException) -> str:
+    return _message(error) or str(error)
+
+
+def _header_fault(error: BaseException) -> str:
+    """Say what a header holds that none may hold; "" where that is not the fault. The header is not repeated."""
+    *_, first = causes(error)
+    if isinstance(first, UnicodeEncodeError) and first.encoding in ("ascii", "latin-1"):  # bodies are UTF-8
+        return f"U+{ord(first.object[first.start]):04X}"
+    said = str(first)
+    if not _ILLEGAL_HEADER.search(said):
+        return ""
+    return "a line break" if "\\n" in said or "\\r" in said else "a space at its end, or a control character"
 
 
 def kind_of(error: BaseException) -> str:
@@ -161,74 +225,15 @@ def kind_of(error: BaseException) -> str:
     return str(status_of(error) or type(error).__name__)
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    cause: BaseException | None = error
-    while cause is not None and id(cause) not in seen:
-        seen.add(id(cause))
-        yield cause
-        cause = cause.__cause__
-
-
-def _statuses(error: BaseException) -> Iterator[int]:
-    response = getattr(error, "response", None)
-    metadata = response.get("ResponseMetadata", {}) if isinstance(response, dict) else {}  # boto's
-    candidates = [
-        getattr(error, "status_code", None),
-        getattr(response, "status_code", None),
-        metadata.get("HTTPStatusCode"),
-        getattr(error, "code", None),  # Google's
-        _body(error).get("code"),
-    ]
-    for value in candidates:
-        if isinstance(value, int) and 300 <= value <= 599:
-            yield int(value)
-
-
-def _body(error: BaseException) -> dict[str, Any]:
-    """Return what the server said of the fault; LangChain hands an error beside status 200 on as a ValueError's."""
-    body = getattr(error, "body", None)
-    if body is None and error.args and isinstance(error.args[0], dict):
-        body = error.args[0]
-    inner = (body.get("error") or body) if isinstance(body, dict) else body
-    if isinstance(inner, str):
-        return {"message": inner}
-    if not isinstance(inner, dict):
-        return {}
-    return {"message": inner["detail"], **inner} if "detail" in inner else inner
-
-
-def _is_a_page(error: BaseException) -> bool:
-    """Say whether the answer is a page for people: something on the way to the API, such as a firewall, wrote it."""
-    bodies = [getattr(cause, "body", None) for cause in _causes(error)]
-    return any(isinstance(body, str) and body.lstrip().startswith("<") for body in bodies)
-
-
 def _said(error: BaseException) -> str:
     """Return everything in words that a fault carries, to be searched."""
     parts = []
-    for cause in _causes(error):
-        body = _body(cause)
-        parts += [str(cause), getattr(cause, "code", ""), *(body.get(name, "") for name in ("message", "code", "type"))]
+    for cause in causes(error):
+        about = error_object(cause)
+        parts += [
+            str(cause),
+            getattr(cause, "code", ""),
+            sentence_of(raw_body(cause)),
+            *map(about.get, ("code", "type")),
+        ]
     return " ".join(map(str, parts))
-
-
-def _is_named(error: BaseException, pattern: re.Pattern[str]) -> bool:
-    return any(pattern.search(kind.__name__) for cause in _causes(error) for kind in type(cause).__mro__)
-
-
-def _number(text: str, divisor: float) -> float | None:
-    try:
-        number = float(text) / divisor
-    except ValueError:
-        return None
-    return None if math.isnan(number) else number
-
-
-def _seconds_until(http_date: str) -> float | None:
-    try:
-        moment = parsedate_to_datetime(http_date)
-    except (ValueError, OverflowError):
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return (moment - datetime.now(UTC)).total_seconds()

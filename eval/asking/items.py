@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
-from threading import Event
 from typing import Any, NamedTuple
 
 from langchain_core.runnables import RunnableConfig
 
+from chains.models import key_names
 from chains.repeated import fault_of
 from data.errors import ConfigurationError
 from data.types import Item, Prediction, Record
@@ -23,14 +23,16 @@ from eval.asking.batches import by_group, cut_batches
 from eval.asking.budget import Rate, rate_of
 from eval.asking.calls import Calls, Cause, TurnStop
 from eval.asking.crew import Crew
-from eval.asking.faults import Verdict, is_throttled, judge, unreadable_reply
+from eval.asking.doubts import Doubts
+from eval.asking.faults import is_throttled, unreadable_reply
 from eval.asking.gate import CallGate
 from eval.asking.interrupts import Interrupts, noted_interrupts
 from eval.asking.known_replies import KnownReplies
 from eval.asking.limits import Halt, Slots
 from eval.asking.replies import ReplyJournal, replies_path
 from eval.chain_predictor import Predictor
-from eval.journal import has_answers, records_path
+from eval.description import model_spec
+from eval.journal import records_path
 from eval.progress import log
 from eval.systems import System
 from eval.tracing import Transcript, run_config
@@ -55,14 +57,14 @@ def ask_items(
             asker = _Asker(
                 predictor,
                 names,
-                journal=records_path(run_dir, system.name),
-                proven=Event(),
+                doubts=Doubts(records_path(run_dir, system.name), calls.policy.retries),
                 calls=calls,
                 slots=Slots(max_concurrency),
                 rate=rate,
                 reply_tokens=system.reply_tokens or 0,
                 known=system.known,
                 replies=replies,
+                keys=key_names(model_spec(system.description)),
             )
             yield from _one_by_one(asker, items, max_concurrency)
         return
@@ -99,18 +101,21 @@ def _together(predictor: Predictor, items: Sequence[Item], names: dict[str, str]
 
 
 class _Asker(NamedTuple):
-    """A system that is asked one by one, with what bounds its calls; `proven` is set once one was answered."""
+    """A system that is asked one by one, with what bounds its calls."""
 
     predictor: Predictor
     names: dict[str, str]
-    journal: Path
-    proven: Event
+    doubts: Doubts
     calls: Calls
     slots: Slots
     rate: Rate | None
     reply_tokens: int
     known: KnownReplies | None
     replies: ReplyJournal | None
+    keys: Sequence[str]
+
+    def refuse(self, error: Exception) -> None:
+        self.calls.refuse(error, self.names["system"], self.keys)
 
 
 _Crew = Crew[Asked, Record | None]
@@ -140,7 +145,7 @@ def _one_by_one(asker: _Asker, items: Sequence[Item], max_concurrency: int) -> I
 
 
 def _records_of(crew: _Crew, left: deque[Item], interrupts: Interrupts, asker: _Asker) -> Iterator[Record]:
-    stop, limit_s, told = asker.calls.stop, asker.calls.policy.item_timeout_s, False
+    stop, limit_s, told, doubts = asker.calls.stop, asker.calls.policy.item_timeout_s, False, asker.doubts
     most = crew.size * (1 + _MOST_GIVEN_UP)
     look_s = min(max(limit_s / _LOOKS, _SHORTEST_S), _LONGEST_S)
     look_at = time.monotonic() + look_s
@@ -148,14 +153,13 @@ def _records_of(crew: _Crew, left: deque[Item], interrupts: Interrupts, asker: _
         if interrupts.noted:
             stop.set()
             told = told or _told_who_is_waited_for(crew)
+        yield from doubts.settled(left)
         if left and not crew.idle and all(asked.given_up for asked in crew.busy):
             _replace(crew, most, asker)
-        while left and crew.idle and not stop.is_set():
-            crew.put(Asked(left.popleft()))
-        if all(asked.given_up for asked in crew.busy) and (not left or stop.is_set()):
+        if not _goes_on(crew, left, asker):
             return
         try:
-            yield from _answered(crew, max(look_at - time.monotonic(), 0.0))
+            yield from _answered(crew, max(look_at - time.monotonic(), 0.0), doubts)
             if time.monotonic() >= look_at:
                 yield from _given_up(crew, limit_s, asker.names["system"])
                 look_at = time.monotonic() + look_s
@@ -163,6 +167,19 @@ def _records_of(crew: _Crew, left: deque[Item], interrupts: Interrupts, asker: _
             if interrupts.noted:
                 raise
             interrupts.noted = True
+
+
+def _goes_on(crew: _Crew, left: deque[Item], asker: _Asker) -> bool:
+    """Hand out the items that are to be asked now; say whether there is, or will be, anybody to wait for."""
+    stop, doubts = asker.calls.stop, asker.doubts
+    for item in [] if stop.is_set() else doubts.next_items(left, crew.idle, crew.busy):
+        crew.put(Asked(item))
+    if not all(asked.given_up for asked in crew.busy):
+        return True
+    if doubts and not stop.is_set() and (crew.idle or not left):
+        doubts.end(asker.refuse)
+        crew.wake()
+    return not stop.is_set() and bool(left or doubts)
 
 
 def _told_who_is_waited_for(crew: _Crew) -> bool:
@@ -184,8 +201,8 @@ def _replace(crew: _Crew, most: int, asker: _Asker) -> None:
     asker.calls.halt(Cause(ConfigurationError, reason, remedy))
 
 
-def _answered(crew: _Crew, patience_s: float) -> Iterator[Record]:
-    """Wait for an item, and yield its record; nothing when none came in time."""
+def _answered(crew: _Crew, patience_s: float, doubts: Doubts) -> Iterator[Record]:
+    """Wait for an item, and yield its record; nothing when none came in time, or its fault is held back."""
     taken = crew.take(patience_s)
     if taken is None:
         return
@@ -193,7 +210,7 @@ def _answered(crew: _Crew, patience_s: float) -> Iterator[Record]:
     if isinstance(outcome, BaseException):
         raise outcome
     if outcome is not None and not asked.given_up:
-        yield outcome
+        yield from doubts.sift(asked, outcome)
 
 
 def _given_up(crew: _Crew, limit_s: float, system: str) -> Iterator[Record]:
@@ -217,8 +234,10 @@ def _ask(asker: _Asker, asked: Asked) -> Record | None:
     except Halt:
         return None
     except Exception as error:  # noqa: BLE001  # whatever a provider raises is this item's error, not the run's
-        if asked.verdict == "stop":
-            asker.calls.refuse(error, asker.names["system"])
+        if asker.doubts.are_about(asked, error):
+            asked.doubted = error
+        elif asked.verdict == "stop":
+            asker.refuse(error)
             return None
         if asked.verdict == "item" and asked.gate and asked.gate.answered:
             asked.gate.forget()
@@ -253,7 +272,7 @@ def _attempt(asker: _Asker, asked: Asked) -> Prediction:
         answer = _prediction(asker.predictor, asked.item, gate, config)
         succeeded = True
     except Exception as error:
-        asked.verdict = _verdict(asker, gate, error)
+        asked.verdict = asker.doubts.judge(asked, gate, error)
         asked.note_fault()
         throttled = is_throttled(error)
         raise
@@ -264,8 +283,7 @@ def _attempt(asker: _Asker, asked: Asked) -> Prediction:
         if not throttled:
             asked.release()
         gate.close()
-        if gate.proven:
-            asker.proven.set()
+        asker.doubts.note(gate)
     return answer
 
 
@@ -280,12 +298,3 @@ def _prediction(predictor: Predictor, item: Item, gate: CallGate, config: Runnab
     if (fault := fault_of(answer, len(item.choices))) is not None:
         raise fault
     return answer
-
-
-def _verdict(asker: _Asker, gate: CallGate, error: Exception) -> Verdict:
-    judged = partial(judge, error, called=gate.called, answered=gate.answered)
-    verdict = judged(proven=gate.proven or asker.proven.is_set())
-    if verdict != "stop" or not has_answers(asker.journal):
-        return verdict
-    asker.proven.set()  # before the run was resumed, or by this system's other threads
-    return judged(proven=True)

@@ -18,8 +18,9 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.tools import BaseTool
 from pydantic import BaseModel, SecretStr
 
+from chains.addresses import address_of
 from chains.models import FamilyChatModel
-from chains.providers import PROVIDERS, address_of
+from chains.providers import PROVIDERS
 
 # Fields of a model that decide how it is reached, paid and traced, not what it says.
 _NEUTRAL = re.compile(
