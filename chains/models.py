@@ -10,7 +10,7 @@ Importing this module loads neither torch nor a provider's package.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from langchain_core.language_models import BaseChatModel
@@ -22,6 +22,7 @@ from chains.addresses import address_of, check_reachable
 from chains.families import FAMILIES, Family, family_of
 from chains.likelihood import LabelScores, Likelihood
 from chains.providers import ENDPOINT_KEY, PROVIDERS, provider_model, thought_tokens
+from chains.request_fields import check_fields, fields_of, with_request
 from chains.wrappers import WRAPPERS, FamilyChatModel, Mistral, Qwen, SmallThinker
 from data.attributes import load_attribute
 from data.errors import ConfigurationError, unknown_name
@@ -100,6 +101,7 @@ def load_chat_model(
     seed: int | None = None,
     timeout: float | None = None,
     max_retries: int | None = None,
+    request: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> BaseChatModel:
     """Make the chat model that a spec names; a local one is loaded when it is first used.
@@ -114,6 +116,8 @@ def load_chat_model(
         timeout: Seconds until an API must have answered; None: 60, or 600 for a model that thinks first.
         max_retries: How often the client of an API asks again by itself, where it can; None: its default. A model of
             your own keeps its own.
+        request: Fields of what is sent to an API, by name, that are to have another value; None leaves one out. See
+            `chains.request_fields`.
         options: Passed on: `enable_thinking` and `thinking_tokens` of the families, fields of `LocalChatModel` or of
             the provider's class.
 
@@ -123,6 +127,14 @@ def load_chat_model(
     """
     spec = resolve_spec(spec)
     settings = {"temperature": temperature, "max_tokens": max_tokens, "seed": seed, "timeout": timeout, **options}
+    try:
+        fields = check_fields(request or {})
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from None
+    return with_request(_load(spec, settings, max_retries), fields)
+
+
+def _load(spec: str, settings: dict[str, Any], max_retries: int | None) -> BaseChatModel:
     kind, _, name = ALIASES.get(spec, spec).partition(":")
     if kind == "hf":
         return _local(spec if spec in ALIASES else name, settings)
@@ -277,13 +289,13 @@ def check_ready(model: BaseChatModel) -> None:
     check_reachable(model)
 
 
-def describe_model(model: BaseChatModel) -> dict[str, str | float | None]:
+def describe_model(model: BaseChatModel) -> dict[str, Any]:
     """Return what a manifest must say of a model so that its run can be repeated; never a key.
 
     Revision, dtype and device are those of the weights once they are loaded (see `check_ready`).
     """
     inner = _inner(model)
-    described: dict[str, str | float | None] = {
+    described: dict[str, Any] = {
         "class": type(model).__name__,
         "model": next((value for name in _NAME_FIELDS if (value := getattr(inner, name, None))), None),
         "base_url": address_of(model),
@@ -293,4 +305,6 @@ def describe_model(model: BaseChatModel) -> dict[str, str | float | None]:
     }
     if isinstance(model, FamilyChatModel):
         described["family"] = model.family.name or None
+    if fields := fields_of(model):
+        described["request"] = fields
     return described | (backends.describe_weights(inner) if backends.is_local(inner) else {})

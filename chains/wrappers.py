@@ -36,6 +36,7 @@ from chains.families import (
     split_thoughts,
 )
 from chains.likelihood import LabelScores, Likelihood
+from chains.request_fields import changed, fields_of
 from data.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -117,6 +118,9 @@ class FamilyChatModel(BaseChatModel):
     @property
     def _identifying_params(self) -> dict[str, Any]:
         return {"family": self.family.name, **self.inner._identifying_params}
+
+    def _get_invocation_params(self, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
+        return changed(super()._get_invocation_params(stop, **kwargs), fields_of(self))
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         return self.inner._get_ls_params(stop=stop, **kwargs)

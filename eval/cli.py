@@ -96,6 +96,8 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     system.add_argument("--votes", type=int, metavar="K", help="sample K replies, and take the majority")
     system.add_argument("--temperature", type=float, metavar="T")
     system.add_argument("--max-tokens", type=int, metavar="N", help="longest reply; default: what the prompt needs")
+    fields = "fields of what the model is sent, over all others: seed=- leaves one out; the same in suites as a mapping"
+    system.add_argument("--request", nargs="+", action="extend", metavar="NAME=VALUE", help=fields)
     steps = "bm25, dense, hybrid …, with steps such as hybrid+rerank, or your own as module:attr"
     system.add_argument("--retriever", metavar="R", help=steps)
     system.add_argument("--embeddings", metavar="E", help="for dense and hybrid; default: e5-small")

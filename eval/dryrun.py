@@ -14,6 +14,7 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from chains.models import reply_tokens, resolve_spec
+from chains.request_fields import limit_of
 from chains.token_counts import TokenCounter, token_counter
 from data.errors import ConfigurationError, ProjectError
 from data.plain_text import mentioned
@@ -105,7 +106,8 @@ def _estimate_chain(system: SystemSpec, spec: EvaluationSpec, seed: int) -> Esti
     spec_name = resolve_spec(system.model) if system.model else ""
     counter = (token_counter(spec_name) if spec_name else None) or _RULE_OF_THUMB
     input_tokens = sum(counter.request(sent_one) for sent_one in sent.requests) + sum(map(counter.text, sent.tools))
-    output_tokens = len(sent.requests) * reply_tokens(spec_name, answer_tokens) if spec_name else 0
+    longest = limit_of(system.request) or (reply_tokens(spec_name, answer_tokens) if spec_name else 0)
+    output_tokens = len(sent.requests) * longest
     usage = {"input_tokens": input_tokens, "output_tokens": output_tokens}
     return Estimate(
         system.name,

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from data.errors import ConfigurationError, unknown_name
 from data.types import Frozen
@@ -40,6 +40,8 @@ class SystemSpec(Frozen):
         answering: For a chain: score the labels, generate text, or whichever the model and the prompt allow.
         too_long: For a chain that shows passages to a local model: a prompt beyond its context is an error, or its
             passage is shortened.
+        request: For a chain: fields of what its model is sent, see `chains.request_fields`: {seed: "-"} leaves one out,
+            {max_completion_tokens: 64} takes the place of max_tokens.
         permute: For a chain: ask each item once for every rotation of its choices, and take the majority.
         votes: For a chain: sample so many replies to each item, and take the majority.
         user_words: For a chain whose retriever has a BM25: a file of words that it is to know, as
@@ -65,6 +67,7 @@ class SystemSpec(Frozen):
     votes: int | None = Field(default=None, ge=2)
     temperature: float = Field(default=0.0, ge=0)
     max_tokens: int | None = Field(default=None, gt=0)
+    request: dict[str, Any] = Field(default_factory=dict, exclude_if=lambda fields: not fields)
     retriever: str | None = None
     embeddings: str | None = None
     k: int = Field(default=4, ge=1)
@@ -75,6 +78,13 @@ class SystemSpec(Frozen):
     @property
     def kind(self) -> str:
         return next(kind for kind in KINDS if getattr(self, kind) is not None)
+
+    @field_validator("request")
+    @classmethod
+    def _are_fields(cls, fields: dict[str, Any]) -> dict[str, Any]:
+        from chains.request_fields import check_fields
+
+        return check_fields(fields)
 
     @model_validator(mode="after")
     def _is_one_kind(self) -> Self:
@@ -100,7 +110,9 @@ class SystemSpec(Frozen):
             )
         if self.permute and self.votes:
             raise ValueError(f"system '{self.name}': permute and votes both ask an item several times; choose one")
-        if self.votes and self.temperature == 0:
+        if self.request and self.model is None and self.chain is not None:
+            raise ValueError(f"system '{self.name}': request goes with a model; chain '{self.chain}' is given none")
+        if self.votes and self.request.get("temperature", self.temperature) == 0:
             raise ValueError(
                 f"system '{self.name}': votes {self.votes} at temperature 0 are {self.votes} times the same reply; "
                 "give a temperature above 0, such as 0.7"

@@ -4,6 +4,8 @@ Parsed options in, a checked `Suite` out.
 """
 
 import argparse
+import json
+from collections.abc import Sequence
 from typing import Any
 
 from data.errors import ConfigurationError
@@ -20,6 +22,7 @@ _SYSTEM_OPTIONS = (
     "too_long",
     "temperature",
     "max_tokens",
+    "request",
     "retriever",
     "embeddings",
     "k",
@@ -42,6 +45,8 @@ def read_suite(options: argparse.Namespace) -> Suite:
         raise ConfigurationError(f"--max-concurrency {options.max_concurrency} lets nothing run; give 1 or more")
     names = (*_SYSTEM_OPTIONS, *_ITEM_OPTIONS)
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    if "request" in given:
+        given["request"] = _read_fields(given["request"])
     target = options.target
     if target not in BENCHMARKS and (target.endswith((".yaml", ".yml")) or target in list_suites()):
         return _overridden(load_suite(target), given, options)
@@ -54,6 +59,20 @@ def read_suite(options: argparse.Namespace) -> Suite:
         raise ConfigurationError(f"'{target}' is a benchmark: say who answers with --chain, --checkpoint or --baseline")
     name = ".".join(plain_name(str(system[part])) for part in (kind, "model") if part in system)
     return _validated(target, name, system, given, options)
+
+
+def _read_fields(written: Sequence[str]) -> dict[str, Any]:
+    """Read what the user wrote after `--request`: NAME=VALUE, where the value is JSON, or else a text."""
+    fields: dict[str, Any] = {}
+    for field in written:
+        name, equals, value = field.partition("=")
+        if not equals:
+            raise ConfigurationError(f"--request {field} is no field; give NAME=VALUE, or NAME=- to leave one out")
+        try:
+            fields[name] = json.loads(value)
+        except (ValueError, RecursionError):
+            fields[name] = value
+    return fields
 
 
 def _validated(

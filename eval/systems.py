@@ -189,6 +189,7 @@ def _chain(spec: SystemSpec, context: Context) -> System:
             max_tokens=spec.max_tokens or prepared.max_tokens,
             seed=context.seed,
             timeout=context.timeout_s,
+            request=spec.request,
             max_retries=0,  # the run asks again itself, where it can be seen, and called off
         )
         check_ready(model)

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 from chains.models import resolve_spec
 from chains.repeated import askings
 from chains.reply_fields import read_usage
+from chains.request_fields import LIMITS
 from data.errors import ConfigurationError, ProjectError
 from data.types import Record
 from eval.asking.faults import NEVER_BILLED
@@ -38,9 +39,6 @@ PICO = 10**12
 MESSAGE_TOKENS, CONVERSATION_TOKENS = 16, 32
 _POLL_S = 0.5
 _LOG_ENTRY = re.compile(rb"\+(?P<set_aside>\d+)|-(?P<amount>\d+) (?P<cost>\d+)")
-# What is sent beside the messages and becomes input tokens; what limits a reply, in the words of several providers.
-_SENT_PARAMETERS = ("tools", "functions", "response_format")
-_LIMIT_PARAMETERS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 
 
 class MaxCostError(ProjectError):
@@ -72,9 +70,10 @@ class Rate(NamedTuple):
             parameters: What the model is called with, where LangChain says so.
         """
         parameters = parameters or {}
-        limits = [limit for name in _LIMIT_PARAMETERS if isinstance(limit := parameters.get(name), int)]
+        limits = [limit for name in LIMITS if isinstance(limit := parameters.get(name), int)]
         replies = parameters.get("n") if isinstance(parameters.get("n"), int) else 1
-        sent = [*texts, *(_as_text(parameters[name]) for name in _SENT_PARAMETERS if parameters.get(name))]
+        # Beside the messages, what is more than a number may become input tokens: tools, a form, what a request adds.
+        sent = [*texts, *(_as_text(value) for value in parameters.values() if value and isinstance(value, dict | list))]
         usage = {
             "input_tokens": most_tokens(sent),
             "output_tokens": max(limits, default=self.reply_tokens) * max(replies or 1, 1),
