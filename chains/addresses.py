@@ -44,7 +44,13 @@ def address_of(model: BaseChatModel) -> str | None:
     base_url = getattr(inner, "openai_api_base", None) or getattr(inner, "base_url", None)
     if not base_url and os.environ.get("OPENAI_BASE_URL"):  # which OpenAI's client alone reads
         base_url = _client_s_address(inner)
-    return _without_credentials(base_url) if isinstance(base_url, str) else None
+    return _without_credentials(base_url.rstrip("/")) if isinstance(base_url, str) else None
+
+
+def given_address(spec: str) -> str | None:
+    """Return the address that the environment gives for OpenAI's models; None for others, and where it gives none."""
+    given = os.environ.get("OPENAI_API_BASE") or os.environ.get("OPENAI_BASE_URL")
+    return _without_credentials(given.rstrip("/")) if given and spec.startswith("openai:") else None
 
 
 def _client_s_address(model: BaseChatModel) -> str | None:

@@ -5,6 +5,7 @@ A description in, a role, a place or a machine out. It is the one place that kno
 
 from collections.abc import Mapping
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 Role = Literal["trained", "prompted", "baseline"]
 # Any other is a baseline. What is imported are texts that a model wrote.
@@ -14,6 +15,7 @@ ROLES: dict[str, Role] = {
     "chain": "prompted",
     "imported": "prompted",
 }
+_OPENAI_HOST = "api.openai.com"
 TRAINED_KINDS = tuple(kind for kind, role in ROLES.items() if role == "trained")
 
 
@@ -47,6 +49,24 @@ def reply_limit_of(description: Mapping[str, Any]) -> int | None:
     model = description.get("model")
     limit = model.get("max_tokens") if isinstance(model, Mapping) else None
     return limit if isinstance(limit, int) else None
+
+
+def priced_as(description: Mapping[str, Any]) -> str | None:
+    """Return what the price table calls a system's model, None for a system without one.
+
+    That is its spec; where an address was given in the place of OpenAI's, "openai:NAME@ADDRESS": who answers there, and
+    for how much, its name does not say.
+    """
+    spec, model = model_spec(description), description.get("model")
+    address = model.get("base_url") if isinstance(model, Mapping) else None
+    return spec if spec is None else priced_name(spec, address)
+
+
+def priced_name(spec: str, address: str | None) -> str:
+    """Return what the price table calls the model of a spec that is asked at an address; None: the provider's own."""
+    host = str(urlsplit(address or "").hostname or "")
+    elsewhere = host and host != _OPENAI_HOST and not host.endswith(f".{_OPENAI_HOST}")
+    return f"{spec}@{address}" if elsewhere and spec.startswith("openai:") else spec
 
 
 def machine_name(hardware: Mapping[str, Any] | None) -> str:

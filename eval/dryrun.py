@@ -13,6 +13,7 @@ from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
+from chains.addresses import given_address
 from chains.models import reply_tokens, resolve_spec
 from chains.request_fields import limit_of
 from chains.token_counts import TokenCounter, token_counter
@@ -23,6 +24,7 @@ from data.types import Item, Message
 from eval.analysis.power import reach_lines
 from eval.chain_predictor import Predictor, chain_predictor
 from eval.cost import estimate_request_tokens, estimate_tokens, price, price_table
+from eval.description import priced_name
 from eval.language import ENGLISH, Language
 from eval.suite import EvaluationSpec, Suite, SystemSpec
 from eval.systems import Context, load_evaluated, prepare_chain
@@ -116,7 +118,7 @@ def _estimate_chain(system: SystemSpec, spec: EvaluationSpec, seed: int) -> Esti
         input_tokens,
         counter.by,
         output_tokens,
-        price(usage, spec_name),
+        price(usage, priced_name(spec_name, given_address(spec_name))),
     )
 
 

@@ -8,6 +8,8 @@ import pytest
 
 from chains.models import key_names
 from eval.cli import main
+from eval.description import priced_name
+from eval.journal import read_manifest
 from tests.chat_endpoint import serve_chat
 from tests.exam_file import exam, write_exam
 from tests.fault_server import Faults, serve_faults
@@ -233,3 +235,53 @@ def test_a_folder_called_env_is_no_env_file(tmp_path: Path) -> None:
     (tmp_path / ".env").mkdir()
     with serve_chat(lambda _: "정답: 3번") as server:
         assert main(command(tmp_path, f"endpoint:m@{server.base_url}")) == 0
+
+
+# --- addresses
+
+
+def test_another_address_for_openai_s_models_is_in_the_manifest_and_has_no_price_of_openai_s(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    with serve_chat(lambda _: "정답: 3번") as server:
+        arguments = command(tmp_path, "openai:gpt-4o-mini")
+        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+        assert main([*arguments, "--max-cost", "1"]) == 2
+        name = f"openai:gpt-4o-mini@{server.base_url}"
+        assert f"the price of '{name}' is unknown; add it to a price table" in error_line(capsys)
+        assert not server.requests
+        assert main([*arguments, "--dry-run"]) == 0
+        assert "cost unknown" in capsys.readouterr().out
+        assert main(arguments) == 0
+        assert "price unknown" in capsys.readouterr().out
+        (about,) = read_manifest(tmp_path / "out").systems.values()
+        assert about["model"]["base_url"] == server.base_url
+        assert f"no price for the model {name}" in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+
+        prices = tmp_path / "prices.yaml"
+        prices.write_text(f'as_of: "2026"\nsource: made up\nmodels:\n  "{name}": {{input: 1, output: 1}}\n')
+        monkeypatch.setenv("TUNE_OR_PROMPT_PRICES", str(prices))
+        assert main([*command(tmp_path, "gpt"), "--max-cost", "1", "--out", str(tmp_path / "priced")]) == 0
+        assert "price unknown" not in capsys.readouterr().out
+
+
+def test_nothing_at_another_address_is_found_before_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, dead: str
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("OPENAI_BASE_URL", f"{dead}/v1")
+    assert main(command(tmp_path, "openai:gpt-4o-mini")) == 3
+    assert f"nothing answers at {dead}/v1" in error_line(capsys)
+    monkeypatch.setenv("OPENAI_BASE_URL", "localhost:8000/v1")
+    assert main(command(tmp_path, "openai:gpt-4o-mini")) == 2
+    assert "is not the address of a server" in error_line(capsys)
+
+
+def test_openai_s_own_addresses_have_openai_s_prices() -> None:
+    name = "openai:gpt-4o"
+    for address in (None, "https://api.openai.com/v1", "https://eu.api.openai.com/v1"):
+        assert priced_name(name, address) == name
+    for address in ("http://127.0.0.1:1/v1", "https://api.openai.com.example.org/v1", "https://openrouter.ai/api/v1"):
+        assert priced_name(name, address) == f"{name}@{address}"
+    assert priced_name("xai:grok", "https://api.x.ai/v1") == "xai:grok"

@@ -19,6 +19,7 @@ from eval.description import (
     machine_name,
     model_spec,
     place_of,
+    priced_as,
     role_of,
     unpriced_retrieval,
     used_hardware,
@@ -225,9 +226,10 @@ def _query(
     if is_api(description):
         if not measured.counted:
             return Amount(None, "no token counts were reported")
-        usd = price(measured.usage, str(spec), table=table)
+        name = priced_as(description)
+        usd = price(measured.usage, str(name), table=table)
         if usd is None:
-            return Amount(None, f"no price for the model {spec}")
+            return Amount(None, f"no price for the model {name}")
         return Amount(usd / measured.counted, source=table.cited())
     if role == "prompted" and spec is None:
         imported = description.get("kind") == "imported"

@@ -9,7 +9,7 @@ from typing import Any
 
 from data.types import Frozen, Record
 from eval.cost import PriceTable, estimate_request_tokens, price
-from eval.description import is_api, model_spec, reply_limit_of
+from eval.description import is_api, priced_as, reply_limit_of
 
 
 class Estimated(Frozen):
@@ -53,7 +53,7 @@ def compare_estimate(
     if not counted:
         return None
     items, estimated, sent, written, cached = len(counted), *(sum(column) for column in zip(*counted, strict=True))
-    spec, limit = str(model_spec(description)), reply_limit_of(description)
+    name, limit = str(priced_as(description)), reply_limit_of(description)
     most_written = None if limit is None else items * limit
     at_most = None if most_written is None else {"input_tokens": estimated, "output_tokens": most_written}
     actual = {"input_tokens": sent, "output_tokens": written, "cached_tokens": cached}
@@ -63,8 +63,8 @@ def compare_estimate(
         input_tokens=sent,
         most_output_tokens=most_written,
         output_tokens=written,
-        most_usd=None if at_most is None else price(at_most, spec, table=prices),
-        usd=price(actual, spec, table=prices),
+        most_usd=None if at_most is None else price(at_most, name, table=prices),
+        usd=price(actual, name, table=prices),
     )
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from threading import Condition
 from typing import Any, NamedTuple
 
+from chains.addresses import given_address
 from chains.models import resolve_spec
 from chains.repeated import askings
 from chains.reply_fields import read_usage
@@ -28,13 +29,14 @@ from eval.asking.faults import NEVER_BILLED
 from eval.asking.limits import Halt, Stop
 from eval.asking.replies import Reply, read_replies, replies_path
 from eval.cost import price, price_table
-from eval.description import model_spec
+from eval.description import model_spec, priced_name
 from eval.journal import read_records, records_path
 from eval.suite import Suite
 from eval.systems import System
 from eval.writing import append_whole, faults_of_writing
 
 PICO = 10**12
+_UNKNOWN = "--max-cost cannot be kept: the price of"
 # What a server may put around a message, and around them all: roles, separators, the reply's opening.
 MESSAGE_TOKENS, CONVERSATION_TOKENS = 16, 32
 _POLL_S = 0.5
@@ -209,32 +211,30 @@ def check_prices(suite: Suite) -> None:
     Raises:
         ConfigurationError: See above; nothing has been asked.
     """
-    prices = price_table().models
     for system in (system for evaluation in suite.evaluations for system in evaluation.systems):
         if system.chain is None:
             continue
-        unknown = "--max-cost cannot be kept: the price of"
         if ":" in (system.embeddings or "") and not str(system.embeddings).startswith("hf:"):
-            raise ConfigurationError(f"{unknown} the embeddings '{system.embeddings}' is unknown; use local ones")
+            raise ConfigurationError(f"{_UNKNOWN} the embeddings '{system.embeddings}' is unknown; use local ones")
         if system.model is None:
-            raise ConfigurationError(f"{unknown} what the chain '{system.chain}' asks by itself is unknown")
+            raise ConfigurationError(f"{_UNKNOWN} what the chain '{system.chain}' asks by itself is unknown")
         spec = resolve_spec(system.model)
-        if _is_remote(spec) and spec not in prices:
-            raise ConfigurationError(
-                f"{unknown} '{spec}' is unknown; add it to a price table and name that in TUNE_OR_PROMPT_PRICES"
-            )
+        if ":" in spec and not spec.startswith("hf:"):
+            _check_price(priced_name(spec, given_address(spec)))
 
 
-def _is_remote(spec: str) -> bool:
-    kind, colon, _ = spec.partition(":")
-    return bool(colon) and kind != "hf"
+def _check_price(name: str) -> None:
+    if name not in price_table().models:
+        raise ConfigurationError(
+            f"{_UNKNOWN} '{name}' is unknown; add it to a price table and name that in TUNE_OR_PROMPT_PRICES"
+        )
 
 
 def rate_of(system: System) -> Rate | None:
     """Return what a system's calls cost; None for one that makes no paid calls.
 
     Raises:
-        ConfigurationError: Nothing limits its replies, so that a call may cost any amount.
+        ConfigurationError: Nothing limits its replies, so that a call may cost any amount, or its price is unknown.
     """
     spec = model_spec(system.description)
     if spec is None or system.batch_size is not None:
@@ -244,7 +244,9 @@ def rate_of(system: System) -> Rate | None:
             f"--max-cost cannot be kept: nothing limits the replies of '{spec}' ({system.name}); "
             "give the model max_tokens"
         )
-    return Rate(resolve_spec(spec), system.reply_tokens)
+    name = priced_name(resolve_spec(spec), system.description["model"].get("base_url"))
+    _check_price(name)
+    return Rate(name, system.reply_tokens)
 
 
 def open_budget(limit_usd: float, run_dir: Path, systems: Sequence[System]) -> Budget:
