@@ -6,37 +6,28 @@ interrupted (a fetch resumes).
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from data.check import exam_contents, listed_faults
+from data.command_line import run_command
 from data.download import NAMES, fetch
-from data.errors import ProjectError
 from data.kice import DATA_DIR, YEARS, exam_path
-from data.plain_text import plain
 from data.registry import BENCHMARKS, RETRIEVAL_SETS, benchmark
+from data.terminal import emit, emit_json, say
 
 FAULTS_FOUND = 2
-INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    arguments = _parser().parse_args(argv)
-    try:
-        code: int = arguments.command(arguments)
-        return code
-    except ProjectError as error:
-        if arguments.debug:
-            raise
-        sys.stderr.write(f"error: {plain(str(error), one_line=True)}\n")
-        return error.exit_code
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted; run it again to resume\n")
-        return INTERRUPTED
+    return run_command(_parser(), argv, _run, interrupted="interrupted; run it again to resume")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    code: int = arguments.command(arguments)
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -69,9 +60,9 @@ def _fetch(arguments: argparse.Namespace) -> int:
     for path in fetch(arguments.name, arguments.to):
         paths.append(str(path))
         if not arguments.json:
-            sys.stdout.write(f"{path}\n")
+            emit(str(path))
     if arguments.json:
-        _print_json({"paths": paths})
+        emit_json({"paths": paths})
     return 0
 
 
@@ -80,17 +71,17 @@ def _check(arguments: argparse.Namespace) -> int:
     is_refused = any(fault.blocks for fault in found)  # by `eval run` too
     contents = {} if is_refused else exam_contents(arguments.file)
     if arguments.json:
-        _print_json({"file": str(arguments.file), "faults": [str(fault) for fault in found], **contents})
+        emit_json({"file": str(arguments.file), "faults": [str(fault) for fault in found], **contents})
     elif found:
-        sys.stdout.writelines(f"{fault}\n" for fault in found)
+        emit("\n".join(map(str, found)))
     else:
         holds = ", ".join(f"{count:g} {what}" for what, count in contents.items())
-        sys.stdout.write(f"{arguments.file}: no faults in {holds}\n")
+        emit(f"{arguments.file}: no faults in {holds}")
     if found:
         said = (
             f"{len(found)} fault{'s' if len(found) > 1 else ''}{'' if is_refused else ', none that keeps it from use'}"
         )
-        sys.stderr.write(f"{arguments.file}: {said}\n")
+        say(f"{arguments.file}: {said}")
     return FAULTS_FOUND if is_refused else 0
 
 
@@ -99,19 +90,15 @@ def _list(arguments: argparse.Namespace) -> int:
     benchmarks = [benchmark(name) for name in BENCHMARKS]
     if arguments.json:
         described = [metadata.model_dump(mode="json") for metadata in benchmarks]
-        _print_json({"benchmarks": described, "exams_fetched": fetched, "retrieval_sets": list(RETRIEVAL_SETS)})
+        emit_json({"benchmarks": described, "exams_fetched": fetched, "retrieval_sets": list(RETRIEVAL_SETS)})
         return 0
     for metadata in benchmarks:
-        sys.stdout.write(f"benchmark {metadata.name}: {metadata.title}\n")
-        sys.stdout.write(f"  splits: {', '.join(metadata.splits)} (default {metadata.default_split})\n")
-        sys.stdout.write(f"  source: {metadata.source}\n  licence: {metadata.licence}\n")
-    sys.stdout.write(f"exams fetched: {', '.join(fetched) or 'none (python -m data fetch kice-2023)'}\n")
-    sys.stdout.write(f"retrieval sets: {', '.join(RETRIEVAL_SETS)}\n")
+        emit(f"benchmark {metadata.name}: {metadata.title}")
+        emit(f"  splits: {', '.join(metadata.splits)} (default {metadata.default_split})")
+        emit(f"  source: {metadata.source}\n  licence: {metadata.licence}")
+    emit(f"exams fetched: {', '.join(fetched) or 'none (python -m data fetch kice-2023)'}")
+    emit(f"retrieval sets: {', '.join(RETRIEVAL_SETS)}")
     return 0
-
-
-def _print_json(content: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(content, ensure_ascii=False, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ In comes any text. `normalised` gives the one form in which every text enters; w
 cursor, set colours, reverse what is read or break an encoding.
 """
 
+import json
 import re
 import unicodedata
 
@@ -13,6 +14,7 @@ _UNFIT = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
 )
 # Every space of Unicode (category Zs), and the three characters that are drawn as nothing but a space.
+_NOT_ASCII = re.compile("[\x00-\x08\x0b-\x1f\x7f]|[^\x00-\x7f]+")
 _SPACES = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u2800\u3000\u3164\uffa0]")
 _LINE_BREAKS = re.compile("\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 # Control characters but for tab and line feed, and the format characters (category Cf) that are not drawn. The joiners
@@ -23,6 +25,27 @@ _INVISIBLE = re.compile(
     "\U000e0001\U000e0020-\U000e007f]"
 )
 _BLANK = re.compile("[\u034f\u2800\u3164\uffa0]")  # those of them that Python calls printable
+
+# Digits and signs that are raised, as in powers of ten.
+_RAISED = re.compile("[\u00b2\u00b3\u00b9\u2070\u2074-\u207b]+")
+# What stands for a character where it is lacking, and neither its category nor its compatibility form says it.
+_STAND_INS = {
+    **{
+        "…": "...",
+        "−": "-",
+        "×": "x",
+        "÷": "/",
+        "±": "+/-",
+        "·": ".",
+        "•": "*",
+        "∘": "o",
+        "∼": "~",
+        "≈": "~",
+        "λ": "lambda",
+    },
+    **{"≤": "<=", "≥": ">=", "≠": "!=", "→": "->", "←": "<-", "↔": "<->", "⇒": "=>", "⇐": "<=", "⟦": "[[", "⟧": "]]"},
+    **{"█": "#", "─": "-", "│": "|", "✓": "v", "✔": "v", "✗": "x", "ß": "ss", "€": "EUR", "£": "GBP", "₩": "KRW"},
+}
 
 
 def normalised(text: str) -> str:
@@ -53,10 +76,48 @@ def mentioned(text: str) -> str:
     return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
 
 
-def plain_json(text: str) -> str:
+def plain_json(text: str, *, only_ascii: bool = False) -> str:
     """Return a JSON text with escapes in the place of what `plain` drops: the same value, fit for a terminal.
 
     Args:
         text: As `json.dumps` writes it: such characters are only in its strings.
+        only_ascii: Escape whatever is not ASCII too.
     """
-    return _UNFIT.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    unfit = _NOT_ASCII if only_ascii else _UNFIT
+    return unfit.sub(lambda found: json.dumps(found[0])[1:-1], text)
+
+
+def encodable(text: str, encoding: str) -> str:
+    """Return a text with plain characters, such as "->" for "→", in the place of those that an encoding lacks."""
+    if not _lacking(text, encoding):
+        return text
+    text = _RAISED.sub(lambda found: f"^{_compatible(found[0])}" if _lacking(found[0], encoding) else found[0], text)
+    return text.translate({ord(letter): _stand_in(letter, encoding) for letter in _lacking(text, encoding)})
+
+
+def _lacking(text: str, encoding: str) -> set[str]:
+    """Return the characters of a text that an encoding lacks."""
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        letters = set(text)
+    else:
+        return set()
+    return {letter for letter in letters if not letter.isascii() and not letter.encode(encoding, "ignore")}
+
+
+def _compatible(text: str) -> str:
+    """Return Unicode's compatibility form of a text, without accents."""
+    return "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
+
+
+def _stand_in(letter: str, encoding: str) -> str:
+    if letter in _STAND_INS:
+        return _STAND_INS[letter]
+    kind = unicodedata.category(letter)
+    if kind in ("Pi", "Pf"):
+        return '"' if "DOUBLE" in unicodedata.name(letter) else "'"
+    if kind in ("Pd", "Zs"):
+        return "-" if kind == "Pd" else " "
+    likeness = _compatible(letter)
+    return likeness if likeness and not _lacking(likeness, encoding) else "?"

@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from eval.printing import emit, emit_json
+from data.terminal import emit, emit_json
 
 if TYPE_CHECKING:
     from eval.analysis.temperature import Scaling, Scalings

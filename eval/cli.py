@@ -7,11 +7,10 @@ This module imports nothing heavy, so that `--help` answers at once.
 
 import argparse
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from data.plain_text import plain
+from data.command_line import run_command
 from eval.asking.options import add_call_options
 from eval.language import LANGUAGES
 from eval.progress import log
@@ -154,21 +153,11 @@ def _add_retrieval(retrieval: argparse.ArgumentParser) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    options = parser().parse_args(arguments)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    from data.errors import ProjectError
+    return run_command(parser(), arguments, _run, log=log)
+
+
+def _run(options: argparse.Namespace) -> int:
     from eval import commands
 
-    try:
-        return commands.COMMANDS[options.command](options)
-    except ProjectError as error:
-        if options.debug:
-            raise
-        log(f"error: {plain(str(error), one_line=True)}")
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)  # noqa: T201
-        return 130
-    except BrokenPipeError:  # the reader of our output, such as `head`, has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    return commands.COMMANDS[options.command](options)

@@ -6,17 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from data.terminal import emit, emit_json, emit_json_text, write_utf8
 from eval.asking.error_limit import read_error_limit
 from eval.asking.options import read_policy
 from eval.cache_command import cache
 from eval.calibrate_command import calibrate
 from eval.language import language
-from eval.printing import emit, emit_csv, emit_json, emit_json_text
+from eval.printing import emit_csv
 from eval.progress import log
 from eval.suite import Suite
 from eval.suite_options import plain_name, read_suite
 
 if TYPE_CHECKING:
+    from eval.asking.calls import CallPolicy
     from eval.report import ReportPaths
 
 RUNS_DIR = Path("runs")
@@ -31,13 +33,18 @@ def run(options: argparse.Namespace) -> int:
     policy, max_errors = read_policy(options), read_error_limit(options.max_errors)
     if options.dry_run:
         return _dry_run(suite, options)
+    from eval.trace_client import traces_sent
+
+    with traces_sent():
+        return _run_suite(suite, options, policy, max_errors)
+
+
+def _run_suite(suite: Suite, options: argparse.Namespace, policy: "CallPolicy", max_errors: int | float | None) -> int:
     from eval.analysis.power import reach_lines
     from eval.planning import plan
     from eval.report import write_report
     from eval.runner import run as run_plan
-    from eval.tracing import guard_traces
 
-    guard_traces()
     planned = plan(suite, policy=policy)
     run_dir = options.resume or options.out or _new_run_dir(suite.name)
     asked = [(e.evaluation.benchmark, e.items, len(e.systems)) for e in planned.evaluations]
@@ -163,8 +170,11 @@ def report(options: argparse.Namespace) -> int:
             emit(terminal_table(read_summary(paths.summary)))
         elif form == "json":
             emit_json_text(paths.summary.read_text(encoding="utf-8"))
+        elif form == "html":
+            write_utf8()  # the page says that it is
+            emit(paths.html.read_text(encoding="utf-8"))
         else:
-            emit((paths.html if form == "html" else paths.markdown).read_text(encoding="utf-8"))
+            emit(paths.markdown.read_text(encoding="utf-8"))
     return 0
 
 
@@ -181,6 +191,7 @@ def retrieval(options: argparse.Namespace) -> int:
     from chains.providers import read_env_file
     from data.registry import retrieval_set
     from eval.retrieval import evaluate_retriever, render_json, render_table
+    from eval.trace_client import traces_sent
     from retrievers.index_files import cached_indexes
     from retrievers.registry import build_retriever, uses_embeddings
 
@@ -192,11 +203,12 @@ def retrieval(options: argparse.Namespace) -> int:
     names = list(dict.fromkeys(options.retriever))
     scores = []
     more = {"k": options.k, "chunk": chunk, "index_dir": cached_indexes(), "user_words": options.user_words}
-    for name in names:
-        # Beside others, BM25 is not refused for the embeddings that they need.
-        embeddings = options.embeddings if uses_embeddings(name) or len(names) == 1 else None
-        retriever = build_retriever(name, questions.passages, embeddings=embeddings, **more)
-        scores.append(evaluate_retriever(retriever, questions, k=options.k, name=f"{name}, {searched}"))
+    with traces_sent():
+        for name in names:
+            # Beside others, BM25 is not refused for the embeddings that they need.
+            embeddings = options.embeddings if uses_embeddings(name) or len(names) == 1 else None
+            retriever = build_retriever(name, questions.passages, embeddings=embeddings, **more)
+            scores.append(evaluate_retriever(retriever, questions, k=options.k, name=f"{name}, {searched}"))
     emit_json_text(render_json(scores)) if options.json else emit(render_table(scores))
     return 0
 

@@ -1,34 +1,18 @@
-"""What a command returns, on standard output: much of it is somebody else's text, and none of it may work there."""
+"""Rows for a spreadsheet, on standard output: much of them is somebody else's text, and none of it may work there."""
 
 import csv
-import io
-import json
 import re
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from itertools import takewhile
 
-from data.plain_text import plain, plain_json
+from data.plain_text import plain
+from data.terminal import is_output_lost, write_utf8
 
 # What a spreadsheet may take for a formula, however wide its first character is and whatever white space or apostrophes
 # stand before it. A number is none.
 _FORMULA = re.compile(r"[\t\r\n]|'*[\s\u200b\ufeff]*[=+\-@＝＋－＠﹦﹢﹣﹫−]")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
-
-
-def emit(text: str) -> None:
-    """Print text, without control characters."""
-    sys.stdout.write(plain(text).rstrip("\n") + "\n")
-
-
-def emit_json(content: Any) -> None:
-    """Print a value as JSON, with control characters escaped."""
-    emit_json_text(json.dumps(content, ensure_ascii=False, indent=2))
-
-
-def emit_json_text(text: str) -> None:
-    """Print what is JSON already."""
-    emit(plain_json(text))
 
 
 def emit_csv(rows: Iterable[Sequence[str | float | None]]) -> None:
@@ -38,10 +22,10 @@ def emit_csv(rows: Iterable[Sequence[str | float | None]]) -> None:
 
     Source: OWASP, CSV Injection; RFC 4180, with bare line feeds between rows.
     """
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(encoding="utf-8", newline="")
+    write_utf8()
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerows([guarded(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
+    for row in takewhile(lambda _: not is_output_lost(), rows):
+        writer.writerow([guarded(cell) if isinstance(cell, str) else cell for cell in row])
 
 
 def guarded(text: str) -> str:

@@ -181,7 +181,7 @@ def _journal(path: Path, records: Iterator[Record], system: str, total: int, cou
     With too many errors it stops asking, but still writes down what was in flight: those answers are paid for.
     """
     first = True
-    with Journal(path) as journal, Progress(system, total) as progress:
+    with Journal(path) as journal, Progress(system, total, calls.waits.described) as progress:
         for record in records:
             journal.append(record)
             failed = record.error is not None

@@ -4,7 +4,6 @@ The same callbacks that LangSmith listens to tell the runner what was really sen
 retriever really returned; the record keeps both, so that it can be read without a trace.
 """
 
-import json
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -16,7 +15,6 @@ from langchain_core.runnables import RunnableConfig
 
 from data.json_text import whole_characters, whole_strings
 from data.types import ASKING, Item, Message, Passage, Prediction, ToolCall
-from eval.secrets import make_redactor
 
 # The message types of LangChain under the role names of chat APIs.
 _ROLES = {"human": "user", "ai": "assistant"}
@@ -80,21 +78,17 @@ def _passage(document: Document) -> Passage:
     )
 
 
-def run_config(item: Item, transcript: Transcript, *, run: str, system: str, benchmark: str) -> RunnableConfig:
-    """Return the config under which a predictor answers an item; its trace can be found by any of these."""
+def run_config(
+    item: Item, transcript: Transcript, attempt: int = 1, /, *, run: str, system: str, benchmark: str
+) -> RunnableConfig:
+    """Return the config under which a predictor answers an item; its trace can be found by any of these.
+
+    An item that is asked again after a fault has a trace of each attempt.
+    """
+    names = {"run": run, "system": system, "benchmark": benchmark, "item_id": item.id}
     return {
         "run_name": f"{system} {item.id}",
-        "tags": [run, system, benchmark, *item.tags],
-        "metadata": {"run": run, "system": system, "benchmark": benchmark, "item_id": item.id, "group": item.group},
+        "tags": [*names.values(), *item.tags],
+        "metadata": {**names, "group": item.group, "attempt": attempt},
         "callbacks": [transcript],
     }
-
-
-def guard_traces() -> None:
-    """Have LangSmith's client, where traces are sent, strike secrets out of all it sends: a server may repeat a key."""
-    from langsmith.run_trees import get_cached_client
-    from langsmith.utils import tracing_is_enabled
-
-    if tracing_is_enabled():
-        redact = make_redactor()
-        get_cached_client(anonymizer=lambda content: json.loads(redact(json.dumps(content, ensure_ascii=False))))

@@ -5,8 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from data.errors import ProjectError
-from data.plain_text import plain
+from data.command_line import run_command
 from finetune import commands, curve_command
 
 TRAIN_EXAMPLE = """examples:
@@ -27,17 +26,11 @@ CURVE_EXAMPLE = """examples:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0, 2 (usage, configuration), 3 (something missing), 130 (interrupted)."""
-    arguments = _parser().parse_args(argv)
-    try:
-        arguments.command(arguments)
-    except ProjectError as error:
-        if arguments.debug:
-            raise
-        sys.stderr.write(f"error: {plain(str(error), one_line=True)}\n")
-        return error.exit_code
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
-        return 130
+    return run_command(_parser(), argv, _run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    arguments.command(arguments)
     return 0
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data.errors import ConfigurationError
+from data.terminal import emit, emit_json_text
 from data.types import Item
 
 if TYPE_CHECKING:
@@ -241,4 +242,4 @@ def _text_fields(arguments: argparse.Namespace) -> tuple[str, ...] | None:
 
 
 def print_outcome(figures: Mapping[str, Any], table: str, *, as_json: bool) -> None:
-    sys.stdout.write((json.dumps(figures, ensure_ascii=False) if as_json else table) + "\n")
+    emit_json_text(json.dumps(figures, ensure_ascii=False)) if as_json else emit(table)

@@ -11,6 +11,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from data.command_line import run_command
+
 EXAMPLES = """examples:
   python -m retrievers search passages.jsonl "등대가 있는 바다"
   python -m retrievers index passages.jsonl --out my-index
@@ -23,25 +25,14 @@ SOURCE = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    options = _parser().parse_args(arguments)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    from data.errors import ProjectError
-    from data.plain_text import plain
+    return run_command(_parser(), arguments, _run, interrupted="interrupted; what was analysed so far is kept")
 
-    try:
-        from retrievers import commands
 
-        {"index": commands.index, "search": commands.search}[options.command](options)
-    except ProjectError as error:
-        if options.debug:
-            raise
-        sys.stderr.write(f"error: {plain(str(error), one_line=True)}\n")
-        return error.exit_code
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted; what was analysed so far is kept\n")
-        return 130
-    except BrokenPipeError:  # the reader of our output, such as `head`, has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _run(options: argparse.Namespace) -> int:
+    from retrievers import commands
+
+    {"index": commands.index, "search": commands.search}[options.command](options)
     return 0
 
 

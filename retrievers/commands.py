@@ -1,7 +1,6 @@
 """What `python -m retrievers` does: index passages, and show what a query finds in them."""
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from data.errors import ConfigurationError
 from data.packaged import cache_dir
 from data.plain_text import normalised
+from data.terminal import emit, emit_json
 from retrievers.analysis_cache import kept
 from retrievers.base import check_corpus, check_k
 from retrievers.corpus import chunk_passages
@@ -40,14 +40,16 @@ def index(options: argparse.Namespace) -> None:
     _retriever(options, documents, folder, k=1)
     seconds = time.perf_counter() - started
     if options.json:
-        _print_json({"index": str(folder), "chunks": len(documents), "retriever": options.retriever})
+        emit_json({"index": str(folder), "chunks": len(documents), "retriever": options.retriever})
     else:
-        sys.stdout.write(f"{folder}\n")
+        emit(str(folder))
     sys.stderr.write(f"{len(documents):,} chunks indexed in {seconds:.1f} s\n")
 
 
 def search(options: argparse.Namespace) -> None:
     """Show what a query finds, best first."""
+    from langsmith import tracing_context
+
     check_k(options.k)
     query = normalised(options.query)
     if not query.strip():
@@ -57,9 +59,10 @@ def search(options: argparse.Namespace) -> None:
     else:
         folder, documents = _index_path(options.path, None, user_words(options.user_words))
     retriever = _retriever(options, documents, folder, k=options.k)
-    hits = retriever.invoke(query)
+    with tracing_context(enabled=False):  # a look-up at a terminal waits for no LangSmith
+        hits = retriever.invoke(query)
     if options.json:
-        _print_json({"query": query, "retriever": options.retriever, "hits": [_as_json(hit) for hit in hits]})
+        emit_json({"query": query, "retriever": options.retriever, "hits": [_as_json(hit) for hit in hits]})
     elif hits:
         sys.stdout.write(_as_text(query, hits, documents.user_words, bold=sys.stdout.isatty()))
     else:
@@ -110,7 +113,3 @@ def _as_text(query: str, hits: Sequence["Document"], words: UserWords, *, bold: 
         score = float(hit.metadata.get("score", "nan"))
         lines.append(f"{rank:>2}  {score:.3f}  {one_line(hit.id or '')}\n    {highlighted(snippet, bold=bold)}\n")
     return "".join(lines)
-
-
-def _print_json(content: dict[str, object]) -> None:
-    sys.stdout.write(json.dumps(content, ensure_ascii=False, indent=2) + "\n")

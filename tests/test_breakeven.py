@@ -9,6 +9,7 @@ from journaled_runs import answer, pair_item
 from priced_runs import API, FACTS, TABLE, TOY, TUNED, priced_run, toy_prices
 from tiny_encoder import make_encoder, toy_items
 
+from data.display import display_width
 from data.errors import ConfigurationError
 from data.hardware import hardware
 from eval.__main__ import main
@@ -23,7 +24,7 @@ from eval.report.cost_sentences import cost_sentences
 from eval.report.cost_tables import break_even_table, cost_table
 from eval.report.costs import costs_of_runs, measure
 from eval.report.summary import Summary, summarize
-from eval.report.terminal import WIDTH, display_width, terminal_table
+from eval.report.terminal import WIDTH, terminal_table
 from eval.runner import run
 from eval.suite import EvaluationSpec, Suite, SystemSpec
 from eval.training import training_facts

@@ -1,8 +1,10 @@
-"""A real Ctrl-C, at any moment: what was sent is written down, nothing more is sent, and the run can go on."""
+"""A real Ctrl-C or signal to end, at any moment: what was sent is written down, nothing more is sent, it can go on."""
 
 import os
 import random
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -22,8 +24,9 @@ STEADY = Faults(latency_s=0.05)
 PATIENT = ("--timeout", "60")  # what a busy machine answers late would be asked, and paid, again
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_an_interrupted_run_keeps_what_it_sent_and_goes_on(tmp_path: Path, seed: int) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("seed", range(3))
+def test_an_interrupted_run_keeps_what_it_sent_and_goes_on(tmp_path: Path, seed: int, number: int) -> None:
     out = tmp_path / "out"
     moment = random.Random(seed)
     with serve_faults(STEADY) as server:
@@ -31,7 +34,7 @@ def test_an_interrupted_run_keeps_what_it_sent_and_goes_on(tmp_path: Path, seed:
         process = start([*arguments, "--max-concurrency", "4", "--out", str(out)])
         wait_for(lambda: len(server.paid_items()) > moment.randrange(5, 40), process)
         time.sleep(moment.uniform(0, 0.05))
-        os.kill(process.pid or 0, signal.SIGINT)
+        os.kill(process.pid or 0, number)
         process.join(timeout=30)
         assert process.exitcode == 130
         assert len(read_outcomes(journal_of(out))) == len(server.paid_items()) < 100
@@ -107,3 +110,68 @@ def test_the_first_interrupt_says_what_is_waited_for(tmp_path: Path, capfd: pyte
             run(plan, tmp_path / "run", max_concurrency=3)
     said = [line for line in capfd.readouterr().err.splitlines() if "waiting" in line]
     assert said == ["waiting for 3 calls in flight; Ctrl-C again to drop them"]
+
+
+def command(name: str, *arguments: str) -> "subprocess.Popen[str]":
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    program = [sys.executable, "-m", name, *arguments]
+    return subprocess.Popen(program, env=environment, stdout=-3, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_whoever_sends_a_signal_is_not_kept_waiting_by_a_server_that_hangs(tmp_path: Path, number: int) -> None:
+    name = signal.Signals(number).name
+    with serve_faults(Faults(latency_s=600)) as server:
+        arguments = [*asking(tmp_path, server, items=100), "--timeout", "600", "--max-concurrency", "8"]
+        process = command("eval", *arguments, "--out", str(tmp_path / "out"))
+        while len(server.arrivals) < 8:
+            time.sleep(0.01)
+        process.send_signal(number)
+        process.send_signal(number)  # a terminal that closes sends several
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    lines = [line for line in said.splitlines() if "in flight" in line]
+    assert lines == [
+        f"{name}: waiting for 8 calls in flight, 7 s at most",
+        "8 calls in flight are dropped: they did not end within 7 s",
+    ]
+    assert f"go on with --resume {tmp_path / 'out'}" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "said"),
+    [
+        ("eval", ["run", "mnli", "--baseline", "majority", "--data", "PIPE"], "interrupted"),
+        ("retrievers", ["index", "PIPE"], "interrupted; what was analysed so far is kept"),
+        ("finetune", ["train", "--out", "checkpoint", "--data", "PIPE"], "interrupted"),
+        ("data", ["check", "PIPE"], "interrupted; run it again to resume"),
+    ],
+)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_every_command_line_ends_by_a_signal_as_by_ctrl_c(
+    tmp_path: Path, name: str, arguments: list[str], said: str, number: int
+) -> None:
+    """Each reads a pipe into which nothing is written, as a slow disk would have it wait."""
+    pipe = tmp_path / "pairs.jsonl"
+    os.mkfifo(pipe)
+    process = command(name, *(argument.replace("PIPE", str(pipe)) for argument in arguments))
+    writer = os.open(pipe, os.O_WRONLY)  # waits until the command reads
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    os.close(writer)
+    assert (process.returncode, errors) == (130, f"{said}\n")
+
+
+def test_a_signal_that_is_ignored_stays_so(tmp_path: Path) -> None:
+    """As `nohup` has it."""
+    with serve_faults(Faults(latency_s=0.3)) as server:
+        arguments = [*asking(tmp_path, server, *PATIENT, items=20), "--max-concurrency", "2"]
+        ignoring = "import signal, sys; from eval.cli import main; signal.signal(signal.SIGHUP, signal.SIG_IGN)"
+        program = [sys.executable, "-c", f"{ignoring}; sys.exit(main())", *arguments, "--out", str(tmp_path / "out")]
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+        process = subprocess.Popen(program, env=environment, stdout=-3, stderr=-3)
+        while len(server.arrivals) < 3:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(timeout=60) == 0
+    assert len(read_outcomes(journal_of(tmp_path / "out"))) == 20

@@ -7,6 +7,7 @@ import pytest
 from journaled_runs import answer, failure, pair_item, write_demo, write_run
 from spoken import spoken
 
+from data.display import display_width
 from data.yaml_file import read_yaml
 from eval.analysis.breakeven import Measured, break_evens, system_cost
 from eval.analysis.power import reach_sentence
@@ -20,7 +21,7 @@ from eval.report.cost_sentences import cost_sentences
 from eval.report.cost_tables import cost_table
 from eval.report.money import from_queries
 from eval.report.summary import summarize
-from eval.report.terminal import WIDTH, comparison_text, display_width, terminal_table
+from eval.report.terminal import WIDTH, comparison_text, terminal_table
 
 ENTRIES = read_yaml(CATALOGUE, kind="catalogue").content
 

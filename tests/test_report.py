@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from journaled_runs import LABELS, answer, exam_item, failure, pair_item, right_where, write_demo, write_run
 
+from data.display import display_width, fit
 from data.errors import ConfigurationError, MissingResourceError
 from data.plain_text import plain
 from data.types import Message
@@ -20,7 +21,7 @@ from eval.report.money import dollars
 from eval.report.show import show_item
 from eval.report.summary import Summary, summarize
 from eval.report.tables import systems_table, tags_table
-from eval.report.terminal import WIDTH, display_width, fit, terminal_table, wrap
+from eval.report.terminal import WIDTH, terminal_table, wrap
 
 GOLDEN = Path(__file__).parent / "golden" / "report.md"
 HOSTILE = "<script>alert(1)</script> {{7*7}} | a`b`\n\x1b[31mred\x00 \u202egnp"

@@ -23,6 +23,7 @@ from eval.asking.budget import Budget
 from eval.asking.faults import LONGEST_WAIT_S, Verdict, describe, is_unreadable, kind_of, retry_after_s, status_of
 from eval.asking.limits import ITEM_TIMEOUT_S, Halt, Stop, Window
 from eval.asking.replies import ItemReplies
+from eval.asking.waits import Waits
 
 Answer = TypeVar("Answer")
 
@@ -139,6 +140,7 @@ class Calls:
         self.requests = None if policy.rpm is None else Window(policy.rpm)
         self.tokens = None if policy.tpm is None else Window(policy.tpm)
         self.repeats: Counter[str] = Counter()
+        self.waits = Waits()
         self._lock = Lock()
         self._retrying = Retrying(
             retry=lambda state: bool(state.outcome and state.outcome.failed) and _turn(state).verdict == "again",
@@ -187,7 +189,12 @@ class Calls:
             Halt: The run was stopped meanwhile.
             Exception: What the last attempt raised.
         """
-        return self._retrying.copy(sleep=partial(_sleep, TurnStop(self, turn)))(attempt, turn)
+        return self._retrying.copy(sleep=partial(self._sleep, TurnStop(self, turn)))(attempt, turn)
+
+    def _sleep(self, stop: Stop, seconds: float) -> None:
+        with self.waits.on("a retry"):
+            if stop.wait(seconds):
+                raise Halt
 
     def _wait(self, state: RetryCallState) -> float:
         """Full jitter, after what the server asks for.
@@ -228,11 +235,6 @@ class TurnStop:
 
     def wait(self, timeout: float) -> bool:
         return self._turn.given_up or self._calls.stop.wait(timeout)
-
-
-def _sleep(stop: Stop, seconds: float) -> None:
-    if stop.wait(seconds):
-        raise Halt
 
 
 _REMEDIES = {

@@ -19,6 +19,7 @@ from eval.asking.calls import Calls, Cause, Turn, TurnStop
 from eval.asking.faults import may_be_billed
 from eval.asking.known_replies import Call, KnownReplies
 from eval.asking.limits import Halt
+from eval.asking.waits import ANSWERS
 from eval.cost import estimate_tokens
 
 
@@ -93,9 +94,11 @@ class CallGate(BaseCallbackHandler):
             amount = self._reserve(texts, said.get("invocation_params"))
             try:
                 if calls.tokens:
-                    entry = calls.tokens.take(sum(map(estimate_tokens, texts)) + self.reply_tokens, self.stop)
+                    with calls.waits.on("--tpm", before=ANSWERS):
+                        entry = calls.tokens.take(sum(map(estimate_tokens, texts)) + self.reply_tokens, self.stop)
                 if calls.requests:
-                    calls.requests.take(1, self.stop)
+                    with calls.waits.on("--rpm", before=ANSWERS):
+                        calls.requests.take(1, self.stop)
                 if self.stop.is_set():
                     raise Halt
             except Halt:
@@ -109,7 +112,8 @@ class CallGate(BaseCallbackHandler):
             return None
         highest = self.rate.highest_usd(texts, parameters)
         try:
-            return budget.reserve(highest, self.stop, held=len(self._sent))
+            with self.calls.waits.on("--max-cost", before=ANSWERS):
+                return budget.reserve(highest, self.stop, held=len(self._sent))
         except OverBudgetError:
             spent = f"${budget.spent_usd:.6g} of ${budget.limit_usd:.6g} is spent"
             reason = f"stopped before --max-cost: {spent}, and the next call may cost ${highest:.6g}"

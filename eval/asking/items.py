@@ -30,10 +30,10 @@ from eval.asking.interrupts import Interrupts, noted_interrupts
 from eval.asking.known_replies import KnownReplies
 from eval.asking.limits import Halt, Slots
 from eval.asking.replies import ReplyJournal, replies_path
+from eval.asking.waits import ANSWERS
 from eval.chain_predictor import Predictor
 from eval.description import model_spec
 from eval.journal import records_path
-from eval.progress import log
 from eval.systems import System
 from eval.tracing import Transcript, run_config
 
@@ -145,14 +145,17 @@ def _one_by_one(asker: _Asker, items: Sequence[Item], max_concurrency: int) -> I
 
 
 def _records_of(crew: _Crew, left: deque[Item], interrupts: Interrupts, asker: _Asker) -> Iterator[Record]:
-    stop, limit_s, told, doubts = asker.calls.stop, asker.calls.policy.item_timeout_s, False, asker.doubts
+    stop, limit_s, doubts = asker.calls.stop, asker.calls.policy.item_timeout_s, asker.doubts
     most = crew.size * (1 + _MOST_GIVEN_UP)
     look_s = min(max(limit_s / _LOOKS, _SHORTEST_S), _LONGEST_S)
     look_at = time.monotonic() + look_s
     while True:
         if interrupts.noted:
             stop.set()
-            told = told or _told_who_is_waited_for(crew)
+            interrupts.tell(sum(asked.in_flight for asked in crew.busy))
+            if interrupts.is_overdue:
+                yield from _arrived(crew, doubts)
+                return
         yield from doubts.settled(left)
         if left and not crew.idle and all(asked.given_up for asked in crew.busy):
             _replace(crew, most, asker)
@@ -182,13 +185,6 @@ def _goes_on(crew: _Crew, left: deque[Item], asker: _Asker) -> bool:
     return not stop.is_set() and bool(left or doubts)
 
 
-def _told_who_is_waited_for(crew: _Crew) -> bool:
-    in_flight = sum(asked.in_flight for asked in crew.busy)
-    if in_flight:
-        log(f"waiting for {in_flight} calls in flight; Ctrl-C again to drop them")
-    return True
-
-
 def _replace(crew: _Crew, most: int, asker: _Asker) -> None:
     """Put threads in the place of those whose calls were given up and do not end; with too many, stop the run."""
     more = min(asker.slots.most, most - crew.size)
@@ -211,6 +207,12 @@ def _answered(crew: _Crew, patience_s: float, doubts: Doubts) -> Iterator[Record
         raise outcome
     if outcome is not None and not asked.given_up:
         yield from doubts.sift(asked, outcome)
+
+
+def _arrived(crew: _Crew, doubts: Doubts) -> Iterator[Record]:
+    """Yield the records of the items that are answered by now."""
+    for _ in range(len(crew.busy)):
+        yield from _answered(crew, 0.0, doubts)
 
 
 def _given_up(crew: _Crew, limit_s: float, system: str) -> Iterator[Record]:
@@ -257,7 +259,7 @@ def _attempt(asker: _Asker, asked: Asked) -> Prediction:
     calls, clock = asker.calls, asked.clock
     asked.verdict = "item"
     asked.release()
-    with clock.paused():
+    with clock.paused(), calls.waits.on("a slot"):
         ticket = asker.slots.acquire(TurnStop(calls, asked))
     asked.hold(asker.slots)
     asked.attempts += 1
@@ -265,7 +267,7 @@ def _attempt(asker: _Asker, asked: Asked) -> Prediction:
     if asked.replies:
         asked.replies.rewind()
     gate = asked.gate = CallGate(calls, asked, asker.rate, asker.reply_tokens, asker.known)
-    config = run_config(asked.item, asked.seen, **asker.names) | {"callbacks": [asked.seen, gate]}
+    config = run_config(asked.item, asked.seen, asked.attempts, **asker.names) | {"callbacks": [asked.seen, gate]}
     succeeded = throttled = False
     started, waited = time.perf_counter(), clock.waited_s
     try:
@@ -290,7 +292,8 @@ def _attempt(asker: _Asker, asked: Asked) -> Prediction:
 def _prediction(predictor: Predictor, item: Item, gate: CallGate, config: RunnableConfig) -> Prediction:
     """Return what a predictor says of an item; its faults are raised under names that say what happened."""
     try:
-        answer = predictor.invoke(item.to_input(), config)
+        with gate.calls.waits.on(ANSWERS):
+            answer = predictor.invoke(item.to_input(), config)
     except Exception as error:
         if (unreadable := unreadable_reply(error, empty=gate.empty)) is None:
             raise

@@ -3,9 +3,9 @@
 Everything that came from data or from a model passes `plain`, so that it cannot move the cursor or set colours.
 """
 
-import unicodedata
 from collections.abc import Sequence
 
+from data.display import display_width, fit, start_of
 from data.plain_text import plain
 from eval.compare import Comparison
 from eval.language import ENGLISH, Language, language
@@ -114,19 +114,6 @@ def draw(table: Table) -> str:
     return "\n".join([lines[0], GAP.join("-" * width for width in widths), *lines[1:]])
 
 
-def display_width(text: str) -> int:
-    """Return how many columns a terminal gives the text."""
-    return sum(_columns(letter) for letter in text)
-
-
-def fit(text: str, width: int, *, right: bool = False) -> str:
-    """Pad the text to a width, or cut it with an ellipsis."""
-    if display_width(text) > width:
-        text = _start(text, width - 1) + "…"
-    space = " " * (width - display_width(text))
-    return space + text if right else text + space
-
-
 def wrap(text: str, *, indent: str = "") -> str:
     """Break a text into lines of at most 100 columns, the later ones indented."""
     lines, line = [], ""
@@ -136,27 +123,11 @@ def wrap(text: str, *, indent: str = "") -> str:
             lines.append(line)
             candidate = indent + word
         while display_width(candidate) > WIDTH:  # a word that is longer than a line
-            head = _start(candidate, WIDTH)
+            head = start_of(candidate, WIDTH)
             lines.append(head)
             candidate = indent + candidate[len(head) :]
         line = candidate
     return "\n".join([*lines, line])
-
-
-def _start(text: str, width: int) -> str:
-    """Return as much of the text's start as fits the width."""
-    used = 0
-    for place, letter in enumerate(text):
-        used += _columns(letter)
-        if used > width:
-            return text[:place]
-    return text
-
-
-def _columns(letter: str) -> int:
-    if unicodedata.combining(letter) or unicodedata.category(letter) in ("Mn", "Me", "Cf"):
-        return 0
-    return 2 if unicodedata.east_asian_width(letter) in ("W", "F") else 1
 
 
 def _scores(evaluation: EvaluationSummary, say: Language) -> Table:

@@ -1,0 +1,44 @@
+"""What the calls of a run wait for at a moment, for the person who watches."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+
+ANSWERS = "answers"
+
+
+class Waits:
+    """Counts who waits for what: a server's answers, or something that holds a call up."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._lock = Lock()
+
+    @contextmanager
+    def on(self, what: str, *, before: str | None = None) -> Iterator[None]:
+        """Count one who waits, here and now.
+
+        Args:
+            what: In words that fit after "3 await", such as "--rpm".
+            before: What the same one waits for afterwards, and was counted for already.
+        """
+        with self._lock:
+            self._counts.update({what: 1} | ({before: -1} if before else {}))
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._counts.update({what: -1} | ({before: 1} if before else {}))
+
+    def described(self, is_quiet: bool) -> str:
+        """Return how many wait for what, as "3 await --rpm, 5 await answers", or "".
+
+        Args:
+            is_quiet: No item has been answered for a while; else only what holds calls up is worth a word.
+        """
+        with self._lock:
+            counts = {what: count for what, count in self._counts.items() if count > 0}
+        answers = {ANSWERS: counts.pop(ANSWERS)} if ANSWERS in counts else {}
+        shown = dict(sorted(counts.items())) | (answers if is_quiet else {})
+        return ", ".join(f"{count} await {what}" for what, count in shown.items())
