@@ -1,10 +1,13 @@
 """A real Ctrl-C or signal to end, at any moment: what was sent is written down, nothing more is sent, it can go on."""
 
+import fcntl
 import os
+import pty
 import random
 import signal
 import subprocess
 import sys
+import termios
 import threading
 import time
 from pathlib import Path
@@ -175,3 +178,26 @@ def test_a_signal_that_is_ignored_stays_so(tmp_path: Path) -> None:
         process.send_signal(signal.SIGHUP)
         assert process.wait(timeout=60) == 0
     assert len(read_outcomes(journal_of(tmp_path / "out"))) == 20
+
+
+def test_a_run_whose_terminal_is_closed_keeps_what_it_sent(tmp_path: Path) -> None:
+    """The kernel sends SIGHUP, and nothing that is written to the terminal arrives any more."""
+    out = tmp_path / "out"
+    with serve_faults(STEADY) as server:
+        arguments = asking(tmp_path, server, *PATIENT, items=100)
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "eval", *arguments, "--max-concurrency", "4", "--out", str(out)],
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
+        os.close(theirs)
+        while len(server.paid_items()) < 10:
+            os.read(ours, 1 << 16)
+        os.close(ours)
+        assert process.wait(timeout=60) == 130
+        assert 10 <= len(read_outcomes(journal_of(out))) == len(server.paid_items()) < 100
