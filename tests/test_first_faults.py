@@ -76,27 +76,31 @@ def test_a_run_whose_first_items_were_all_refused_goes_on(tmp_path: Path) -> Non
     assert [record.error is None for record in records(tmp_path)] == [False] + [True] * 19
 
 
+@pytest.mark.parametrize("concurrency", ["1", "4"])
 @pytest.mark.parametrize("words", ["never seen before", "Unsupported value: 'temperature'"])
-def test_calls_in_flight_are_waited_for_before_a_bad_request_stops_a_run(tmp_path: Path, words: str) -> None:
+def test_calls_in_flight_are_waited_for_before_a_bad_request_stops_a_run(
+    tmp_path: Path, words: str, concurrency: str
+) -> None:
     def reply(body: dict[str, Any]) -> str | tuple[int, dict[str, Any]]:
         if "물음 0-0" in body["messages"][-1]["content"]:
             return 400, {"error": {"message": words}}
-        time.sleep(0.3)
+        time.sleep(0.1)
         return "정답: 3번"
 
     with serve_chat(reply) as server:
-        assert main(command(tmp_path, server.base_url, "--max-concurrency", "4")) == 1
+        assert main(command(tmp_path, server.base_url, "--max-concurrency", concurrency)) == 1
         assert len(server.requests) == 20
     assert [record.error is None for record in records(tmp_path)] == [False] + [True] * 19
 
 
+@pytest.mark.parametrize("concurrency", [1, 2, 8])
 def test_a_fault_of_the_request_itself_stops_a_run_without_asking_further(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], concurrency: int
 ) -> None:
     body = json.dumps([{"error": {"code": 400, "message": UNKNOWN_FIELD, "status": "INVALID_ARGUMENT"}}])
     with serve_faults(Faults(refuse=(400, body))) as server:
-        assert main(command(tmp_path, server.base_url, "--max-concurrency", "2")) == 2
-        assert sum(server.attempts.values()) <= 2
+        assert main(command(tmp_path, server.base_url, "--max-concurrency", str(concurrency))) == 2
+        assert sum(server.attempts.values()) == max(concurrency, 4)
     assert f"answered 400: {UNKNOWN_FIELD}; 20 answers are missing" in error_line(capsys)
 
 

@@ -238,9 +238,11 @@ class TurnStop:
 
 
 _REMEDIES = {
+    400: "correct what it names (a field of the request: by --request, in a new run)",
     401: "correct the key",
     402: "pay, or use another key",
     403: "use a key that is allowed to",
+    422: "correct what it names (a field of the request: by --request, in a new run)",
     404: "correct the model's name or its address",
     429: "mend the account, wait until its quota is renewed, or use another key",
 }

@@ -22,7 +22,8 @@ from eval.asking.faults import Verdict, are_alike, is_unreadable, judge, may_be_
 from eval.asking.gate import CallGate
 from eval.journal import has_answers
 
-_PROBES = 3  # items that are asked beyond those in flight
+# Items that are asked beyond those in flight; where a server finds fault with the request itself, beyond the first.
+_PROBES = 3
 _UNREAD = 2  # replies to an item that cannot be read, before it is held back
 
 
@@ -100,14 +101,15 @@ class Doubts:
         """Take the items that are to be asked now out of those that are `left`."""
         if not self._held:
             return [left.popleft() for _ in range(min(idle, len(left)))]
-        certain = any(held.asked.verdict == "stop" for held in self._held)
-        if certain or not all(asked.given_up for asked in busy):
+        if not all(asked.given_up for asked in busy):
             return []
+        certain = any(held.asked.verdict == "stop" for held in self._held)
+        more = _PROBES + 1 - len(self._held) if certain else _PROBES - self._probed
         probes: list[Item] = []
-        while left and len(probes) < idle and self._probed < _PROBES:
+        for _ in range(min(more, idle, len(left))):
             left.rotate(-(len(left) * 5 // 8))  # near the golden section, whose steps fall far from one another
             probes.append(left.popleft())
-            self._probed += 1
+        self._probed += len(probes)
         return probes
 
     def end(self, refuse: Callable[[Exception], None]) -> None:

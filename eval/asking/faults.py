@@ -38,7 +38,7 @@ _LONG_QUOTA = re.compile(
     r"\b(daily|weekly|monthly)\W+(\w+\W+){0,2}(limit|quota|request|token|usage|cap|credit)",
     re.I,
 )
-_SHORT_QUOTA = re.compile(r"per[-_ ]?(second|minute|hour)", re.I)
+_SHORT_QUOTA = re.compile(r"per[-_ ]?(sec|min|hour)", re.I)
 _LONG_WAIT_S = 3600.0  # for which no run waits
 _OF_THE_ITEM = re.compile(
     r"context[_ ]?(length|window|size)|maximum context|too[_ ]long|above_max_length|too many (input )?tokens|"
