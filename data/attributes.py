@@ -25,7 +25,7 @@ def import_own(module: str, *, kind: str, name: str) -> ModuleType:
     _see_current_folder()
     try:
         return import_module(module)
-    except Exception as error:  # the user's own module may raise anything while it is imported
+    except (Exception, SystemExit) as error:  # the user's own module may raise anything while it is imported
         reason = f"{type(error).__name__}: {one_line(error)}"
         raise ConfigurationError(f"{kind} '{name}' cannot be loaded: {reason}") from error
 

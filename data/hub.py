@@ -8,6 +8,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from data.json_text import text_of
+
 HUB_DEADLINE_S = 6.0
 
 
@@ -47,7 +49,7 @@ def hub_fault(name: str, *, kind: str = "model", revision: str | None = None) ->
 
 def one_line(error: BaseException) -> str:
     """Return an error's message without line breaks, cut at 200 characters; its type where it has none."""
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    return " ".join(text_of(error).split())[:200] or type(error).__name__
 
 
 @contextmanager

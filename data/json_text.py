@@ -5,10 +5,15 @@ nesting, long numbers, half characters) is named here, so that every reader of a
 """
 
 import json
+import math
 import re
 import reprlib
 import sys
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
+
+from pydantic import BaseModel
 
 from data.plain_text import normalised
 
@@ -16,6 +21,9 @@ from data.plain_text import normalised
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:]', re.DOTALL)
 # A pair of surrogate escapes is one character, which json joins; what is left over is half of one.
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_DEEPEST = 100  # levels; Pydantic reads no more than 200
+_LARGEST = 10**300  # of whole numbers: not every reader takes more digits, and no float is much larger
+_TOP: frozenset[int] = frozenset()
 
 
 class RepeatedNameError(ValueError):
@@ -84,7 +92,7 @@ def character_fault(text: str) -> str | None:
 
     Such a text can be neither hashed, written nor sent, for UTF-8 has no bytes for it.
     """
-    found = _LONE_SURROGATE.search(text)
+    found = None if text.isascii() else _LONE_SURROGATE.search(text)
     return f"holds {found[0]!a}, half of a surrogate pair and no character" if found else None
 
 
@@ -109,10 +117,34 @@ def normalise_strings(value: Any) -> None:
                 held.append(part)
 
 
-def whole_strings(value: Any) -> Any:
-    """Return a JSON value with `whole_characters` of every string and every name in it."""
-    if isinstance(value, str):
-        return whole_characters(value)
-    if isinstance(value, dict):
-        return {whole_strings(name): whole_strings(held) for name, held in value.items()}
-    return [whole_strings(held) for held in value] if isinstance(value, list | tuple) else value
+def text_of(value: object) -> str:
+    """Return `str` of anything, in whole characters; where its own code fails at that, what it is."""
+    try:
+        return whole_characters(str(value))
+    except Exception:  # noqa: BLE001  # whatever the code of somebody else's class raises
+        return f"<{type(value).__name__}>"
+
+
+def whole_strings(value: Any, *, clean: Callable[[str], str] = whole_characters, within: frozenset[int] = _TOP) -> Any:
+    """Return what a JSON file can hold of a value, and every reader of one can read.
+
+    A model of Pydantic's becomes an object, what is no value of JSON its text, and what no number can say null.
+
+    Args:
+        value: Anything.
+        clean: Applied to every string, and every name that is not a model's field.
+        within: The ids of the values that it is part of: what is part of itself, or too deep, is said to be so.
+    """
+    inside = partial(whole_strings, clean=clean, within=within | {id(value)})
+    if isinstance(value, BaseModel | Mapping | list | tuple | set | frozenset):
+        if id(value) in within or len(within) >= _DEEPEST:
+            return "(nested too deeply)"
+        if isinstance(value, BaseModel):
+            return {name: inside(held) for name, held in value}
+        if isinstance(value, Mapping):
+            return {clean(text_of(name)): inside(held) for name, held in value.items()}
+        return [inside(held) for held in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    is_json = value is None or isinstance(value, float) or (isinstance(value, int) and abs(value) < _LARGEST)
+    return value if is_json else clean(text_of(value))

@@ -7,14 +7,16 @@ import hashlib
 import json
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from data.attributes import import_own, is_module, load_attribute
-from data.errors import ConfigurationError, unknown_name
+from data.errors import ConfigurationError, ProjectError, unknown_name
+from data.hub import one_line
+from data.json_text import character_fault
 from data.retrieval_set import RetrievalSet
 from data.types import Benchmark, Item
 
@@ -79,7 +81,7 @@ def load_items(
     more = {"skip_bad_rows": True} if skip_bad_rows else {}
     if more and "skip_bad_rows" not in signature(module.load).parameters:
         raise ConfigurationError(f"'{name}' leaves out no malformed rows: its items are not rows of a file")
-    items: list[Item] = module.load(split, path, **more)
+    items = _loaded(module, name, split, path, more)
     if not items:
         raise ConfigurationError(f"{path or f'{name} {split or module.BENCHMARK.default_split}'} holds no items")
     repeated = [item_id for item_id, count in Counter(item.id for item in items).items() if count > 1]
@@ -93,6 +95,25 @@ def load_items(
         return items[:limit]
     chosen = sorted(random.Random(seed).sample(range(len(items)), limit))  # noqa: S311 -- repeatable, not secret
     return [items[index] for index in chosen]
+
+
+def _loaded(module: ModuleType, name: str, split: str | None, path: Path | None, more: Mapping[str, Any]) -> list[Item]:
+    """Return what a benchmark's module loads, which may be the user's own code."""
+    try:
+        items = list(module.load(split, path, **more))
+    except ProjectError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise ConfigurationError(
+            f"benchmark '{name}' cannot be loaded: {type(error).__name__}: {one_line(error)}"
+        ) from error
+    for place, item in enumerate(items, start=1):
+        if not isinstance(item, Item):
+            raise ConfigurationError(f"benchmark '{name}': its load returned a {type(item).__name__} as item {place}")
+        texts = (item.id, item.group, *item.inputs, *item.inputs.values(), *item.choices, *item.tags)
+        if fault := next(filter(None, map(character_fault, texts)), None):
+            raise ConfigurationError(f"benchmark '{name}': item {place} {fault}")
+    return items
 
 
 def fingerprint(items: Sequence[Item]) -> str:

@@ -26,7 +26,8 @@ NO_TEXT = "no-text"
 # Why a turn ended that calls a tool, in the words of OpenAI and Anthropic: such a turn needs no text.
 _CALLED = frozenset({"tool_calls", "function_call", "tool_use"})
 _SOMETHING = "…"  # stands for a text that is not kept
-_MOST_TOKENS = 10**15  # of one item: what is more is no count, and would not fit into the sums that are made of it
+# Of one item: what is more is no measure, and would not fit into the sums that are made of it.
+MOST_TOKENS, LONGEST_S = 10**15, 1e9
 
 
 class Frozen(BaseModel):
@@ -193,7 +194,7 @@ def answer_fault(answer: Prediction | Ask, n_choices: int) -> str | None:
             return f"{list(answer.order)} is no order of the item's {n_choices} choices"
         agrees = (answer.choice is None) != (answer.status == "ok")
         return None if agrees else f"an asking with status '{answer.status}' cannot have choice {answer.choice}"
-    if wrong := [f"{count} {name}" for name, count in answer.usage.items() if not 0 <= count <= _MOST_TOKENS]:
+    if wrong := [f"{count} {name}" for name, count in answer.usage.items() if not 0 <= count <= MOST_TOKENS]:
         return f"{wrong[0]} is no count of tokens"
     return next(filter(None, (answer_fault(ask, n_choices) for ask in answer.asks)), None)
 
@@ -238,7 +239,7 @@ class Record(Frozen):
     system: str
     prediction: Prediction | None = None
     error: str | None = None
-    latency_s: float | None = Field(ge=0, le=1e9)
+    latency_s: float | None = Field(ge=0, le=LONGEST_S)
     messages: tuple[Message, ...] | None = None
     passages: tuple[Passage, ...] = ()
     attempts: int = Field(default=1, ge=1, le=10**9)

@@ -44,6 +44,6 @@ def _asked_once(spec: SystemSpec, parts: dict[str, Any]) -> Predictor:
         return factory(**parts, answering=spec.answering, **policy)
     try:
         return factory(**parts)
-    except Exception as error:  # the user's own factory may raise anything
+    except (Exception, SystemExit) as error:  # the user's own factory may raise anything
         reason = f"{type(error).__name__}: {one_line(error)}"
         raise ConfigurationError(f"chain '{spec.chain}' cannot be made: {reason}") from error

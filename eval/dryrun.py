@@ -18,6 +18,7 @@ from chains.models import reply_tokens, resolve_spec
 from chains.request_fields import limit_of
 from chains.token_counts import TokenCounter, token_counter
 from data.errors import ConfigurationError, ProjectError
+from data.json_text import text_of
 from data.plain_text import mentioned
 from data.registry import benchmark
 from data.types import Item, Message
@@ -127,8 +128,11 @@ def _invoke(predictor: Predictor, item: Item, sent: BaseCallbackHandler, *, chai
         predictor.invoke(item.to_input(), {"callbacks": [sent]})
     except ProjectError:
         raise
-    except Exception as error:  # a chain of the user's own may fail in any way over a reply that says nothing
-        fault = mentioned(f"{type(error).__name__}: {error}")
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # a chain of the user's own may fail in any way over a reply that says nothing
+        fault = mentioned(f"{type(error).__name__}: {text_of(error)}")
         raise ConfigurationError(
             f"chain '{chain}' fails at item {item.id} ({fault}); a dry run answers every request with an empty reply: "
             "have the chain take one, or run it on a few items with --limit"

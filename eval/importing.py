@@ -24,7 +24,7 @@ from chains.reply_fields import openai_finish_reason
 from data.errors import ConfigurationError
 from data.registry import benchmark, fingerprint, load_items
 from data.rows import read_rows
-from data.types import Frozen, Item, Prediction, Record, Text
+from data.types import LONGEST_S, MOST_TOKENS, Frozen, Item, Prediction, Record, Text
 from eval.journal import Evaluation, Journal, Manifest, begin_run, first_fault, records_path
 from eval.run_lock import sole_writer
 from eval.suite import PLAIN_NAME, RESERVED_NAMES
@@ -39,9 +39,9 @@ class Reply(Frozen):
     prompt: str = ""
     reasoning: str = ""
     reasoning_content: str = ""
-    input_tokens: int | None = Field(default=None, ge=0)
-    output_tokens: int | None = Field(default=None, ge=0)
-    latency_s: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    input_tokens: int | None = Field(default=None, ge=0, le=MOST_TOKENS)
+    output_tokens: int | None = Field(default=None, ge=0, le=MOST_TOKENS)
+    latency_s: float | None = Field(default=None, ge=0, le=LONGEST_S)
 
 
 def import_replies(

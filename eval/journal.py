@@ -10,9 +10,9 @@ A journal is append-only while a run goes on. A line cut short by a crash is dro
 an item that was asked again has two lines, of which the later counts.
 """
 
-import json
 import os
 import re
+import reprlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -20,9 +20,12 @@ from typing import Any, Self
 from pydantic import BaseModel, Field, ValidationError
 
 from data.errors import ConfigurationError, MissingResourceError
+from data.json_text import parse_json
+from data.plain_text import mentioned
 from data.types import Frozen, Model, Record
+from eval.readable import readable_json
 from eval.secrets import make_redactor
-from eval.writing import SyncedFile, cut_torn_line, faults_of_writing, open_lines, whole_lines
+from eval.writing import SyncedFile, cut_torn_line, faults_of_writing, open_lines, replace_file, whole_lines
 
 SCHEMA_VERSION = 1
 LOCK_FILE = ".lock"
@@ -79,7 +82,7 @@ class Manifest(Frozen):
 
 
 def records_path(run_dir: Path, system: str) -> Path:
-    """Return where a system's journal is; system names are checked to be plain names when a suite is read."""
+    """Return where a system's journal is; the name was checked when the suite or the manifest was read."""
     return run_dir / system / "records.jsonl"
 
 
@@ -89,20 +92,11 @@ def write_atomically(path: Path, text: str) -> None:
     Raises:
         ConfigurationError: It cannot be written, and is the old one.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with faults_of_writing(path, "free space there, or make it writable"):
-        try:
-            with temporary.open("w", encoding="utf-8") as file:
-                file.write(make_redactor()(text))
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+    replace_file(path, make_redactor()(text))
 
 
 def write_manifest(run_dir: Path, manifest: Manifest) -> None:
-    write_atomically(run_dir / "manifest.json", manifest.model_dump_json(indent=2) + "\n")
+    replace_file(run_dir / "manifest.json", readable_json(manifest, make_redactor(), indent=2)[1] + "\n")
 
 
 def begin_run(run_dir: Path, manifest: Manifest) -> None:
@@ -131,29 +125,30 @@ def read_manifest(run_dir: Path) -> Manifest:
     """
     path = run_dir / "manifest.json"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        content = parse_json(text)
     except FileNotFoundError:
         raise MissingResourceError(f"{run_dir} is not a run: it has no manifest.json; runs are under runs/") from None
     except (OSError, ValueError) as error:
-        raise ConfigurationError(f"{path} cannot be read: {error}") from None
+        raise ConfigurationError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     version = content.get("schema_version") if isinstance(content, dict) else None
     if version != SCHEMA_VERSION:
-        raise ConfigurationError(f"{path} has schema version {version}; this version reads {SCHEMA_VERSION}")
+        raise ConfigurationError(f"{path} has schema version {reprlib.repr(version)}; {SCHEMA_VERSION} can be read")
     try:
-        return Manifest.model_validate(content)
+        return Manifest.model_validate_json(text, strict=True)
     except ValidationError as error:
         raise ConfigurationError(f"{path}: {first_fault(error)}") from None
 
 
 def redacted(manifest: Manifest) -> Manifest:
     """Return a manifest as it is written and read back: without secrets."""
-    return Manifest.model_validate_json(make_redactor()(manifest.model_dump_json()))
+    return readable_json(manifest, make_redactor())[0]
 
 
 def first_fault(error: ValidationError) -> str:
     first = error.errors()[0]
     place, message = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
-    return f"{place}: {message}" if place else message
+    return mentioned(f"{place}: {message}" if place else message)  # both may hold what somebody else wrote
 
 
 def read_records(path: Path) -> Iterator[Record]:
@@ -248,12 +243,20 @@ class Journal:
             with faults_of_writing(self.path, self._remedy):
                 file.close()
 
-    def append(self, record: Record) -> None:
+    def append(self, record: Record) -> Record:
+        """Append a record, and return it as it is read back: where its answer cannot be, that is its item's error."""
         if self._file is None:
             raise ValueError("the journal is not open")
-        line = self._redact(record.model_dump_json()).encode("utf-8") + b"\n"
+        try:
+            written, text = readable_json(record, self._redact)
+        except ValidationError as error:
+            failed = Record(
+                item=record.item, system=record.system, error=f"UnreadableAnswer: {first_fault(error)}", latency_s=None
+            )
+            written, text = readable_json(failed, self._redact)
         with faults_of_writing(self.path, self._remedy):
-            self._file.append(line)
+            self._file.append(text.encode("utf-8") + b"\n")
+        return written
 
 
 def settle(path: Path, item_ids: Sequence[str]) -> None:

@@ -8,9 +8,12 @@ from chains.majority import draw_key, majority
 from chains.parsing import Extraction
 from chains.predictor import read_text
 from data.types import Ask, Item, Message, Prediction, Record
-from eval.journal import Manifest, read_manifest, read_records, records_path, write_atomically
+from eval.journal import Manifest, read_manifest, read_records, records_path
+from eval.readable import readable_json
 from eval.run_check import check_journals
 from eval.run_lock import sole_writer
+from eval.secrets import make_redactor
+from eval.writing import replace_file
 
 
 class Change(NamedTuple):
@@ -37,6 +40,7 @@ def rescore(run_dir: Path) -> list[Change]:
 
 def _read_all_again(run_dir: Path, manifest: Manifest) -> list[Change]:
     changes: list[Change] = []
+    redact = make_redactor()
     for system, description in manifest.systems.items():
         path = records_path(run_dir, system)
         if "answer_form" not in description:
@@ -44,7 +48,7 @@ def _read_all_again(run_dir: Path, manifest: Manifest) -> list[Change]:
         before = list(read_records(path))
         after = [_read_again(record, description["answer_form"], seed=manifest.seed) for record in before]
         if after != before:
-            write_atomically(path, "".join(record.model_dump_json() + "\n" for record in after))
+            replace_file(path, "".join(readable_json(record, redact)[1] + "\n" for record in after))
         for old, new in zip(before, after, strict=True):
             if old.prediction and new.prediction and old.prediction.choice != new.prediction.choice:
                 changes.append(

@@ -182,8 +182,8 @@ def _journal(path: Path, records: Iterator[Record], system: str, total: int, cou
     """
     first = True
     with Journal(path) as journal, Progress(system, total, calls.waits.described) as progress:
-        for record in records:
-            journal.append(record)
+        for answered in records:
+            record = journal.append(answered)
             failed = record.error is not None
             count.add(failed=failed)
             progress.advance(failed=failed)

@@ -4,6 +4,7 @@ The same callbacks that LangSmith listens to tell the runner what was really sen
 retriever really returned; the record keeps both, so that it can be read without a trace.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -13,7 +14,7 @@ from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import RunnableConfig
 
-from data.json_text import whole_characters, whole_strings
+from data.json_text import text_of, whole_characters, whole_strings
 from data.types import ASKING, Item, Message, Passage, Prediction, ToolCall
 
 # The message types of LangChain under the role names of chat APIs.
@@ -71,11 +72,20 @@ def _message(message: BaseMessage) -> Message:
 def _passage(document: Document) -> Passage:
     metadata = document.metadata
     return Passage(
-        id=whole_characters(str(metadata.get("passage_id", document.id))),
+        id=text_of(metadata.get("passage_id", document.id)),
         text=whole_characters(document.page_content),
-        score=metadata.get("score"),
+        score=_score(metadata.get("score")),
         chunk_id=document.id,
     )
+
+
+def _score(said: object) -> float | None:
+    """Return a retriever's score; None for what is no number: a retriever of the user's own may give anything."""
+    try:
+        score = float(said)  # type: ignore[arg-type]
+    except Exception:  # noqa: BLE001  # whatever the class of it raises
+        return None
+    return score if math.isfinite(score) else None
 
 
 def run_config(

@@ -60,6 +60,24 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def replace_file(path: Path, text: str) -> None:
+    """Write a file so that it is either the old one or the whole new one, never a part.
+
+    Raises:
+        ConfigurationError: It cannot be written, and is the old one.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with faults_of_writing(path, "free space there, or make it writable"):
+        try:
+            with temporary.open("w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
 def append_whole(file: FileIO, line: bytes) -> None:
     """Write a line, or nothing: a disk may become full in its midst."""
     end, left = os.fstat(file.fileno()).st_size, memoryview(line)

@@ -27,7 +27,7 @@ class _Server(ThreadingHTTPServer):
 
 @contextmanager
 def serve_chat(
-    reply: Callable[[dict[str, Any]], str | dict[str, Any] | int | tuple[int, dict[str, Any]]],
+    reply: Callable[[dict[str, Any]], str | dict[str, Any] | int | bytes | tuple[int, dict[str, Any]]],
     *,
     finish_reason: str = "stop",
     logprobs: Callable[[dict[str, Any]], list[dict[str, Any]] | None] | None = None,
@@ -35,8 +35,8 @@ def serve_chat(
 ) -> Iterator[ChatEndpoint]:
     """Answer /v1/chat/completions on a free loopback port with `reply(body)`, streamed where that is asked for.
 
-    A reply is a text, or a message's fields, or the status of an error, or that and its body; fields that are streamed
-    are texts.
+    A reply is a text, or a message's fields, or the status of an error, or that and its body, or the body of the answer
+    as it is; fields that are streamed are texts.
 
     `logprobs(body)` are those of the reply's tokens, sent only to who asks for them; `prompt_tokens(body)` is what the
     server says that it read.
@@ -52,6 +52,8 @@ def serve_chat(
                 text = text, {"error": {"message": "failed"}}
             if isinstance(text, tuple):
                 self._send(json.dumps(text[1]), "application/json", status=text[0])
+            elif isinstance(text, bytes):
+                self._send(text.decode(), "application/json")
             elif body.get("stream"):
                 fields = {"content": text} if isinstance(text, str) else text
                 chunks = [_chunk({name: part}, None) for name, said in fields.items() for part in _parts(said)]

@@ -1,5 +1,6 @@
 """Code of the user's own, named as `module:attr`: it runs where it is sound, and a fault in it is one line."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -158,3 +159,41 @@ def looks_up():
     (journal,) = out.glob("*/records.jsonl")
     assert {record.item.id: record.attempts for record in read_records(journal)} == {f"mine/{i}": 1 for i in range(6)}
     assert "6/6 items, 2 errors" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("load", "said"),
+    [
+        ("raise RuntimeError('not today')", "benchmark 'own_load' cannot be loaded: RuntimeError: not today"),
+        ("sys.exit('bye')", "benchmark 'own_load' cannot be loaded: SystemExit: bye"),
+        ("raise Mute()", "benchmark 'own_load' cannot be loaded: Mute: <Mute>"),
+        ("return None", "benchmark 'own_load' cannot be loaded: TypeError: "),
+        ("return [{'id': 'a'}]", "its load returned a dict as item 1"),
+        ("return [Item(id='a', inputs={'x\\ud800': ''}, choices=('yes', 'no'), target=0, group='g')]", "item 1 holds"),
+        (
+            "return [Item(id='a', inputs={}, choices=('yes', 'no\\udfff'), target=0, group='g')]",
+            "item 1 holds '\\udfff'",
+        ),
+        ("return [Item(id='a', inputs={}, choices=('yes', 'no'), target=2, group='g')]", "target 2 is outside its 2"),
+        (
+            "return [Item(id='a', inputs={}, choices=('yes', 'no'), target=0, group='g', weight=1e308)]",
+            "ValidationError",
+        ),
+    ],
+)
+def test_a_fault_in_a_benchmark_of_ones_own_is_one_line(
+    own_module: Callable[[str, str], None], capsys: pytest.CaptureFixture[str], load: str, said: str
+) -> None:
+    mute = """
+import sys
+
+class Mute(Exception):
+    def __str__(self):
+        raise RuntimeError
+"""
+    sound = SOUND.partition("def load(split, path):")[0]
+    own_module("own_load", f"{sound}{mute}\ndef load(split, path):\n    {load}\n")
+    sys.modules.pop("own_load", None)
+    assert main(["run", "own_load", "--baseline", "uniform"]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert said in line

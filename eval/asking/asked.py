@@ -3,12 +3,14 @@
 A thread asks it, and another waits: for what both touch there is a lock.
 """
 
+from functools import partial
 from threading import Lock
 
+from chains.repeated import fault_of
 from data.json_text import whole_characters
 from data.types import Item, Prediction, Record
 from eval.asking.calls import Turn
-from eval.asking.faults import recorded
+from eval.asking.faults import describe, judge, recorded, retry_after_s
 from eval.asking.gate import CallGate
 from eval.asking.limits import Slots
 from eval.tracing import Transcript
@@ -67,15 +69,40 @@ def asked_record(asked: Asked, answer: Prediction | Exception, *, system: str, l
     return record.model_copy(update={"attempts": max(asked.attempts, 1), "cache_hits": asked.cache_hits})
 
 
-def record_of(item: Item, answer: Prediction | Exception, seen: Transcript, *, system: str, latency_s: float) -> Record:
-    """Return the record of an item, with what was seen of its asking."""
-    failure = answer if isinstance(answer, Exception) else None
-    return Record(
-        item=item,
-        system=system,
-        prediction=None if isinstance(answer, Exception) else seen.complete(answer),
-        error=None if failure is None else whole_characters(recorded(failure)),
-        latency_s=latency_s,
-        messages=seen.messages,
-        passages=seen.passages,
+def record_of(item: Item, answer: object, seen: Transcript, *, system: str, latency_s: float) -> Record:
+    """Return the record of an item, with what was seen of its asking.
+
+    Args:
+        item: What was asked.
+        answer: A prediction, or a fault; anything else is one.
+        seen: Of the asking.
+        system: Who was asked.
+        latency_s: Seconds.
+    """
+    make = partial(
+        Record, item=item, system=system, latency_s=latency_s, messages=seen.messages, passages=seen.passages
     )
+    try:
+        fault = answer if isinstance(answer, BaseException) else fault_of(answer, len(item.choices))
+        if fault is None and isinstance(answer, Prediction):
+            return make(prediction=seen.complete(answer))
+    except Exception as error:  # noqa: BLE001  # an answer that was made without being checked may hold anything
+        fault = error
+    return make(error=whole_characters(recorded(sound(fault))))
+
+
+class ChainFaultError(Exception):
+    """What a chain raised is no fault that can be judged: this one, which says what is known of it, is."""
+
+
+def sound(fault: BaseException | None) -> Exception:
+    """Return a fault, or what stands for one that is no Exception, or whose own code fails when it is asked about."""
+    name = type(fault).__name__
+    try:
+        said = recorded(fault) if fault is not None else name
+        if isinstance(fault, Exception):
+            judge(fault), retry_after_s(fault), describe(fault)
+            return fault
+    except Exception:  # noqa: BLE001  # whatever it raises instead of saying what it is
+        said = f"{name}, which does not say what it is"
+    return ChainFaultError(f"the chain raised {said}")

@@ -40,7 +40,7 @@ _UNKNOWN = "--max-cost cannot be kept: the price of"
 # What a server may put around a message, and around them all: roles, separators, the reply's opening.
 MESSAGE_TOKENS, CONVERSATION_TOKENS = 16, 32
 _POLL_S = 0.5
-_LOG_ENTRY = re.compile(rb"\+(?P<set_aside>\d+)|-(?P<amount>\d+) (?P<cost>\d+)")
+_LOG_ENTRY = re.compile(rb"\+(?P<set_aside>\d{1,30})|-(?P<amount>\d{1,30}) (?P<cost>\d{1,30})")
 
 
 class MaxCostError(ProjectError):

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from langchain_core.runnables import RunnableConfig
 
@@ -18,7 +18,7 @@ from chains.models import key_names
 from chains.repeated import fault_of
 from data.errors import ConfigurationError
 from data.types import Item, Prediction, Record
-from eval.asking.asked import Asked, asked_record, record_of
+from eval.asking.asked import Asked, asked_record, sound
 from eval.asking.batches import by_group, cut_batches
 from eval.asking.budget import Rate, rate_of
 from eval.asking.calls import Calls, Cause, TurnStop
@@ -30,6 +30,7 @@ from eval.asking.interrupts import Interrupts, noted_interrupts
 from eval.asking.known_replies import KnownReplies
 from eval.asking.limits import Halt, Slots
 from eval.asking.replies import ReplyJournal, replies_path
+from eval.asking.together import ask_together
 from eval.asking.waits import ANSWERS
 from eval.chain_predictor import Predictor
 from eval.description import model_spec
@@ -69,7 +70,7 @@ def ask_items(
             yield from _one_by_one(asker, items, max_concurrency)
         return
     for batch in cut_batches(by_group(items), system.batch_size):
-        yield from _together(predictor, batch, names)
+        yield from ask_together(predictor, batch, names)
         if calls.stop.is_set():
             return
 
@@ -82,22 +83,6 @@ def _replies(
         return nullcontext()
     path = replies_path(run_dir, system.name)
     return ReplyJournal(path, [item.id for item in items], partial(calls.halt_unwritten, f"{path}"))
-
-
-def _together(predictor: Predictor, items: Sequence[Item], names: dict[str, str]) -> Iterator[Record]:
-    """Ask a batch at once; an item's latency is its share of the batch's time."""
-    transcripts = [Transcript() for _ in items]
-    configs = [run_config(item, seen, **names) for item, seen in zip(items, transcripts, strict=True)]
-    started = time.perf_counter()
-    answers: list[Any] = predictor.batch([item.to_input() for item in items], configs, return_exceptions=True)
-    share = (time.perf_counter() - started) / len(items)
-    for answer in answers:
-        # LangChain hands an interruption back like any other error; it must end the run, not the item.
-        if isinstance(answer, BaseException) and not isinstance(answer, Exception):
-            raise answer
-    for item, answer, seen in zip(items, answers, transcripts, strict=True):
-        usable = answer if isinstance(answer, Exception) else fault_of(answer, len(item.choices)) or answer
-        yield record_of(item, usable, seen, system=names["system"], latency_s=share)
 
 
 class _Asker(NamedTuple):
@@ -294,8 +279,13 @@ def _prediction(predictor: Predictor, item: Item, gate: CallGate, config: Runnab
     try:
         with gate.calls.waits.on(ANSWERS):
             answer = predictor.invoke(item.to_input(), config)
-    except Exception as error:
-        if (unreadable := unreadable_reply(error, empty=gate.empty)) is None:
+    except (KeyboardInterrupt, Halt):
+        raise
+    except BaseException as error:
+        judged = sound(error)
+        if judged is not error:
+            raise judged from None  # whoever looks for causes would ask it again
+        if (unreadable := unreadable_reply(judged, empty=gate.empty)) is None:
             raise
         raise unreadable from error
     if (fault := fault_of(answer, len(item.choices))) is not None:

@@ -44,7 +44,7 @@ class Reply(BaseModel):
         """Write it as JSON.
 
         Raises:
-            TypeError, ValueError: Something in the message has no text.
+            RecursionError, TypeError, ValueError: Something in the message has no text.
         """
         # In ASCII: half a character, which a reply may hold, has an escape in JSON but no bytes in UTF-8.
         return json.dumps(self.model_dump(mode="json"))
@@ -111,7 +111,7 @@ class ItemReplies:
 def _copied(message: AIMessage) -> AIMessage:
     try:
         return deepcopy(message)
-    except TypeError:  # it holds something that cannot be copied
+    except Exception:  # noqa: BLE001  # it holds something that cannot be copied, and says so as it likes
         return message
 
 
@@ -153,7 +153,7 @@ class ReplyJournal:
         """Write a reply down; one that comes after the run has ended, of an item that was given up, is nobody's."""
         try:
             line = self._redact(reply.to_line()).encode("ascii") + b"\n"
-        except (TypeError, ValueError):
+        except (RecursionError, TypeError, ValueError):
             return  # it was paid for all the same, and is the answer
         try:
             with self._lock:
@@ -180,7 +180,13 @@ def read_replies(path: Path, is_wanted: Callable[[str], bool]) -> dict[str, list
             if not is_wanted(content["item_id"]):
                 continue  # most of them, in a run that goes on: not made messages of
             reply = Reply.model_validate(content)
-        except (AttributeError, LookupError, TypeError, ValueError):  # the first from LangChain's own validators
+        except (
+            AttributeError,
+            LookupError,
+            RecursionError,
+            TypeError,
+            ValueError,
+        ):  # the first from LangChain's own validators
             raise ConfigurationError(
                 f"{path}, line {number}: not a reply; restore it, or delete the file to pay for its replies again"
             ) from None

@@ -49,7 +49,7 @@ def request_key(
     try:
         request = [identity, said, _as_sent(messages), sample]
         text = json.dumps(request, sort_keys=True, ensure_ascii=False, default=_as_data)
-    except (TypeError, ValueError):
+    except (RecursionError, TypeError, ValueError):
         return None
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 

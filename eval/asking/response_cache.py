@@ -206,7 +206,7 @@ class ModelCache:
             return
         try:
             written = _written(reply)
-        except (TypeError, ValueError):
+        except (RecursionError, TypeError, ValueError):
             return  # something in it has no text; it was paid for all the same, and is the answer
         self._replies.put(key, self._name, written)
 
@@ -232,7 +232,7 @@ def _read(kept: str) -> AIMessage | None:
     """Return a kept reply as one that cost nothing, and what it did cost apart; None where what is kept is damaged."""
     try:
         found = _Kept.model_validate(json.loads(kept))
-    except (AttributeError, TypeError, ValueError):  # the first two from LangChain's own validators
+    except (AttributeError, RecursionError, TypeError, ValueError):  # the first two from LangChain's own validators
         return None
     message = found.message
     message.usage_metadata = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
