@@ -4,8 +4,12 @@ A description in, a role, a place or a machine out. It is the one place that kno
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from data.types import LONGEST_S
 
 Role = Literal["trained", "prompted", "baseline"]
 # Any other is a baseline. What is imported are texts that a model wrote.
@@ -17,6 +21,74 @@ ROLES: dict[str, Role] = {
 }
 _OPENAI_HOST = "api.openai.com"
 TRAINED_KINDS = tuple(kind for kind, role in ROLES.items() if role == "trained")
+
+
+_Count = Annotated[int, Field(ge=0, le=10**9)]
+
+
+class _Said(BaseModel):
+    """What is read of a part of a manifest; all else in it is only compared."""
+
+    model_config = ConfigDict(strict=True)
+
+
+class _Machine(_Said):
+    cpu: str | None = None
+    cpus: _Count | None = None
+    gpus: list[str] | None = None
+
+
+class _Training(_Said):
+    wall_s: float | None = Field(default=None, ge=0, le=LONGEST_S)
+    hardware: _Machine | None = None
+    n: _Count | None = None
+    held_out: _Count | None = None
+
+
+class _ChatModel(_Said):
+    spec: str | None = None
+    device: str | None = None
+    max_tokens: _Count | None = None
+
+
+class _Retriever(_Said):
+    name: str | None = None
+    embeddings: str | None = None
+    k: _Count | None = None
+
+
+class _Description(_Said):
+    kind: str = ""
+    chain: str | None = None
+    baseline: str | None = None
+    checkpoint: str | None = None
+    finetune: dict[str, Any] | None = None
+    prompt: str | None = None
+    answer_form: Literal["number", "label"] | None = None
+    permute: Literal["cyclic"] | None = None
+    votes: _Count | None = None
+    model: _ChatModel | str | None = None
+    retriever: _Retriever | None = None
+    training: _Training | None = None
+    train_items: _Count | None = None
+    note: str | None = None
+
+
+def _checked(kind: type[BaseModel]) -> AfterValidator:
+    def check(said: dict[str, Any]) -> dict[str, Any]:
+        try:
+            kind.model_validate(said)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        return said
+
+    return AfterValidator(check)
+
+
+# As a manifest has them: objects of which a part is read here, and by whoever makes something of a run.
+Description = Annotated[dict[str, Any], _checked(_Description)]
+Machine = Annotated[dict[str, Any], _checked(_Machine)]
 
 
 def role_of(description: Mapping[str, Any]) -> Role:

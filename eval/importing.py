@@ -10,7 +10,6 @@ called, and what is unknown stays unknown: an item without a row has no record, 
 """
 
 import hashlib
-import re
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -26,8 +25,8 @@ from data.registry import benchmark, fingerprint, load_items
 from data.rows import read_rows
 from data.types import LONGEST_S, MOST_TOKENS, Frozen, Item, Prediction, Record, Text
 from eval.journal import Evaluation, Journal, Manifest, begin_run, first_fault, records_path
+from eval.names import system_name_fault
 from eval.run_lock import sole_writer
-from eval.suite import PLAIN_NAME, RESERVED_NAMES
 
 
 class Reply(Frozen):
@@ -103,8 +102,8 @@ def _systems(files: Sequence[Path]) -> dict[str, Path]:
     systems: dict[str, Path] = {}
     for file in files:
         name = file.stem
-        if not re.match(PLAIN_NAME, name) or name.lower() in RESERVED_NAMES:
-            raise ConfigurationError(f"'{name}' cannot be a system's name: name {file} with letters, digits, . _ and -")
+        if fault := system_name_fault(name):
+            raise ConfigurationError(f"{file}: {fault}; a system is named by its file")
         if name in systems:
             raise ConfigurationError(f"{systems[name]} and {file} are both system '{name}'; rename one")
         systems[name] = file

@@ -17,12 +17,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from data.errors import ConfigurationError, MissingResourceError
 from data.json_text import parse_json
 from data.plain_text import mentioned
 from data.types import Frozen, Model, Record
+from eval.description import Description, Machine
+from eval.names import SystemName, check_folders
 from eval.readable import readable_json
 from eval.secrets import make_redactor
 from eval.writing import SyncedFile, cut_torn_line, faults_of_writing, open_lines, replace_file, whole_lines
@@ -46,7 +48,7 @@ class Evaluation(Frozen):
     data: str | None
     n_items: int = Field(ge=0)
     fingerprint: str
-    systems: tuple[str, ...]
+    systems: tuple[SystemName, ...]
 
 
 class Manifest(Frozen):
@@ -66,14 +68,21 @@ class Manifest(Frozen):
     name: str
     suite: dict[str, Any]
     evaluations: tuple[Evaluation, ...]
-    systems: dict[str, dict[str, Any]]
+    systems: dict[SystemName, Description]
     seed: int
     bootstrap_seed: int | None = None
     git_commit: str | None = None
     git_dirty: bool | None = None
     versions: dict[str, str] = Field(default_factory=dict)
-    hardware: dict[str, Any] | None = None
+    hardware: Machine | None = None
     started_utc: str
+
+    @model_validator(mode="after")
+    def _every_system_has_one_folder(self) -> Self:
+        check_folders([name for evaluation in self.evaluations for name in evaluation.systems])
+        if other := {name for evaluation in self.evaluations for name in evaluation.systems} ^ set(self.systems):
+            raise ValueError(f"'{min(other)}' must be both in systems and in an evaluation")
+        return self
 
     def differences(self, other: "Manifest") -> list[str]:
         """Name what differs between two manifests in anything that decides the answers."""

@@ -43,9 +43,17 @@ def check_journals(run_dir: Path, manifest: Manifest, asked: Sequence[Iterable[I
     """
     for number, evaluation in enumerate(manifest.evaluations):
         items = _Items(evaluation.n_items, asked[number] if asked else ())
-        paths = {system: records_path(run_dir, system) for system in evaluation.systems}
+        paths = {system: _own_path(run_dir, system) for system in evaluation.systems}
         found = {path: _read_through(path, system, items) for system, path in paths.items()}
         _check_fingerprint({path: one for path, one in found.items() if one}, evaluation, items)
+
+
+def _own_path(run_dir: Path, system: str) -> Path:
+    """Return where a system's journal is, if that is in the run: a link may lead to somebody else's files."""
+    path = records_path(run_dir, system)
+    if path.resolve() != records_path(run_dir.resolve(), system):
+        raise ConfigurationError(f"{path} leads out of the run, to {path.resolve()}; put the file itself there")
+    return path
 
 
 class _Items:

@@ -25,11 +25,9 @@ from data.errors import ConfigurationError, unknown_name
 from data.types import Frozen
 from data.yaml_file import read_yaml
 from eval.description import TRAINED_KINDS
+from eval.names import PlainName, SystemName, check_folders
 
 SUITE_DIR = Path(__file__).parent / "suites"
-PLAIN_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # a system's name is a folder's name
-# Files that stand beside the systems' folders in a run.
-RESERVED_NAMES = frozenset({"manifest.json", "summary.json", "report.md", "report.html", "spending.log"})
 KINDS = ("baseline", "chain", "checkpoint", "finetune")
 
 
@@ -53,7 +51,7 @@ class SystemSpec(Frozen):
         note: Shown beside the system's scores: what a reader must know to judge them.
     """
 
-    name: str = Field(pattern=PLAIN_NAME)
+    name: SystemName
     baseline: str | None = None
     chain: str | None = None
     checkpoint: str | None = None
@@ -99,8 +97,6 @@ class SystemSpec(Frozen):
         elsewhere = self.model_fields_set - {"name", "note", "any_label_order", *given}
         if self.chain is None and (set_fields := sorted(f for f in elsewhere if getattr(self, f) is not None)):
             raise ValueError(f"system '{self.name}': {set_fields[0]} goes with a chain, not with a {given[0]}")
-        if self.name.lower() in RESERVED_NAMES or self.name.lower().endswith(".svg"):  # a report's curves
-            raise ValueError(f"system '{self.name}' would take the place of a file of the run; choose another name")
         return self
 
     def _check_askings(self) -> None:
@@ -144,16 +140,13 @@ class EvaluationSpec(Frozen):
 class Suite(Frozen):
     """A whole run as it was asked for."""
 
-    name: str = Field(pattern=PLAIN_NAME)
+    name: PlainName
     seed: int = 0
     evaluations: tuple[EvaluationSpec, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _system_names_are_unique(self) -> Self:
-        names = [system.name.lower() for evaluation in self.evaluations for system in evaluation.systems]
-        twice = {name for name in names if names.count(name) > 1}
-        if twice:
-            raise ValueError(f"two systems are named '{sorted(twice)[0]}'; a name is a folder of the run")
+        check_folders([system.name for evaluation in self.evaluations for system in evaluation.systems])
         return self
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from data.errors import ConfigurationError
+from eval.names import LONGEST_NAME
 from eval.suite import EvaluationSpec, Suite, SystemSpec, list_suites, load_suite
 
 # Options of `run` that describe a system or its items: a suite says these itself.
@@ -57,7 +58,7 @@ def read_suite(options: argparse.Namespace) -> Suite:
     kind = next((name for name in ("chain", "checkpoint", "baseline") if name in system), None)
     if kind is None:
         raise ConfigurationError(f"'{target}' is a benchmark: say who answers with --chain, --checkpoint or --baseline")
-    name = ".".join(plain_name(str(system[part])) for part in (kind, "model") if part in system)
+    name = ".".join(plain_name(str(system[part])) for part in (kind, "model") if part in system)[:LONGEST_NAME]
     return _validated(target, name, system, given, options)
 
 
@@ -84,7 +85,9 @@ def _validated(
     try:
         spec = SystemSpec(name=name, **system)
         evaluation = EvaluationSpec(benchmark=target, limit=options.limit, systems=(spec,), **items)
-        return Suite(name=f"{plain_name(target)}.{name}", seed=options.seed or 0, evaluations=(evaluation,))
+        return Suite(
+            name=f"{plain_name(target)}.{name}"[:LONGEST_NAME], seed=options.seed or 0, evaluations=(evaluation,)
+        )
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])

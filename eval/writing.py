@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from io import FileIO
 from pathlib import Path
 from threading import Event, Thread
@@ -164,7 +165,13 @@ def whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     with faults_of_reading(path), path.open("rb") as file:
         for line in file:
             if not line.endswith(b"\n"):
-                print(f"{path}: the last line was cut short and is dropped", file=sys.stderr)  # noqa: T201
+                _note_torn_line(path, offset)
                 return
             yield offset, line
             offset += len(line)
+
+
+@cache
+def _note_torn_line(path: Path, offset: int) -> None:
+    """Say it of each line once, wherever it begins: a report reads a journal several times."""
+    print(f"{path}: the last line was cut short and is dropped", file=sys.stderr)  # noqa: T201

@@ -51,7 +51,7 @@ def open_curve_folder(out: Path, plan: Mapping[str, Any]) -> None:
             write_json(file, plan)
             return
         found = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, RecursionError, ValueError) as error:
         raise ConfigurationError(f"'{out}' cannot be used: {error}; name another --out, or remove it") from error
     wanted = json.loads(json.dumps(plan))
     differing = [name for name in wanted if not isinstance(found, dict) or found.get(name) != wanted[name]]

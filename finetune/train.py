@@ -210,8 +210,19 @@ def _test(trainer: ItemTrainer, log: TrainingLog, data: _Data) -> np.ndarray:
 
 
 def _state(saved: Path) -> dict[str, Any]:
-    state: dict[str, Any] = json.loads((saved / STATE_FILE).read_text(encoding="utf-8"))
-    return state
+    """Return what the Trainer noted of a saved state.
+
+    Raises:
+        ConfigurationError: It is damaged, or names another folder's weights as the best.
+    """
+    state: Any = json.loads((saved / STATE_FILE).read_text(encoding="utf-8"))
+    best = state.get("best_model_checkpoint") if isinstance(state, dict) else ""
+    if best is not None and Path(str(best)).resolve().parent != saved.resolve().parent:
+        raise ConfigurationError(
+            f"{saved / STATE_FILE} names '{best}' as the best state, which does not stand beside it; remove "
+            f"{saved.parent} and start again"
+        )
+    return dict(state)
 
 
 def _save(trainer: Trainer, folder: Path) -> Path:

@@ -10,6 +10,7 @@ A folder NAME is therefore always a whole checkpoint, and a kill at any moment l
 """
 
 import json
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,7 @@ WHOLE_FOLDER = "whole"
 FINISHED_FILE = "finished"  # whole/ is, or will be, the checkpoint
 WEIGHTS_FILE = "model.safetensors"
 STATE_FILE = "trainer_state.json"  # the Trainer writes it last
+_SAVED = re.compile(r"checkpoint-(\d{1,18})")
 
 
 def working_folder(out: Path) -> Path:
@@ -77,11 +79,12 @@ def open_working_folder(out: Path, plan: Mapping[str, Any], *, resume: bool) -> 
 
 def last_saved(folder: Path) -> Path | None:
     """Return the newest whole state of a working folder; a kill may have cut a newer one short."""
-    found = {int(path.name.rpartition("-")[2]): path for path in folder.glob("checkpoint-*")}
+    named = [(_SAVED.fullmatch(path.name), path) for path in folder.glob("checkpoint-*")]
+    found = {int(name[1]): path for name, path in named if name}
     for step in sorted(found, reverse=True):
         try:
             json.loads((found[step] / STATE_FILE).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, RecursionError, ValueError):
             continue
         if (found[step] / WEIGHTS_FILE).is_file():  # not one that was being removed
             return found[step]
@@ -148,8 +151,8 @@ def _take_up(folder: Path, plan: Mapping[str, Any], *, resume: bool) -> None:
         )
     (folder / FINISHED_FILE).unlink(missing_ok=True)
     try:
-        found = json.loads((folder / PLAN_FILE).read_text(encoding="utf-8"))
-    except ValueError:
+        found = dict(json.loads((folder / PLAN_FILE).read_text(encoding="utf-8")))
+    except (RecursionError, TypeError, ValueError):
         raise ConfigurationError(f"{folder / PLAN_FILE} is damaged; remove {folder} and start again") from None
     differing = [name for name in wanted if found.get(name) != wanted[name]]
     if differing:

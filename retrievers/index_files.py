@@ -121,7 +121,7 @@ def open_index(folder: Path, settings: IndexSettings) -> Bm25Index:
         parts = [_mapped(folder / name) for name in _ARRAYS.values()]
     except FileNotFoundError as error:
         raise DamagedIndexError(f"{Path(error.filename).name} is missing") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, LookupError, RecursionError, TypeError) as error:
         raise DamagedIndexError(f"{type(error).__name__}: {error}") from error
     rows = {token: row for row, token in enumerate(tokens)}
     return Bm25Index(rows, csr_array(tuple(parts), shape=(len(rows), settings.n_documents)))
@@ -152,7 +152,7 @@ def remove_indexes(root: Path, *, corpus: str) -> None:
     for described in root.glob(f"bm25-*/{_INDEX}"):
         try:
             ours = json.loads(described.read_bytes())["settings"]["corpus"] == corpus
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, LookupError, RecursionError, TypeError):
             continue
         if ours:
             shutil.rmtree(described.parent, ignore_errors=True)

@@ -10,6 +10,7 @@ the new ones. Opening maps the file; a document is made when it is asked for, so
 import hashlib
 import json
 import operator
+import reprlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, overload
@@ -18,8 +19,10 @@ import numpy as np
 from filelock import FileLock
 from langchain_core.documents import Document
 from numpy.typing import NDArray
+from pydantic import Field
 
 from data.errors import ConfigurationError
+from data.json_text import parse_json
 from data.types import Frozen
 from retrievers.user_words import UserWords
 
@@ -41,7 +44,7 @@ class Stored(Frozen):
     """
 
     format: int
-    file: str
+    file: str = Field(pattern=r"^documents-[0-9a-f]{32}\.jsonl$")
     sha256: str
     texts: str
     user_words: UserWords = ()
@@ -56,6 +59,7 @@ class StoredDocuments(Sequence[Document]):
     """
 
     def __init__(self, path: Path, stored: Stored) -> None:
+        self._path = path
         self.fingerprint = stored.texts
         self.user_words = stored.user_words
         self._bytes: NDArray[np.uint8] = np.memmap(path, dtype=np.uint8, mode="r")
@@ -73,8 +77,11 @@ class StoredDocuments(Sequence[Document]):
             return [self[place] for place in range(len(self))[at]]
         place = range(len(self))[operator.index(at)]
         start = self._ends[place - 1] + 1 if place else 0
-        row = json.loads(self._bytes[start : self._ends[place]].tobytes())
-        return Document(id=row["id"], page_content=row["text"], metadata=row["metadata"])
+        try:
+            row = json.loads(self._bytes[start : self._ends[place]].tobytes())
+            return Document(id=row["id"], page_content=row["text"], metadata=row["metadata"])
+        except (LookupError, RecursionError, TypeError, ValueError) as error:
+            raise _damaged(self._path.parent, f"{self._path.name}, line {place + 1}") from error
 
 
 def texts_fingerprint(documents: Sequence[Document]) -> str:
@@ -100,14 +107,14 @@ def open_documents(folder: Path) -> StoredDocuments:
         ConfigurationError: They are not there, were written by another version, or are damaged.
     """
     try:
-        pointer: Any = json.loads((folder / _POINTER).read_bytes())
+        pointer: Any = parse_json((folder / _POINTER).read_text(encoding="utf-8"))
         if isinstance(pointer, dict) and pointer.get("format", FORMAT) != FORMAT:
             raise ConfigurationError(
-                f"{folder} was indexed by another version (format {pointer['format']}, this one reads {FORMAT}); "
-                "run `python -m retrievers index` again"
+                f"{folder} was indexed by another version (format {reprlib.repr(pointer['format'])}, this one reads "
+                f"{FORMAT}); run `python -m retrievers index` again"
             )
         stored = Stored.model_validate(pointer)
-        path = folder / Path(stored.file).name
+        path = folder / stored.file
         with path.open("rb") as file:
             whole = hashlib.file_digest(file, "sha256").hexdigest() == stored.sha256
     except (OSError, ValueError) as error:

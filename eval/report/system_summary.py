@@ -27,6 +27,7 @@ from eval.cost import PriceTable
 from eval.description import TRAINED_KINDS
 from eval.journal import Manifest, read_records, records_path
 from eval.metrics import Scores, score
+from eval.names import SystemName
 from eval.report.costs import cost_of, measure, with_full_spec
 from eval.stats import Interval, is_outside, macro_f1_interval, share_interval
 
@@ -58,7 +59,7 @@ class SystemSummary(Frozen):
         equal_counts: Prompts of different length that its server counted as equally many tokens; None for none.
     """
 
-    name: str
+    name: SystemName
     description: dict[str, Any]
     records: int
     missing: int
