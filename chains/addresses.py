@@ -22,13 +22,15 @@ def check_address(base_url: str) -> str:
     Raises:
         ConfigurationError: It is not http(s)://host[:port][/path]; a secret in it is not repeated.
     """
+    from httpx2 import URL, InvalidURL
+
     form = "give it as http://host:port/v1"
     try:
         parts = urlsplit(base_url)
-        port_is_good = parts.port is None or parts.port > 0
-    except ValueError:
-        port_is_good = False
-    if not port_is_good or parts.scheme not in ("http", "https") or not parts.hostname:
+        is_good = (parts.port is None or parts.port > 0) and bool(URL(base_url).host)
+    except (InvalidURL, ValueError):
+        is_good = False
+    if not is_good or parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigurationError(f"'{base_url.rpartition('@')[2]}' is not the address of a server; {form}")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ConfigurationError(
@@ -90,7 +92,7 @@ def _check_connection(base_url: str) -> None:
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
         socket.create_connection((str(parts.hostname), port), timeout=CONNECT_SECONDS).close()
-    except OSError:
+    except (OSError, UnicodeError):  # the latter for a host that no name server can be asked for
         raise MissingResourceError(f"nothing answers at {base_url}; start the server or correct the address") from None
 
 

@@ -22,7 +22,7 @@ from chains.addresses import address_of, check_reachable
 from chains.families import FAMILIES, Family, family_of
 from chains.likelihood import LabelScores, Likelihood
 from chains.providers import ENDPOINT_KEY, PROVIDERS, provider_model, thought_tokens
-from chains.request_fields import check_fields, fields_of, with_request
+from chains.request_fields import fields_of, with_request, with_seed
 from chains.wrappers import WRAPPERS, FamilyChatModel, Mistral, Qwen, SmallThinker
 from data.attributes import load_attribute
 from data.errors import ConfigurationError, unknown_name
@@ -127,11 +127,7 @@ def load_chat_model(
     """
     spec = resolve_spec(spec)
     settings = {"temperature": temperature, "max_tokens": max_tokens, "seed": seed, "timeout": timeout, **options}
-    try:
-        fields = check_fields(request or {})
-    except ValueError as error:
-        raise ConfigurationError(str(error)) from None
-    return with_request(_load(spec, settings, max_retries), fields)
+    return with_request(_load(spec, settings, max_retries), request or {})
 
 
 def _load(spec: str, settings: dict[str, Any], max_retries: int | None) -> BaseChatModel:
@@ -235,19 +231,6 @@ def supports_scoring(model: BaseChatModel) -> bool:
 def takes_logprobs(model: BaseChatModel) -> bool:
     """Say whether a model can be asked for the log-probabilities of the tokens of its reply, as OpenAI's can."""
     return {"logprobs", "top_logprobs"} <= type(_inner(model)).model_fields.keys()
-
-
-def with_seed(model: BaseChatModel, seed: int) -> BaseChatModel:
-    """Return the model with another seed of its sampling, or the model itself where it was given none.
-
-    A class without a field for it (ChatGroq) sends the seed that it was made with among `model_kwargs`.
-    """
-    if isinstance(model, FamilyChatModel):
-        return model.model_copy(update={"inner": with_seed(model.inner, seed)})
-    if "seed" in type(model).model_fields:
-        return model.model_copy(update={"seed": seed})
-    sent = getattr(model, "model_kwargs", None) or {}
-    return model.model_copy(update={"model_kwargs": {**sent, "seed": seed}}) if "seed" in sent else model
 
 
 def score_labels(

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from langchain_core.language_models import BaseChatModel
 from pydantic import SecretStr, ValidationError
 
-from chains.addresses import check_address
+from chains.addresses import check_address, given_address
 from data.errors import ConfigurationError, MissingResourceError
 
 ENDPOINT_KEY = "ENDPOINT_API_KEY"
@@ -120,7 +120,7 @@ def provider_model(provider: str, name: str, *, max_retries: int | None = None, 
 
     Raises:
         MissingResourceError: The provider's package or its key is not there.
-        ConfigurationError: The provider refuses the settings, or the key is none.
+        ConfigurationError: The provider refuses the settings, or the key, or the address that is set, is none.
     """
     package, keys = PROVIDERS[provider]
     if find_spec(package.replace("-", "_")) is None:
@@ -129,6 +129,8 @@ def provider_model(provider: str, name: str, *, max_retries: int | None = None, 
     if keys and not any(os.environ.get(key) for key in keys) and "api_key" not in settings:
         raise MissingResourceError(f"{keys[0]} is not set; put it in .env (see .env.example) or export it")
     _check_keys(keys)
+    if address := given_address(f"{provider}:{name}"):
+        check_address(address)
     if thought_tokens(provider, name):
         settings = _leave_room_for_thoughts(settings)
     from langchain.chat_models import init_chat_model

@@ -66,10 +66,15 @@ def with_request(model: BaseChatModel, fields: Mapping[str, Any]) -> BaseChatMod
     """Return a model whose requests have the fields that are declared.
 
     Raises:
-        ConfigurationError: LangChain's class of the model sends no request that can be changed.
+        ConfigurationError: A field cannot be declared, or LangChain's class of the model sends no request that can be
+            changed.
     """
     if not fields:
         return model
+    try:
+        fields = check_fields(fields)
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from None
     inner = getattr(model, "inner", None)
     if isinstance(inner, BaseChatModel):
         return model.model_copy(update={"inner": with_request(inner, fields)})
@@ -79,11 +84,25 @@ def with_request(model: BaseChatModel, fields: Mapping[str, Any]) -> BaseChatMod
             "OpenAI's API (openai:NAME, endpoint:NAME@URL)"
         )
     # What the rest of the project reads of a model: its limit, whether it samples, its seed.
-    known = {name: fields[name] for name in ("temperature", "seed") if name in fields}
+    known: dict[str, Any] = {name: fields[name] for name in ("temperature", "seed") if name in fields}
     known |= {"max_tokens": limit_of(fields)} if fields.keys() & set(LIMITS) else {}
     made = model.model_copy(update={name: value for name, value in known.items() if name in type(model).model_fields})
     made.__class__ = _kind_with_request(type(model))
     return made.model_copy(update={"request_fields": dict(fields)})
+
+
+def with_seed(model: BaseChatModel, seed: int) -> BaseChatModel:
+    """Return the model with another seed of its sampling, or the model itself where it was given none.
+
+    A class without a field for it (ChatGroq) sends the seed that it was made with among `model_kwargs`.
+    """
+    inner = getattr(model, "inner", None)
+    if isinstance(inner, BaseChatModel):
+        return model.model_copy(update={"inner": with_seed(inner, seed)})
+    if "seed" in type(model).model_fields:
+        return model.model_copy(update={"seed": seed})
+    sent = getattr(model, "model_kwargs", None) or {}
+    return model.model_copy(update={"model_kwargs": {**sent, "seed": seed}}) if "seed" in sent else model
 
 
 def fields_of(model: BaseChatModel) -> dict[str, Any]:

@@ -296,7 +296,5 @@ class SmallThinker(FamilyChatModel):
 
 WRAPPERS: dict[str, type[FamilyChatModel]] = {
     "": FamilyChatModel,
-    "Mistral": Mistral,
-    "Qwen": Qwen,
-    "SmallThinker": SmallThinker,
+    **{wrapper.__name__: wrapper for wrapper in (Mistral, Qwen, SmallThinker)},
 }

@@ -273,9 +273,27 @@ def test_nothing_at_another_address_is_found_before_the_run(
     monkeypatch.setenv("OPENAI_BASE_URL", f"{dead}/v1")
     assert main(command(tmp_path, "openai:gpt-4o-mini")) == 3
     assert f"nothing answers at {dead}/v1" in error_line(capsys)
-    monkeypatch.setenv("OPENAI_BASE_URL", "localhost:8000/v1")
-    assert main(command(tmp_path, "openai:gpt-4o-mini")) == 2
-    assert "is not the address of a server" in error_line(capsys)
+    for address in ("localhost:8000/v1", "http://a..b/v1", "http://localhost:port/v1", "http://"):
+        monkeypatch.setenv("OPENAI_BASE_URL", address)
+        assert main(command(tmp_path, "openai:gpt-4o-mini")) in (2, 3)
+        assert "of a server" in (line := error_line(capsys)) or "nothing answers" in line
+
+
+@pytest.mark.parametrize("host", ["..", "a" * 80, "a\u200b..b", "%zz", "서버.invalid"])
+@pytest.mark.parametrize("proxied", [False, True])
+def test_a_host_that_is_no_name_is_one_line(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    dead: str,
+    host: str,
+    proxied: bool,
+) -> None:
+    if proxied:
+        monkeypatch.setenv("http_proxy", dead)
+    assert main(command(tmp_path, f"endpoint:m@http://{host}/v1")) in (2, 3)
+    assert error_line(capsys)
+    assert not (tmp_path / "out").exists()
 
 
 def test_openai_s_own_addresses_have_openai_s_prices() -> None:
