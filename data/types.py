@@ -5,12 +5,12 @@ choice, so one shape of record serves both, and with it one set of metrics and o
 """
 
 import json
-import math
 from functools import lru_cache
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from data.bounds import LONGEST_S, MOST_POINTS, probs_fault, usage_fault
 from data.plain_text import normalised
 
 # A text that is asked, looked up or chosen, in the one form in which all text is read. Items, passages and queries take
@@ -26,8 +26,6 @@ NO_TEXT = "no-text"
 # Why a turn ended that calls a tool, in the words of OpenAI and Anthropic: such a turn needs no text.
 _CALLED = frozenset({"tool_calls", "function_call", "tool_use"})
 _SOMETHING = "…"  # stands for a text that is not kept
-# Of one item: what is more is no measure, and would not fit into the sums that are made of it.
-MOST_TOKENS, LONGEST_S = 10**15, 1e9
 
 
 class Frozen(BaseModel):
@@ -53,7 +51,7 @@ class Item(Frozen):
     inputs: dict[str, Text]
     choices: tuple[Text, ...] = Field(min_length=2)
     target: int = Field(ge=0)
-    weight: float = Field(default=1.0, gt=0, le=1e9)
+    weight: float = Field(default=1.0, gt=0, le=MOST_POINTS)
     group: str
     tags: tuple[Text, ...] = ()
 
@@ -139,8 +137,7 @@ class Prediction(Frozen):
         reasoning: What the model reasoned, where that came apart from its text; it is never read as an answer.
         finish_reason: Why it stopped writing: "stop", "length", "content_filter" …; "" where nothing says so.
         probs: (n_choices,), sums to 1; None where the predictor has no distribution.
-        probs_source: What the probabilities are; None where there are none, and where nobody says: a rule's, or those
-            of a chain of the user's own.
+        probs_source: What the probabilities are; None where there are none, or a rule's or one's own chain's.
         asks: Where the item was asked several times, each asking; empty where once.
         document_ids: Ids of the retrieved chunks, best first.
         usage: Token counts: input_tokens, of them cached_tokens; output_tokens, of them reasoning_tokens (hidden
@@ -185,29 +182,16 @@ def _is_blank_reply(said: Prediction | Ask) -> bool:
 
 def answer_fault(answer: Prediction | Ask, n_choices: int) -> str | None:
     """Say what makes an answer unusable for an item of `n_choices`; None where nothing does."""
+    if (answer.choice is None) == (answer.status == "ok"):
+        return f"an answer with status '{answer.status}' cannot have choice {answer.choice}"
     if answer.choice is not None and not 0 <= answer.choice < n_choices:
         return f"choice {answer.choice} is none of the item's {n_choices}"
-    if answer.probs is not None and (fault := _probs_fault(answer.probs, n_choices)):
+    if answer.probs is not None and (fault := probs_fault(answer.probs, n_choices)):
         return fault
     if isinstance(answer, Ask):
-        if sorted(answer.order) != list(range(n_choices)):
-            return f"{list(answer.order)} is no order of the item's {n_choices} choices"
-        agrees = (answer.choice is None) != (answer.status == "ok")
-        return None if agrees else f"an asking with status '{answer.status}' cannot have choice {answer.choice}"
-    if wrong := [f"{count} {name}" for name, count in answer.usage.items() if not 0 <= count <= MOST_TOKENS]:
-        return f"{wrong[0]} is no count of tokens"
-    return next(filter(None, (answer_fault(ask, n_choices) for ask in answer.asks)), None)
-
-
-def _probs_fault(probs: tuple[float, ...], n_choices: int) -> str | None:
-    if len(probs) != n_choices:
-        return f"{len(probs)} probabilities for {n_choices} choices"
-    if wrong := [value for value in probs if not 0 <= value < math.inf]:
-        return f"{wrong[0]:g} is no probability; give finite numbers of 0 or more"
-    total, rounding = math.fsum(probs), min(0.005 * n_choices, 0.05)  # numbers with two decimals are let pass
-    if abs(total - 1) > rounding + 1e-9:
-        return f"its probabilities sum to {total:g}; give numbers that sum to 1"
-    return None
+        is_order = sorted(answer.order) == list(range(n_choices))
+        return None if is_order else f"{list(answer.order)} is no order of the item's {n_choices} choices"
+    return usage_fault(answer.usage) or next(filter(None, (answer_fault(ask, n_choices) for ask in answer.asks)), None)
 
 
 class Passage(Frozen):

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from data.types import LONGEST_S
+from data.bounds import LONGEST_S
 
 Role = Literal["trained", "prompted", "baseline"]
 # Any other is a baseline. What is imported are texts that a model wrote.
@@ -64,7 +64,7 @@ class _Description(_Said):
     checkpoint: str | None = None
     finetune: dict[str, Any] | None = None
     prompt: str | None = None
-    answer_form: Literal["number", "label"] | None = None
+    answer_form: Literal["number", "choice", "label"] | None = None
     permute: Literal["cyclic"] | None = None
     votes: _Count | None = None
     model: _ChatModel | str | None = None

@@ -20,10 +20,11 @@ from pydantic import Field, ValidationError
 
 from chains.predictor import read_text
 from chains.reply_fields import openai_finish_reason
+from data.bounds import LONGEST_S, MOST_TOKENS
 from data.errors import ConfigurationError
 from data.registry import benchmark, fingerprint, load_items
 from data.rows import read_rows
-from data.types import LONGEST_S, MOST_TOKENS, Frozen, Item, Prediction, Record, Text
+from data.types import Frozen, Item, Prediction, Record, Text
 from eval.journal import Evaluation, Journal, Manifest, begin_run, first_fault, records_path
 from eval.names import system_name_fault
 from eval.run_lock import sole_writer

@@ -11,10 +11,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from data.errors import ConfigurationError
+from data.json_text import parse_json
 from data.registry import fingerprint_line
 from data.types import Item
 from eval.journal import Evaluation, Manifest, bad_line, read_manifest, read_records, records_path
 from eval.secrets import STRUCK_OUT
+from eval.writing import whole_lines
 
 
 def read_run(run_dir: Path) -> Manifest:
@@ -95,11 +97,14 @@ class _Items:
 def _read_through(path: Path, system: str, items: _Items) -> str | None:
     """Check a journal, and return the fingerprint of its items if it holds all of them."""
     seen, hashed, left = bytearray(), hashlib.sha256(), items.most
-    for number, record in enumerate(read_records(path), start=1):
+    for number, (record, (_, written)) in enumerate(zip(read_records(path), whole_lines(path), strict=True), start=1):
         if record.system != system:
             raise bad_line(path, number, f"a record of system '{record.system}' is in the folder of '{system}'")
-        # As it is written: an older version's items, of which the fingerprint is, may lack a field of today's.
-        line = fingerprint_line(record.item.model_dump(mode="json", exclude_unset=True))
+        try:
+            # As it is written: an older version's item, of which the fingerprint is, may differ in form and fields.
+            line = fingerprint_line(parse_json(written.decode())["item"])
+        except ValueError as error:  # a name that is given twice
+            raise bad_line(path, number, f"not a record ({error})") from None
         try:
             place = items.place(record.item.id, line)
         except ValueError as error:

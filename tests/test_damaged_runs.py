@@ -3,6 +3,7 @@
 import json
 import tracemalloc
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from journaled_runs import answer, failure, pair_item, right_where, write_demo, write_run
 
 from data.errors import ConfigurationError
-from data.registry import fingerprint
+from data.registry import fingerprint, fingerprint_line
 from data.types import Item, Record
 from eval.cli import main
 from eval.journal import read_manifest, records_path
@@ -68,7 +69,7 @@ NO_RECORD = {
     ),
     "an asking that says two things": (
         inside("prediction", "asks", value=[{"order": [0, 1, 2], "choice": None, "status": "ok"}]),
-        "an asking with status 'ok' cannot have choice None",
+        "an answer with status 'ok' cannot have choice None",
     ),
     "an asking's probabilities": (
         inside("prediction", "asks", value=[{"order": [0, 1, 2], "choice": 0, "status": "ok", "probs": [1, 1, 1]}]),
@@ -106,6 +107,31 @@ def test_what_another_journal_contradicts_is_named_with_its_line(tmp_path: Path,
     edit(write_demo(tmp_path / "run"), "tuned", change)
     with pytest.raises(ConfigurationError, match=rf"tuned/records.jsonl, line 3: .*{message}"):
         read_run(tmp_path / "run")
+
+
+def test_a_name_that_a_line_gives_twice_is_named(tmp_path: Path) -> None:
+    run_dir = write_demo(tmp_path / "run")
+    path = records_path(run_dir, "tuned")
+    lines = path.read_text(encoding="utf-8").splitlines()
+    lines[2] = lines[2].replace('"choice":', '"choice":0,"choice":', 1)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"tuned/records.jsonl, line 3: .*'choice' is given twice"):
+        read_run(run_dir)
+
+
+def test_a_run_of_an_older_version_is_read_whose_texts_had_another_form(tmp_path: Path) -> None:
+    """Their fingerprint is of what was asked then: spaces and letters as the data had them."""
+    run_dir = write_one(tmp_path / "run", right)
+    path, manifest = records_path(run_dir, "only"), run_dir / "manifest.json"
+    older = path.read_text(encoding="utf-8").replace("boats left", "boats\u00a0left")
+    path.write_text(older, encoding="utf-8")
+    digest = sha256()
+    for line in older.splitlines():
+        digest.update(fingerprint_line(json.loads(line)["item"]))
+    content = json.loads(manifest.read_text(encoding="utf-8"))
+    content["evaluations"][0]["fingerprint"] = digest.hexdigest()
+    manifest.write_text(json.dumps(content), encoding="utf-8")
+    read_run(run_dir)
 
 
 def both(change: Edit) -> Callable[[Path], None]:
