@@ -25,11 +25,13 @@ from langchain_core.runnables import RunnableLambda
 from chains.models import load_chat_model
 from data.errors import ConfigurationError
 from data.types import Prediction, Record
+from eval.asking.call_history import Call
 from eval.asking.calls import CallPolicy, Calls, Turn
 from eval.asking.faults import describe, judge, may_be_billed, retry_after_s, status_of
 from eval.asking.gate import CallGate
 from eval.asking.items import ask_items
-from eval.asking.limits import Halt, Slots, Stop, Window
+from eval.asking.limits import Allowance, Halt, Stop, Window
+from eval.asking.throttle import Throttle
 from eval.cli import main
 from eval.journal import read_records, records_path
 from eval.planning import Plan, plan
@@ -385,34 +387,6 @@ def test_a_window_counts_what_calls_really_took() -> None:
     assert Window(10).take(10_000, threading.Event())[1] == 10, "what never fits takes a whole window"
 
 
-def test_calls_in_flight_are_halved_once_a_burst_and_grow_by_one_a_round() -> None:
-    slots, stop = Slots(16), threading.Event()
-
-    def call(*, succeeded: bool) -> None:
-        ticket = slots.acquire(stop)
-        slots.report(ticket, succeeded=succeeded, throttled=not succeeded)
-        slots.release()
-
-    tickets = [slots.acquire(stop) for _ in range(16)]
-    for ticket in tickets:
-        slots.report(ticket, succeeded=False, throttled=True)
-        slots.release()
-    assert slots.limit == 8
-    call(succeeded=False)
-    assert slots.limit == 4
-    for expected in (5, 6, 7):
-        for _ in range(slots.limit):
-            assert slots.limit < expected
-            call(succeeded=True)
-        assert slots.limit == expected
-    for _ in range(1000):
-        call(succeeded=True)
-    assert slots.limit == 16
-    for _ in range(100):
-        call(succeeded=False)
-    assert (slots.limit, slots.in_flight) == (1, 0)
-
-
 def test_a_server_that_is_asked_too_often_is_asked_less(tmp_path: Path) -> None:
     with serve_faults(Faults(window=(20, 0.4), latency_s=0.02)) as server:
         outcome = asked(tmp_path, server, items=150, concurrency=32, policy=QUICK._replace(retries=15))
@@ -590,14 +564,14 @@ def test_a_bad_request_after_answers_is_the_item_s(tmp_path: Path, status: int) 
 def test_a_run_that_is_stopped_counts_no_repeats_that_were_not_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Taken(Slots):
-        def acquire(self, stop: Stop) -> int:
-            if server.arrivals:  # the run is stopped while the items wait for a slot, to be asked again
+    class Taken(Throttle):
+        def admit(self, allowance: Allowance, stop: Stop, *, alone: bool = True) -> Call:
+            if server.arrivals:  # the run is stopped while items wait to be asked again
                 calls.stop.set()
                 raise Halt
-            return super().acquire(stop)
+            return super().admit(allowance, stop, alone=alone)
 
-    monkeypatch.setattr("eval.asking.items.Slots", Taken)
+    monkeypatch.setattr("eval.asking.items.Throttle", Taken)
     faults = Faults(too_many=1, retry_after="seconds", retry_after_s=0.01)
     calls = Calls(QUICK._replace(first_wait_s=0.001, retries=50))
     with serve_faults(faults) as server:

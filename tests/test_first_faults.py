@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,27 @@ def test_calls_in_flight_are_waited_for_before_a_bad_request_stops_a_run(
         assert main(command(tmp_path, server.base_url, "--max-concurrency", concurrency)) == 1
         assert len(server.requests) == 20
     assert [record.error is None for record in records(tmp_path)] == [False] + [True] * 19
+
+
+@pytest.mark.parametrize("status", [429, 500])
+@pytest.mark.parametrize("concurrency", ["1", "4"])
+def test_a_refusal_is_held_back_while_others_wait_to_be_asked_again(
+    tmp_path: Path, concurrency: str, status: int
+) -> None:
+    """Nothing is in flight meanwhile: whoever waits may yet be answered, and so says whose fault it was."""
+    asked: Counter[str] = Counter()
+
+    def reply(body: dict[str, Any]) -> str | tuple[int, dict[str, Any]]:
+        question = body["messages"][-1]["content"]
+        asked[question] += 1
+        if "물음 0-1" in question:
+            return 400, {"error": RISK}
+        return (status, {"error": {"message": "later"}}) if asked[question] == 1 else "정답: 3번"
+
+    with serve_chat(reply) as server:
+        assert main(command(tmp_path, server.base_url, "--max-concurrency", concurrency)) == 1
+    assert sorted(asked.values()) == [1] + [2] * 19
+    assert sum(record.error is not None for record in records(tmp_path)) == 1
 
 
 @pytest.mark.parametrize("concurrency", [1, 2, 8])

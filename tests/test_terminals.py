@@ -188,8 +188,13 @@ def test_a_table_of_answers_stops_with_its_reader(tmp_path: Path) -> None:
         (Faults(latency_s=40), [], "await answers"),
         (Faults(), ["--rpm", "3"], "await --rpm"),
         (Faults(too_many=1.0, retry_after="seconds", retry_after_s=60), [], "await a retry"),
+        (
+            Faults(too_many=1.0, retry_after="seconds", retry_after_s=60),
+            ["--max-concurrency", "5"],
+            "the server's limit",
+        ),
     ],
-    ids=["server", "limit", "refusal"],
+    ids=["server", "limit", "refusal", "server's limit"],
 )
 def test_a_run_that_waits_says_for_what(tmp_path: Path, faults: Faults, limits: list[str], awaited: str) -> None:
     with serve_faults(faults) as server:

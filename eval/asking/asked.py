@@ -1,10 +1,6 @@
-"""An item while it is asked, and the record of what came of it.
-
-A thread asks it, and another waits: for what both touch there is a lock.
-"""
+"""An item while it is asked, and the record of what came of it."""
 
 from functools import partial
-from threading import Lock
 
 from chains.repeated import fault_of
 from data.json_text import whole_characters
@@ -12,7 +8,6 @@ from data.types import Item, Prediction, Record
 from eval.asking.calls import Turn
 from eval.asking.faults import describe, judge, recorded, retry_after_s
 from eval.asking.gate import CallGate
-from eval.asking.limits import Slots
 from eval.tracing import Transcript
 
 
@@ -25,6 +20,9 @@ class Asked(Turn):
         finished: What came of it is on its way to the one who waits.
         gate: Of the last attempt.
         doubted: The fault that ended it, where nobody knows yet whether it is the item's; see `eval.asking.doubts`.
+        unread: Its last fault was a reply that cannot be read, before anything was known of others.
+        asking: An attempt goes on.
+        waits_since: From when on its waiting is none of its own time, in seconds of the monotonic clock.
     """
 
     def __init__(self, item: Item) -> None:
@@ -36,29 +34,17 @@ class Asked(Turn):
         self.finished = False
         self.gate: CallGate | None = None
         self.doubted: Exception | None = None
-        self._slots: Slots | None = None
-        self._lock = Lock()
-
-    def hold(self, slots: Slots) -> None:
-        """Note that it holds a slot."""
-        self._slots = slots
+        self.asking = self.unread = False
+        self.waits_since: float | None = None
 
     @property
     def in_flight(self) -> bool:
         """Whether it is being asked, and waited for."""
-        return self._slots is not None and not self.given_up
-
-    def release(self) -> None:
-        """Give its slot back, if it holds one: in its own thread, or in that of the one who gives it up."""
-        with self._lock:
-            slots, self._slots = self._slots, None
-        if slots is not None:
-            slots.release()
+        return self.asking and not self.given_up and (self.gate is None or self.gate.in_flight)
 
     def give_up(self) -> None:
         """Wait for its answer no more; what it has taken of the run's limits is free again, but not the money."""
         self.given_up = True
-        self.release()
         if self.gate is not None:
             self.gate.close()
 

@@ -1,7 +1,7 @@
 """How the calls of a run are made: when one may be sent, when it is sent again, and when the run stops.
 
-    item ─ slot (calls in flight) ─ predictor.invoke ─ model call ─ CallGate: budget, tokens and requests a minute
-      └──────────── fault ─ wait (Retry-After, or backoff with full jitter) ─ again
+    item ─ predictor.invoke ─ model call ─ CallGate: budget, what the server takes, tokens and requests a minute
+      └──────────── fault ─ others, for a while (Retry-After, or backoff with full jitter) ─ again
 
 The gate is in `eval.asking.gate`.
 """
@@ -9,23 +9,20 @@ The gate is in `eval.asking.gate`.
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from threading import Event, Lock
-from typing import Literal, NamedTuple, TypeVar
-
-from tenacity import RetryCallState, Retrying
+from typing import Literal, NamedTuple
 
 from chains.providers import THINKING_TIMEOUT_S
 from data.errors import ConfigurationError, ProjectError
 from eval.asking.budget import Budget
 from eval.asking.faults import LONGEST_WAIT_S, Verdict, describe, is_unreadable, kind_of, retry_after_s, status_of
-from eval.asking.limits import ITEM_TIMEOUT_S, Halt, Stop, Window
+from eval.asking.limits import ITEM_TIMEOUT_S, Window
 from eval.asking.replies import ItemReplies
 from eval.asking.waits import Waits
 
-Answer = TypeVar("Answer")
+_LATER = 0.1  # of the wait that a server asks for
 
 
 class CallPolicy(NamedTuple):
@@ -77,6 +74,16 @@ class Clock:
         self._waiting = 0  # calls of the item: a chain may make several at once
         self._lock = Lock()
 
+    @property
+    def waiting(self) -> bool:
+        """Whether the item waits for the run's own limits."""
+        return self._waiting > 0
+
+    def excuse(self, seconds: float) -> None:
+        """Count seconds that are over as such a wait."""
+        with self._lock:
+            self.waited_s += seconds
+
     @contextmanager
     def paused(self) -> Iterator[None]:
         with self._lock:
@@ -104,6 +111,8 @@ class Turn:
     Attributes:
         verdict: On the fault of the last attempt.
         faults: Of attempts in a row that got no further than an earlier one.
+        limited: The last attempt failed because of the server's limit, and not of the item: it does not count, and the
+            wait for its end is not the item's time.
         given_up: Nobody waits for its answer any more.
         cache_hits: Calls of the last attempt that the response cache answered.
         replies: That it has had, where it takes several calls.
@@ -113,7 +122,7 @@ class Turn:
         self.clock = Clock()
         self.verdict: Verdict = "item"
         self.faults = self._furthest = 0
-        self.given_up = False
+        self.given_up = self.limited = False
         self.cache_hits = 0
         self.replies: ItemReplies | None = None
 
@@ -137,18 +146,11 @@ class Calls:
         self.budget = budget
         self.stop = Event()
         self.cause: Cause | None = None
-        self.requests = None if policy.rpm is None else Window(policy.rpm)
-        self.tokens = None if policy.tpm is None else Window(policy.tpm)
+        self.requests = None if policy.rpm is None else Window(policy.rpm, name="--rpm")
+        self.tokens = None if policy.tpm is None else Window(policy.tpm, name="--tpm")
         self.repeats: Counter[str] = Counter()
         self.waits = Waits()
         self._lock = Lock()
-        self._retrying = Retrying(
-            retry=lambda state: bool(state.outcome and state.outcome.failed) and _turn(state).verdict == "again",
-            wait=self._wait,
-            stop=self._gives_up,
-            before_sleep=self._note_repeat,
-            reraise=True,
-        )
 
     def halt(self, cause: Cause) -> None:
         """Stop the run: nothing more is sent; the first cause counts."""
@@ -178,45 +180,26 @@ class Calls:
             remedy += f" ({' or '.join(keys)})" if keys and "key" in remedy else ""
         self.halt(Cause(ConfigurationError, f"stopped: the server of {who} {what}", remedy))
 
-    def again(self, attempt: Callable[[Turn], Answer], turn: Turn) -> Answer:
-        """Call `attempt` until it succeeds, its fault is no passing one, or retries or time run out.
+    def wait_s(self, error: Exception, turn: Turn) -> float | None:
+        """Return for how long an item waits that is asked again after a fault; None: it is not.
+
+        What the server asks for, and then a little longer, so that not all come back at once; else as long as full
+        jitter has it. Source: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
 
         Args:
-            attempt: Sets the turn's verdict where it fails.
-            turn: Of the item.
-
-        Raises:
-            Halt: The run was stopped meanwhile.
-            Exception: What the last attempt raised.
+            error: The fault.
+            turn: Of the item, with the verdict on it.
         """
-        return self._retrying.copy(sleep=partial(self._sleep, TurnStop(self, turn)))(attempt, turn)
-
-    def _sleep(self, stop: Stop, seconds: float) -> None:
-        with self.waits.on("a retry"):
-            if stop.wait(seconds):
-                raise Halt
-
-    def _wait(self, state: RetryCallState) -> float:
-        """Full jitter, after what the server asks for.
-
-        Source: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
-        """
-        error = state.outcome.exception() if state.outcome else None
-        asked_s = None if error is None else retry_after_s(error)
-        longest = min(self.policy.first_wait_s * 2.0 ** (_turn(state).faults - 1), LONGEST_WAIT_S)
-        jitter = random.uniform(0, self.policy.first_wait_s if asked_s is not None else longest)  # noqa: S311  # no secret
-        return (asked_s or 0.0) + jitter
-
-    def _gives_up(self, state: RetryCallState) -> bool:
-        if _turn(state).faults > self.policy.retries:
-            return True
-        return _turn(state).clock.elapsed_s() + state.upcoming_sleep >= self.policy.item_timeout_s
-
-    def _note_repeat(self, state: RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        if error is not None:
-            with self._lock:
-                self.repeats[kind_of(error)] += 1
+        if turn.verdict != "again" or turn.faults > self.policy.retries:
+            return None
+        asked_s, first_s = retry_after_s(error), self.policy.first_wait_s
+        longest = _LATER * asked_s if asked_s else min(first_s * 2.0 ** max(turn.faults - 1, 0), LONGEST_WAIT_S)
+        wait_s = (asked_s or 0.0) + random.uniform(0, longest)  # noqa: S311  # no secret
+        if not turn.limited and turn.clock.elapsed_s() + wait_s >= self.policy.item_timeout_s:
+            return None
+        with self._lock:
+            self.repeats[kind_of(error)] += 1
+        return wait_s
 
 
 class TurnStop:
@@ -246,8 +229,3 @@ _REMEDIES = {
     404: "correct the model's name or its address",
     429: "mend the account, wait until its quota is renewed, or use another key",
 }
-
-
-def _turn(state: RetryCallState) -> Turn:
-    turn: Turn = state.args[0]
-    return turn

@@ -9,17 +9,17 @@ an item is answered, such faults are held back:
 The few are taken from all over the items: those that follow one another may share a passage that a filter refuses.
 """
 
-from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import NamedTuple
 
-from data.types import Item, Record
+from data.types import Record
 from eval.asking.asked import Asked
 from eval.asking.faults import Verdict, are_alike, is_unreadable, judge, may_be_one_item_s
 from eval.asking.gate import CallGate
+from eval.asking.pending import Pending
 from eval.journal import has_answers
 
 # Items that are asked beyond those in flight; where a server finds fault with the request itself, beyond the first.
@@ -55,7 +55,8 @@ class Doubts:
         judged = partial(judge, error, called=gate.called, answered=gate.answered)
         proven = gate.proven or self._proven.is_set()
         verdict = judged(proven=proven)
-        unread = verdict == "again" and is_unreadable(error) and not self._mixed.is_set()
+        unread = verdict == "again" and is_unreadable(error) and not (proven or self._mixed.is_set())
+        asked.unread = unread
         if proven or not (unread or verdict in ("doubt", "stop")):
             return verdict
         if has_answers(self._journal):  # from before the run was resumed, or by this system's other threads
@@ -84,31 +85,36 @@ class Doubts:
             self._mixed.set()
         self._held.append(_Held(asked, error, record))
 
-    def settled(self, left: deque[Item]) -> Iterator[Record]:
-        """Yield what is no longer held back; an item that was not asked as often as it may be is `left` again."""
+    def settled(self, pending: Pending) -> Iterator[Record]:
+        """Yield what is no longer held back; an item that was not asked as often as it may be is `pending` again."""
         free = self._held if self._proven.is_set() else self._unread() if self._mixed.is_set() else []
         self._held = [held for held in self._held if held not in free]
         for held in free:
             if held.asked.verdict == "doubt" and held.asked.faults <= self._retries and is_unreadable(held.error):
-                left.appendleft(held.asked.item)
+                pending.put_first(held.asked.item)
             else:
                 yield held.record
 
     def _unread(self) -> list[_Held]:
         return [held for held in self._held if is_unreadable(held.error)]
 
-    def next_items(self, left: deque[Item], idle: int, busy: Collection[Asked]) -> list[Item]:
-        """Take the items that are to be asked now out of those that are `left`."""
+    def next_items(self, pending: Pending, idle: int, busy: Collection[Asked]) -> list[Asked]:
+        """Take the items that are to be asked now out of those that are `pending`.
+
+        Those that are to be asked again always are. Where one was sent what cannot be read, no other is asked in its
+        place until it is known whether that is every item's.
+        """
+        items = pending.due(idle)
+        idle -= len(items)
+        known = self._proven.is_set() or self._mixed.is_set()
         if not self._held:
-            return [left.popleft() for _ in range(min(idle, len(left)))]
-        if not all(asked.given_up for asked in busy):
-            return []
+            kept = 0 if known else sum(asked.unread for asked in pending.waiting)
+            return items + pending.new(max(idle - kept, 0))
+        if items or any(pending.waiting) or not all(asked.given_up for asked in busy):
+            return items
         certain = any(held.asked.verdict == "stop" for held in self._held)
         more = _PROBES + 1 - len(self._held) if certain else _PROBES - self._probed
-        probes: list[Item] = []
-        for _ in range(min(more, idle, len(left))):
-            left.rotate(-(len(left) * 5 // 8))  # near the golden section, whose steps fall far from one another
-            probes.append(left.popleft())
+        probes = pending.new_from_elsewhere(max(min(more, idle), 0))
         self._probed += len(probes)
         return probes
 

@@ -60,12 +60,17 @@ def is_a_page(error: BaseException) -> bool:
     return any(isinstance(body, str) and body.lstrip().startswith("<") for body in bodies)
 
 
-def asked_wait_s(error: BaseException) -> float | None:
-    """Return the seconds that the server asks to wait, as its headers say; None where they say nothing."""
+def headers_of(error: BaseException) -> Iterator[Mapping[str, str]]:
+    """Yield the headers of each response that a fault carries."""
     for cause in causes(error):
         headers = getattr(getattr(cause, "response", None), "headers", None)
-        if not isinstance(headers, Mapping):
-            continue
+        if isinstance(headers, Mapping):
+            yield headers
+
+
+def asked_wait_s(error: BaseException) -> float | None:
+    """Return the seconds that the server asks to wait, as its headers say; None where they say nothing."""
+    for headers in headers_of(error):
         milliseconds, given = headers.get("retry-after-ms"), headers.get("retry-after")
         seconds = _number(milliseconds, 1000) if milliseconds else None
         if seconds is None and given:

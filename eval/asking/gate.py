@@ -15,19 +15,24 @@ from langchain_core.outputs import Generation, LLMResult
 
 from chains.reply_fields import read_usage
 from eval.asking.budget import MaxCostError, OverBudgetError, Rate
+from eval.asking.call_history import Call as SentCall
 from eval.asking.calls import Calls, Cause, Turn, TurnStop
-from eval.asking.faults import may_be_billed
+from eval.asking.faults import is_throttled, may_be_billed
 from eval.asking.known_replies import Call, KnownReplies
-from eval.asking.limits import Halt
+from eval.asking.limits import Allowance, Halt
+from eval.asking.throttle import Throttle
 from eval.asking.waits import ANSWERS
 from eval.cost import estimate_tokens
 
+_UNLIMITED = 1_000_000_000  # calls in flight
+
 
 class _Sent(NamedTuple):
-    """A call in flight: what was set aside for it, and its entry among the tokens a minute."""
+    """A call in flight: what was set aside for it, what it takes of the run's limits, and of the server's."""
 
     amount: int | None
-    tokens: list[float] | None
+    allowance: Allowance
+    call: SentCall
 
 
 class CallGate(BaseCallbackHandler):
@@ -39,12 +44,14 @@ class CallGate(BaseCallbackHandler):
         rate: What the system's calls cost; None where they are not limited.
         reply_tokens: The longest reply, where that is known; else 0.
         known: Replies that need not be asked for, where there may be any: such a call passes at once.
+        throttle: Of the system's server; without it calls are sent as they come.
 
     Attributes:
         called: The attempt has called a model, or was about to.
         answered: The last call that ended was answered.
         empty: It was answered with no message of an assistant: a list of choices may hold none.
         proven: The server has answered a call: now, or one whose reply the item was given again.
+        limited: The server refused a call because of a limit.
     """
 
     run_inline = True  # in the thread that calls, which is to wait
@@ -53,14 +60,36 @@ class CallGate(BaseCallbackHandler):
     ignore_chain = ignore_agent = ignore_retriever = ignore_retry = ignore_custom_event = True
 
     def __init__(
-        self, calls: Calls, turn: Turn, rate: Rate | None, reply_tokens: int, known: KnownReplies | None = None
+        self,
+        calls: Calls,
+        turn: Turn,
+        rate: Rate | None,
+        reply_tokens: int,
+        known: KnownReplies | None = None,
+        throttle: Throttle | None = None,
     ) -> None:
         self.calls, self.turn, self.rate, self.reply_tokens = calls, turn, rate, reply_tokens
-        self.known = known
+        self.known, self.throttle = known, throttle or Throttle(_UNLIMITED)
         self.stop = TurnStop(calls, turn)
-        self.called = self.answered = self.empty = self.proven = False
+        self.called = self.answered = self.empty = self.proven = self.limited = False
         self._known_calls: list[Call] = []
         self._sent: dict[UUID, _Sent] = {}
+        self._unseen: SentCall | None = None  # stands for those that are made past this gate
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether a call has been sent and has not ended, or may have been past this gate."""
+        return bool(self._sent) or not self.turn.clock.waiting
+
+    def begin(self) -> None:
+        """Wait as for a call, where the attempt's calls are made past this gate.
+
+        Raises:
+            Halt: The run was stopped, or the item given up.
+        """
+        if self.throttle.unseen:
+            with self.turn.clock.paused():
+                self._unseen = self.throttle.admit(Allowance(), self.stop)
 
     def on_chat_model_start(
         self, serialized: dict[str, Any], messages: list[list[BaseMessage]], *, run_id: UUID, **kwargs: Any
@@ -89,22 +118,22 @@ class CallGate(BaseCallbackHandler):
         Raises:
             Halt: It is not to be sent: the run was stopped, the item given up, or the money is spent.
         """
-        calls, entry = self.calls, None
         with self.turn.clock.paused():
             amount = self._reserve(texts, said.get("invocation_params"))
+            allowance = self._allowance(texts)
             try:
-                if calls.tokens:
-                    with calls.waits.on("--tpm", before=ANSWERS):
-                        entry = calls.tokens.take(sum(map(estimate_tokens, texts)) + self.reply_tokens, self.stop)
-                if calls.requests:
-                    with calls.waits.on("--rpm", before=ANSWERS):
-                        calls.requests.take(1, self.stop)
-                if self.stop.is_set():
-                    raise Halt
+                call = self.throttle.admit(allowance, self.stop, alone=not (self._sent or self._unseen))
             except Halt:
-                self._settle(_Sent(amount, entry), usd=0.0, tokens=0)
+                allowance.give_back()
+                self._settle(amount, usd=0.0)
                 raise
-        self._sent[run_id] = _Sent(amount, entry)
+        self._sent[run_id] = _Sent(amount, allowance, call)
+
+    def _allowance(self, texts: Sequence[str]) -> Allowance:
+        """Return what a call takes of the tokens and requests a minute."""
+        calls = self.calls
+        tokens = [(calls.tokens, sum(map(estimate_tokens, texts)) + self.reply_tokens)] if calls.tokens else []
+        return Allowance([*tokens, (calls.requests, 1)] if calls.requests else tokens)
 
     def _reserve(self, texts: Sequence[str], parameters: Mapping[str, Any] | None) -> int | None:
         budget = self.calls.budget
@@ -123,16 +152,24 @@ class CallGate(BaseCallbackHandler):
             self.calls.halt_unwritten("spending.log", error)
             raise Halt from None
 
-    def _settle(self, sent: _Sent | None, *, usd: float | None, tokens: int | None = None) -> None:
-        if sent is None:
-            return
-        if self.calls.budget and sent.amount is not None:
+    def _settle(self, amount: int | None, *, usd: float | None) -> None:
+        if self.calls.budget and amount is not None:
             try:
-                self.calls.budget.settle(sent.amount, usd)
+                self.calls.budget.settle(amount, usd)
             except OSError as error:
                 self.calls.halt_unwritten("spending.log", error)
-        if self.calls.tokens and sent.tokens is not None and tokens is not None:
-            self.calls.tokens.correct(sent.tokens, tokens)
+
+    def _end(
+        self, run_id: UUID, *, usd: float | None, tokens: int | None = None, error: BaseException | None = None
+    ) -> None:
+        """Note how a call ended, and what it took; without `usd` it may be billed at the most it can cost."""
+        if (sent := self._sent.pop(run_id, None)) is None:
+            return
+        self._settle(sent.amount, usd=usd)
+        if self.calls.tokens and tokens is not None:
+            sent.allowance.correct(self.calls.tokens, tokens)
+        self.throttle.end(sent.call, error)
+        self.limited = self.limited or sent.call.limited
 
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
         self.answered = any(map(_is_reply, chain.from_iterable(response.generations)))
@@ -141,14 +178,13 @@ class CallGate(BaseCallbackHandler):
         usage = _usage_of(response)
         usd = self.rate.usd(usage) if self.rate and usage else None
         tokens = usage["input_tokens"] + usage["output_tokens"] if usage else None
-        sent = self._sent.pop(run_id, None)
-        self.proven = self.proven or (self.answered and sent is not None)
-        self._settle(sent, usd=usd, tokens=tokens)
+        self.proven = self.proven or (self.answered and run_id in self._sent)
+        self._end(run_id, usd=usd, tokens=tokens)
 
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
         self.answered = self.empty = False
         KnownReplies.end(run_id)
-        self._settle(self._sent.pop(run_id, None), usd=None if may_be_billed(error) else 0.0)
+        self._end(run_id, usd=None if may_be_billed(error) else 0.0, error=error)
 
     def forget(self) -> None:
         """Have the last asking made anew when the item is asked again: a fault followed from what was answered."""
@@ -156,10 +192,19 @@ class CallGate(BaseCallbackHandler):
             if self.known and call.asking == self._known_calls[-1].asking:
                 self.known.forget(call)
 
-    def close(self) -> None:
-        """Take what never ended to be billed."""
+    def close(self, error: BaseException | None = None) -> None:
+        """Take what never ended to be billed.
+
+        Args:
+            error: With which the attempt failed.
+        """
         for run_id in list(self._sent):  # an item that is given up is closed while its thread goes on
-            self._settle(self._sent.pop(run_id, None), usd=None)
+            self._end(run_id, usd=None)
+        if (unseen := self._unseen) is not None:
+            self.throttle.end(unseen, error)
+            self.limited = self.limited or unseen.limited
+        elif error is not None and is_throttled(error) and not self.called:
+            self.throttle.unseen = True
 
 
 def _is_reply(generation: Generation) -> bool:

@@ -1,12 +1,15 @@
-"""What all threads of a run share to stay within a server's limits: requests and tokens a minute, calls in flight.
+"""What all threads of a run share to stay within the limits that its user sets: requests and tokens a minute.
 
 Whoever must wait here can be called off: it then ends with `Halt`.
 """
 
 import time
 from collections import deque
-from threading import Condition, Lock
+from collections.abc import Sequence
+from threading import Lock
 from typing import Protocol
+
+from eval.asking.waits import ANSWERS, Waits
 
 # Beyond it an item is given up: a server that sends a byte now and then is never late for a client, whose limits are on
 # the time between two bytes.
@@ -35,10 +38,11 @@ class Window:
     Args:
         limit: Requests or tokens.
         per_s: Length of the window in seconds.
+        name: The option that sets it.
     """
 
-    def __init__(self, limit: int, *, per_s: float = 60.0) -> None:
-        self.limit, self.per_s = limit, per_s
+    def __init__(self, limit: int, *, per_s: float = 60.0, name: str = "a limit") -> None:
+        self.limit, self.per_s, self.name = limit, per_s, name
         self._taken: deque[list[float]] = deque()  # [when, amount], oldest first
         self._total = 0.0
         self._lock = Lock()
@@ -85,54 +89,33 @@ class Window:
         return delay
 
 
-class Slots:
-    """How many calls may be in flight: half as many once the server says it is too much, one more for every round.
-
-    Additive increase, multiplicative decrease, as TCP does it. Source: Chiu and Jain, "Analysis of the increase and
-    decrease algorithms for congestion avoidance", 1989.
+class Allowance:
+    """What one call takes of the run's limits.
 
     Args:
-        most: The limit to begin with, which is never crossed.
+        amounts: Of each window, how much.
     """
 
-    def __init__(self, most: int) -> None:
-        self.most = self.limit = most
-        self.in_flight = 0
-        self._halvings = self._successes = 0
-        self._free = Condition()
+    def __init__(self, amounts: Sequence[tuple[Window, int]] = ()) -> None:
+        self._amounts = amounts
+        self._taken: dict[Window, list[float]] = {}
 
-    def acquire(self, stop: Stop) -> int:
-        """Wait for a slot; return a ticket for `report`.
+    def take(self, stop: Stop, waits: Waits) -> None:
+        """Wait until there is room for all of it; `waits` says for which of the limits.
 
         Raises:
             Halt: `stop` was set.
         """
-        with self._free:
-            while self.in_flight >= self.limit:
-                if stop.is_set():
-                    raise Halt
-                self._free.wait(_POLL_S)
-            self.in_flight += 1
-            return self._halvings
+        for window, amount in self._amounts:
+            with waits.on(window.name, before=ANSWERS):
+                self._taken[window] = window.take(amount, stop)
 
-    def report(self, ticket: int, *, succeeded: bool, throttled: bool) -> None:
-        """Learn from how a call went.
+    def correct(self, window: Window, amount: int) -> None:
+        """Put what the call really took of a window in the place of what was estimated."""
+        if window in self._taken:
+            window.correct(self._taken[window], amount)
 
-        Calls that were sent before the last halving are no news: a burst of refusals halves once.
-        """
-        with self._free:
-            if throttled and ticket == self._halvings:
-                self.limit = max(1, self.limit // 2)
-                self._halvings += 1
-                self._successes = 0
-            elif succeeded and self.limit < self.most:
-                self._successes += 1
-                if self._successes >= self.limit:
-                    self.limit += 1
-                    self._successes = 0
-
-    def release(self) -> None:
-        """Give a slot back."""
-        with self._free:
-            self.in_flight -= 1
-            self._free.notify(2)
+    def give_back(self) -> None:
+        """Give all of it back: the call is not sent."""
+        for window in self._taken:
+            self.correct(window, 0)

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from threading import Lock
 
 ANSWERS = "answers"
+RETRY = "a retry"
+TURN, LIMIT = "their turn", "the server's limit"  # before a call is sent
 
 
 class Waits:
@@ -23,13 +25,18 @@ class Waits:
             what: In words that fit after "3 await", such as "--rpm".
             before: What the same one waits for afterwards, and was counted for already.
         """
-        with self._lock:
-            self._counts.update({what: 1} | ({before: -1} if before else {}))
+        self.change(what, 1, before=before)
         try:
             yield
         finally:
-            with self._lock:
-                self._counts.update({what: -1} | ({before: 1} if before else {}))
+            self.change(what, -1, before=before)
+
+    def change(self, what: str, by: int, *, before: str | None = None) -> None:
+        """Count so many more who wait, or fewer; see `on`, which does both."""
+        with self._lock:
+            self._counts[what] += by
+            if before:
+                self._counts[before] -= by
 
     def described(self, is_quiet: bool) -> str:
         """Return how many wait for what, as "3 await --rpm, 5 await answers", or "".
