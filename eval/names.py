@@ -12,8 +12,8 @@ from pydantic import AfterValidator
 
 from data.plain_text import plain
 
-LONGEST_NAME = 200  # characters; a file system takes 255 bytes, and a run's name may get a number
-_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+LONGEST_NAME = 200  # bytes; a file system takes 255, and a run's name may get a number
+_PLAIN = re.compile(r"[^\W_][\w.-]*")  # letters of any script
 # Files that stand beside the systems' folders in a run.
 _RESERVED = frozenset({"manifest.json", "summary.json", "report.md", "report.html", "spending.log"})
 
@@ -21,8 +21,8 @@ _RESERVED = frozenset({"manifest.json", "summary.json", "report.md", "report.htm
 def plain_name_fault(name: str) -> str | None:
     """Say why a name cannot be that of a folder; None where it can be."""
     shown = plain(name[:LONGEST_NAME], one_line=True)
-    if len(name) > LONGEST_NAME:
-        return f"'{shown[:20]}…' cannot be a folder's name: it has {len(name):,} characters, more than {LONGEST_NAME}"
+    if (length := len(name.encode(errors="replace"))) > LONGEST_NAME:
+        return f"'{shown[:20]}…' cannot be a folder's name: it takes {length:,} bytes, more than {LONGEST_NAME}"
     if not _PLAIN.fullmatch(name):
         return f"'{shown}' cannot be a folder's name: give letters, digits, '.', '_' and '-', a letter or digit first"
     return None

@@ -30,7 +30,7 @@ def run(tmp_path):
         "timid": guess("timid", 0.4, "votes"),
         "fair": guess("fair", 0.6, "logprobs"),
         "always": lambda item: answer(item, "always", 0, probs=(1.0, 0.0, 0.0)),
-        "<b>silent": lambda item: answer(item, "<b>silent", 0),
+        "silent": lambda item: answer(item, "silent", 0),
     }
     exam = {"reader": lambda item: answer(item, "reader", 2)}
     items, exams = [pair_item(number) for number in range(300)], [exam_item(number) for number in range(1, 9)]

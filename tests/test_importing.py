@@ -84,6 +84,7 @@ def test_a_file_s_name_is_a_system_s(exam: Path, capsys) -> None:
     rows = [{"id": "kice/2030-11/q01", "output": "1"}]
     assert imported(exam, written(exam.parent / "my replies.jsonl", rows)) == 2
     assert "'my replies' cannot be a folder's name" in capsys.readouterr().err
+    assert imported(exam, written(exam.parent / "우리-모델.jsonl", rows)) == 0
     (exam.parent / "other").mkdir()
     twice = [written(exam.parent / "a.jsonl", rows), written(exam.parent / "other" / "a.jsonl", rows)]
     assert imported(exam, *twice) == 2

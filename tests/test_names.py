@@ -22,7 +22,7 @@ from retrievers.stored_documents import open_documents, write_documents
 HOSTILE = [
     "../victim/sys", "..", ".", "/tmp/sys", "a/b", "a\\b", "", " ",
     "a\n", "\nsys", "a\0", "~", "-rf", ".hidden", "a\ud800",
-    "CON/..", "é", "a" * 300, "manifest.json", "Report.HTML", "curve.svg",
+    "CON/..", "a\u202eb", "a" * 300, "manifest.json", "Report.HTML", "curve.svg",
 ]  # fmt: skip
 
 Edit = Callable[[dict[str, Any], str], object]
