@@ -40,7 +40,10 @@ def is_module(name: str) -> bool:
 
 
 def _see_current_folder() -> None:
-    here = str(Path.cwd())
+    try:
+        here = str(Path.cwd())
+    except FileNotFoundError:  # it was deleted, so nothing can be in it
+        return
     if here not in sys.path:
         sys.path.append(here)
 

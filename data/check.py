@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from data.errors import ConfigurationError, MissingResourceError
 from data.formats import DAMAGED, EXAM_PARAGRAPHS, binary_kind, described, described_json, folder_kind, object_kind
 from data.json_text import character_fault, normalise_strings, parse_json
+from data.regular_file import read_text
 from data.standalone import standing_alone
 
 EXPECTED = "an exam is JSON, a list of paragraphs with their problems"
@@ -111,7 +112,7 @@ def exam_faults(exam: object) -> list[Fault]:
 def _parse(path: Path) -> tuple[Any, list[Fault]]:
     text = ""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path)
         exam = parse_json(text)
         normalise_strings(exam)  # before anything is told from them: tags, equal choices
         return exam, []

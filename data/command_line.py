@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 from data.errors import ProjectError
 from data.plain_text import plain
+from data.system_faults import shortened, system_fault
 from data.terminal import say, standard_streams
 
 INTERRUPTED = 130
@@ -46,8 +47,13 @@ def run_command(
         except ProjectError as error:
             if options.debug:
                 raise
-            log(f"error: {plain(str(error), one_line=True)}")
+            log(f"error: {shortened(plain(str(error), one_line=True))}")
             return error.exit_code
+        except (OSError, MemoryError, RuntimeError) as error:
+            if options.debug or (fault := system_fault(error)) is None:
+                raise
+            log(f"error: {shortened(plain(fault, one_line=True))}; where: --debug")
+            return ProjectError.exit_code
         except KeyboardInterrupt:
             log(interrupted)
             return INTERRUPTED

@@ -10,6 +10,7 @@ from typing import Any
 
 from data.json_text import parse_json
 from data.plain_text import mentioned
+from data.regular_file import open_bytes, read_text
 
 DAMAGED = "JSON that is damaged"
 EXAM_PARAGRAPHS = "an exam's paragraphs"
@@ -54,7 +55,7 @@ def described(path: Path) -> str:
     if path.is_dir():
         return folder_kind(path) or "a folder"
     try:
-        with path.open("rb") as file:
+        with open_bytes(path) as file:
             start = file.read(_LOOKED_AT)
     except OSError:
         return "unreadable"
@@ -112,7 +113,7 @@ def _text(start: str, path: Path) -> str:
 
 def _whole_json(path: Path) -> str | None:
     try:
-        return described_json(parse_json(path.read_text(encoding="utf-8-sig")))
+        return described_json(parse_json(read_text(path)))
     except (OSError, ValueError):
         return None
 

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import ConfigurationError, MissingResourceError
-from data.formats import described_json
+from data.formats import described, described_json
 from data.json_text import character_fault, parse_json
 from data.plain_text import normalised
+from data.regular_file import read_text
 from data.retrieval_set import Query, RetrievalSet
 from data.types import Passage
 
@@ -26,8 +27,9 @@ def load_retrieval(path: Path | None) -> RetrievalSet:
         ConfigurationError: The file is not in the SQuAD 1.1 format, or repeats a question's id.
         MissingResourceError: No file was named, or it is not there.
     """
-    if path is None or not path.is_file():
+    if path is None or not path.exists() or path.is_dir():
         named = f"there is no file {path}" if path else "retrieval set 'korquad' has no file of its own"
+        named = f"{path} is {described(path)}" if path and path.is_dir() else named
         raise MissingResourceError(f"{named}; download KorQuAD_v1.0_dev.json (korquad.github.io) and pass --data FILE")
     passage_ids: dict[str, str] = {}
     queries: dict[str, Query] = {}
@@ -50,7 +52,7 @@ def _paragraphs(path: Path) -> list[tuple[str, list[tuple[str, str]]]]:
     """Return each paragraph of the file with the (id, question) pairs written about it."""
     document: Any = None
     try:
-        document = parse_json(path.read_text(encoding="utf-8-sig"))
+        document = parse_json(read_text(path))
         return [
             (_text(paragraph["context"]), [(_text(qa["id"]), _text(qa["question"])) for qa in paragraph["qas"]])
             for article in document["data"]

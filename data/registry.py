@@ -18,6 +18,7 @@ from data.errors import ConfigurationError, ProjectError, unknown_name
 from data.hub import one_line
 from data.json_text import character_fault
 from data.retrieval_set import RetrievalSet
+from data.system_faults import system_fault
 from data.types import Benchmark, Item
 
 # A benchmark's module has `BENCHMARK` and `load(split, path) -> list[Item]`; where its items are rows of a file, `load`
@@ -104,9 +105,8 @@ def _loaded(module: ModuleType, name: str, split: str | None, path: Path | None,
     except ProjectError:
         raise
     except (Exception, SystemExit) as error:
-        raise ConfigurationError(
-            f"benchmark '{name}' cannot be loaded: {type(error).__name__}: {one_line(error)}"
-        ) from error
+        reason = system_fault(error) or f"{type(error).__name__}: {one_line(error)}"
+        raise ConfigurationError(f"benchmark '{name}' cannot be loaded: {reason}") from error
     for place, item in enumerate(items, start=1):
         if not isinstance(item, Item):
             raise ConfigurationError(f"benchmark '{name}': its load returned a {type(item).__name__} as item {place}")

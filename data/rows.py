@@ -12,6 +12,7 @@ from typing import Any
 from data.errors import ConfigurationError, MissingResourceError
 from data.json_text import character_fault, parse_json
 from data.plain_text import normalised
+from data.regular_file import open_text
 from data.tsv import find_quoting, read_cells
 
 SUFFIXES = (".jsonl", ".json", ".tsv")
@@ -54,7 +55,7 @@ def rows_and_faults(path: Path, *, annotations: Collection[str] = ()) -> Iterato
             yield from _tsv_rows(path, annotations)
             return
         # Only "\n" ends a line: text may hold a lone "\r" or a Unicode line separator.
-        with path.open(encoding="utf-8-sig", newline="\n") as file:
+        with open_text(path, newline="\n") as file:
             if path.suffix == ".json" and _starts_a_list(path):
                 yield from _list_rows(path, file.read())
             else:
@@ -145,5 +146,5 @@ def _object(path: Path, place: str, row: object) -> Row:
 
 def _starts_a_list(path: Path) -> bool:
     """Some tools write JSON Lines under the name `.json`; the first character tells."""
-    with path.open(encoding="utf-8-sig") as file:
+    with open_text(path) as file:
         return file.read(64).lstrip().startswith("[")

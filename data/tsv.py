@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
+from data.regular_file import open_text
+
 _CELL = re.compile(r'("[^"]*(?:""[^"]*)*"|[^"\t]*)(\t|\Z)')
 
 
@@ -94,7 +96,7 @@ class _Seen:
 
 def _opened(path: Path) -> TextIO:
     # Only "\n" ends a line: text may hold a lone "\r" or a Unicode line separator.
-    return path.open(encoding="utf-8-sig", newline="\n")
+    return open_text(path, newline="\n")
 
 
 def _rows(lines: Iterable[str]) -> Iterator[tuple[int, str]]:

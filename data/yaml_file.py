@@ -10,9 +10,11 @@ import yaml
 from yaml.error import MarkedYAMLError
 
 from data.errors import ConfigurationError
+from data.regular_file import read_text
 
 # The safe loader, in C where PyYAML was built with it: ten times as fast.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_DEEPEST = 100  # levels; nothing that people write has so many
 _MERGE = "tag:yaml.org,2002:merge"
 
 
@@ -34,7 +36,7 @@ def read_yaml(path: Path, *, kind: str) -> YamlFile:
         ConfigurationError: It cannot be read, is not YAML or gives a name twice (with the line).
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
         return YamlFile(text, _content(text))
     except UnicodeDecodeError:
         raise ConfigurationError(f"{kind} {path} is not UTF-8 text") from None
@@ -44,6 +46,8 @@ def read_yaml(path: Path, *, kind: str) -> YamlFile:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark else ""
         raise ConfigurationError(f"{path}{place}: not YAML: {getattr(error, 'problem', error)}") from None
+    except RecursionError:
+        raise ConfigurationError(f"{path}: not YAML: it is nested too deeply") from None
     except ValueError as error:  # what looks like a date and is none
         raise ConfigurationError(f"{path}: not YAML: {error}; put it in quotes") from None
 
@@ -62,18 +66,20 @@ def _content(text: str) -> Any:
 
 def _check_names(loader: Any, root: yaml.Node) -> None:
     """Refuse a mapping that gives a name twice, before any is merged into another by `<<`, which gives none twice."""
-    nodes, seen = [root], set()
+    nodes, seen = [(root, 1)], set()
     while nodes:
-        node = nodes.pop()
+        node, depth = nodes.pop()
         if id(node) in seen or isinstance(node, yaml.ScalarNode):
             continue
         seen.add(id(node))  # an alias is the node that it stands for
+        if depth > _DEEPEST:
+            raise MarkedYAMLError(problem="it is nested too deeply", problem_mark=node.start_mark)
         if isinstance(node, yaml.SequenceNode):
-            nodes += reversed(node.value)
+            nodes += [(one, depth + 1) for one in reversed(node.value)]
             continue
         first: dict[Any, yaml.Node] = {}
         for key, value in node.value:
-            nodes.append(value)
+            nodes.append((value, depth + 1))
             if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE:
                 name = loader.construct_object(key)
                 if first.setdefault(name, key) is not key:

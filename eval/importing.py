@@ -23,6 +23,7 @@ from chains.reply_fields import openai_finish_reason
 from data.bounds import LONGEST_S, MOST_TOKENS
 from data.errors import ConfigurationError
 from data.registry import benchmark, fingerprint, load_items
+from data.regular_file import open_bytes
 from data.rows import read_rows
 from data.types import Frozen, Item, Prediction, Record, Text
 from eval.journal import Evaluation, Journal, Manifest, begin_run, first_fault, records_path
@@ -112,7 +113,8 @@ def _systems(files: Sequence[Path]) -> dict[str, Path]:
 
 
 def _description(file: Path, form: str) -> dict[str, Any]:
-    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    with open_bytes(file) as replies:
+        sha256 = hashlib.file_digest(replies, "sha256").hexdigest()
     return {"kind": "imported", "replies": str(file), "replies_sha256": sha256, "answer_form": form}
 
 

@@ -63,7 +63,7 @@ class SystemSpec(Frozen):
     too_long: Literal["error", "truncate-passage"] = "error"
     permute: Literal["cyclic"] | None = None
     votes: int | None = Field(default=None, ge=2)
-    temperature: float = Field(default=0.0, ge=0)
+    temperature: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     max_tokens: int | None = Field(default=None, gt=0)
     request: dict[str, Any] = Field(default_factory=dict, exclude_if=lambda fields: not fields)
     retriever: str | None = None

@@ -1,5 +1,6 @@
 """Writes that can fail: a full disk, a quota, a read-only folder is said in one line and leaves no half line behind."""
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 from data.errors import ConfigurationError
+from data.system_faults import NO_THREAD, folder_fault
 
 _BLOCK = 1 << 16  # bytes that are read at once from a file's end
 # A power cut costs the lines of so long, at most, and of one sync: to sync each would be slower than a fast server.
@@ -48,6 +50,8 @@ def _named_faults(path: Path, done: str, remedy: str) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or type(error).__name__
+        if not path.is_absolute() and (gone := folder_fault()):
+            raise ConfigurationError(gone) from error
         raise ConfigurationError(f"{path} cannot be {done}: {reason}; {remedy}") from error
 
 
@@ -101,7 +105,11 @@ class SyncedFile:
         self._fault: OSError | None = None
         self._appended, self._closing = Event(), Event()
         self._syncing = Thread(target=self._sync, daemon=True)
-        self._syncing.start()
+        try:
+            self._syncing.start()
+        except RuntimeError:
+            self._file.close()
+            raise OSError(errno.EAGAIN, NO_THREAD, str(path)) from None
 
     def append(self, line: bytes) -> None:
         if self._fault is not None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from data.errors import ConfigurationError, MissingResourceError
 from data.plain_text import normalised
+from data.regular_file import open_bytes, read_text
 from data.rows import read_rows, required_text
 from data.types import Passage
 
@@ -72,7 +73,7 @@ def _read_rows(path: Path) -> list[Passage]:
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return read_text(path)
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from error
     except OSError as error:
@@ -83,7 +84,7 @@ def _read_json(path: Path) -> list[Passage]:
     from data import kice, korquad
 
     try:
-        with path.open("rb") as file:
+        with open_bytes(path) as file:
             starts_an_object = file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{")
     except OSError as error:
         raise MissingResourceError(f"cannot read {path}: {error.strerror}") from error

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from data.errors import ConfigurationError, MissingResourceError
 from data.plain_text import normalised
+from data.regular_file import read_text
 
 # The Sejong corpus' tags of words that say what a text is about: BM25 counts them and no others.
 TAGS = ("NNP", "NNG", "NNB", "NR", "NP", "VV", "VA", "MAG", "XR", "SL", "SH", "SN")
@@ -72,7 +73,7 @@ def words_sha256(words: UserWords) -> str:
 
 def _read(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
+        return read_text(path).splitlines()
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from error
     except OSError as error:

@@ -74,8 +74,14 @@ class Crew(Generic[Job, Outcome]):
             self._jobs.put(None)
 
     def _start(self, count: int) -> None:
-        for _ in range(count):
-            Thread(target=self._serve, daemon=True).start()
+        for started in range(count):
+            try:
+                Thread(target=self._serve, daemon=True).start()
+            except RuntimeError:  # the system allows no more: those that there are do all the jobs
+                self._size -= count - started
+                if not self._size:
+                    raise
+                return
 
     def _serve(self) -> None:
         while (job := self._jobs.get()) is not None:
