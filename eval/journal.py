@@ -142,7 +142,10 @@ def read_manifest(run_dir: Path) -> Manifest:
         raise ConfigurationError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     version = content.get("schema_version") if isinstance(content, dict) else None
     if version != SCHEMA_VERSION:
-        raise ConfigurationError(f"{path} has schema version {reprlib.repr(version)}; {SCHEMA_VERSION} can be read")
+        raise ConfigurationError(
+            f"{path} has the schema version {reprlib.repr(version)}, not {SCHEMA_VERSION}: "
+            "another version of this program wrote it"
+        )
     try:
         return Manifest.model_validate_json(text, strict=True)
     except ValidationError as error:

@@ -162,7 +162,15 @@ def test_a_folder_that_is_no_run_is_said(tmp_path: Path) -> None:
         read_manifest(tmp_path)
 
 
-@pytest.mark.parametrize(("content", "message"), [("{", "cannot be read"), ("{}", "schema version"), ("[]", "schema")])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "cannot be read"),
+        ("{}", "the schema version None, not 1"),
+        ('{"schema_version": "1"}', "the schema version '1', not 1"),
+        ("[]", "schema"),
+    ],
+)
 def test_a_damaged_manifest_is_said(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "manifest.json").write_text(content)
     with pytest.raises(ConfigurationError, match=message):

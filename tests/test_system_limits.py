@@ -92,9 +92,7 @@ def test_yaml_that_is_nested_without_end_is_one_line(tmp_path: Path, text: str) 
 @pytest.mark.skipif(not ENDLESS.exists(), reason="this system has no such device")
 @pytest.mark.parametrize("suffix", ["", ".jsonl", ".json", ".tsv"])
 @pytest.mark.parametrize("about", ["kice", "mnli"])
-def test_a_device_is_no_file(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], about: str, suffix: str
-) -> None:
+def test_a_device_is_no_file(tmp_path: Path, capsys: pytest.CaptureFixture[str], about: str, suffix: str) -> None:
     """A reading of one would end when all memory is taken, and with it other programs."""
     path = tmp_path / f"endless{suffix}"
     path.symlink_to(ENDLESS)
@@ -113,9 +111,7 @@ def test_devices_are_no_files_wherever_one_is_read(tmp_path: Path, capsys: pytes
     commands = [
         ["run", str(tmp_path / "endless.yaml"), *out],
         ["import", str(tmp_path / "endless.jsonl"), "--benchmark", "kice", "--split", "sample", *out],
-        ["retrieval", "--set", "korquad", "--data", str(tmp_path / "endless.json")],
-        ["retrieval", "--set", "jsonl", "--data", str(tmp_path / "endless.jsonl")],
-        ["retrieval", "--set", "kice", "--data", str(tmp_path / "endless.json")],
+        ["retrieval", "korquad", "--retriever", "bm25", "--data", str(tmp_path / "endless.json")],
     ]
     for command in commands:
         assert main(command) in (2, 3)
@@ -136,39 +132,56 @@ def test_a_pipe_is_read(tmp_path: Path) -> None:
     writer.join()
 
 
-class FewThreads:
-    """Let so many threads start, and no more, as a system that is full does."""
-
-    def __init__(self, allowed: int) -> None:
-        self.left = allowed
-        self._start = threading.Thread.start
-
-    def start(self, thread: threading.Thread) -> None:
-        if not isinstance(thread, threading.Thread) or "chat" in thread.name:
-            self._start(thread)
-            return
-        if self.left <= 0:
-            raise RuntimeError("can't start new thread")
-        self.left -= 1
-        self._start(thread)
+FEW_THREADS = """
+import sys, threading
+left, start = int(sys.argv.pop(1)), threading._start_new_thread
+def few(*arguments):
+    global left
+    if left <= 0:
+        raise RuntimeError("can't start new thread")
+    left -= 1
+    return start(*arguments)
+threading._start_new_thread = few
+from eval.__main__ import main
+raise SystemExit(main())
+"""
 
 
-@pytest.mark.parametrize("allowed", [0, 1, 2, 3, 4, 5])
-def test_fewer_threads_are_enough_and_none_is_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, allowed: int
-) -> None:
-    few, out = FewThreads(allowed), tmp_path / "out"
+@pytest.mark.parametrize("allowed", [0, 1, 2, 3, 5])
+def test_fewer_threads_are_enough_and_none_is_one_line(tmp_path: Path, allowed: int) -> None:
+    """A system that is full starts no more threads: what started does the work."""
+    out = tmp_path / "out"
     with serve_chat(lambda body: "3") as server:
         model = ["--chain", "kice-prompt", "--model", f"endpoint:m@{server.base_url}", "--max-concurrency", "8"]
         arguments = ["run", "kice", "--split", "sample", "--limit", "2", *model, "--out", str(out)]
-        with monkeypatch.context() as patch:
-            patch.setattr(threading.Thread, "start", lambda thread: few.start(thread))
-            code = main(arguments)
-        said = capsys.readouterr()
-        assert "Traceback" not in said.err
-        if code:
-            assert code == 2 and "starts no more threads" in said.err
-            assert main([*arguments[:-2], "--resume", str(out)] if out.exists() else arguments) == 0
+        ended = subprocess.run(
+            [sys.executable, "-c", FEW_THREADS, str(allowed), *arguments], capture_output=True, text=True, timeout=60
+        )
+        assert "Traceback" not in ended.stderr
+        if ended.returncode:
+            assert ended.returncode == 2 and "starts no more threads" in ended.stderr
+            assert not out.exists() or main([*arguments[:-2], "--resume", str(out)]) == 0
+        assert len(server.requests) == (2 if out.exists() else 0)
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        (["--temperature", "inf"], "a finite number"),
+        (["--temperature", "nan"], "a finite number"),
+        (["--max-cost", "inf"], "--max-cost inf is no limit"),
+        (["--item-timeout", "nan"], "--item-timeout nan is no limit"),
+        (["--max-errors", "nan%"], "--max-errors nan% is no number"),
+    ],
+)
+def test_what_is_no_number_is_said_to_be_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: list[str], message: str
+) -> None:
+    model = ["--chain", "kice-prompt", "--model", "endpoint:m@http://127.0.0.1:9/v1"]
+    arguments = ["run", "kice", "--split", "sample", "--limit", "2", *model, *option, "--out", str(tmp_path / "out")]
+    assert main(arguments) == 2
+    assert message in said_in_one_line(capsys)
+    assert not (tmp_path / "out").exists()
 
 
 @given(st.text(), st.integers(min_value=1, max_value=6_000))

@@ -1,5 +1,7 @@
 """When a run fails too often to go on: `--max-errors 10` is a count of items, `--max-errors 5%` a share of them."""
 
+import math
+
 from data.errors import ConfigurationError
 
 # A share counts as if so many items, or all of a smaller run, were finished: a few errors at its start, all of one
@@ -51,8 +53,10 @@ def read_error_limit(text: str | None) -> int | float | None:
     try:
         number = float(text[:-1]) if is_share else int(text)
     except ValueError:
-        raise ConfigurationError(f"--max-errors {text} is no number; {_FORMS}") from None
-    if not number >= 0:
+        number = math.nan
+    if math.isnan(number):
+        raise ConfigurationError(f"--max-errors {text} is no number; {_FORMS}")
+    if number < 0:
         raise ConfigurationError(f"--max-errors {text} is below 0; give 0 or more")
     if is_share and number > 100:
         raise ConfigurationError(f"--max-errors {text} is more than all items; {_FORMS}")

@@ -44,7 +44,7 @@ def read_policy(options: argparse.Namespace) -> "CallPolicy":
     for name in _ABOVE_ZERO:
         value = getattr(options, name)
         if value is not None and not 0 < value < float("inf"):
-            raise ConfigurationError(f"--{name.replace('_', '-')} {value:g} lets nothing run; give more than 0")
+            raise ConfigurationError(f"--{name.replace('_', '-')} {value:g} is no limit; give a number above 0")
     return CallPolicy(
         retries=options.retries,
         rpm=options.rpm,
