@@ -83,6 +83,7 @@ class FaultServer:
         shed: Requests that the real window refused.
         most_in_flight: At once.
         arrivals: When each request came, in seconds of the monotonic clock.
+        asked: Of which item each was.
     """
 
     def __init__(self, faults: Faults) -> None:
@@ -91,6 +92,7 @@ class FaultServer:
         self.paid: Counter[str] = Counter()
         self.kinds: Counter[str] = Counter()
         self.arrivals: list[float] = []
+        self.asked: list[str] = []
         self.shed = self.in_flight = self.most_in_flight = 0
         self.base_url = ""
         self._passed: deque[float] = deque()
@@ -107,6 +109,7 @@ class FaultServer:
             self.in_flight += 1
             self.most_in_flight = max(self.most_in_flight, self.in_flight)
             self.arrivals.append(now)
+            self.asked.append(item)
             if faults.window:
                 while self._passed and self._passed[0] <= now - faults.window[1]:
                     self._passed.popleft()

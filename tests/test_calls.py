@@ -12,6 +12,7 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from itertools import pairwise
 from pathlib import Path
 from shutil import which
 from typing import Any
@@ -393,6 +394,23 @@ def test_a_server_that_is_asked_too_often_is_asked_less(tmp_path: Path) -> None:
     assert outcome.errors == 0
     assert server.most_in_flight <= 32
     assert server.shed < 150, "far fewer than if 32 threads had gone on asking"
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_a_refused_item_waits_as_long_as_it_is_told_to_and_others_are_asked_meanwhile(
+    tmp_path: Path, concurrency: int
+) -> None:
+    faults = Faults(too_many=0.15, retry_after="seconds", retry_after_s=1, seed=3)
+    with serve_faults(faults) as server:
+        assert asked(tmp_path, server, items=40, concurrency=concurrency).errors == 0
+    times: dict[str, list[float]] = {}
+    for item, moment in zip(server.asked, server.arrivals, strict=True):
+        times.setdefault(item, []).append(moment)
+    again = {item: moments for item, moments in times.items() if len(moments) > 1}
+    assert again and len(times) == 40
+    assert all(later - earlier >= 1 for moments in again.values() for earlier, later in pairwise(moments))
+    first = next(place for place, item in enumerate(server.asked) if item in again)
+    assert server.asked[first] not in server.asked[first + 1 : first + 1 + concurrency], "its place was another's"
 
 
 def test_a_run_that_is_stopped_leaves_out_what_only_waited(tmp_path: Path) -> None:

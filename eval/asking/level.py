@@ -2,8 +2,8 @@
 
 import math
 
-_SMALL = 0.025  # the share by which a level rises first
-_LONGEST_HOLD = 16  # rounds
+_SMALL = 0.1  # the share by which a level rises first
+_LONGEST_HOLD = 4  # rounds
 
 
 class Level:

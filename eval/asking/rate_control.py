@@ -5,7 +5,8 @@ Two things tell them apart, and each has its own response:
 
     nearly every call is refused     a window is full, or too many calls are in flight: nothing is sent but a probe
                                      now and then; when one is taken, calls go on at the rate that was kept up on
-                                     average, and no more at once than were taken at once
+                                     average, and no more at once than were taken at once; or, where about as many
+                                     were in flight, at no rate, but no more at once than those
     more than the known noise is     a trial at half the rate: where that helps it is a limit, and calls go on as often
                                      as they were taken; where it does not it is noise, and they go on as before
 
@@ -28,6 +29,7 @@ _SETTLED_S = 0.5  # after it a call that goes on has been taken: refusals come s
 _LEAST_CALLS, _ROUND_CALLS = 20, 50  # of which a share is taken: to be alarmed, and to be content
 _TOLERATED, _UNNOTICED = 0.02, 0.01  # shares above the noise: within a round, and at its end
 _BELOW = 0.97  # of the rate at which calls were taken under a limit
+_FULL = 0.75  # of the most calls that were taken at once: so many in flight may be too many
 _LONG_S = 5.0  # a server that asks for so long a wait speaks of a window of time
 _SEEN = 1024  # calls that are looked at again
 _MEMORY = 500  # calls over which the noise is taken
@@ -181,9 +183,7 @@ class RateControl:
         block.until = max(block.until, call.again)
         if block.probe is call:
             block.probe = None
-            if self.in_flight < most_at_once(
-                self._recent
-            ):  # else it says no more than that too many calls are in flight
+            if self.in_flight < most_at_once(self._recent):  # else no more is known than that too many are
                 block.of_time = True
             block.wait_s = min(2 * block.wait_s, _LONGEST_WAIT_S)
             block.until = max(call.again, self._probe_at(now, block))
@@ -212,17 +212,20 @@ class RateControl:
         """Go on at the rate that was kept up since the server last took calls again, this block included."""
         assert self._open is not None
         span_s, rate = max(now - self._open.since, 1e-3), self._open.taken_a_second(now)
-        measured = block.of_time or now - block.since >= _LONG_S or 0.75 < self._kept_up / rate < 1.33
+        most, held = max(most_at_once(self._recent), 1), in_flight_at(self._recent, block.since)
+        full = held >= _FULL * most and not block.of_time
+        as_before = 0.75 < self._kept_up / rate < 1.33 and not full
+        measured = block.of_time or now - block.since >= _LONG_S or as_before
         self._kept_up = rate
         self._round_s = min(max(span_s, 1.0), _WINDOWS_S[-1]) if measured else 1.0
-        self._at_once.put(min(self._at_once.value, max(most_at_once(self._recent), 1)))
+        self._at_once.put(min(self._at_once.value, held if full else most))
         self.block = self._trial = None
         self._open = Count(now)
         if block.noise is not None and not block.of_time:
             self._trial = _Trial(rate, max(block.noise, 0.1))
         elif measured:
             self._limit(rate)
-        elif in_flight_at(self._recent, block.since) < self._at_once.value:
+        elif held < self._at_once.value:
             self._rate = Level(rate, step=1.0)
         self._begin_round(now)
 
