@@ -19,6 +19,7 @@ BENCHES = {
     "generation": ("benches.generation", "batched replies against ChatHuggingFace.batch (takes options)"),
     "bm25": ("benches.bm25", "BM25 against langchain-community's BM25Retriever (takes options)"),
     "throughput": ("benches.throughput", "a run over a server against inspect-ai (takes options)"),
+    "faults": ("benches.faults", "a run over a server that fails or limits against the bare client (takes options)"),
     "growth": ("benches.growth", "time and memory at 1, 10 and 100 times the items (takes options)"),
 }
 

@@ -74,9 +74,9 @@ class Server:
 
 
 @contextmanager
-def latency_server(latency_s: float) -> Iterator[Server]:
-    """Start the server in a process of its own, and end it afterwards."""
-    settings = json.dumps({"latency_s": latency_s, "reply": REPLY})
+def latency_server(latency_s: float, **more: Any) -> Iterator[Server]:
+    """Start the server in a process of its own, and end it afterwards; `more` are its other settings."""
+    settings = json.dumps({"latency_s": latency_s, "reply": REPLY, **more})
     command = [sys.executable, str(PEERS / "latency_server.py"), settings]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -146,7 +146,7 @@ def measured(command: Sequence[str], server: Server, n: int, *, cwd: Path, log: 
     with log.open("w", encoding="utf-8") as printed:
         took = timed(
             lambda: subprocess.run(
-                command, cwd=cwd, stdout=printed, stderr=subprocess.STDOUT, env=_environment(), check=False
+                command, cwd=cwd, stdout=printed, stderr=subprocess.STDOUT, env=environment(), check=False
             )
         )
     after, seen = os.times(), server.seen()
@@ -159,7 +159,7 @@ def measured(command: Sequence[str], server: Server, n: int, *, cwd: Path, log: 
     return Timed(took.seconds, rates)
 
 
-def _environment() -> Mapping[str, str]:
+def environment() -> Mapping[str, str]:
     return {**os.environ, "LOOPBACK_API_KEY": "no-key", "LANGSMITH_TRACING": "false", "NO_COLOR": "1"}
 
 

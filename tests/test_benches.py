@@ -14,6 +14,8 @@ from benches.__main__ import BENCHES
 from benches.__main__ import main as run_benches
 from benches.agreement import among_labels, compare_scores, lead
 from benches.environments import peer_python, same_release
+from benches.faults import CASES, Side
+from benches.faults import row as faults_row
 from benches.harness import HARNESS, Questions, Worker, by_item, disagreement_rows, requests_of
 from benches.items import bench_items, texts_to_answer
 from benches.table import Timed, count, in_turns, markdown_table, median_seconds, versions_line
@@ -195,3 +197,35 @@ def test_a_command_that_fails_or_asks_too_little_gives_no_rate(tmp_path: Path) -
 def test_the_throughput_table_sets_the_less_cpu_above() -> None:
     rows = rates_table(Rates(300, 400, 3.0, 64), Rates(100, 100, 9.0, 65)).splitlines()
     assert [row.split(" | ")[-1] for row in rows[2:]] == ["3.0 x |", "4.0 x |", "3.0 x |", " |"]
+
+
+def test_a_server_that_fails_tells_both_sides_the_same_and_who_comes_back_early() -> None:
+    faults = {"too_many": 0.3, "server_error": 0.2}
+    with latency_server(0.0, faults=faults, retry_after_s=30) as server:
+        found = []
+        for _ in range(2):
+            connection = HTTPConnection(server.base_url.removeprefix("http://").removesuffix("/v1"))
+            statuses = []
+            for number in range(40):
+                connection.request("POST", "/v1/chat/completions", json.dumps({"messages": [number]}))
+                response = connection.getresponse()
+                response.read()
+                statuses.append(response.status)
+            refused = statuses.index(429)
+            connection.request("POST", "/v1/chat/completions", json.dumps({"messages": [refused]}))
+            connection.getresponse().read()
+            connection.close()
+            found.append((statuses, server.seen()["early"]))
+        assert found[0] == found[1]
+        assert {200, 429, 500} == set(found[0][0])
+        assert found[0][1] == 1
+
+
+def test_the_faults_table_has_both_sides_medians_and_what_was_lost_or_paid_twice() -> None:
+    ours = [Timed(seconds, Side(4.0, 2000, 0, 0.02, 0)) for seconds in (9.0, 6.0, 30.0)]
+    theirs = [Timed(6.0, Side(5.0, 1961, 40, 0.1, 0)) for _ in range(3)]
+    cells = faults_row(CASES["mix"], ours, theirs, runs=3)
+    assert cells[1:] == [
+        *("2000", "32", "3", "9.0", "6.0", "1.50 x", "0.80 x"),
+        *("2.0 % / 10.0 %", "30000 / 23532", "0 / 120", "0 / 3", "0 / 0"),
+    ]

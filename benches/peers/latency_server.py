@@ -4,8 +4,9 @@
 
 It has a process of its own, and no more than the standard library, so that what it takes is the same whoever asks. Out
 goes, on stdout, one JSON object a line: first `{"port": …}`, then, for each line that comes in on stdin, what it has
-seen since the line before: `{"requests": …, "connections": …, "seconds": …, "cpu_s": …, "kinds": {…}}`. `requests` are
-those that were answered, `seconds` is from the first request to the last answer, `kinds` is what became of them all.
+seen since the line before: `{"requests": …, "connections": …, "seconds": …, "cpu_s": …, "kinds": {…}, "early": …}`.
+`requests` are those that were answered, `seconds` is from the first request to the last answer, `kinds` is what became
+of them all, and `early` are those that came back before the time that they were told.
 
 It can fail as well: `"faults": {"too_many": 0.1, …}` are shares of the requests, drawn from what is asked and how often
 it has been, so that two clients that ask the same meet the same faults; `"window": [600, 60]` lets so many requests
@@ -36,6 +37,8 @@ class Seen:
         self.cpu_s = time.process_time()
         self.kinds: Counter[str] = Counter()
         self.attempts: Counter[bytes] = Counter()
+        self.again: dict[bytes, float] = {}  # when what was asked may be asked again
+        self.early = 0
 
     def told(self) -> dict[str, Any]:
         return {
@@ -44,6 +47,7 @@ class Seen:
             "seconds": self.last - self.first,
             "cpu_s": time.process_time() - self.cpu_s,
             "kinds": self.kinds,
+            "early": self.early,
         }
 
 
@@ -101,7 +105,8 @@ class Serving:
         self.window: tuple[int, float] | None = settings.get("window")
         self.seen = Seen()
         self._passed: deque[float] = deque()
-        wait = {"Retry-After": str(settings["retry_after_s"])} if "retry_after_s" in settings else {}
+        self.retry_after_s: float | None = settings.get("retry_after_s")
+        wait = {} if self.retry_after_s is None else {"Retry-After": str(self.retry_after_s)}
         self.responses = {
             "answer": _response("200 OK", json.dumps(_completion(settings["reply"]))),
             "too_many": _response("429 Too Many Requests", _REFUSAL, wait),
@@ -112,14 +117,20 @@ class Serving:
 
     def kind_of(self, body: bytes) -> str:
         """Say what is to become of a request."""
-        now = time.monotonic()
+        now, asked, seen = time.monotonic(), body[body.find(b'"messages"') :], self.seen
+        seen.early += now < seen.again.pop(asked, now)
+        kind = self._draw(asked, now)
+        if kind in ("too_many", "over_window") and self.retry_after_s is not None:
+            seen.again[asked] = now + self.retry_after_s
+        return kind
+
+    def _draw(self, asked: bytes, now: float) -> str:
         if self.window:
             while self._passed and self._passed[0] <= now - self.window[1]:
                 self._passed.popleft()
             if len(self._passed) >= self.window[0]:
                 return "over_window"
             self._passed.append(now)
-        asked = body[body.find(b'"messages"') :]
         self.seen.attempts[asked] += 1
         drawn = random.Random(asked + b"%d" % self.seen.attempts[asked]).random()
         for kind, share in self.faults.items():
