@@ -32,6 +32,7 @@ class Faults(NamedTuple):
         window: (requests, seconds): the real limit; None for none.
         refuse: Status and error to answer everything with, where given: OpenAI's object, or the whole body.
         refuse_marked: The same, only where the prompt holds its first member.
+        marked_headers: Of those refusals.
     """
 
     too_many: float = 0.0
@@ -49,6 +50,7 @@ class Faults(NamedTuple):
     window: tuple[int, float] | None = None
     refuse: tuple[int, dict[str, Any] | str] | None = None
     refuse_marked: tuple[str, int, dict[str, Any] | str] | None = None
+    marked_headers: tuple[tuple[str, str], ...] = ()
 
 
 NO_FAULTS = Faults()
@@ -153,7 +155,7 @@ class Answer(BaseHTTPRequestHandler):
                 self._error(*faults.refuse)
             elif marked and marked[0] in prompt:
                 self.server.closing.wait(faults.latency_s)
-                self._error(*marked[1:])
+                self._error(*marked[1:], dict(faults.marked_headers))
             else:
                 paid = getattr(self, f"_{kind}")()
         finally:

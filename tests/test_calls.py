@@ -413,6 +413,21 @@ def test_a_refused_item_waits_as_long_as_it_is_told_to_and_others_are_asked_mean
     assert server.asked[first] not in server.asked[first + 1 : first + 1 + concurrency], "its place was another's"
 
 
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_an_item_that_is_refused_while_others_are_answered_ends(tmp_path: Path, concurrency: int) -> None:
+    """As one that is larger than the tokens a minute, which the server calls a limit that is used up."""
+    used_up = (("x-ratelimit-remaining-tokens", "0"), ("x-ratelimit-reset-tokens", "10ms"))
+    faults = Faults(refuse_marked=("물음 0-0", 429, {"message": "Request too large"}), marked_headers=used_up)
+    with serve_faults(faults) as server:
+        policy = QUICK._replace(retries=2, first_wait_s=0.01)
+        assert asked(tmp_path, server, items=40, concurrency=concurrency, policy=policy).errors == 1
+        (refused,) = (item for item in server.attempts if "물음 0-0" in item)
+        attempts = server.attempts[refused]
+    (record,) = (record for record in journaled(tmp_path) if record.error)
+    assert record.error and "Request too large" in record.error
+    assert record.attempts == attempts
+
+
 def test_a_run_that_is_stopped_leaves_out_what_only_waited(tmp_path: Path) -> None:
     """Nobody said anything to those items, so they have no record, and are asked on resume."""
     faults = Faults(too_many=0.5, retry_after="seconds", retry_after_s=30, latency_s=1)

@@ -43,7 +43,9 @@ def error_line(capsys: pytest.CaptureFixture[str]) -> str:
 
 @pytest.mark.parametrize("concurrency", ["1", "4", "8", "32"])
 @pytest.mark.parametrize(("refused", "count"), [("물음 0-0", 1), ("물음 0-", 5)])
-@pytest.mark.parametrize(("status", "error"), [(400, RISK), (422, RISK), (403, "<html>Request blocked</html>")])
+@pytest.mark.parametrize(
+    ("status", "error"), [(400, RISK), (422, RISK), (403, RISK), (403, "<html>Request blocked</html>")]
+)
 def test_a_refusal_of_contents_is_the_item_s_also_where_it_is_the_first_answer(
     tmp_path: Path, concurrency: str, refused: str, count: int, status: int, error: dict[str, Any] | str
 ) -> None:
@@ -64,6 +66,42 @@ def test_what_every_item_is_refused_with_stops_the_run_after_a_few(
         assert main(command(tmp_path, server.base_url, "--max-concurrency", str(concurrency), items=100)) == 2
         assert sum(server.attempts.values()) == concurrency + 3
     assert "answered 400: Content Exists Risk; 100 answers are missing" in error_line(capsys)
+
+
+@pytest.mark.parametrize("words", ["Content Exists Risk", "Forbidden", "Your request was blocked"])
+def test_a_way_in_that_is_closed_in_mid_run_stops_it_whatever_the_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: str
+) -> None:
+    """One text may be forbidden, or a few in a row; not all of them from one moment on."""
+    asked: list[str] = []
+
+    def reply(body: dict[str, Any]) -> str | tuple[int, dict[str, Any]]:
+        asked.append(body["messages"][-1]["content"])
+        return "정답: 3번" if len(asked) <= 30 and len(asked) % 6 else (403, {"error": {"message": words}})
+
+    with serve_chat(reply) as server:
+        assert main(command(tmp_path, server.base_url, "--max-concurrency", "4", items=100)) == 2
+    assert 50 <= len(asked) <= 54
+    assert f"answered 403: {words}" in error_line(capsys)
+    assert sum(record.error is None for record in records(tmp_path)) == 25
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Your API key was revoked",
+        "You do not have access to model m",
+        "Country, region, or territory not supported",
+        "This project is not permitted: missing permission",
+    ],
+)
+def test_a_refusal_of_who_asks_stops_the_run_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: str
+) -> None:
+    with serve_faults(Faults(refuse=(403, {"message": words}))) as server:
+        assert main(command(tmp_path, server.base_url, "--max-concurrency", "2", items=100)) == 2
+        assert sum(server.attempts.values()) <= 2
+    assert f"answered 403: {words}" in error_line(capsys)
 
 
 def test_a_run_whose_first_items_were_all_refused_goes_on(tmp_path: Path) -> None:

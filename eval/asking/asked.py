@@ -22,6 +22,7 @@ class Asked(Turn):
         doubted: The fault that ended it, where nobody knows yet whether it is the item's; see `eval.asking.doubts`.
         unread: Its last fault was a reply that cannot be read, before anything was known of others.
         asking: An attempt goes on.
+        refused_at: How many calls the server had answered when its limit last refused the item; None: it did not.
         waits_since: From when on its waiting is none of its own time, in seconds of the monotonic clock.
     """
 
@@ -35,6 +36,7 @@ class Asked(Turn):
         self.gate: CallGate | None = None
         self.doubted: Exception | None = None
         self.asking = self.unread = False
+        self.refused_at: int | None = None
         self.waits_since: float | None = None
 
     @property

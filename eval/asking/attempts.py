@@ -12,7 +12,7 @@ from eval.asking.asked import Asked, asked_record, sound
 from eval.asking.budget import Rate
 from eval.asking.calls import Calls
 from eval.asking.doubts import Doubts
-from eval.asking.faults import unreadable_reply
+from eval.asking.faults import is_throttled, unreadable_reply
 from eval.asking.gate import CallGate
 from eval.asking.known_replies import KnownReplies
 from eval.asking.limits import Halt
@@ -110,7 +110,11 @@ def _attempt(asker: Asker, asked: Asked) -> Prediction:
 
 def _note_fault(asker: Asker, asked: Asked, gate: CallGate, error: Exception) -> None:
     asked.verdict = asker.doubts.judge(asked, gate, error)
-    asked.limited = gate.limited and asker.calls.policy.retries > 0
+    limited = gate.limited and is_throttled(error) and asker.calls.policy.retries > 0
+    answered = asker.throttle.answered
+    # Where the server has answered others since it last refused this one, it is no longer a limit alone.
+    asked.limited = limited and asked.refused_at in (None, answered)
+    asked.refused_at = answered if limited else None
     if not asked.limited:
         asked.note_fault()
 

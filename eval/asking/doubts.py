@@ -1,7 +1,7 @@
 """What the first faults of a system mean: nobody knows before its server has answered something.
 
-A bad request, a firewall's page and a reply that cannot be read may be what every item gets, or one item's own. Until
-an item is answered, such faults are held back:
+A bad request, a forbidden text and a reply that cannot be read may be what every item gets, or one item's own. Until an
+item is answered, such faults are held back:
 
     fault ─ held ─┬─ another item is answered                   each is its own item's error, or the item is asked again
                   └─ nobody in flight is, nor a few items more   the run stops
@@ -17,13 +17,14 @@ from typing import NamedTuple
 
 from data.types import Record
 from eval.asking.asked import Asked
-from eval.asking.faults import Verdict, are_alike, is_unreadable, judge, may_be_one_item_s
+from eval.asking.faults import Verdict, are_alike, is_forbidden_text, is_unreadable, judge, may_be_one_item_s
 from eval.asking.gate import CallGate
 from eval.asking.pending import Pending
 from eval.journal import has_answers
 
 # Items that are asked beyond those in flight; where a server finds fault with the request itself, beyond the first.
 _PROBES = 3
+_FORBIDDEN = 20  # answers of 403 in a row, after others: no filter of texts, but the way in has been closed
 _UNREAD = 2  # replies to an item that cannot be read, before it is held back
 
 
@@ -47,6 +48,8 @@ class Doubts:
         self._journal, self._retries = journal, retries
         self._proven = Event()
         self._mixed = Event()  # replies that cannot be read differ, and so have no one cause
+        self._forbidden = 0  # in a row
+        self._closed = False
         self._held: list[_Held] = []
         self._probed = 0
 
@@ -57,6 +60,10 @@ class Doubts:
         verdict = judged(proven=proven)
         unread = verdict == "again" and is_unreadable(error) and not (proven or self._mixed.is_set())
         asked.unread = unread
+        if proven and is_forbidden_text(error):
+            self._forbidden += 1
+            self._closed = self._forbidden >= _FORBIDDEN
+            return "stop" if self._closed else verdict
         if proven or not (unread or verdict in ("doubt", "stop")):
             return verdict
         if has_answers(self._journal):  # from before the run was resumed, or by this system's other threads
@@ -68,12 +75,13 @@ class Doubts:
         """Learn whether the server answered a call of an attempt."""
         if gate.proven:
             self._proven.set()
+            self._forbidden = 0
 
     def are_about(self, asked: Asked, error: Exception) -> bool:
         """Say whether an item's last fault is to be held back."""
         if asked.verdict == "again":
             return is_unreadable(error) and not (self._proven.is_set() or self._mixed.is_set())
-        return asked.verdict == "doubt" or (asked.verdict == "stop" and may_be_one_item_s(error))
+        return asked.verdict == "doubt" or (asked.verdict == "stop" and may_be_one_item_s(error) and not self._closed)
 
     def sift(self, asked: Asked, record: Record) -> Iterator[Record]:
         """Yield an item's record, unless its fault is held back."""

@@ -46,6 +46,13 @@ _OF_THE_ITEM = re.compile(
     r"invalid_prompt|flagged|moderation|safety|usage polic",
     re.I,
 )
+# It finds fault with who asks, not with what is asked.
+_OF_THE_CALLER = re.compile(
+    r"\bkeys?\b|permission|access|authori[sz]|authenti|credential|revoked|account|organi[sz]ation|project|workspace|"
+    r"region|country|territor|location|\bips?\b|subscri|billing|credit|payment|\bplans?\b|quota|licen[cs]e|"
+    r"\byou (are|do|have|may|can)(n't| ?not| no)\b",
+    re.I,
+)
 # It finds fault with what is sent with every item, in words that no filter of contents would choose.
 _FIELD, _AMISS = (
     r"(param(eter)?|argument|field|property|value|key|name)s?",
@@ -124,9 +131,13 @@ def _is_used_up(error: BaseException) -> bool:
 
 
 def may_be_one_item_s(error: BaseException) -> bool:
-    """Say whether a refusal may be of what one item says: a bad request, or what a firewall stops."""
-    status = status_of(error)
-    return status in _BAD_REQUEST or (status == 403 and is_a_page(error))
+    """Say whether a refusal may be of what one item says: a bad request, or a text that is forbidden."""
+    return status_of(error) in _BAD_REQUEST or is_forbidden_text(error)
+
+
+def is_forbidden_text(error: BaseException) -> bool:
+    """Say whether a 403 may be of a text: a firewall's page, or the API's own filter in whatever words."""
+    return status_of(error) == 403 and (is_a_page(error) or not _OF_THE_CALLER.search(_said(error)))
 
 
 def is_unreadable(error: BaseException) -> bool:

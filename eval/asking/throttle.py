@@ -29,11 +29,13 @@ class Throttle:
         waits: Where it is counted who waits; of those who wait for answers anyway.
 
     Attributes:
+        answered: Calls that did not fail.
         unseen: An attempt was refused whose calls are made past `admit`: the next ones wait as if each were a call.
     """
 
     def __init__(self, most: int, *, first_wait_s: float = 1.0, waits: Waits | None = None) -> None:
         self.most = most
+        self.answered = 0
         self.unseen = False
         self._waits = waits or Waits()
         self._control = RateControl(most, first_wait_s=first_wait_s)
@@ -101,6 +103,7 @@ class Throttle:
                 retry_after_s=reset_s if after_s is None else after_s,
                 stated=reset_s is not None,
             )
+            self.answered += error is None
             if refusal is not None:
                 self._refusal = describe(refusal)
             self._changed.notify_all()
