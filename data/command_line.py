@@ -6,9 +6,12 @@ interrupted: by Ctrl-C, or by the signals with which terminals, containers and s
 
 import argparse
 import signal
+import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from types import TracebackType
 
 from data.errors import ProjectError
 from data.plain_text import plain
@@ -26,7 +29,6 @@ def run_command(
     command: Callable[[argparse.Namespace], int],
     *,
     interrupted: str = "interrupted",
-    log: Callable[[str], None] = say,
 ) -> int:
     """Run one command and return its exit code.
 
@@ -35,8 +37,9 @@ def run_command(
         arguments: Those of the process where None.
         command: What is run, with the options that the parser read.
         interrupted: What is said of an interruption.
-        log: Says a line to the person at the terminal.
     """
+    if sys.excepthook is sys.__excepthook__:
+        sys.excepthook = say_uncaught
     with standard_streams() as finish, ended_by_signals():
         try:
             options = parser.parse_args(arguments)
@@ -47,16 +50,21 @@ def run_command(
         except ProjectError as error:
             if options.debug:
                 raise
-            log(f"error: {shortened(plain(str(error), one_line=True))}")
+            say(f"error: {shortened(plain(str(error), one_line=True))}")
             return error.exit_code
         except (OSError, MemoryError, RuntimeError) as error:
             if options.debug or (fault := system_fault(error)) is None:
                 raise
-            log(f"error: {shortened(plain(fault, one_line=True))}; where: --debug")
+            say(f"error: {shortened(plain(fault, one_line=True))}; where: --debug")
             return ProjectError.exit_code
         except KeyboardInterrupt:
-            log(interrupted)
+            say(interrupted)
             return INTERRUPTED
+
+
+def say_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Write a traceback: Python's own hook would show the keys and the control characters that a message repeats."""
+    say("".join(traceback.format_exception(kind, error, trace)).rstrip())
 
 
 @contextmanager

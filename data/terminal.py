@@ -17,6 +17,7 @@ from threading import RLock
 from typing import Any, TextIO, cast
 
 from data.plain_text import encodable, plain, plain_json
+from data.secrets import make_redactor
 
 OUTPUT_LOST = 2  # the exit code
 _USUAL_COLUMNS = 80
@@ -25,10 +26,10 @@ _CLOSED = OSError(errno.EBADF, "it is closed")
 
 
 def say(message: str) -> None:
-    """Write a line for the person at the terminal, on standard error, without what would work on a terminal."""
+    """Write for the person at the terminal, on standard error, without secrets and what would work on a terminal."""
     with suppress(AttributeError, *_GONE):  # there may be no standard error
         STATUS.erase()
-        sys.stderr.write(plain(message) + "\n")
+        sys.stderr.write(plain(make_redactor()(message)) + "\n")
         sys.stderr.flush()
 
 

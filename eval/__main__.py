@@ -4,10 +4,8 @@ import gc
 import sys
 
 from eval.cli import main
-from eval.progress import log_uncaught
 
 if __name__ == "__main__":
-    sys.excepthook = log_uncaught
     # What a run imports and keeps is no garbage: by default all of it is looked through again and again as it grows,
     # and, not to be frozen, once more for half a second when the command ends.
     gc.set_threshold(100_000, 20, 20)

@@ -13,7 +13,6 @@ from pathlib import Path
 from data.command_line import run_command
 from eval.asking.options import add_call_options
 from eval.language import LANGUAGES
-from eval.progress import log
 
 EXAMPLES = """examples:
   python -m eval run demo
@@ -154,7 +153,7 @@ def _add_retrieval(retrieval: argparse.ArgumentParser) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    return run_command(parser(), arguments, _run, log=log)
+    return run_command(parser(), arguments, _run)
 
 
 def _run(options: argparse.Namespace) -> int:

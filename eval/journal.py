@@ -22,11 +22,11 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from data.errors import ConfigurationError, MissingResourceError
 from data.json_text import parse_json
 from data.plain_text import mentioned
+from data.secrets import make_redactor
 from data.types import Frozen, Model, Record
 from eval.description import Description, Machine
 from eval.names import SystemName, check_folders
 from eval.readable import readable_json
-from eval.secrets import make_redactor
 from eval.writing import SyncedFile, cut_torn_line, faults_of_writing, open_lines, replace_file, whole_lines
 
 SCHEMA_VERSION = 1

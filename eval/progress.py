@@ -2,7 +2,6 @@
 
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
@@ -11,7 +10,6 @@ from typing import Self
 from data.display import display_width, fit
 from data.plain_text import plain
 from data.terminal import STATUS, columns, is_drawable, say
-from eval.secrets import make_redactor
 
 _LABEL_COLUMNS = 20
 _SHORTEST_BAR = 4
@@ -22,13 +20,8 @@ _QUIET_S = 5.0  # without a finished item: what is waited for is then worth a wo
 
 
 def log(message: str) -> None:
-    """Write for the person who waits, without secrets and without what would work on a terminal."""
-    say(make_redactor()(message))
-
-
-def log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Write a traceback: Python's own hook would show the keys and the control characters that a message repeats."""
-    log("".join(traceback.format_exception(kind, error, trace)).rstrip())
+    """Write for the person who waits."""
+    say(message)
 
 
 class Progress:

@@ -15,7 +15,7 @@ def readable_json(model: Model, redact: Callable[[str], str], *, indent: int | N
 
     Args:
         model: Whose fields may hold anything: half a character, an object of no JSON, a value that is part of itself.
-        redact: Strikes secrets out, as `eval.secrets.make_redactor` makes it.
+        redact: Strikes secrets out, as `data.secrets.make_redactor` makes it.
         indent: Spaces for each level; None: all on one line.
 
     Raises:

@@ -7,12 +7,12 @@ from typing import NamedTuple
 from chains.majority import draw_key, majority
 from chains.parsing import Extraction
 from chains.predictor import read_text
+from data.secrets import make_redactor
 from data.types import Ask, Item, Message, Prediction, Record
 from eval.journal import Manifest, read_manifest, read_records, records_path
 from eval.readable import readable_json
 from eval.run_check import check_journals
 from eval.run_lock import sole_writer
-from eval.secrets import make_redactor
 from eval.writing import replace_file
 
 

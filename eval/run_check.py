@@ -13,9 +13,9 @@ from pathlib import Path
 from data.errors import ConfigurationError
 from data.json_text import parse_json
 from data.registry import fingerprint_line
+from data.secrets import STRUCK_OUT
 from data.types import Item
 from eval.journal import Evaluation, Manifest, bad_line, read_manifest, read_records, records_path
-from eval.secrets import STRUCK_OUT
 from eval.writing import whole_lines
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from data.errors import ConfigurationError, ProjectError
 from data.plain_text import mentioned
+from data.secrets import make_redactor
 from data.types import Item, Record
 from eval.analysis.label_check import check_labels
 from eval.analysis.missing_probs import note_missing_probs
@@ -33,7 +34,6 @@ from eval.planning import Plan
 from eval.progress import Progress, log
 from eval.run_check import check_journals
 from eval.run_lock import sole_writer
-from eval.secrets import make_redactor
 from eval.writing import remove
 
 

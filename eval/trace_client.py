@@ -30,8 +30,8 @@ from urllib3.util import Retry
 
 from data.errors import ConfigurationError
 from data.plain_text import mentioned
+from data.secrets import make_redactor
 from eval.progress import log
-from eval.secrets import make_redactor
 
 _QUICK_S = 1.0  # in which LangSmith answers when all is well
 _PATIENCE_S = 1.5  # at the end, since its last quick answer

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.errors import ConfigurationError, MissingResourceError
+from data.secrets import STRUCK_OUT, make_redactor
 from data.types import Item, Prediction, Record
 from eval.journal import (
     Evaluation,
@@ -26,7 +27,6 @@ from eval.journal import (
     settle,
     write_manifest,
 )
-from eval.secrets import STRUCK_OUT, make_redactor
 
 
 def record(number: int, *, choice: int | None = 0, error: str | None = None, raw: str = "") -> Record:

@@ -19,8 +19,8 @@ import pytest
 from test_report_browser import chromium as chromium
 
 from data.plain_text import normalised, plain
+from data.secrets import STRUCK_OUT
 from eval.cli import main
-from eval.secrets import STRUCK_OUT
 
 ROOT = Path(__file__).parent.parent
 KEYS = {
@@ -339,3 +339,25 @@ def test_the_page_runs_nothing_and_asks_for_nothing(place: Place, chromium: Any,
     assert "<title>taken" not in document
     assert "<b id" not in document and "<img" not in document and "<script" not in document
     assert "&lt;script&gt;" in document
+
+
+@pytest.mark.parametrize("debug", [[], ["--debug"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["data", "check", "{key}.json"],
+        ["finetune", "eda", "--data", "{key}", "--out", "eda"],
+        ["retrievers", "search", "{key}", "a query"],
+        ["eval", "run", "kice", "--data", "{key}", "--chain", "kice-prompt", "--model", "smollm2"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_no_command_line_tells_a_key(arguments: list[str], debug: list[str], tmp_path: Path) -> None:
+    key = "of-nobody-at-all-57"
+    command = [sys.executable, "-m", *(part.format(key=key) for part in arguments), *debug]
+    environment = {**os.environ, "SOME_API_KEY": key, "PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8", check=False)
+    assert ended.returncode != 0
+    assert key not in ended.stdout + ended.stderr
+    assert STRUCK_OUT in ended.stderr
+    assert ("Traceback" in ended.stderr) == bool(debug)

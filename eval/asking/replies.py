@@ -19,7 +19,7 @@ from langchain_core.messages import AIMessage
 from pydantic import BaseModel
 
 from data.errors import ConfigurationError
-from eval.secrets import make_redactor
+from data.secrets import make_redactor
 from eval.writing import SyncedFile, faults_of_writing, open_lines, whole_lines
 
 

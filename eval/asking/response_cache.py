@@ -21,9 +21,9 @@ from pydantic import BaseModel
 from chains.reply_fields import SAVED_USAGE, read_finish_reason, read_usage
 from data.errors import ConfigurationError
 from data.packaged import cache_dir
+from data.secrets import make_redactor
 from eval.asking.request_key import identity_of, request_key, said_of
 from eval.progress import log
-from eval.secrets import make_redactor
 
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS replies (key TEXT PRIMARY KEY, model TEXT NOT NULL, reply TEXT NOT NULL, "
