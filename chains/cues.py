@@ -17,7 +17,7 @@ _PEOPLE_KO = r"(?:학생|수험생|응시자|사람|친구|이들|분들)"
 _NOT_IN_WORD = r"(?<![가-힣])"
 _PART = r"(?:number|num|no|letter|key|choice|option|text|value|label|id|번호)"  # of an answer, in JSON
 _ITEM = r"[\[(]?(?:⟦|[A-H1-9]\b)"  # an answer begins
-_SO = r"(?:so|therefore|thus|hence|in conclusion)"
+_SO = r"(?:so|therefore|thus|hence|consequently|overall|in (?:conclusion|summary))"
 _SO_CJK = r"따라서|그러므로|결론적으로|결국|그래서|所以|因此|故|したがって|よって"
 
 FINAL: Cues = {
@@ -152,9 +152,8 @@ NOT_GIVEN = re.compile(
     rf"|tempted)\b[^,]{{0,20}} to {_THINK_EN}\b[^,]{{0,20}}$|\b(?:previous|earlier|last|other|next|another) (?:question"
     r"|exam|test|year|problem|item)[' ]|\((?:참고|이전|지난|작년|note|cf)[^()]{0,60}$)"
 )
-PEOPLE_SUBJECT_KO = re.compile(rf"{_PEOPLE_KO}들?[이가은는도] (?:[가-힣]+ ){{0,2}}$")  # before "3번" or "정답"
-NOT_GIVEN_KO = re.compile(  # before "정답" or "답"
-    rf"(?:흔한|흔히|자주|많이|잘못|틀린|{_PEOPLE_KO}|이전|지난|작년|매력적|헷갈|다른 (?:문제|문항|시험|회차))"
+NOT_GIVEN_KO = re.compile(  # before "3번", "정답" or "답"
+    rf"{_PEOPLE_KO}들?[이가은는도] (?:[가-힣]+ ){{0,2}}$|(?:흔한|흔히|자주|많이|잘못|틀린|{_PEOPLE_KO}|이전|지난|작년|매력적|헷갈|다른 (?:문제|문항|시험|회차))"
     r"(?: ?[가-힣]+){0,2}?(?:(?<=[는은른한던의린인된친쓴년해])|(?<=시험)|(?<=문제)) $|(?<!고른)(?<!한)(?<!본)다면,? $"
 )
 IF_EN = re.compile(
@@ -164,12 +163,13 @@ IF_EN = re.compile(
 SUPPOSED_EN = re.compile(r"(?i)\b(?:would|could|might)\b")
 # What lets a later statement replace an earlier one: the text turns back on itself, or draws its conclusion.
 REVISED = re.compile(
-    r"等等|重新|更正|いや、|(?:[.…!?,\n] ?)아니[다요야]?[,.! ]|잠깐|다시 (?:보|생각|검토|읽|확인|판단|계산|살펴)"
+    r"等等|重新|更正|いや、|(?:[.…!?,\n] ?)아니[다요야]?[,.! ]|잠깐|사실은|다시 (?:보|생각|검토|읽|확인|판단|계산|살펴)"
     r"|재검토|정정|수정하|고쳐|실수[했였]|잘못 (?:보|봤|읽|판단|생각)|(?i:\bwait\b|\bactually\b"
     r"|\bon (?:second|further|closer|re)|\bre-?(?:read|consider|check|examin|think)|\bcorrection\b|\boops\b|\bedit:"
     r"|\bmake that\b|\b(?:change|switch) my answer\b|\brevise\b|\bupon re"
     r"|\bscratch that|\bmistaken?\b|\bsorry\b|\bapologi[sz]e|\bhmm\b)"
 )
+SO = re.compile(rf"{_SO_CJK}|즉|(?i:\b{_SO}\b)")
 CONCLUDES = re.compile(rf"므로 |{_SO_CJK}|하지만|그러나|그런데|(?i:\b(?:{_SO}|however|but)\b)")
 HEDGED = re.compile(
     r"(?i)처음|\b(?:initially|originally|at first|first thought)\b|보인다|보입니다|것 같|가능성|아마"

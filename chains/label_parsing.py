@@ -12,7 +12,7 @@ from functools import lru_cache, partial
 from typing import NamedTuple
 
 from chains import label_words
-from chains.cues import CONCLUSION, FINAL, LABEL, REVISED
+from chains.cues import CONCLUSION, FINAL, LABEL, REVISED, SO
 from chains.extraction import Extraction, read_parts, refuses, settled
 from chains.references import canonical, list_at
 from chains.statements import Statement, revision_places, standing, stated_after
@@ -123,7 +123,7 @@ def _read(text: str, truncated: bool, *, words: _Words) -> Extraction | None:
     if len(lines) > 1 and not truncated and (ending := _line(lines[-1], words, is_last=True)):
         stated.append(Statement(len(text) - len(lines[-1]), ending, "last-line"))
     if not stated:
-        mentioned = not refuses(text) and (not truncated or label_words.CONCLUDING.search(text))
+        mentioned = not refuses(text) and (not truncated or SO.search(text) or revision_places(text))
         return _from_mentions(text, words) if mentioned else None
     stands = standing(text, sorted(stated))
     turns = [place for place in revision_places(text) if place > stands.start]
@@ -301,8 +301,8 @@ def _from_mentions(text: str, words: _Words, *, inside: bool = False) -> Extract
     """Read a text by its mentions: the concluding sentence where there is one, else the only label asserted."""
     mentions = _mentions(text, words)
     if not inside and len({m.label for m in mentions if not m.denied}) > 1:
-        starts = [c.start() for c in label_words.CONCLUDING.finditer(text)]
-        start = starts[-1] if starts else len(text) - len(re.split(r"(?<=[.!?])\s|\n", text)[-1])
+        starts = [c.start() for c in SO.finditer(text)] + revision_places(text)
+        start = max(starts) if starts else len(text) - len(re.split(r"(?<=[.!?])\s|\n", text)[-1])
         mentions = [m for m in mentions if m.start >= start] or mentions
     asserted = {m.label for m in mentions if not m.denied}
     denied = {m.label for m in mentions if m.denied}

@@ -130,10 +130,6 @@ CALLED = re.compile(
     r"|better|correct|right|most|appropriate)[^.\n]{0,25}?(?:fit|label|category|class|answer|match|choice|intent"
     r"|option)|(?: fits| applies| matches)(?: best| better| here))(?![^.\n]{0,12}(?:없|않|의견|이유|근거))"
 )
-CONCLUDING = re.compile(
-    r"(?i)\b(?:therefore|thus|hence|so|in conclusion|in summary|overall|consequently)\b|(?i:(?<!not )\bactually\b"
-    r"|\bon (?:second thought|reflection)\b|\bwait\b)|따라서|그러므로|결론적으로|결국|그래서|즉|사실은|다시 보니"
-)
 # "Entailment: No. Neutral: Yes.", "neutral: 0.8": every label with a verdict or a probability.
 SHEET_VALUE = re.compile(
     r"(?i)[\"')]? ?(?:[:=(|≈~]| (?=0?\.\d)|[-–—](?= )|[^.\n?]{0,80}\?\n?|(?=[✓✔✅✗❌]))"
