@@ -9,10 +9,11 @@ case, whole words; "_", "-" and a space are the same). Pure functions over the t
 import re
 from collections.abc import Sequence
 from functools import lru_cache, partial
+from itertools import chain
 from typing import NamedTuple
 
 from chains import label_words
-from chains.cues import CONCLUSION, FINAL, LABEL, REVISED, SO
+from chains.cues import CONCLUSION, FINAL, LABEL, SO
 from chains.extraction import Extraction, read_parts, refuses, settled
 from chains.references import canonical, list_at
 from chains.statements import Statement, revision_places, standing, stated_after
@@ -111,8 +112,6 @@ def _read(text: str, truncated: bool, *, words: _Words) -> Extraction | None:
     lines = text.split("\n")
     if not stated and (found := _sheet(text, words)) is not None:
         return settled(found, "sheet")
-    if not stated and not truncated and (found := _lone_lines(text, lines, words)) is not None:
-        return settled(found, "lone-lines")
     # Of a text that was cut off, the first sentence alone: the rest was on its way to an answer.
     end = re.search(r"[.!?:](?=\s)|\n", text) if truncated else None
     whole = text[: end.end()] if end else "" if truncated else text
@@ -120,7 +119,9 @@ def _read(text: str, truncated: bool, *, words: _Words) -> Extraction | None:
     heading = truncated and re.match(r"\d+[.)] ", lines[0])  # the first of the points on the way to an answer
     if (opening := _line(lines[0], words)) and not heading and not _numbering(lines[0], words):
         stated.append(Statement(0, opening, "leading"))
-    if len(lines) > 1 and not truncated and (ending := _line(lines[-1], words, is_last=True)):
+    alone = [] if truncated or len(lines) == 1 else [_line(line, words, is_last=True) or () for line in lines]
+    if alone and alone[-1]:  # differing labels on lines of their own, and nothing else, are no single answer
+        ending = tuple(dict.fromkeys(chain.from_iterable(alone))) if all(alone) else alone[-1]
         stated.append(Statement(len(text) - len(lines[-1]), ending, "last-line"))
     if not stated:
         mentioned = not refuses(text) and (not truncated or SO.search(text) or revision_places(text))
@@ -210,16 +211,6 @@ def _sheet(text: str, words: _Words) -> tuple[int, ...] | None:
         return most if whole or all(value["of"] for value in said.values()) else None
     left = (words.neutral,) if words.neutral and words.neutral not in said else ()
     return tuple(label for label, value in said.items() if value["yes"]) or left
-
-
-def _lone_lines(text: str, lines: list[str], words: _Words) -> tuple[int, ...] | None:
-    """Read differing labels that stand alone on lines, the last line too; a revision leaves only the last one."""
-    starts = (words.answer.match(line) for line in lines)
-    found = [_label(one) if one and label_words.ALONE.match(one.string, one.end()) else 0 for one in starts]
-    labels = {*found} - {0}
-    if len(labels) < 2 or not found[-1]:
-        return None
-    return (found[-1],) if REVISED.search(text) else tuple(labels)
 
 
 def _line(line: str, words: _Words, *, is_last: bool = False) -> tuple[int, ...] | None:
