@@ -229,19 +229,15 @@ def _line(line: str, words: _Words, *, is_last: bool = False) -> tuple[int, ...]
     return _reference_at(line, 0, words) if listed and len(line) - listed[1] <= 2 else None
 
 
-def _relation_at(text: str, start: int, filler: bool, *, words: _Words) -> tuple[int, ...] | None:
-    found = _words_at(text, start, words)
-    return found[0] if found and not _is_denied(text, start) else None
-
-
 def _relations(text: str, words: _Words) -> list[Statement]:
     """Read what a label is said of, and what is said of a label: "the relationship is …", "… fits best"."""
-    stated = stated_after(text, label_words.RELATIONS, partial(_relation_at, words=words))
     strict = words._replace(answer=words.anywhere)
-    stated += stated_after(text, label_words.REMARKS, partial(_relation_at, words=strict))
+    stated = stated_after(text, label_words.RELATIONS, partial(_label_at, words=words))
+    stated += stated_after(text, label_words.REMARKS, partial(_label_at, words=strict))
     called = (one for one in words.anywhere.finditer(text) if label_words.CALLED.match(text, one.end()))
-    stated += [Statement(one.start(), (_label(one),), "called") for one in called if not _is_denied(text, one.start())]
-    return [one for one in stated if not label_words.WHETHER.search(text[max(0, one.start - 80) : one.start])]
+    stated += [Statement(one.start(), (_label(one),), "called") for one in called]
+    said = ((one, text[max(0, one.start - 80) : one.start]) for one in stated)
+    return [one for one, before in said if not label_words.WHETHER.search(before) and not _is_denied(text, one.start)]
 
 
 def _is_denied(text: str, place: int) -> bool:

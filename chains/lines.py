@@ -103,7 +103,8 @@ def leading_line(text: str, *, truncated: bool) -> list[Statement]:
         return [Statement(0, tuple(dict.fromkeys(head.choice for head in found)), "leading")] if only_lines else []
     # "1. 문제를 파악한다" opens a plan; "1번: …" cut off may be the first of five points.
     is_plan = first.notation == "1" and lines[0][0].isdigit() and len(lines) > 1 and not _REASON.match(lines[1])
-    no_answer = not first.alone and (is_plan or (truncated and first.choice == 1))
+    begins = first.choice == 1 and (not first.alone or text == "1.")
+    no_answer = (is_plan and not first.alone) or (truncated and begins)
     return [] if no_answer else [Statement(0, (first.choice,), "leading")]
 
 

@@ -30,7 +30,7 @@ _SENTENCE_END = re.compile(r"[.!?;…](?=\s|$)|\n")
 _LAST_COUNTS = frozenset(cues.FINAL) | {"is-also", "changed", "ranking"}
 _FILLER = re.compile(r"(?: ?[\"'][^\n⟦]{0,200}[\"'])?[^.!?\n⟦]{0,80}(?=⟦)")
 _POINT = re.compile(r"⟦\d+⟧ ?[:.)-]")
-_NEXT = re.compile(r"[^.!?\n⟦]{0,60}(?=⟦)|[^.!?\n⟦]{0,20}?(?=\b[A-H1-9]\b)")
+_NEXT = re.compile(r"[^.!?\n⟦]{0,60}(?=⟦)|[^.!?\n⟦]{0,20}?(?=(?<![A-Za-z\d])[A-H1-9](?![A-Za-z\d]))")
 _PLACE = r"(?:⟦\d+⟧|\[?\b(?:\d{1,2}|[A-H])\b\]?)"
 _ORDERED = re.compile(rf"{_PLACE}(?: ?[>≥»≻] ?{_PLACE}){{1,9}}")
 

@@ -122,6 +122,10 @@ MISREAD_CHOICES = (
     ("C로 하겠습니다.", 4, 3),
     ("Option I is correct.", 10, 9),
     ("| 정답 |\n|------|\n| ②   |", 5, 2),
+    ("옳은 것은 B뿐이다.", 4, 2),
+    ("答案不是A，而是C。", 4, 3),
+    ("答えはAではなくBです。", 4, 2),
+    ("<details><summary>정답</summary>③</details>", 5, 3),
 )
 
 
@@ -195,6 +199,7 @@ INTENTS = ("set_alarm", "stop", "top_up_failed", "card_payment", "none", "love")
         (NLI, "Strictly speaking, neutral. One could argue for entailment.", "neutral"),
         (NLI, "I cannot process this request, as it contains a contradiction of our policy.", "refusal"),
         (NLI, "Label 1: neutral\nLabel 2: contradiction", "multiple"),
+        (NLI, "neutral\n\ncontradiction", "multiple"),
         (INTENTS, "Category: top_up_failed\n\nTo solve this, follow these steps:\n\n1.", "top_up_failed"),
         (INTENTS, "Intent: set_alarm. The user does not want to stop anything.", "set_alarm"),
         (INTENTS, "none", "none"),
@@ -293,6 +298,11 @@ def test_labels_other_than_nli_count_by_their_exact_words_only() -> None:
 def test_labels_may_stand_in_any_order() -> None:
     assert extract_label("neutral", ("contradiction", "neutral", "entailment")).choice == 1
     assert extract_label("함의", ("contradiction", "neutral", "entailment")).choice == 2
+
+
+def test_the_number_of_a_first_point_that_was_cut_off_is_no_answer() -> None:
+    assert extract_choice("1. ", 5, truncated=True).status == "truncated"
+    assert extract_choice("1", 5, truncated=True).choice == 0
 
 
 def test_truncated_reasoning_holds_no_label() -> None:
