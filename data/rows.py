@@ -113,17 +113,22 @@ def _tsv_rows(path: Path, annotations: Collection[str]) -> Iterator[RowOrFault]:
     quoting = find_quoting(path)
     rows = read_cells(path, quoting)
     line, names = next(rows, (1, [""]))
+    if isinstance(names, str):
+        raise ConfigurationError(f"{path}, line {line}: {names}")
     if repeated := next((name for name in names if name and names.count(name) > 1), None):
         raise ConfigurationError(f"{path}, line {line}: two columns are named {reprlib.repr(repeated)}; rename one")
     for number, cells in rows:
         place = f"line {number}"
+        if isinstance(cells, str):
+            yield place, ConfigurationError(f"{path}, {place}: {cells}")
+            continue
         if len(cells) > len(names) and _judged_by_more(names, cells, annotations):
             cells = [*cells[: len(names) - 1], cells[-1]]
         if len(cells) == len(names):
             yield place, dict(zip(names, cells, strict=True))
             continue
         said = f"has {len(cells)} tab-separated cells, its header has {len(names)}"
-        if quoting.broken_at is not None:
+        if quoting.broken_at is not None and not quoting.used:
             said += f" (quotes are read as text, for those in line {quoting.broken_at} enclose no cell)"
         yield place, ConfigurationError(f"{path}, {place}: {said}")
 

@@ -2,7 +2,8 @@
 
 In comes a file, out come its rows as cells. Nothing in a file says which of the two it is, and a quotation mark is part
 of the text in the one and encloses it in the other. So a whole file is looked at first: it is quoted where every
-quotation mark in it belongs to a pair that encloses a cell, and something shows that this is no chance.
+quotation mark in it belongs to a pair that encloses a cell, and something shows that this is no chance. A few marks
+that belong to none do not change that: their rows are read or refused one by one (`data.stray_quotes`).
 """
 
 import re
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from data.regular_file import open_text
+from data.stray_quotes import SEVERAL, quoted_rows
 
 _CELL = re.compile(r'("[^"]*(?:""[^"]*)*"|[^"\t]*)(\t|\Z)')
 
@@ -20,23 +22,30 @@ class Quoting(NamedTuple):
 
     Attributes:
         used: Cells may be quoted, and hold tabs and line breaks.
-        broken_at: The line of the first quotation mark that encloses no cell, so that none is taken to; None: all do.
+        broken_at: The line of the first quotation mark that encloses no cell; None: all do.
     """
 
     used: bool
     broken_at: int | None = None
 
 
-def read_cells(path: Path, quoting: Quoting) -> Iterator[tuple[int, list[str]]]:
-    """Yield the cells of each row with the line that it starts on, reading as it goes; blank rows are passed over."""
+def read_cells(path: Path, quoting: Quoting) -> Iterator[tuple[int, list[str] | str]]:
+    """Yield the cells of each row with the line that it starts on; blank rows are passed over.
+
+    A row whose quotation marks can be read in several ways is a text that says so.
+    """
     with _opened(path) as file:
+        if quoting.used and quoting.broken_at is not None:
+            for number, row in quoted_rows(list(file)):
+                yield number, row if isinstance(row, str) else [_unquoted(cell) for cell in row]
+            return
         if not quoting.used:
             lines = ((number, line.rstrip("\r\n")) for number, line in enumerate(file, start=1))
             yield from ((number, line.split("\t")) for number, line in lines if line.strip())
             return
-        for number, row in _rows(file):
-            if row.strip():
-                yield number, [_unquoted(cell) for cell in _cells(row) or ()]
+        for number, text in _rows(file):
+            if text.strip():
+                yield number, [_unquoted(cell) for cell in _cells(text) or ()]
 
 
 def find_quoting(path: Path) -> Quoting:
@@ -51,14 +60,37 @@ def find_quoting(path: Path) -> Quoting:
             width = seen.width or len(cells or ())
             fits_without = all(line.count("\t") + 1 == width for line in row.split("\n"))
             if cells is None or (len(cells) != width and fits_without):
-                return Quoting(used=False, broken_at=number)
+                return Quoting(used=_is_quoted_but_for_a_few(path), broken_at=number)
             seen.proven |= len(cells) == width and not fits_without  # by a tab or a line break in a cell
             seen.add(cells)
     return Quoting(used=seen.are_quoted())
 
 
+def _is_quoted_but_for_a_few(path: Path) -> bool:
+    """Say whether a file's cells are quoted, although some of its quotation marks enclose none.
+
+    A cell that needs its quotes shows it, as in no other way its row has the header's cells. Else the rows must show it
+    whose marks all enclose cells, and be many times the others.
+    """
+    with _opened(path) as file:
+        lines = list(file)
+    seen = _Seen()
+    n_enclosing = n_stray = 0
+    for number, row in quoted_rows(lines):
+        if isinstance(row, str) or any('"' in cell and not cell.startswith('"') for cell in row):
+            n_stray += 1
+        elif not any(cell.startswith('"') for cell in row):
+            seen.add_bare("\t".join(row))
+        else:
+            n_enclosing += 1
+            seen.add(row)
+            if len(row) == seen.width > 1 and lines[number - 1].count("\t") + 1 != seen.width:
+                return True
+    return n_enclosing >= SEVERAL * n_stray and seen.are_quoted()
+
+
 class _Seen:
-    """What the rows of a file show, in which every quotation mark encloses a cell."""
+    """What rows show in which every quotation mark encloses a cell."""
 
     def __init__(self) -> None:
         self.n_rows = 0

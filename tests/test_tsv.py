@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from data.errors import ConfigurationError
 from data.plain_text import normalised
 from data.registry import load_items
-from data.rows import read_rows
+from data.rows import read_rows, rows_and_faults
 from eval.cli import main
 
 HEAD = ["premise", "hypothesis", "label"]
@@ -123,11 +123,80 @@ def test_a_column_that_the_header_names_twice_is_refused(tmp_path: Path) -> None
         load_items("mnli", path=path)
 
 
-def test_quotes_that_do_not_pair_up_are_named_where_a_row_does_not_fit(tmp_path: Path) -> None:
-    path = write(tmp_path / "x.tsv", [HEAD, ['"two\nlines"', "b", "0"], ['5" pipe', "b", "0"]])
-    said = r"line 2: has 1 tab-separated cells, its header has 3 \(quotes are read as text, for those in line 4"
+def test_quotes_that_are_text_are_named_where_a_row_does_not_fit(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.tsv", [HEAD, ["two", "b", "c", "0"], ['5" pipe', "b", "0"]])
+    said = r"line 2: has 4 tab-separated cells, its header has 3 \(quotes are read as text, for those in line 3"
     with pytest.raises(ConfigurationError, match=said):
         load_items("mnli", path=path)
+
+
+LINES = ['"Two\nlines."', "b", "0"]  # the first cell needs its quotes
+
+
+@pytest.mark.parametrize(
+    ("row", "read"),
+    [
+        (['5" pipe', "b", "0"], ('5" pipe', "b")),
+        (["a", '"', "0"], None),
+        (["a", '6"', "0"], ("a", '6"')),
+        (['"Never closed.', "b", "0"], None),
+        (['"A "loose" word."', "b", "0"], None),
+        (['5" pipe', '"of\nsteel"', "0"], ('5" pipe', "of\nsteel")),
+    ],
+)
+@pytest.mark.parametrize("before", [True, False])
+def test_a_stray_quote_costs_no_other_row(
+    tmp_path: Path, row: list[str], read: tuple[str, str] | None, before: bool
+) -> None:
+    others = [LINES, ["c", '"two\nmore"', "1"], ["d", "e", "2"]]
+    rows = [row, *others] if before else [*others, row]
+    path = write(tmp_path / "x.tsv", [HEAD, *rows])
+    found = {
+        (item.inputs["premise"], item.inputs["hypothesis"])
+        for item in load_items("mnli", path=path, skip_bad_rows=True)
+    }
+    assert found == {("Two\nlines.", "b"), ("c", "two\nmore"), ("d", "e"), *([read] if read else [])}
+    if read is None:
+        with pytest.raises(ConfigurationError, match=f"line {2 if before else 7}: a cell starts with a quotation mark"):
+            load_items("mnli", path=path)
+
+
+@pytest.mark.parametrize(
+    ("text", "n_left_out"),
+    [
+        ('"Two 5" pipes\nof steel"\tb\t0\n', 2),  # a mark within is not doubled
+        ('"Two\n5" pipes\nof steel"\tb\t0\n', 3),
+        ('"Never\nclosed.\t"b"\t0\n', 2),
+        ('"Never\nclosed.\tb\t0\n', 2),  # the line below may be a row, or the rest of this one
+        ('"Of one\tb\t0\ns\tt\t1\nor three"\tx\t2\n', 3),  # one row, or three
+    ],
+)
+def test_half_a_row_is_never_taken_for_a_whole_one(
+    tmp_path: Path, text: str, n_left_out: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path / "x.tsv", [HEAD, LINES])
+    path.write_text(path.read_text(encoding="utf-8") + text + "d\te\t2\n" + '5" pipe\tf\t1\n', encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"x.tsv, line 4: "):
+        load_items("mnli", path=path)
+    items = load_items("mnli", path=path, skip_bad_rows=True)
+    assert [item.inputs["premise"] for item in items] == ["Two\nlines.", "d", '5" pipe']
+    assert f"left out {n_left_out} malformed rows, first {path}, line 4: " in capsys.readouterr().err
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(*[st.text('a" ,\n가', max_size=6)] * 2), min_size=1, max_size=5), st.data())
+def test_what_is_rightly_quoted_is_read_beside_a_stray_quote(
+    tmp_path: Path, texts: list[tuple[str, str]], data: st.DataObject
+) -> None:
+    path = write(
+        tmp_path / "x.tsv", [HEAD, ["two\nlines", "x", "0"], *([*pair, "0"] for pair in texts)], quoting=csv.QUOTE_ALL
+    )
+    text = path.read_text(encoding="utf-8")
+    stray = data.draw(st.sampled_from(['5" pipe\tb\t0\n', '"Open.\tb\t0\n', 'a "b" c\td\t0\n']))
+    path.write_text(text + stray, encoding="utf-8", newline="")
+    rows = [row for _, row in rows_and_faults(path) if isinstance(row, dict)]
+    found = [(row["premise"].replace("\r", ""), row["hypothesis"].replace("\r", "")) for row in rows]
+    assert found[: len(texts) + 1] == [("two\nlines", "x"), *texts]
 
 
 BAD = [HEAD, ["a", "b", "0"], ["c", "d", "e", "1"], ["f", "g", "maybe"], ["h", "i", "2"], ["j", "k", "-"]]
