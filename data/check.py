@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from data.errors import ConfigurationError, MissingResourceError
-from data.formats import DAMAGED, EXAM_PARAGRAPHS, binary_kind, described, described_json, folder_kind, object_kind
+from data.formats import (
+    DAMAGED,
+    EXAM_PARAGRAPHS,
+    binary_kind,
+    described,
+    described_json,
+    folder_contents,
+    folder_kind,
+    object_kind,
+)
 from data.json_text import character_fault, normalise_strings, parse_json
 from data.regular_file import read_text
 from data.standalone import standing_alone
@@ -127,7 +136,9 @@ def _parse(path: Path) -> tuple[Any, list[Fault]]:
         raise MissingResourceError(f"there is no exam file {path}") from None
     except IsADirectoryError:
         kind = folder_kind(path)
-        said = f"{kind}; {EXPECTED}" if kind else "a folder; name one exam file in it"
+        exams = [file.name for file in path.glob("*.json")] if kind is None else []
+        remedy = "name one exam file in it" if exams else f"no exam is in it; {EXPECTED}"
+        said = f"{kind}; {EXPECTED}" if kind else f"a folder that holds {folder_contents(path)}; {remedy}"
         raise MissingResourceError(f"{path} is {said}") from None
     except OSError as error:
         raise MissingResourceError(f"cannot read the exam file {path}: {error.strerror}") from error

@@ -19,11 +19,16 @@ _LOOKED_AT = 1 << 16  # bytes of a file
 _NAMED = 6  # of many names, so many are said
 _MAGIC = {
     b"PK\x03\x04": "a ZIP archive or an Office document",
+    b"PK\x05\x06": "an empty ZIP archive",
     b"\x1f\x8b": "a gzip archive",
     b"BZh": "a bzip2 archive",
     b"\xfd7zXZ": "an xz archive",
     b"PAR1": "a Parquet file",
     b"%PDF": "a PDF",
+    b"\x89PNG": "a PNG image",
+    b"\xff\xd8\xff": "a JPEG image",
+    b"\xff\xfe": "text in UTF-16, expected UTF-8",
+    b"\xfe\xff": "text in UTF-16, expected UTF-8",
     b"SQLite format 3": "an SQLite database",
     b"version https://git-lfs": "a Git LFS pointer and not the file itself",
 }
@@ -68,8 +73,23 @@ def folder_kind(path: Path) -> str | None:
 
 
 def binary_kind(start: bytes) -> str | None:
-    """Say what a file is by its first bytes; None where they do not tell."""
-    return next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), None)
+    """Say what a file is by its first bytes; None where they do not tell that it is no text in UTF-8."""
+    kind = next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), None)
+    return kind or ("a binary file and no text" if b"\0" in start else None)
+
+
+def undecodable(path: Path, error: UnicodeDecodeError) -> str:
+    """Say what a file is that cannot be read as UTF-8, in one line that names it."""
+    with path.open("rb") as file:
+        kind = binary_kind(file.read(_LOOKED_AT))
+    return f"{path} is {kind}" if kind else f"{path}: not UTF-8 text ({error.reason} at byte {error.start})"
+
+
+def folder_contents(path: Path) -> str:
+    """Say what lies in a folder, in a few words that follow "it holds"."""
+    names = sorted(file.name + "/" * file.is_dir() for file in path.iterdir() if not file.name.startswith("."))
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return mentioned(", ".join(names[:_NAMED]) + more) if names else "nothing"
 
 
 def object_kind(one: Any) -> str | None:
@@ -106,7 +126,7 @@ def _text(start: str, path: Path) -> str:
     if path.suffix in (".yaml", ".yml"):
         return "YAML"
     for separator, kind in (("\t", "tab"), (",", "comma")):
-        if separator in line and (separator == "\t" or path.suffix == ".csv"):
+        if separator in line and (separator == "\t" or path.suffix in (".csv", ".tsv")):
             return f"{kind}-separated values of {_objects(dict.fromkeys(line.split(separator)))}"
     return "text and no JSON" if not start.startswith("[") else _whole_json(path) or DAMAGED
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from data.check import read_exam
 from data.errors import ConfigurationError, MissingResourceError
-from data.formats import folder_kind
+from data.formats import folder_contents, folder_kind
 from data.plain_text import normalised
 from data.polarity import asks_for_the_wrong_one
 from data.retrieval_set import Query, RetrievalSet
@@ -123,9 +123,13 @@ def _exam_file(split: str, path: Path | None) -> Path:
         return (DATA_DIR / "samples" if path is None else path) / "kice_sample.json"
     file = exam_path(split, path or DATA_DIR)
     if not file.is_file():
+        missing = (
+            f"the folder {path} has no exam of {split} ({file.name}); it holds {folder_contents(path)}" if path else ""
+        )
         into = f" --to {path}" if path else ""
         raise MissingResourceError(
-            f"the {split} exam is not at {file}; run: python -m data fetch kice-{split}{into}, or pass --data FILE"
+            f"{missing or f'the {split} exam is not at {file}'}; "
+            f"run: python -m data fetch kice-{split}{into}, or pass --data FILE"
         )
     return file
 
@@ -137,7 +141,11 @@ def _pooled_files(path: Path | None) -> list[Path]:
     folder = path or DATA_DIR
     files = sorted(folder.glob("*.json"))
     if not files:
-        raise MissingResourceError(f"no exam in {folder}; run: python -m data fetch kice, or pass --data PATH")
+        held = f"; it holds {folder_contents(path)}" if path and path.is_dir() else ""
+        raise MissingResourceError(
+            f"there is no exam in {folder} (<year>_11_KICE.json){held}; "
+            "run: python -m data fetch kice, or pass --data PATH"
+        )
     return files
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import ConfigurationError, MissingResourceError
-from data.formats import PAIRS, object_kind
+from data.formats import PAIRS, described, folder_contents, object_kind
 from data.hub import hub_fault, one_line
 from data.plain_text import normalised
 from data.rows import Row, required_text, rows_and_faults
@@ -103,7 +103,7 @@ def _local_file(path: Path, split: str) -> Path:
     for candidate in candidates:
         if candidate.is_file():
             return candidate
-    present = ", ".join(sorted(file.name for file in path.iterdir())[:8]) or "nothing"
+    present = folder_contents(path)
     raise MissingResourceError(f"{path} has no {split}.jsonl, .json or .tsv; it holds {present}; --data FILE works too")
 
 
@@ -115,8 +115,6 @@ def _local_items(file: Path, split: str, *, skip_bad_rows: bool) -> list[Item]:
         try:
             item = _row_item(file, place, row, item=f"{split}/{number}")
         except ConfigurationError as fault:
-            if not skip_bad_rows:
-                raise ConfigurationError(f"{fault}; mend it, or leave such rows out with --skip-bad-rows") from None
             faults.append(fault)
             continue
         if item is None:
@@ -124,7 +122,11 @@ def _local_items(file: Path, split: str, *, skip_bad_rows: bool) -> list[Item]:
         else:
             items.append(item)
     if faults and not items:
-        raise ConfigurationError(f"{faults[0]}; no row is left without the {len(faults)} that are malformed")
+        kind = described(file)
+        another = "" if kind == f"JSON Lines of {PAIRS}" or kind.startswith("tab-") else f"; the file is {kind}"
+        raise ConfigurationError(f"{faults[0]}; no row is left without the {len(faults)} that are malformed{another}")
+    if faults and not skip_bad_rows:
+        raise ConfigurationError(f"{faults[0]}; mend it, or leave such rows out with --skip-bad-rows")
     if unlabelled and not items:
         raise ConfigurationError(
             f"{file}: none of its {unlabelled} pairs has a label, as in GLUE's test sets; use a validation split"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import ConfigurationError, MissingResourceError
+from data.formats import undecodable
 from data.json_text import character_fault, parse_json
 from data.plain_text import normalised
 from data.regular_file import open_text
@@ -61,7 +62,7 @@ def rows_and_faults(path: Path, *, annotations: Collection[str] = ()) -> Iterato
             else:
                 yield from _json_lines(path, file)
     except UnicodeDecodeError as error:
-        raise ConfigurationError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from error
+        raise ConfigurationError(undecodable(path, error)) from error
     except FileNotFoundError:
         raise MissingResourceError(f"there is no file {path}") from None
     except OSError as error:

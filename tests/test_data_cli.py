@@ -63,9 +63,16 @@ def test_debug_shows_the_traceback() -> None:
 
 
 def test_check_of_a_folder_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = f"error: {tmp_path} is a folder that holds"
     assert main(["check", str(tmp_path)]) == 3
-    printed = capsys.readouterr()
-    assert (printed.out, printed.err) == ("", f"error: {tmp_path} is a folder; name one exam file in it\n")
+    expected = "nothing; no exam is in it; an exam is JSON, a list of paragraphs with their problems"
+    assert capsys.readouterr() == ("", f"{said} {expected}\n")
+    for name in ("2023_11_KICE.json", "notes.txt"):
+        (tmp_path / name).touch()
+    (tmp_path / "more").mkdir()
+    assert main(["check", str(tmp_path)]) == 3
+    expected = "2023_11_KICE.json, more/, notes.txt; name one exam file in it"
+    assert capsys.readouterr() == ("", f"{said} {expected}\n")
 
 
 def test_json_is_one_object_for_every_command(

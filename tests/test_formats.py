@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from data.__main__ import main
-from data.errors import ConfigurationError, ProjectError
+from data.errors import ConfigurationError, MissingResourceError, ProjectError
 from data.formats import described
 from data.registry import load_items, retrieval_set
 
@@ -93,3 +93,56 @@ def test_other_readers_name_what_they_were_given(tmp_path: Path) -> None:
         ConfigurationError, match=r"exam.json is a JSON list of an exam's paragraphs; a retrieval set is a"
     ):
         retrieval_set("jsonl", exam)
+
+
+BINARY = {
+    b"PK\x03\x04\x14\x00\x00\x00\x08\x00\xb5\x5a": "a ZIP archive or an Office document",
+    gzip.compress(b"x"): "a gzip archive",
+    b"\x89PNG\r\n\x1a\n": "a PNG image",
+    "premise\t가".encode("utf-16"): "text in UTF-16, expected UTF-8",
+    b"\x00\x01\xff\x00": "a binary file and no text",
+}
+
+
+@pytest.mark.parametrize("suffix", [".json", ".jsonl", ".tsv"])
+@pytest.mark.parametrize("start", BINARY)
+def test_a_binary_file_is_named_whatever_it_is_called(tmp_path: Path, start: bytes, suffix: str) -> None:
+    path = tmp_path / f"pairs{suffix}"
+    path.write_bytes(start)
+    for read in (lambda: load_items("mnli", path=path), lambda: load_items("kice", path=path)):
+        with pytest.raises(ConfigurationError, match=f"is {BINARY[start]}"):
+            read()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "kind"),
+    [
+        ("x.jsonl", '{"id": "a", "output": "b"}\n' * 2, "JSON Lines of recorded replies"),
+        ("x.json", json.dumps([PARAGRAPH]), "a JSON list of an exam's paragraphs"),
+        ("x.json", json.dumps(SQUAD), "in SQuAD's format, as KorQuAD is"),
+        ("x.jsonl", "<html>\n<body>", "an HTML page"),
+        ("x.tsv", "premise,hypothesis,label\na,b,0\n", "comma-separated values of NLI pairs"),
+    ],
+)
+def test_a_file_of_another_format_is_offered_no_rows_to_skip(tmp_path: Path, name: str, text: str, kind: str) -> None:
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    for skip_bad_rows in (False, True):
+        with pytest.raises(ConfigurationError, match=f"; the file is {kind}$") as caught:
+            load_items("mnli", path=path, skip_bad_rows=skip_bad_rows)
+        assert "--skip-bad-rows" not in str(caught.value)
+
+
+def test_a_folder_without_the_exam_is_what_the_message_is_about(tmp_path: Path) -> None:
+    with pytest.raises(
+        MissingResourceError, match=rf"the folder {tmp_path} has no exam of 2023 .*; it holds nothing; run"
+    ):
+        load_items("kice", path=tmp_path)
+    for number in range(9):
+        (tmp_path / f"{number}.txt").touch()
+    with pytest.raises(
+        MissingResourceError, match=r"it holds 0.txt, 1.txt, .*5.txt and 3 more; run: python -m data fetch"
+    ):
+        load_items("kice", path=tmp_path)
+    with pytest.raises(MissingResourceError, match=r"there is no exam in .*; it holds 0.txt"):
+        retrieval_set("kice", tmp_path)

@@ -141,7 +141,7 @@ def test_retrieval_pools_the_passages_of_a_folder(tmp_path: Path) -> None:
     without = retrieval_set("kice-question", tmp_path)
     assert (without.name, without.queries[0].text) == ("kice-question", "윗글의 내용과 일치하지 않는 것은?\n보기")
     assert [query.relevant for query in without.queries] == [query.relevant for query in pooled.queries]
-    with pytest.raises(MissingResourceError, match="no exam in"):
+    with pytest.raises(MissingResourceError, match="there is no exam in"):
         retrieval_set("kice", tmp_path / "nowhere")
 
 

@@ -20,6 +20,7 @@ class BlankReplies(Frozen):
         empty: Replies that ended by themselves and hold nothing.
         accuracy_at_best: As if every item without any text had been answered rightly.
         points_at_best: Likewise, the points earned.
+        items: Items to which no reply holds any text.
     """
 
     replies: int
@@ -28,6 +29,7 @@ class BlankReplies(Frozen):
     empty: int
     accuracy_at_best: float
     points_at_best: float
+    items: int = 0
 
 
 def measure_blank_replies(records: Iterable[Record], answers: Answers) -> BlankReplies | None:
@@ -52,6 +54,7 @@ def measure_blank_replies(records: Iterable[Record], answers: Answers) -> BlankR
         empty=len(blank) - cut - reasoned,
         accuracy_at_best=float(at_best.mean()),
         points_at_best=float(answers.weights[at_best].sum()),
+        items=sum(prediction.is_blank for prediction in predictions),
     )
 
 

@@ -142,7 +142,7 @@ def _against_guessing(evaluation: EvaluationSummary, say: Language) -> list[str]
 
 
 def _unread(evaluation: EvaluationSummary, say: Language) -> list[str]:
-    """Say how far an accuracy depends on what is made of answers that state no choice."""
+    """Say how far an accuracy depends on what is made of answers that state no choice; not where none holds a text."""
     return [
         say.count(
             audit.unparsed,
@@ -156,7 +156,7 @@ def _unread(evaluation: EvaluationSummary, say: Language) -> list[str]:
             most=percent(audit.accuracy.right),
         )
         for system in evaluation.systems
-        if (audit := system.audit) is not None and audit.unparsed
+        if (audit := system.audit) is not None and audit.unparsed > (system.blank.items if system.blank else 0)
     ]
 
 
