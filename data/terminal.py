@@ -168,6 +168,13 @@ def write_utf8() -> None:
         reconfigure(encoding="utf-8", newline="")
 
 
+def is_one_reader() -> bool:
+    """Say whether standard output and standard error go to the same place, such as one terminal or one log."""
+    with suppress(AttributeError, *_GONE):  # a stream in memory has no descriptor
+        return os.path.sameopenfile(sys.stdout.fileno(), sys.stderr.fileno())
+    return False
+
+
 def is_output_lost() -> bool:
     """Say whether what is written to standard output goes nowhere."""
     return getattr(sys.stdout, "fault", None) is not None

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data.terminal import emit, emit_json, emit_json_text, write_utf8
+from data.terminal import emit, emit_json, emit_json_text, is_one_reader, write_utf8
 from eval.asking.error_limit import read_error_limit
 from eval.asking.options import read_policy
 from eval.cache_command import cache
@@ -79,6 +79,8 @@ def _show_reports(paths: "ReportPaths", *, as_json: bool) -> None:
     else:
         emit(terminal_table(summary))
     log(f"\nreports: {paths.markdown}\n         {paths.html}")
+    if is_one_reader() and not as_json:
+        return  # the table has said them
     for warning in (warning for evaluation in summary.evaluations for warning in evaluation.warnings):
         log(f"warning: {warning}")
 

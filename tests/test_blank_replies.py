@@ -1,6 +1,8 @@
 """Replies without any text: said with their count and limit, kept with their reasoning, and never concluded from."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -59,9 +61,22 @@ def test_replies_cut_off_among_thoughts_are_said_everywhere_and_concluded_from_n
     assert summary.evaluations[0].warnings[0] == said
     assert any("The best constant answer" in sentence for sentence in summary.conclusion)
     assert not concluded(summary)
+    assert not any("could not exceed" in sentence for sentence in summary.conclusion), "bounds of nothing"
     assert main(["show", str(run_dir), "kice/2030-11/q01"]) == 0
     assert f"[reasoning, not read as an answer]\n{THOUGHTS}" in capsys.readouterr().out
     assert THOUGHTS in (run_dir / "report.html").read_text(encoding="utf-8")
+
+
+def test_who_reads_both_streams_is_warned_once(tmp_path: Path) -> None:
+    write_exam(tmp_path)
+    replies = tmp_path / "silent.jsonl"
+    rows = ({"id": f"kice/2030-11/q0{n}", "output": None, "finish_reason": "length"} for n in (1, 2))
+    replies.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    command = [sys.executable, "-m", "eval", "import", str(replies), "--benchmark", "kice"]
+    command += ["--data", str(tmp_path / "2030_11_KICE.json"), "--out", str(tmp_path / "run")]
+    shown = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False).stdout
+    assert shown.count("2 of 2 replies were cut off before any text") == 1
+    assert "warning:" not in shown
 
 
 def test_a_text_that_a_server_takes_for_reasoning_is_kept_and_not_read(tmp_path: Path) -> None:
