@@ -26,7 +26,25 @@ def counts(*pairs: tuple[int, int]) -> list[PromptCount]:
 def test_prompts_that_share_the_highest_count_are_found() -> None:
     found = find_equal_counts(counts((400, 90), (1000, 128), (900, 128), (700, 128), (300, 60)))
     assert found is not None
-    assert found.model_dump() == {"prompts": 3, "counted": 5, "tokens": 128, "shortest": 700, "longest": 1000}
+    assert found.model_dump() == {
+        "prompts": 3,
+        "counted": 5,
+        "tokens": 128,
+        "fewest": 128,
+        "shortest": 700,
+        "longest": 1000,
+    }
+
+
+def test_counts_that_alternate_by_a_token_or_two_are_equal() -> None:
+    found = find_equal_counts(counts(*((5000 + 500 * n, 2047 + n % 2) for n in range(6)), (900, 300)))
+    assert found is not None
+    assert (found.prompts, found.fewest, found.tokens) == (6, 2047, 2048)
+    longest_has_less = counts((5000, 2048), (6000, 2048), (7000, 2048), (8000, 2046))
+    assert (found := find_equal_counts(longest_has_less)) is not None and found.prompts == 4
+    assert find_equal_counts(counts((5000, 2048), (6000, 2048), (7000, 2048), (8000, 2040))) is None
+    # Where prompts are short, a token more is as much as they differ.
+    assert find_equal_counts(counts((60, 19), (66, 20), (72, 21))) is None
 
 
 def test_many_lengths_need_to_differ_less_than_a_few() -> None:

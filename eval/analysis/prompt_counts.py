@@ -14,6 +14,10 @@ from data.types import Frozen, Record
 # have no count in common by chance, and least of all the highest: three that differ by 10 %, or thirty by 1 %.
 FEWEST_LENGTHS = 3
 LEAST_SPREAD = 0.3
+# A server may leave a token or two of its room free, as where it cuts whole words: counts are taken for equal that
+# differ by so many tokens, but never by more than this share, as short prompts of different length may by chance.
+NEARLY_EQUAL = 2
+NEARLY_EQUAL_SHARE = 0.01
 
 
 class PromptCount(NamedTuple):
@@ -30,7 +34,8 @@ class EqualCounts(Frozen):
     Attributes:
         prompts: How many they are.
         counted: Prompts that were counted at all.
-        tokens: What each of them was counted as: the highest count there is.
+        tokens: What they were counted as: the highest count there is.
+        fewest: The lowest count among them, a token or two less at most.
         shortest: Length of the shortest of them in characters.
         longest: Likewise of the longest.
     """
@@ -38,6 +43,7 @@ class EqualCounts(Frozen):
     prompts: int
     counted: int
     tokens: int
+    fewest: int
     shortest: int
     longest: int
 
@@ -69,14 +75,26 @@ def _count_prompt(record: Record, *, imported: bool) -> PromptCount | None:
 
 
 def find_equal_counts(counts: Iterable[PromptCount]) -> EqualCounts | None:
-    """Find the prompts that share the highest count, the longest of all among them; None where that may be chance."""
+    """Find the prompts that share the highest count, or nearly, the longest of all among them.
+
+    None where that may be chance.
+    """
     counted = sorted(counts, key=lambda one: one.characters)
     if not counted:
         return None
     highest = max(one.tokens for one in counted)
-    lengths = [one.characters for one in counted if one.tokens == highest]
+    least = highest - min(NEARLY_EQUAL, int(NEARLY_EQUAL_SHARE * highest))
+    alike = [one for one in counted if one.tokens >= least]
+    lengths = [one.characters for one in alike]
     shortest, longest, different = lengths[0], counted[-1].characters, len(set(lengths))
     is_spread = different * (longest - shortest) >= LEAST_SPREAD * shortest
     if different < FEWEST_LENGTHS or lengths[-1] < longest or not is_spread:
         return None
-    return EqualCounts(prompts=len(lengths), counted=len(counted), tokens=highest, shortest=shortest, longest=longest)
+    return EqualCounts(
+        prompts=len(alike),
+        counted=len(counted),
+        tokens=highest,
+        fewest=min(one.tokens for one in alike),
+        shortest=shortest,
+        longest=longest,
+    )

@@ -92,5 +92,5 @@ def _equal_counts(system: str, found: EqualCounts, say: Language) -> str:
         all=f"{found.counted:,}",
         shortest=f"{found.shortest:,}",
         longest=f"{found.longest:,}",
-        tokens=f"{found.tokens:,}",
+        tokens=f"{found.tokens:,}" if found.fewest == found.tokens else f"{found.fewest:,}–{found.tokens:,}",
     )
