@@ -5,6 +5,7 @@ import json
 import pytest
 from journaled_runs import answer, exam_item, failure, right_where, write_run
 
+from data.types import Ask
 from eval.analysis.extraction_audit import audit
 from eval.cli import main
 from eval.journal import latest_records, records_path
@@ -103,3 +104,27 @@ def test_rescore_names_the_items_whose_score_changed(tmp_path, capsys):
     assert latest_records(records_path(run, "s"))[ITEMS[4].id].prediction.rule == "final"
     assert main(["rescore", str(run), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"changes": []}
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"),
+    [
+        ("en", "2 answers of s hold a number that is the number of one choice and the text of another: they count as "),
+        ("ko", "s 시스템의 응답 중 2개에 나온 수는 한 선택지의 번호이면서 다른 선택지의 내용이기도 하다. "),
+    ],
+)
+def test_answers_that_can_be_read_as_number_or_text_are_counted(tmp_path, lang, said):
+    def ambiguous(item):
+        return answer(item, "s", 1, rule="number-or-text" if int(item.id[-2:]) < 3 else "final")
+
+    run_dir = write_run(tmp_path / "run", [("kice", ITEMS, {"s": ambiguous, "other": respond})])
+    sentences = [one for one in summarize(run_dir, lang=lang).conclusion if said in one]
+    assert len(sentences) == 1
+    assert "number-or-text" in sentences[0]
+
+
+def test_each_reply_to_an_item_may_be_read_as_number_or_text():
+    ask = Ask(order=(0, 1, 2, 3, 4), choice=1, status="ok", rule="number-or-text")
+    several = answer(ITEMS[0], "s", 1, rule="majority")
+    prediction = several.prediction.model_copy(update={"asks": (ask, ask)})
+    assert audit([several.model_copy(update={"prediction": prediction})]).number_or_text == 1

@@ -10,6 +10,9 @@ from collections.abc import Iterable
 
 from data.types import Frozen, Record, Status
 
+# The rule of a reply that names one choice by its number and another by its text (docs/evidence.md).
+NUMBER_OR_TEXT = "number-or-text"
+
 
 class RuleReading(Frozen):
     """What one rule read; `rule` is "" where none fired, and `status` what it came to.
@@ -48,6 +51,7 @@ class ExtractionAudit(Frozen):
         rules: By status, then the most frequent first.
         accuracy: Its bounds, over all answers.
         points: The same of the points possible.
+        number_or_text: Answers with a number that is that of one choice and the text of another.
     """
 
     n: int
@@ -55,6 +59,7 @@ class ExtractionAudit(Frozen):
     rules: tuple[RuleReading, ...]
     accuracy: Bounds
     points: Bounds
+    number_or_text: int = 0
 
 
 def audit(records: Iterable[Record]) -> ExtractionAudit | None:
@@ -81,6 +86,9 @@ def audit(records: Iterable[Record]) -> ExtractionAudit | None:
         rules=tuple(sorted(rules, key=lambda one: (one.status != "ok", -one.n, one.rule, one.status))),
         accuracy=_bounds(right, unread, guesses, [1.0] * len(answers)),
         points=_bounds(right, unread, guesses, [item.weight for item, _ in answers]),
+        number_or_text=sum(
+            any(NUMBER_OR_TEXT in reply.rule for reply in prediction.replies) for _, prediction in answers
+        ),
     )
 
 

@@ -40,6 +40,7 @@ def conclude(evaluation: EvaluationSummary, say: Language = ENGLISH) -> list[str
         *order_sentences(evaluation, say),
         *constant_sentences(evaluation, say),
         *_unread(evaluation, say),
+        *_number_or_text(evaluation, say),
         *_costs(evaluation, say),
         *_reach(evaluation, say),
         *_few_clusters(evaluation, say),
@@ -157,6 +158,22 @@ def _unread(evaluation: EvaluationSummary, say: Language) -> list[str]:
         )
         for system in evaluation.systems
         if (audit := system.audit) is not None and audit.unparsed > (system.blank.items if system.blank else 0)
+    ]
+
+
+def _number_or_text(evaluation: EvaluationSummary, say: Language) -> list[str]:
+    """Say how many answers can be read in two ways, and how they were."""
+    return [
+        say.count(
+            audit.number_or_text,
+            "{n} answer of {system} holds a number that is the number of one choice and the text of another: it counts "
+            "as the number, unless the reply computed it; the table of rules has it as number-or-text.",
+            "{n} answers of {system} hold a number that is the number of one choice and the text of another: they "
+            "count as the number, unless the reply computed it; the table of rules has them as number-or-text.",
+            system=system.name,
+        )
+        for system in evaluation.systems
+        if (audit := system.audit) is not None and audit.number_or_text
     ]
 
 
