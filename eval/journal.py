@@ -82,6 +82,8 @@ class Manifest(Frozen):
         check_folders([name for evaluation in self.evaluations for name in evaluation.systems])
         if other := {name for evaluation in self.evaluations for name in evaluation.systems} ^ set(self.systems):
             raise ValueError(f"'{min(other)}' must be both in systems and in an evaluation")
+        if not self.evaluations or not all(evaluation.systems for evaluation in self.evaluations):
+            raise ValueError("a run has evaluations, and each of them systems; restore the file")
         return self
 
     def differences(self, other: "Manifest") -> list[str]:

@@ -275,3 +275,30 @@ def test_checking_holds_little_more_than_the_ids(tmp_path: Path) -> None:
 
 def _chosen(system: str) -> Callable[[Item], Record]:
     return lambda item: answer(item, system, 0)
+
+
+@pytest.mark.parametrize("emptied", ["systems", "evaluations", "both", "the evaluation's systems"])
+def test_a_manifest_without_systems_is_refused(
+    tmp_path: Path, emptied: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_demo(tmp_path / "run") / "manifest.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if emptied in ("systems", "both"):
+        content["systems"] = {}
+    if emptied in ("evaluations", "both"):
+        content["evaluations"] = []
+    if emptied == "the evaluation's systems":
+        content["systems"], content["evaluations"][0]["systems"] = {}, []
+    path.write_text(json.dumps(content), encoding="utf-8")
+    for command in ("report", "rescore"):
+        assert main([command, str(path.parent)]) == 2
+        said = capsys.readouterr().err
+        assert said.startswith(f"error: {path}: ") and said.count("\n") == 1
+
+
+def test_a_name_that_a_manifest_gives_twice_is_named_with_its_line(tmp_path: Path) -> None:
+    path = write_demo(tmp_path / "run") / "manifest.json"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace('"seed":', '"seed": 5,\n  "seed":', 1), encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"manifest.json .*line \d+: 'seed' is given twice, first in line \d+"):
+        read_manifest(path.parent)
