@@ -97,7 +97,7 @@ def test_other_readers_name_what_they_were_given(tmp_path: Path) -> None:
 
 BINARY = {
     b"PK\x03\x04\x14\x00\x00\x00\x08\x00\xb5\x5a": "a ZIP archive or an Office document",
-    gzip.compress(b"x"): "a gzip archive",
+    gzip.compress(b"x", mtime=0): "a gzip archive",
     b"\x89PNG\r\n\x1a\n": "a PNG image",
     "premise\t가".encode("utf-16"): "text in UTF-16, expected UTF-8",
     b"\x00\x01\xff\x00": "a binary file and no text",
