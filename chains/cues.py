@@ -154,9 +154,9 @@ NOT_GIVEN = re.compile(
     rf"|tempted)\b[^,]{{0,20}} to {_THINK_EN}\b[^,]{{0,20}}$|\b(?:previous|earlier|last|other|next|another) (?:question"
     r"|exam|test|year|problem|item)[' ]|\((?:참고|이전|지난|작년|note|cf)[^()]{0,60}$)"
 )
-NOT_GIVEN_KO = re.compile(  # before "3번", "정답" or "답"
-    rf"{_PEOPLE_KO}들?[이가은는도] (?:[가-힣]+ ){{0,2}}$"
-    rf"|(?:흔한|흔히|자주|많이|잘못|틀린|{_PEOPLE_KO}|이전|지난|작년|매력적|헷갈|다른 (?:문제|문항|시험|회차))"
+PEOPLE_SUBJECT_KO = re.compile(rf"{_PEOPLE_KO}들?[이가은는도] (?:[가-힣]+ ){{0,2}}$")  # before "3번" or "정답"
+NOT_GIVEN_KO = re.compile(  # before "정답" or "답"
+    rf"(?:흔한|흔히|자주|많이|잘못|틀린|{_PEOPLE_KO}|이전|지난|작년|매력적|헷갈|다른 (?:문제|문항|시험|회차))"
     r"(?: ?[가-힣]+){0,2}?(?:(?<=[는은른한던의린인된친쓴년해])|(?<=시험)|(?<=문제)) $|(?<!고른)(?<!한)(?<!본)다면,? $"
 )
 IF_EN = re.compile(

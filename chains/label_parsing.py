@@ -9,7 +9,6 @@ case, whole words; "_", "-" and a space are the same). Pure functions over the t
 import re
 from collections.abc import Sequence
 from functools import lru_cache, partial
-from itertools import chain
 from typing import NamedTuple
 
 from chains import label_words
@@ -109,7 +108,7 @@ def _read(text: str, truncated: bool, *, words: _Words) -> Extraction | None:
     words = words._replace(numbering=_numbering(text, words) or words.numbering)
     read = partial(_label_at, words=words)
     stated = stated_after(text, FINAL | LABEL, read) + _after_keys(text, words)
-    lines = text.split("\n")
+    lines, turns = text.split("\n"), revision_places(text)
     if not stated and (found := _sheet(text, words)) is not None:
         return settled(found, "sheet")
     # Of a text that was cut off, the first sentence alone: the rest was on its way to an answer.
@@ -120,15 +119,14 @@ def _read(text: str, truncated: bool, *, words: _Words) -> Extraction | None:
     if (opening := _line(lines[0], words)) and not heading and not _numbering(lines[0], words):
         stated.append(Statement(0, opening, "leading"))
     alone = [] if truncated or len(lines) == 1 else [_line(line, words, is_last=True) or () for line in lines]
-    if alone and alone[-1]:  # differing labels on lines of their own, and nothing else, are no single answer
-        ending = tuple(dict.fromkeys(chain.from_iterable(alone))) if all(alone) else alone[-1]
+    if alone and alone[-1]:  # differing labels on lines of their own are no single answer, unless the text turns back
+        ending = alone[-1] if turns else tuple(dict.fromkeys(label for line in alone for label in line))
         stated.append(Statement(len(text) - len(lines[-1]), ending, "last-line"))
     if not stated:
-        mentioned = not refuses(text) and (not truncated or SO.search(text) or revision_places(text))
+        mentioned = not refuses(text) and (not truncated or SO.search(text) or turns)
         return _from_mentions(text, words) if mentioned else None
     stands = standing(text, sorted(stated))
-    turns = [place for place in revision_places(text) if place > stands.start]
-    revised = _from_mentions(text[turns[-1] :], words) if turns else None
+    revised = _from_mentions(text[turns[-1] :], words) if turns and turns[-1] > stands.start else None
     return revised if revised and revised.status == "ok" else settled(stands.choices, stands.rule)
 
 
@@ -229,11 +227,16 @@ def _line(line: str, words: _Words, *, is_last: bool = False) -> tuple[int, ...]
     return _reference_at(line, 0, words) if listed and len(line) - listed[1] <= 2 else None
 
 
+def _word_at(text: str, start: int, filler: bool, *, words: _Words) -> tuple[int, ...] | None:
+    found = _words_at(text, start, words)
+    return found[0] if found else None
+
+
 def _relations(text: str, words: _Words) -> list[Statement]:
     """Read what a label is said of, and what is said of a label: "the relationship is …", "… fits best"."""
     strict = words._replace(answer=words.anywhere)
-    stated = stated_after(text, label_words.RELATIONS, partial(_label_at, words=words))
-    stated += stated_after(text, label_words.REMARKS, partial(_label_at, words=strict))
+    stated = stated_after(text, label_words.RELATIONS, partial(_word_at, words=words))
+    stated += stated_after(text, label_words.REMARKS, partial(_word_at, words=strict))
     called = (one for one in words.anywhere.finditer(text) if label_words.CALLED.match(text, one.end()))
     stated += [Statement(one.start(), (_label(one),), "called") for one in called]
     said = ((one, text[max(0, one.start - 80) : one.start]) for one in stated)
@@ -264,9 +267,8 @@ def _mentions(text: str, words: _Words) -> list[_Mention]:
 
 def _is_named(text: str, match: re.Match[str], words: _Words) -> bool:
     """Tell whether a word stands as a label: one that is a plain word may also only be a word of the text's."""
-    if set(words.names) <= _NLI or not match[0].isalpha() or match[0] != match[0].lower():
-        return True
-    if len(text.split(maxsplit=_FEW_WORDS)) <= _FEW_WORDS:
+    is_short = len(text.split(maxsplit=_FEW_WORDS)) <= _FEW_WORDS
+    if is_short or set(words.names) <= _NLI or not match[0].isalpha() or match[0] != match[0].lower():
         return True
     before = label_words.NAMED_BEFORE.search(text[max(0, match.start() - 20) : match.start()])
     return bool(before or label_words.NAMED_AFTER.match(text, match.end()))
@@ -289,7 +291,7 @@ def _from_mentions(text: str, words: _Words, *, inside: bool = False) -> Extract
     mentions = _mentions(text, words)
     if not inside and len({m.label for m in mentions if not m.denied}) > 1:
         starts = [c.start() for c in SO.finditer(text)] + revision_places(text)
-        start = max(starts) if starts else len(text) - len(re.split(r"(?<=[.!?])\s|\n", text)[-1])
+        start = max(starts, default=len(text) - len(re.split(r"(?<=[.!?])\s|\n", text)[-1]))
         mentions = [m for m in mentions if m.start >= start] or mentions
     asserted = {m.label for m in mentions if not m.denied}
     denied = {m.label for m in mentions if m.denied}

@@ -91,7 +91,8 @@ def is_aside(text: str, start: int, cue: str) -> bool:
     names_answer = cue.startswith(("정답", "답", "최종"))
     return bool(
         (cues.NOT_GIVEN.search(before) or cues.NOT_GIVEN.search(cue))
-        or ((names_answer or not cue) and cues.NOT_GIVEN_KO.search(before))
+        or (names_answer and cues.NOT_GIVEN_KO.search(before))
+        or ((names_answer or not cue) and cues.PEOPLE_SUBJECT_KO.search(before))
         or (cues.SUPPOSED_EN.search(cue) and cues.IF_EN.search(before))
     )
 
