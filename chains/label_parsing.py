@@ -20,6 +20,8 @@ from data.plain_text import normalised
 
 _FEW_WORDS = 2  # of a text that says nothing but its label
 _DENIES = re.compile(r"(?i)[\"' ]{0,2}(?:not|neither|no)\b")
+_SHORT = 100  # characters: replies that say little more than a label come again and again
+_REFERENCE = re.compile(r"[\d⟦]|(?<![A-Za-z])[A-Za-z](?![A-Za-z])")
 _NLI = frozenset(label_words.NLI_WORDS)
 
 
@@ -60,9 +62,19 @@ def extract_label(text: str, labels: Sequence[str], *, truncated: bool = False, 
     names = tuple(normalised(label).casefold().strip() for label in labels)
     if not names or len(set(names)) != len(names):
         raise ValueError(f"labels must be distinct names, not {list(labels)}")
+    if len(text) <= _SHORT and (known := _read_in_words(text, truncated, names)) is not None:
+        return known
     words = _words(names)
     shown = _numbering(canonical(normalised(prompt)), words)
     return read_parts(text, truncated, partial(_read, words=words._replace(numbering=shown)))
+
+
+@lru_cache(maxsize=256)
+def _read_in_words(text: str, truncated: bool, names: tuple[str, ...]) -> Extraction | None:
+    """Read a text that holds no number and no letter; None where it does: the prompt may say what they stand for."""
+    if _REFERENCE.search(canonical(normalised(text))):
+        return None
+    return read_parts(text, truncated, partial(_read, words=_words(names)))
 
 
 def _exact(name: str) -> str:
