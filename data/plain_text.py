@@ -13,8 +13,8 @@ _LONGEST = 300  # characters of what is only mentioned
 _UNFIT = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
 )
-# Every space of Unicode (category Zs), and the three characters that are drawn as nothing but a space.
 _NOT_ASCII = re.compile("[\x00-\x08\x0b-\x1f\x7f]|[^\x00-\x7f]+")
+# Every space of Unicode (category Zs), and the three characters that are drawn as nothing but a space.
 _SPACES = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u2800\u3000\u3164\uffa0]")
 _LINE_BREAKS = re.compile("\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 # Control characters but for tab and line feed, and the format characters (category Cf) that are not drawn. The joiners

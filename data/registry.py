@@ -83,19 +83,24 @@ def load_items(
     if more and "skip_bad_rows" not in signature(module.load).parameters:
         raise ConfigurationError(f"'{name}' leaves out no malformed rows: its items are not rows of a file")
     items = _loaded(module, name, split, path, more)
-    if not items:
-        raise ConfigurationError(f"{path or f'{name} {split or module.BENCHMARK.default_split}'} holds no items")
-    repeated = [item_id for item_id, count in Counter(item.id for item in items).items() if count > 1]
-    if repeated:
-        raise ConfigurationError(
-            f"{path or name}: {len(repeated)} item ids occur more than once, first '{repeated[0]}'"
-        )
+    _check_ids(items, name, split or module.BENCHMARK.default_split, path)
     if limit is None or limit >= len(items):
         return items
     if seed is None:
         return items[:limit]
     chosen = sorted(random.Random(seed).sample(range(len(items)), limit))  # noqa: S311 -- repeatable, not secret
     return [items[index] for index in chosen]
+
+
+def _check_ids(items: Sequence[Item], name: str, split: str, path: Path | None) -> None:
+    """Refuse a benchmark without items, or with an id that occurs more than once."""
+    if not items:
+        raise ConfigurationError(f"{path or f'{name} {split}'} holds no items")
+    repeated = [item_id for item_id, count in Counter(item.id for item in items).items() if count > 1]
+    if repeated:
+        raise ConfigurationError(
+            f"{path or name}: {len(repeated)} item ids occur more than once, first '{repeated[0]}'"
+        )
 
 
 def _loaded(module: ModuleType, name: str, split: str | None, path: Path | None, more: Mapping[str, Any]) -> list[Item]:

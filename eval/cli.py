@@ -105,6 +105,11 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     any_order = "report a checkpoint even where other label names fit its answers far better"
     system.add_argument("--any-label-order", action="store_true", default=None, help=any_order)
     system.add_argument("--baseline", metavar="B")
+    _add_items_and_ends(run)
+    add_call_options(run)
+
+
+def _add_items_and_ends(run: argparse.ArgumentParser) -> None:
     items = run.add_argument_group("the items")
     items.add_argument("--split", metavar="S")
     items.add_argument("--data", type=Path, metavar="PATH", help="read the items from a file or folder of yours")
@@ -122,11 +127,13 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     again = "with --resume, ask again what failed (default), or leave it"
     going.add_argument("--retry-errors", action=argparse.BooleanOptionalAction, default=True, help=again)
     going.add_argument("--dry-run", action="store_true", help="print the first prompt, tokens and cost; call nothing")
-    add_call_options(run)
 
 
 def _add_import(recorded: argparse.ArgumentParser) -> None:
-    rows = 'a system each: rows of {"id": ITEM, "output": TEXT} as .jsonl, .json or .tsv; its name is the system\'s'
+    rows = 'a system each: rows of {"id": ITEM, "output": TEXT} as .jsonl, .json or .tsv; its name is the system\'s. '
+    rows += 'An output of null is a reply without text. Where known also "finish_reason" ("length": cut off), '
+    rows += '"reasoning", "prompt" (numbers of labels are read only where it numbers them), "input_tokens", '
+    rows += '"output_tokens", "latency_s"'
     recorded.add_argument("files", type=Path, nargs="+", metavar="FILE", help=rows)
     recorded.add_argument("--benchmark", required=True, metavar="B", help="whose items were asked")
     recorded.add_argument("--split", metavar="S")

@@ -28,6 +28,7 @@ from data.rows import read_rows
 from data.types import Frozen, Item, Prediction, Record, Text
 from eval.journal import Evaluation, Journal, Manifest, begin_run, first_fault, records_path
 from eval.names import system_name_fault
+from eval.progress import log
 from eval.run_lock import sole_writer
 
 
@@ -74,6 +75,7 @@ def import_replies(
     form = "number" if about.labels is None else "label"
     systems = _systems(files)
     records = {name: _records(file, name, items, form) for name, file in systems.items()}
+    _say_numbers(systems, records, form)
     evaluation = Evaluation(
         benchmark=about.name,
         split=split or (data.stem if data is not None and data.is_file() else about.default_split),
@@ -82,21 +84,51 @@ def import_replies(
         fingerprint=fingerprint(items),
         systems=tuple(systems),
     )
-    manifest = Manifest(
-        name=run_dir.name,
-        suite={"imported": [str(file) for file in files]},
-        evaluations=(evaluation,),
-        systems={name: _description(file, form) for name, file in systems.items()},
-        seed=0,
-        versions={"python": sys.version.split()[0]},
-        started_utc=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
+    manifest = _manifest(run_dir.name, files, evaluation, {n: _description(file, form) for n, file in systems.items()})
     with sole_writer(run_dir):
         begin_run(run_dir, manifest)
         for name, of_system in records.items():
             with Journal(records_path(run_dir, name)) as journal:
                 for record in of_system:
                     journal.append(record)
+
+
+def _manifest(
+    name: str, files: Sequence[Path], evaluation: Evaluation, descriptions: dict[str, dict[str, Any]]
+) -> Manifest:
+    return Manifest(
+        name=name,
+        suite={"imported": [str(file) for file in files]},
+        evaluations=(evaluation,),
+        systems=descriptions,
+        seed=0,
+        versions={"python": sys.version.split()[0]},
+        started_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _say_numbers(systems: dict[str, Path], records: dict[str, list[Record]], form: str) -> None:
+    """Say how many replies name a label by a number that nothing explains, and what to do."""
+    for name, file in systems.items():
+        n = sum(_is_number_of_label(record) for record in records[name]) if form == "label" else 0
+        if n:
+            log(
+                f"{file}: {n:,} of {len(records[name]):,} replies name a label by a number, which is not read, as no "
+                'prompt says which label that is; give these rows their "prompt", or the label\'s name as "output"'
+            )
+
+
+def _is_number_of_label(record: Record) -> bool:
+    """Say whether a reply without an answer would have one had its prompt numbered the labels, from 0 or from 1."""
+    prediction, choices = record.prediction, record.item.choices
+    if prediction is None or prediction.choice is not None:
+        return False
+    lists = ("\n".join(f"{n}. {choice}" for n, choice in enumerate(choices, start)) for start in (0, 1))
+    readings = (
+        read_text(prediction.raw, choices, form="label", finish_reason=prediction.finish_reason, prompt=numbered)
+        for numbered in lists
+    )
+    return any(read.extraction.choice is not None for read in readings)
 
 
 def _systems(files: Sequence[Path]) -> dict[str, Path]:

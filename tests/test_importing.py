@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from exam_file import write_exam
 
+from data.registry import load_items
 from eval.cli import main
+from eval.importing import Reply
 from eval.journal import read_manifest, read_records, records_path
 
 
@@ -124,3 +126,25 @@ def test_an_output_that_is_missing_is_not_one_of_null(exam: Path, capsys) -> Non
     rows: list[dict[str, object]] = [{"id": "kice/2030-11/q01", "finish_reason": "length"}]
     assert imported(exam, written(exam.parent / "replies.jsonl", rows)) == 2
     assert "output: Field required" in capsys.readouterr().err
+
+
+def test_numbers_of_labels_that_nothing_explains_are_counted_with_the_remedy(tmp_path: Path, capsys) -> None:
+    ids = [item.id for item in load_items("mnli", split="sample")[:5]]
+    outputs = ["0", "Answer: 3", "neutral", "Good question.", "2"]
+    rows: list[dict[str, object]] = [{"id": name, "output": output} for name, output in zip(ids, outputs, strict=True)]
+    rows[4]["prompt"] = "0: entailment\n1: neutral\n2: contradiction\nAnswer with a number."
+    path = written(tmp_path / "numbers.jsonl", rows)
+    command = ["import", str(path), "--benchmark", "mnli", "--split", "sample", "--out", str(tmp_path / "run")]
+    assert main(command) == 0
+    said = f"{path}: 2 of 5 replies name a label by a number, which is not read, as no prompt says which label that is"
+    assert said in capsys.readouterr().err
+    read = [record.prediction for record in read_records(records_path(tmp_path / "run", "numbers"))]
+    assert [one.choice for one in read if one] == [None, None, 1, None, 2]
+
+
+def test_help_names_what_a_row_may_hold(capsys) -> None:
+    with pytest.raises(SystemExit):
+        main(["import", "--help"])
+    shown = capsys.readouterr().out
+    assert all(f'"{name}"' in shown for name in Reply.model_fields if name != "reasoning_content")
+    assert "null" in shown
