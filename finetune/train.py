@@ -113,6 +113,7 @@ def train(
             raise
         wall_s = log.wall_s
         if is_main_process():
+            log.draw_curves()
             whole = _save(trainer, folder)
             write_card(
                 whole,

@@ -19,6 +19,8 @@ from finetune.arguments import is_main_process
 from finetune.curves import draw_curves
 
 LOG_FILE = "training_log.jsonl"
+# Drawing takes one to three seconds, which a short training would mostly be spent on.
+CURVES_EVERY_S = 30.0
 STEP_FIGURES = ("loss", "learning_rate", "grad_norm")
 # The Trainer's own speed figures; ours are taken from `wall_s`.
 DROPPED = ("runtime", "samples_per_second", "steps_per_second", "model_preparation_time")
@@ -29,7 +31,7 @@ class LossNotFiniteError(ConfigurationError):
 
 
 class TrainingLog(TrainerCallback):
-    """Write every loss and every evaluation to `folder/training_log.jsonl`, and redraw the learning curves.
+    """Write every loss and every evaluation to `folder/training_log.jsonl`, and redraw the learning curves at times.
 
     Attributes:
         events: What has been written: {"event": "step" | "evaluation" | "test", "step", "epoch", "wall_s", …}.
@@ -48,6 +50,7 @@ class TrainingLog(TrainerCallback):
         # What is done again was paid for twice.
         spent = whole[-1]["wall_s"] if whole else 0.0
         self._started = time.perf_counter() - spent
+        self._drawn_at = time.monotonic()
 
     @property
     def wall_s(self) -> float:
@@ -62,8 +65,7 @@ class TrainingLog(TrainerCallback):
         return control
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        if is_main_process():
-            draw_curves(self.events, self._path.parent)
+        self._draw_at_times()
 
     def on_log(
         self,
@@ -104,7 +106,18 @@ class TrainingLog(TrainerCallback):
         when = f"initial {event}" if event != "step" and state.global_step == 0 else event
         sys.stderr.write(f"{self.wall_s:8.1f}s  step {state.global_step}/{state.max_steps}  {when}  {words}\n")
         if event != "step":
+            self._draw_at_times()
+
+    def _draw_at_times(self) -> None:
+        """Redraw the learning curves where the last drawing is old, so that a long training can be watched."""
+        if time.monotonic() - self._drawn_at >= CURVES_EVERY_S:
+            self.draw_curves()
+
+    def draw_curves(self) -> None:
+        """Draw the learning curves of all that has been written; only one process of a run does."""
+        if is_main_process():
             draw_curves(self.events, self._path.parent)
+            self._drawn_at = time.monotonic()
 
 
 def _is_before(event: dict[str, Any], step: int) -> bool:

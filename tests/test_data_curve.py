@@ -348,9 +348,10 @@ def test_a_curve_killed_before_its_plan_was_whole_can_be_begun(small_curve, enco
 
 
 def test_faults_are_one_line_and_write_nothing(encoder, data, run, tmp_path, capsys) -> None:
-    bare = write_run(tmp_path / "bare", [("mnli", EVALUATED[:3], {"broken": lambda item: failure(item, "broken")})])
-    twice = write_run(tmp_path / "twice", [("mnli", EVALUATED[:3], {}), ("mnli", EVALUATED[3:6], {})])
-    other = write_run(tmp_path / "other", [("kice", EVALUATED[:3], {})])
+    first, second = ({name: lambda item, name=name: failure(item, name)} for name in ("broken", "broken-too"))
+    bare = write_run(tmp_path / "bare", [("mnli", EVALUATED[:3], first)])
+    twice = write_run(tmp_path / "twice", [("mnli", EVALUATED[:3], first), ("mnli", EVALUATED[3:6], second)])
+    other = write_run(tmp_path / "other", [("kice", EVALUATED[:3], first)])
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("mine")
     before = sorted(tmp_path.rglob("*"))

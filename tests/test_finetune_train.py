@@ -13,6 +13,7 @@ from data.registry import fingerprint
 from finetune.card import read_card
 from finetune.classifier import load_classifier
 from finetune.config import OWN_SETTINGS, TrainSettings, make_settings, parse_overrides, use_bf16
+from finetune.curves import draw_curves
 from finetune.train import train
 
 # fp32 losses of the first steps at seed 0; they move only if what is computed moves.
@@ -92,6 +93,21 @@ def test_checkpoint_is_whole_and_holds_no_pickle(checkpoint: Path) -> None:
     assert not [name for name in names if name.endswith((".bin", ".pkl", ".pt"))]
     assert list(checkpoint.parent.iterdir()) == [checkpoint]
     assert json.loads((checkpoint / "config.json").read_text())["id2label"] == dict(zip("012", LABELS, strict=True))
+
+
+@pytest.mark.parametrize(("every_s", "steps"), [(3600.0, [12]), (0.0, [0, 6, 12, 12, 12])])
+def test_curves_are_drawn_at_the_end_and_at_times_before(encoder, tmp_path, monkeypatch, every_s, steps) -> None:
+    drawn = []
+
+    def draw(events: list[dict], folder: Path) -> None:
+        drawn.append(events[-1]["step"])
+        draw_curves(events, folder)
+
+    monkeypatch.setattr("finetune.training_log.CURVES_EVERY_S", every_s)
+    monkeypatch.setattr("finetune.training_log.draw_curves", draw)
+    out = train_toy(encoder, tmp_path / "out", epochs=1, eval_steps=6, save_steps=1000)
+    assert drawn == steps
+    assert (out / "curves.svg").stat().st_size > 1000
 
 
 def test_stdout_stays_empty(encoder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
