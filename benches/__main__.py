@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from inspect import signature
 
-from data.errors import ConfigurationError, MissingResourceError, ProjectError, unknown_name
+from data.common.errors import ConfigurationError, MissingResourceError, ProjectError, unknown_name
 
 # Of each bench: its module, whose `main` prints the table, and what it compares.
 BENCHES = {

@@ -16,9 +16,9 @@ from unittest.mock import patch
 
 from benches.items import data_folder
 from benches.table import RUNS, Timed, count, in_turns, markdown_table, median_seconds, timed, versions_line
-from data.errors import MissingResourceError
+from data.common.errors import MissingResourceError
 from data.registry import retrieval_set
-from data.retrieval_set import RetrievalSet
+from data.retrieval_sets import RetrievalSet
 
 K = 10
 Tokenize = Callable[[Sequence[str]], list[list[str]]]
@@ -77,7 +77,7 @@ def looked_up(tokenize: Tokenize, questions: RetrievalSet) -> Tokenize:
 
 def run_ours(questions: RetrievalSet, tokenize: Tokenize) -> Timed[Search]:
     """Index and answer with our retriever, whose tokenizer is replaced by the one given."""
-    from eval.retrieval import evaluate_retriever
+    from eval.measures.retrieval_metrics import evaluate_retriever
     from retrievers.bm25 import Bm25Retriever
     from retrievers.corpus import whole_passages
 
@@ -92,7 +92,7 @@ def run_theirs(questions: RetrievalSet, tokenize: Tokenize | None) -> Timed[Sear
     """Index and answer with BM25Retriever; without a tokenizer, with its own."""
     from langchain_community.retrievers import BM25Retriever
 
-    from eval.retrieval import evaluate_retriever
+    from eval.measures.retrieval_metrics import evaluate_retriever
     from retrievers.corpus import whole_passages
 
     documents = whole_passages(questions.passages)

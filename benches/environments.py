@@ -13,8 +13,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from data.errors import MissingResourceError
-from data.packaged import cache_dir
+from data.common.errors import MissingResourceError
+from data.common.packaged import cache_dir
 
 
 def peer_python(name: str, requirements: Sequence[str]) -> Path:

@@ -29,7 +29,7 @@ from benches.throughput import (
     write_pairs,
     write_samples,
 )
-from data.errors import ConfigurationError, MissingResourceError
+from data.common.errors import ConfigurationError, MissingResourceError
 from data.types import Item
 
 _LATENCY_S = 0.05

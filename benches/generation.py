@@ -50,7 +50,7 @@ def chat_hugging_face(weights: str, *, dtype: str, new_tokens: int) -> Any:
     from langchain_huggingface import ChatHuggingFace, HuggingFacePipeline
     from transformers import AutoModelForCausalLM, AutoTokenizer, pipeline
 
-    from data.hub import quiet_transformers
+    from data.common.hub import quiet_transformers
 
     with quiet_transformers():
         tokenizer = AutoTokenizer.from_pretrained(weights)
@@ -73,8 +73,8 @@ def count_tokens(tokenizer: Any, texts: Sequence[str]) -> int:
 
 
 def _compare(name: str, dtype: str, texts: Sequence[str], options: argparse.Namespace) -> list[str]:
-    from chains.encoding import encode_prompt, render
-    from chains.local import LocalChatModel
+    from chains.local.chat_model import LocalChatModel
+    from chains.local.encoding import encode_prompt, render
 
     prompts: list[list[BaseMessage]] = [[HumanMessage(text)] for text in texts]
     ours = LocalChatModel(model_ref="smollm2", dtype=dtype, device="cpu", max_tokens=options.new_tokens)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benches.items import bench_items
 from benches.own_process import answer, measure
-from data.hub import quiet_transformers
+from data.common.hub import quiet_transformers
 
 LABELS = ("true", "neither", "not true")
 TEMPLATE = "{% for message in messages %}{{ message['content'] }} {% endfor %}"
@@ -74,7 +74,7 @@ def prepare(folder: Path, budget: int, call: int, n: int) -> Callable[[], object
     """Load the model and return the work of scoring n prompts, `call` at a time, within a token budget."""
     from langchain_core.messages import HumanMessage
 
-    from chains.local import LocalChatModel
+    from chains.local.chat_model import LocalChatModel
 
     model = LocalChatModel(model_ref=str(folder), dtype="float32", device="cpu", max_batch_tokens=budget)
     model.load()

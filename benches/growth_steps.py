@@ -66,8 +66,8 @@ def make_set(folder: Path, items: Sequence[Item], n: int) -> Path:
     """Fill a folder with n pairs, a run over them and its answers' columns; return it."""
     import numpy as np
 
-    from eval.compare import read_answers
-    from eval.journal import read_records, records_path
+    from eval.measures.differences import read_answers
+    from eval.rundir.journal import read_records, records_path
 
     folder.mkdir(parents=True)
     with (folder / PAIRS).open("w", encoding="utf-8") as file:
@@ -92,9 +92,9 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _run_suite(folder: Path, run_dir: Path) -> object:
-    from eval.planning import plan
-    from eval.runner import run
-    from eval.suite import EvaluationSpec, Suite, SystemSpec
+    from eval.execution.runner import run
+    from eval.plan.planning import plan
+    from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
 
     systems = (
         SystemSpec(name=SYSTEMS[0], baseline="chance"),
@@ -112,7 +112,7 @@ def _runner(folder: Path) -> Callable[[], object]:
 def _journal(folder: Path) -> Callable[[], object]:
     """Append a record an item, settle, and read all records again."""
     from data.registry import load_items
-    from eval.journal import Journal, latest_records, settle
+    from eval.rundir.journal import Journal, latest_records, settle
 
     items = load_items("mnli", path=folder / PAIRS)
     path = Path(tempfile.mkdtemp(dir=folder)) / "records.jsonl"
@@ -129,8 +129,8 @@ def _journal(folder: Path) -> Callable[[], object]:
 
 def _metrics(folder: Path) -> Callable[[], object]:
     """Score a system's records."""
-    from eval.journal import latest_records, records_path
-    from eval.metrics import score
+    from eval.measures.metrics import score
+    from eval.rundir.journal import latest_records, records_path
 
     records = latest_records(records_path(folder / RUN, SYSTEMS[1]))
     return lambda: score(records.values())
@@ -140,7 +140,7 @@ def _bootstrap(folder: Path) -> Callable[[], object]:
     """Draw the three intervals that a report gives of a system."""
     import numpy as np
 
-    from eval.stats import macro_f1_interval, share_interval
+    from eval.measures.stats import macro_f1_interval, share_interval
 
     with np.load(folder / COLUMNS) as columns:
         targets, choices, weights = (columns[name] for name in ("targets", "choices", "weights"))
@@ -159,7 +159,7 @@ def _bootstrap(folder: Path) -> Callable[[], object]:
 
 def _compare(folder: Path) -> Callable[[], object]:
     """Compare two systems of a run, from their journals."""
-    from eval.compare import compare
+    from eval.measures.differences import compare
 
     return lambda: compare(folder / RUN)
 

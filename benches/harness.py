@@ -22,7 +22,7 @@ from benches.agreement import Agreement, best_label, compare_scores, lead
 from benches.environments import peer_python, same_release
 from benches.items import SPLITS, bench_items
 from benches.table import RUNS, Timed, count, in_turns, markdown_table, median_seconds, progress, timed, versions_line
-from data.errors import ConfigurationError, MissingResourceError
+from data.common.errors import ConfigurationError, MissingResourceError
 
 HARNESS = "0.4.13"
 WORKER = Path(__file__).parent / "peers" / "harness_worker.py"
@@ -54,7 +54,7 @@ class Questions(NamedTuple):
 def main(arguments: Sequence[str] = ()) -> None:
     """Print the tables."""
     options = _options(arguments)
-    from chains.local import LocalChatModel
+    from chains.local.chat_model import LocalChatModel
 
     model = LocalChatModel(model_ref="smollm2", dtype=options.dtype, device="cpu")
     weights = model.load().source
@@ -151,7 +151,7 @@ def disagreement_rows(agreement: Agreement, questions: Questions, exact: Scores)
 
 def exact_scores(agreement: Agreement, questions: Questions) -> Scores:
     """Score the first items with different best labels in float32, where rounding decides nothing."""
-    from chains.local import LocalChatModel
+    from chains.local.chat_model import LocalChatModel
 
     shown = [one.item for one in agreement.disagreements[:SHOWN]]
     if not shown:
@@ -190,7 +190,7 @@ def _compare(
 def _questions(model: Any, name: str, limit: int | None) -> Questions:
     """Render a set's items, leaving out those that do not fit the model's context: the harness would cut them."""
     from benches.label_scoring import prompts_of
-    from chains.encoding import ContextLengthError, encode_labels, render
+    from chains.local.encoding import ContextLengthError, encode_labels, render
 
     title, items = bench_items(name, limit)
     loaded = model.load()

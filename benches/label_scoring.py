@@ -12,8 +12,8 @@ from langchain_core.messages import BaseMessage
 from benches.agreement import compare_scores
 from benches.table import RUNS, in_turns, markdown_table, median_seconds, timed, versions_line
 from chains import kice, mnli
-from chains.local import LocalChatModel
-from chains.templates import load_prompt
+from chains.local.chat_model import LocalChatModel
+from chains.prompt_files import load_prompt
 from data.registry import load_items
 from data.types import Item
 
@@ -36,7 +36,7 @@ def score_plainly(
     """Score one prompt and one label at a time with a whole forward pass each."""
     import torch
 
-    from chains.encoding import encode_labels, render
+    from chains.local.encoding import encode_labels, render
 
     loaded = model.load()
     scores: Scores = []

@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from benches.training import SEEDS, SETTINGS, mnli_items, our_trainer
-from data.hub import quiet_transformers
+from data.common.hub import quiet_transformers
 from data.labels import label_ids
 from data.registry import benchmark
 from data.types import Item
-from eval.stats import paired_difference_interval, share_interval
+from eval.measures.stats import paired_difference_interval, share_interval
 from finetune.config import TrainSettings
 from finetune.pooling import POOLINGS
 

@@ -23,7 +23,7 @@ from benches.environments import peer_python, same_release
 from benches.items import bench_items
 from benches.label_scoring import prompts_of
 from benches.table import RUNS, Timed, count, in_turns, markdown_table, progress, timed, versions_line
-from data.errors import MissingResourceError
+from data.common.errors import MissingResourceError
 from data.types import Item
 
 INSPECT = "0.3.285"

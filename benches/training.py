@@ -19,11 +19,11 @@ from transformers import DataCollatorWithPadding, PrinterCallback, Trainer, Trai
 
 from benches.items import data_folder
 from benches.table import versions_line
-from data.hub import quiet_transformers
+from data.common.hub import quiet_transformers
 from data.overlap import without_overlap
 from data.registry import benchmark, load_items
 from data.types import Item
-from eval.metrics import classification_metrics
+from eval.measures.metrics import classification_metrics
 from finetune.arguments import training_arguments
 from finetune.classifier import load_classifier
 from finetune.config import TrainSettings

@@ -12,26 +12,26 @@ if TYPE_CHECKING:
     from chains.agent import kice_agent
     from chains.kice import kice_choices_only, kice_closed_book, kice_prompt, kice_rag, kice_shuffled
     from chains.mnli import mnli_zero_shot
-    from chains.models import Mistral, Qwen, SmallThinker, load_chat_model
-    from chains.parsing import Extraction, extract_choice, extract_label
-    from chains.templates import Prompt, load_prompt
+    from chains.models.specs import Mistral, Qwen, SmallThinker, load_chat_model
+    from chains.prompt_files import Prompt, load_prompt
+    from chains.reading.choices import Extraction, extract_choice, extract_label
 
 _HOMES = {
-    "Extraction": "chains.parsing",
-    "Mistral": "chains.models",
-    "Prompt": "chains.templates",
-    "Qwen": "chains.models",
-    "SmallThinker": "chains.models",
-    "extract_choice": "chains.parsing",
-    "extract_label": "chains.parsing",
+    "Extraction": "chains.reading.choices",
+    "Mistral": "chains.models.specs",
+    "Prompt": "chains.prompt_files",
+    "Qwen": "chains.models.specs",
+    "SmallThinker": "chains.models.specs",
+    "extract_choice": "chains.reading.choices",
+    "extract_label": "chains.reading.choices",
     "kice_agent": "chains.agent",
     "kice_choices_only": "chains.kice",
     "kice_closed_book": "chains.kice",
     "kice_prompt": "chains.kice",
     "kice_rag": "chains.kice",
     "kice_shuffled": "chains.kice",
-    "load_chat_model": "chains.models",
-    "load_prompt": "chains.templates",
+    "load_chat_model": "chains.models.specs",
+    "load_prompt": "chains.prompt_files",
     "mnli_zero_shot": "chains.mnli",
 }
 

@@ -22,11 +22,11 @@ from langchain_core.tools import BaseTool, StructuredTool
 from langchain_core.tools.retriever import create_retriever_tool
 
 from chains.kice import VARIABLES, without_passage
+from chains.models.reply_fields import read_reasoning, read_usage
 from chains.predictor import Answering, Assign, Inputs, Predictor, read_reply
-from chains.reply_fields import read_reasoning, read_usage
-from chains.templates import AnswerForm, load_prompt
-from data.errors import ConfigurationError
-from data.json_text import whole_strings
+from chains.prompt_files import AnswerForm, load_prompt
+from data.common.errors import ConfigurationError
+from data.common.json_text import whole_strings
 from data.types import Passage, Prediction
 
 MAX_TOOL_CALLS = 6

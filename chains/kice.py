@@ -15,10 +15,10 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableLambda
 
-from chains.context import TooLong
+from chains.local.passage_fit import TooLong
 from chains.predictor import Answering, Assign, Inputs, Predictor, answer_with
-from chains.templates import load_prompt
-from data.errors import ConfigurationError
+from chains.prompt_files import load_prompt
+from data.common.errors import ConfigurationError
 from data.types import Passage
 
 VARIABLES = ("context", "question", "extra", "choices")

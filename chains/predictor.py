@@ -16,17 +16,17 @@ from langchain_core.runnables import Runnable, RunnableConfig, RunnableSerializa
 from langchain_core.runnables.config import get_config_list
 from pydantic import ConfigDict
 
-from chains.context import TooLong, fit_passage
-from chains.extraction import visible_text
-from chains.families import split_thoughts
-from chains.likelihood import Likelihood
-from chains.logprobs import REQUEST, reply_probs
-from chains.models import score_labels, supports_scoring, takes_logprobs
-from chains.parsing import Extraction, extract_choice, extract_label
-from chains.reply_fields import read_finish_reason, read_reasoning, read_usage
-from chains.templates import AnswerForm, Prompt
-from data.errors import ConfigurationError
-from data.json_text import whole_characters
+from chains.local.likelihood import Likelihood
+from chains.local.passage_fit import TooLong, fit_passage
+from chains.models.families import split_thoughts
+from chains.models.reply_fields import read_finish_reason, read_reasoning, read_usage
+from chains.models.specs import score_labels, supports_scoring, takes_logprobs
+from chains.prompt_files import AnswerForm, Prompt
+from chains.reading.choices import Extraction, extract_choice, extract_label
+from chains.reading.extraction import visible_text
+from chains.reading.logprobs import REQUEST, reply_probs
+from data.common.errors import ConfigurationError
+from data.common.json_text import whole_characters
 from data.polarity import asks_for_the_wrong_one
 from data.types import NO_TEXT, Prediction, is_text
 

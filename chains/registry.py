@@ -6,8 +6,8 @@ To add one: write a factory that returns a `Predictor`, and a line here.
 import inspect
 from typing import Any, Literal, NamedTuple, get_args
 
-from data.attributes import load_attribute
-from data.errors import ConfigurationError, unknown_name
+from data.common.attributes import load_attribute
+from data.common.errors import ConfigurationError, unknown_name
 
 # What a chain's factory takes besides its settings; "passages" are those of the items, "seed" is the run's.
 Need = Literal["model", "retriever", "passages", "seed"]

@@ -20,7 +20,7 @@ from langchain_core.runnables.config import merge_configs
 from pydantic import ConfigDict
 
 from chains.majority import draw_key, majority
-from chains.models import with_seed
+from chains.models.specs import with_seed
 from chains.predictor import Assign, Inputs, Predictor
 from data.types import ASKING, Ask, Prediction, answer_fault
 

@@ -10,12 +10,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from data.check import exam_contents, listed_faults
-from data.command_line import run_command
+from data.common.command_line import run_command
+from data.common.terminal import emit, emit_json, say
 from data.download import NAMES, fetch
 from data.kice import DATA_DIR, YEARS, exam_path
+from data.kice_check import exam_contents, listed_faults
 from data.registry import BENCHMARKS, RETRIEVAL_SETS, benchmark
-from data.terminal import emit, emit_json, say
 
 FAULTS_FOUND = 2
 

@@ -15,9 +15,9 @@ NeurIPS Datasets and Benchmarks (arXiv:2104.08663).
 import sys
 from pathlib import Path
 
-from data.errors import ConfigurationError, MissingResourceError
-from data.plain_text import mentioned
-from data.retrieval_set import RetrievalSet, Rows, made_set
+from data.common.errors import ConfigurationError, MissingResourceError
+from data.common.text import mentioned
+from data.retrieval_sets import RetrievalSet, Rows, made_set
 from data.rows import Row, read_rows, required_text
 
 CORPUS_FILE = "corpus.jsonl"

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from data.errors import ConfigurationError, MissingResourceError, unknown_name
+from data.common.errors import ConfigurationError, MissingResourceError, unknown_name
 from data.kice import DATA_DIR, YEARS, exam_path
 
 BASE_URL = "https://raw.githubusercontent.com/NomaDamas/KICE_slayer_AI_Korean"

@@ -8,9 +8,9 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from data.json_text import parse_json
-from data.plain_text import mentioned
-from data.regular_file import open_bytes, read_text
+from data.common.json_text import parse_json
+from data.common.regular_file import open_bytes, read_text
+from data.common.text import mentioned
 
 DAMAGED = "JSON that is damaged"
 EXAM_PARAGRAPHS = "an exam's paragraphs"

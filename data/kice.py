@@ -15,12 +15,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from data.check import read_exam
-from data.errors import ConfigurationError, MissingResourceError
+from data.common.errors import ConfigurationError, MissingResourceError
+from data.common.text import normalised
 from data.formats import folder_contents, folder_kind
-from data.plain_text import normalised
+from data.kice_check import read_exam
 from data.polarity import asks_for_the_wrong_one
-from data.retrieval_set import Query, RetrievalSet
+from data.retrieval_sets import Query, RetrievalSet
 from data.standalone import GRAMMAR, standing_alone
 from data.types import Benchmark, Item, Passage
 

@@ -11,12 +11,12 @@ import reprlib
 from pathlib import Path
 from typing import Any
 
-from data.errors import ConfigurationError, MissingResourceError
+from data.common.errors import ConfigurationError, MissingResourceError
+from data.common.json_text import character_fault, parse_json
+from data.common.regular_file import read_text
+from data.common.text import normalised
 from data.formats import described, described_json
-from data.json_text import character_fault, parse_json
-from data.plain_text import normalised
-from data.regular_file import read_text
-from data.retrieval_set import Query, RetrievalSet
+from data.retrieval_sets import Query, RetrievalSet
 from data.types import Passage
 
 

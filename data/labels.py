@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from data.errors import ConfigurationError
-from data.plain_text import normalised
+from data.common.errors import ConfigurationError
+from data.common.text import normalised
 from data.types import Item
 
 

@@ -15,10 +15,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from data.errors import ConfigurationError, MissingResourceError
+from data.common.errors import ConfigurationError, MissingResourceError
+from data.common.hub import hub_fault, one_line
+from data.common.text import normalised
 from data.formats import PAIRS, described, folder_contents, object_kind
-from data.hub import hub_fault, one_line
-from data.plain_text import normalised
 from data.rows import Row, required_text, rows_and_faults
 from data.types import Benchmark, Item
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from data.errors import ConfigurationError
+from data.common.errors import ConfigurationError
 from data.types import Item
 
 

@@ -13,12 +13,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from data.attributes import import_own, is_module, load_attribute
-from data.errors import ConfigurationError, ProjectError, unknown_name
-from data.hub import one_line
-from data.json_text import character_fault
-from data.retrieval_set import RetrievalSet
-from data.system_faults import system_fault
+from data.common.attributes import import_own, is_module, load_attribute
+from data.common.errors import ConfigurationError, ProjectError, unknown_name
+from data.common.hub import one_line
+from data.common.json_text import character_fault
+from data.common.system_faults import system_fault
+from data.retrieval_sets import RetrievalSet
 from data.types import Benchmark, Item
 
 # A benchmark's module has `BENCHMARK` and `load(split, path) -> list[Item]`; where its items are rows of a file, `load`
@@ -30,7 +30,7 @@ BENCHMARKS: dict[str, str] = {
 
 # A retrieval set's function takes a path, or None for its default place, and returns a `RetrievalSet`.
 RETRIEVAL_SETS: dict[str, str] = {
-    "jsonl": "data.retrieval_set:load_jsonl",
+    "jsonl": "data.retrieval_sets:load_jsonl",
     "kice": "data.kice:load_retrieval",
     "kice-question": "data.kice:load_question_retrieval",
     "korquad": "data.korquad:load_retrieval",

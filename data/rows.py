@@ -9,11 +9,11 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from data.errors import ConfigurationError, MissingResourceError
+from data.common.errors import ConfigurationError, MissingResourceError
+from data.common.json_text import character_fault, parse_json
+from data.common.regular_file import open_text
+from data.common.text import normalised
 from data.formats import undecodable
-from data.json_text import character_fault, parse_json
-from data.plain_text import normalised
-from data.regular_file import open_text
 from data.tsv import find_quoting, read_cells
 
 SUFFIXES = (".jsonl", ".json", ".tsv")

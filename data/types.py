@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from data.bounds import LONGEST_S, MOST_POINTS, probs_fault, usage_fault
-from data.plain_text import normalised
+from data.common.text import normalised
 
 # A text that is asked, looked up or chosen, in the one form in which all text is read. Items, passages and queries take
 # theirs in no other form, whoever makes them.

@@ -3,7 +3,7 @@
 import gc
 import sys
 
-from eval.cli import main
+from eval.cli.parser import main
 
 if __name__ == "__main__":
     # What a run imports and keeps is no garbage: by default all of it is looked through again and again as it grows,

@@ -6,12 +6,12 @@ python examples/fine_tune_and_compare.py runs/mine   # packaged weights and samp
 import sys
 from pathlib import Path
 
-from eval.planning import plan
+from eval.execution.runner import run
+from eval.plan.planning import plan
+from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
 from eval.report import write_report
+from eval.report.render.terminal import terminal_table
 from eval.report.summary import summarize
-from eval.report.terminal import terminal_table
-from eval.runner import run
-from eval.suite import EvaluationSpec, Suite, SystemSpec
 
 run_dir = Path(sys.argv[1] if len(sys.argv) > 1 else "runs/mine")
 suite = Suite(

@@ -10,7 +10,7 @@ from langchain_core.tracers.schemas import Run
 
 from chains import load_chat_model, mnli_zero_shot
 from data.registry import load_items
-from eval.tracing import Transcript, run_config
+from eval.execution.tracing import Transcript, run_config
 
 
 def show(run: Run, depth: int = 0) -> None:

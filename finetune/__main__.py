@@ -5,8 +5,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from data.command_line import run_command
-from finetune import commands, curve_command
+from data.common.command_line import run_command
+from finetune import commands
+from finetune.data_curve import command as curve_command
 
 TRAIN_EXAMPLE = """examples:
   python -m finetune train --out checkpoints/distilbert

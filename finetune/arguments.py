@@ -16,8 +16,8 @@ import torch
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from transformers import Trainer, TrainingArguments, get_scheduler
 
-from data.errors import ConfigurationError
-from data.hub import one_line
+from data.common.errors import ConfigurationError
+from data.common.hub import one_line
 from finetune.config import TrainSettings, use_bf16
 
 # Counts that transformers takes as they are, and divides by.

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from data.errors import ConfigurationError
-from data.hardware import hardware
-from data.hub import one_line
-from data.json_text import parse_json
+from data.common.errors import ConfigurationError
+from data.common.hardware import hardware
+from data.common.hub import one_line
+from data.common.json_text import parse_json
 from data.registry import fingerprint
 from data.types import Item
 from finetune.config import DEFAULT_TEXT_FIELDS, TrainSettings
-from finetune.curves import Event
 from finetune.encoders import ENCODER_NOTES
+from finetune.training_curves import Event
 
 if TYPE_CHECKING:
     from transformers import TrainingArguments

@@ -20,7 +20,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from data.errors import ConfigurationError, MissingResourceError
+from data.common.errors import ConfigurationError, MissingResourceError
 from data.types import Prediction
 from finetune.card import read_card
 from finetune.config import DEFAULT_TEXT_FIELDS, Precision, use_bf16

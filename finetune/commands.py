@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data.errors import ConfigurationError
-from data.terminal import emit, emit_json_text
+from data.common.errors import ConfigurationError
+from data.common.terminal import emit, emit_json_text
 from data.types import Item
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def train(arguments: argparse.Namespace) -> None:
     eval_data = arguments.eval_data or arguments.data
     eval_items = _load(arguments, split=eval_split, path=eval_data, limit=arguments.eval_limit, seed=None)
 
-    from eval.metrics import classification_metrics
+    from eval.measures.metrics import classification_metrics
     from finetune.arguments import is_main_process
     from finetune.hold_out import hold_out
     from finetune.train import train
@@ -107,15 +107,15 @@ def train(arguments: argparse.Namespace) -> None:
 
 
 def _report(items: Sequence[Item], probs: "np.ndarray", labels: Sequence[str]) -> dict[str, Any]:
-    from eval.analysis.classification import classification_report
+    from eval.measures.classification import classification_report
 
     return classification_report(items, probs, labels=labels)
 
 
 def _print_card(arguments: argparse.Namespace) -> None:
     """Print what a training came to; last, so that nothing is lost, say where its labels look misnumbered."""
-    from eval.analysis.classification import format_report
-    from eval.analysis.label_order import check_label_order
+    from eval.measures.classification import format_report
+    from eval.measures.label_order import check_label_order
     from finetune.card import read_card
 
     card = read_card(arguments.out) or {}
@@ -150,8 +150,8 @@ def evaluate(arguments: argparse.Namespace) -> None:
 
     from data.labels import label_ids
     from data.registry import fingerprint
-    from eval.analysis.classification import classification_report, format_report
-    from eval.analysis.label_order import check_label_order
+    from eval.measures.classification import classification_report, format_report
+    from eval.measures.label_order import check_label_order
     from finetune.classifier import load_classifier
 
     targets = label_ids(items, labels)

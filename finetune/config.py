@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from data.errors import ConfigurationError
-from data.json_text import RepeatedNameError, parse_json
+from data.common.errors import ConfigurationError
+from data.common.json_text import RepeatedNameError, parse_json
 from data.types import Frozen
 
 DEFAULT_TEXT_FIELDS = ("premise", "hypothesis")

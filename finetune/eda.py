@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from data.errors import ConfigurationError
+from data.common.errors import ConfigurationError
 from data.labels import label_ids
 from data.overlap import fold
 from data.types import Item
-from finetune.curves import BLUE, GREY, ORANGE, dress_axes, save_figure
 from finetune.features import texts_of
 from finetune.single_text import single_text_baselines
+from finetune.training_curves import BLUE, GREY, ORANGE, dress_axes, save_figure
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

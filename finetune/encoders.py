@@ -7,10 +7,10 @@ download starts: the client's own retries keep a user without a network waiting 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data.errors import ConfigurationError, MissingResourceError
-from data.hub import hub_fault, one_line, quiet_transformers
-from data.packaged import PACKAGED, is_installed, weights_path
-from data.plain_text import normalised
+from data.common.errors import ConfigurationError, MissingResourceError
+from data.common.hub import hub_fault, one_line, quiet_transformers
+from data.common.packaged import PACKAGED, is_installed, weights_path
+from data.common.text import normalised
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedTokenizerBase

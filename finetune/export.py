@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
-from data.errors import ConfigurationError, MissingResourceError
-from data.hub import one_line, quiet_transformers
+from data.common.errors import ConfigurationError, MissingResourceError
+from data.common.hub import one_line, quiet_transformers
 from finetune.card import CARD_FILE
 from finetune.classifier import Classifier, classifier_config, load_classifier
-from finetune.curves import CURVE_FILES
 from finetune.encoders import label_names, resolve
+from finetune.training_curves import CURVE_FILES
 from finetune.training_log import LOG_FILE
 from finetune.working_folder import check_free
 

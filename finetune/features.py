@@ -6,7 +6,7 @@ Used alike by training, by the checkpoint that answers items, and by the EDA, so
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from data.errors import ConfigurationError
+from data.common.errors import ConfigurationError
 from data.labels import label_ids
 from data.types import Item
 

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 
-from data.errors import ConfigurationError
+from data.common.errors import ConfigurationError
 from finetune.config import Pooling
 from finetune.encoders import is_classifier, label_names, load_pretrained, load_tokenizer
 from finetune.pooling import check_pooling, classifier_class

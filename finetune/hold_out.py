@@ -4,7 +4,7 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 
-from data.errors import ConfigurationError
+from data.common.errors import ConfigurationError
 from data.overlap import without_overlap
 from data.types import Item
 

@@ -24,7 +24,7 @@ from transformers import (
 )
 from transformers.modeling_outputs import BaseModelOutput
 
-from data.errors import ConfigurationError
+from data.common.errors import ConfigurationError
 from finetune.config import Pooling
 
 POOLINGS: tuple[Pooling, ...] = get_args(Pooling)

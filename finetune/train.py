@@ -20,8 +20,8 @@ import numpy as np
 from accelerate import PartialState
 from transformers import AutoConfig, PreTrainedTokenizerBase, Trainer, TrainingArguments
 
-from data.errors import ConfigurationError
-from data.hub import quiet_transformers
+from data.common.errors import ConfigurationError
+from data.common.hub import quiet_transformers
 from data.labels import label_ids
 from data.overlap import without_overlap
 from data.registry import fingerprint
@@ -29,12 +29,12 @@ from data.types import Item
 from finetune.arguments import devices, is_main_process, training_arguments
 from finetune.card import write_card
 from finetune.config import TrainSettings
-from finetune.curves import CURVE_FILES
 from finetune.encoders import load_pretrained, load_tokenizer, position_limit
 from finetune.features import texts_of, tokenize
 from finetune.heads import check_head, head_labels
 from finetune.pooling import check_pooling
 from finetune.trainer import ComputeMetrics, ItemTrainer, build_trainer
+from finetune.training_curves import CURVE_FILES
 from finetune.training_log import LOG_FILE, LossNotFiniteError, TrainingLog
 from finetune.working_folder import (
     STATE_FILE,

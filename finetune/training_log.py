@@ -14,9 +14,9 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from data.errors import ConfigurationError
+from data.common.errors import ConfigurationError
 from finetune.arguments import is_main_process
-from finetune.curves import draw_curves
+from finetune.training_curves import draw_curves
 
 LOG_FILE = "training_log.jsonl"
 # Drawing takes one to three seconds, which a short training would mostly be spent on.

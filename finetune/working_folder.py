@@ -20,7 +20,7 @@ from typing import Any
 
 from filelock import AcquireReturnProxy, FileLock, Timeout
 
-from data.errors import ConfigurationError
+from data.common.errors import ConfigurationError
 
 PLAN_FILE = "plan.json"
 WHOLE_FOLDER = "whole"

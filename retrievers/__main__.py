@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from data.command_line import run_command
+from data.common.command_line import run_command
 
 EXAMPLES = """examples:
   python -m retrievers search passages.jsonl "등대가 있는 바다"

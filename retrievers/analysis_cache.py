@@ -2,7 +2,7 @@
 
 In come texts and the function that analyses them; out come their analyses, of which only those of new texts were
 computed. So a corpus that grows, a k1 that changes or a run that was interrupted costs what is new in it. There is one
-file per version of the analysis: see `retrievers.key_value_file`.
+file per version of the analysis: see `retrievers.disk_cache`.
 """
 
 import json
@@ -14,8 +14,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from data.packaged import cache_dir
-from retrievers.key_value_file import KeyValueFile, identified_file, text_key
+from data.common.packaged import cache_dir
+from retrievers.disk_cache import KeyValueFile, identified_file, text_key
 from retrievers.korean import CONTENT_TAGS
 from retrievers.user_words import UserWords, words_sha256
 

@@ -18,8 +18,8 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import get_config_list, run_in_executor
 from pydantic import field_validator
 
-from data.errors import ConfigurationError
-from data.plain_text import normalised
+from data.common.errors import ConfigurationError
+from data.common.text import normalised
 
 Found = dict[str, list[Document]]  # query → its documents, best first
 
@@ -28,7 +28,7 @@ class PassageRetriever(BaseRetriever):
     """A retriever over passages or chunks of them.
 
     A blank query finds nothing. A `k` beyond the corpus returns all that was found. A query is looked up in the form
-    in which all text is read (`data.plain_text.normalised`).
+    in which all text is read (`data.common.text.normalised`).
 
     Attributes:
         k: Most documents to return; `invoke(query, k=8)` overrides it for one call.

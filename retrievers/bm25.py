@@ -15,7 +15,7 @@ from langchain_core.documents import Document
 from numpy.typing import NDArray
 from pydantic import Field, PrivateAttr, ValidatorFunctionWrapHandler, field_validator
 
-from data.errors import ConfigurationError
+from data.common.errors import ConfigurationError
 from retrievers.analysis_cache import AnalysisCache, analysis_identity
 from retrievers.base import PassageRetriever, check_corpus, collection_paused, with_score
 from retrievers.bm25_index import Bm25Index, bm25_scores, build_index, top_rows

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data.errors import ConfigurationError
-from data.packaged import cache_dir
-from data.plain_text import normalised
-from data.terminal import emit, emit_json
+from data.common.errors import ConfigurationError
+from data.common.packaged import cache_dir
+from data.common.terminal import emit, emit_json
+from data.common.text import normalised
 from retrievers.analysis_cache import kept
 from retrievers.base import check_corpus, check_k
 from retrievers.corpus import chunk_passages

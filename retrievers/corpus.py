@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from langchain_core.documents import Document
 
-from data.errors import ConfigurationError
+from data.common.errors import ConfigurationError
 from data.types import Item, Passage
 from retrievers.korean import sentence_spans
 from retrievers.token_spans import FindSpans, Span, find_tokens

@@ -23,7 +23,7 @@ from langchain_core.embeddings import Embeddings
 from numpy.typing import NDArray
 from pydantic import Field, PrivateAttr
 
-from data.plain_text import normalised
+from data.common.text import normalised
 from data.types import Passage
 from retrievers.analysis_cache import kept
 from retrievers.base import PassageRetriever, check_corpus, with_score

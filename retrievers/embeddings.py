@@ -18,11 +18,11 @@ import numpy as np
 from langchain_core.embeddings import Embeddings
 from numpy.typing import NDArray
 
-from data.attributes import load_attribute
-from data.errors import ConfigurationError, MissingResourceError, unknown_name
-from data.hub import one_line
-from data.packaged import PACKAGED, cache_dir, weights_path
-from retrievers.key_value_file import text_key
+from data.common.attributes import load_attribute
+from data.common.errors import ConfigurationError, MissingResourceError, unknown_name
+from data.common.hub import one_line
+from data.common.packaged import PACKAGED, cache_dir, weights_path
+from retrievers.disk_cache import text_key
 from retrievers.model_folder import model_folder
 from retrievers.store import EmbeddingStore, store_path
 

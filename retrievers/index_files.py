@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.errors import ConfigurationError
-from data.packaged import cache_dir
+from data.common.errors import ConfigurationError
+from data.common.packaged import cache_dir
 from data.types import Frozen
 from retrievers.bm25_index import Bm25Index
 

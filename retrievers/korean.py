@@ -15,7 +15,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from data.plain_text import normalised
+from data.common.text import normalised
 from retrievers.user_words import UserWords
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ No pickled weights are ever fetched: what is loaded from the folder must be safe
 from collections.abc import Sequence
 from pathlib import Path
 
-from data.errors import MissingResourceError
+from data.common.errors import MissingResourceError
 
 TOKENIZER_FILES = ("*.json", "*.txt", "*.model")
 MODEL_FILES = (*TOKENIZER_FILES, "*.safetensors")

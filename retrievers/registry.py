@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from data.attributes import load_attribute
-from data.errors import ConfigurationError, unknown_name
+from data.common.attributes import load_attribute
+from data.common.errors import ConfigurationError, unknown_name
 from data.types import Passage
 
 if TYPE_CHECKING:
@@ -32,10 +32,10 @@ RETRIEVER_SUMMARIES: dict[str, str] = {
     "hybrid-rrf": "bm25 and dense, fused by their ranks",
 }
 STEPS: dict[str, str] = {
-    "multi-query": "retrievers.multi_query:build",
-    "rerank": "retrievers.rerank:build",
-    "mmr": "retrievers.mmr:build",
-    "neighbours": "retrievers.neighbours:build",
+    "multi-query": "retrievers.steps.multi_query:build",
+    "rerank": "retrievers.steps.rerank:build",
+    "mmr": "retrievers.steps.mmr:build",
+    "neighbours": "retrievers.steps.neighbours:build",
 }
 STEP_SUMMARIES: dict[str, str] = {
     "multi-query": "the query and each line of it (the question, each choice) by itself, fused by rank",

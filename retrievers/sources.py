@@ -5,9 +5,9 @@ In comes a path, out come passages with unique ids. What kind of file it is foll
 
 from pathlib import Path
 
-from data.errors import ConfigurationError, MissingResourceError
-from data.plain_text import normalised
-from data.regular_file import open_bytes, read_text
+from data.common.errors import ConfigurationError, MissingResourceError
+from data.common.regular_file import open_bytes, read_text
+from data.common.text import normalised
 from data.rows import read_rows, required_text
 from data.types import Passage
 

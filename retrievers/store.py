@@ -1,6 +1,6 @@
 """Embeddings kept on disk, so that a text is embedded once per model and not once per run.
 
-One file per model (see `retrievers.key_value_file`): rows of a key and the vector's float32 bytes.
+One file per model (see `retrievers.disk_cache`): rows of a key and the vector's float32 bytes.
 """
 
 import logging
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from retrievers.key_value_file import KeyValueFile, identified_file
+from retrievers.disk_cache import KeyValueFile, identified_file
 
 Vector = NDArray[np.float32]  # (dim,)
 

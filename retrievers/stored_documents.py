@@ -21,8 +21,8 @@ from langchain_core.documents import Document
 from numpy.typing import NDArray
 from pydantic import Field
 
-from data.errors import ConfigurationError
-from data.json_text import parse_json
+from data.common.errors import ConfigurationError
+from data.common.json_text import parse_json
 from data.types import Frozen
 from retrievers.user_words import UserWords
 

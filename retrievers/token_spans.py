@@ -8,8 +8,8 @@ has to fill a model's context to the brim names that model's tokenizer.
 
 from collections.abc import Callable, Sequence
 
-from data.attributes import load_attribute
-from data.errors import ConfigurationError, MissingResourceError, unknown_name
+from data.common.attributes import load_attribute
+from data.common.errors import ConfigurationError, MissingResourceError, unknown_name
 from retrievers.korean import morpheme_spans
 
 Span = tuple[int, int]

@@ -16,9 +16,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from data.errors import ConfigurationError, MissingResourceError
-from data.plain_text import normalised
-from data.regular_file import read_text
+from data.common.errors import ConfigurationError, MissingResourceError
+from data.common.regular_file import read_text
+from data.common.text import normalised
 
 # The Sejong corpus' tags of words that say what a text is about: BM25 counts them and no others.
 TAGS = ("NNP", "NNG", "NNB", "NR", "NP", "VV", "VA", "MAG", "XR", "SL", "SH", "SN")

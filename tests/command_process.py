@@ -5,13 +5,15 @@ import time
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 
-from eval.cli import main
+from eval.cli.parser import main
 
 
 def start(arguments: list[str]) -> BaseProcess:
     """Start a command in a process that is forked from one that has imported everything, so that it starts at once."""
     processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["eval.commands", "eval.runner", "eval.report", "langchain_openai", "chains.kice"])
+    processes.set_forkserver_preload(
+        ["eval.cli.commands", "eval.execution.runner", "eval.report", "langchain_openai", "chains.kice"]
+    )
     process = processes.Process(target=_command, args=(arguments,))
     process.start()
     return process

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from data.registry import fingerprint
 from data.types import Item, Message, Passage, Prediction, Record
-from eval.journal import Evaluation, Journal, Manifest, records_path, write_manifest
+from eval.rundir.journal import Evaluation, Journal, Manifest, records_path, write_manifest
 
 LABELS = ("entailment", "neutral", "contradiction")
 SECTIONS = ("section:독서", "section:문학")
@@ -67,7 +67,7 @@ def write_run(
     Args:
         evaluations: (benchmark, items, {system: item to record, None for a missing one}).
         descriptions: What each system is; {"kind": "baseline"} where left out.
-        hardware: The machine, as `data.hardware.hardware` gives it.
+        hardware: The machine, as `data.common.hardware.hardware` gives it.
     """
     parts = [
         Evaluation(

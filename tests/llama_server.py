@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from data.packaged import is_installed, weights_path
+from data.common.packaged import is_installed, weights_path
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from journaled_runs import answer, pair_item, right_where, write_run
 
-from eval.cost import PriceTable
+from eval.measures.prices import PriceTable
 
 TABLE = PriceTable.model_validate(
     {

@@ -15,8 +15,8 @@ from functools import partial
 from itertools import count
 from typing import NamedTuple, Protocol
 
-from eval.asking.call_history import Call
-from eval.asking.rate_control import RateControl
+from eval.execution.call_history import Call
+from eval.execution.rate_control import RateControl
 
 CLIENT_S = 0.007  # of the processor, for a call
 _ON_THE_WAY_S, _REFUSED_S = 0.003, 0.003

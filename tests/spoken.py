@@ -1,4 +1,4 @@
-"""Finds every sentence that the code says through `eval.language`, so that a test can ask for its translation."""
+"""Finds every sentence that the code says through `data.common.language`, so that a test can ask for its Korean."""
 
 import ast
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ def spoken() -> dict[str, str]:
     """Return each English template that is said, with the place that says it."""
     found: dict[str, str] = {}
     for path in sorted(EVAL.rglob("*.py")):
-        if "eval.language" not in path.read_text(encoding="utf-8"):
+        if "data.common.language" not in path.read_text(encoding="utf-8"):
             continue
         for line, text in _in_code(ast.parse(path.read_text(encoding="utf-8"))):
             found[text] = f"{path.name}:{line}"

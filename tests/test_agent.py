@@ -9,13 +9,13 @@ import pytest
 from langchain_core.messages import AIMessage, BaseMessage, ToolCall, ToolMessage
 
 from chains.agent import MAX_TOOL_CALLS, kice_agent
-from data.errors import ConfigurationError
+from data.common.errors import ConfigurationError
 from data.registry import load_items
 from data.types import Prediction
-from eval.cli import main
-from eval.journal import read_records, records_path
-from eval.suite_options import plain_name
-from eval.tracing import sent_messages
+from eval.cli.parser import main
+from eval.cli.run_options import plain_name
+from eval.execution.tracing import sent_messages
+from eval.rundir.journal import read_records, records_path
 from retrievers.corpus import passages_from_items
 from retrievers.registry import build_retriever
 from tests.scripted import ScriptedChatModel, ToolCallingModel

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from journaled_runs import exam_item, pair_item, write_run
 
-from eval.cli import main
+from eval.cli.parser import main
 from tests.any_json import VALUES, with_something_else
 
 MACHINE: dict[str, object] = {"cpu": "AMD EPYC", "cpus": 2, "gpus": []}

@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from journaled_runs import failure
 
-from data.json_text import text_of, whole_strings
+from data.common.json_text import text_of, whole_strings
 from data.types import Item, Message, Prediction, Record, ToolCall
-from eval.cli import main
-from eval.journal import Journal, read_manifest, read_records, redacted, write_manifest
-from eval.run_check import read_run
+from eval.cli.parser import main
+from eval.rundir.journal import Journal, read_manifest, read_records, redacted, write_manifest
+from eval.rundir.run_check import read_run
 from tests.any_json import NUMBERS, TEXTS, VALUES, nested, with_something_else
 from tests.chat_endpoint import serve_chat
 from tests.test_journal import manifest
@@ -139,7 +139,7 @@ def test_whatever_a_chain_raises_is_its_item_s_error(own: Path, case: str) -> No
 def test_a_batch_that_fails_as_a_whole_is_every_item_s_error(tmp_path: Path, batch: str, said: str) -> None:
     from test_runner import item, planned
 
-    from eval.runner import run
+    from eval.execution.runner import run
 
     class Batched:
         def batch(self, entries: list[Any], configs: list[Any], *, return_exceptions: bool) -> Any:

@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 from journaled_runs import answer, exam_item, failure, right_where, write_demo, write_run
 
+from data.common.language import ENGLISH
 from data.types import Item, Passage, Prediction, Record
-from eval.analysis.attribution import Attribution, attribute_lookups
-from eval.analysis.causes import CAUSES, EITHER, SHORTENED, cause_of
-from eval.analysis.lookups import Lookup, look_up
-from eval.cli import main
-from eval.journal import latest_records, records_path
-from eval.language import ENGLISH
-from eval.report.ladder_sentences import ladder_sentences
-from eval.report.ladder_tables import ladder_tables
+from eval.cli.parser import main
+from eval.measures.attribution import Attribution, attribute_lookups
+from eval.measures.causes import CAUSES, EITHER, SHORTENED, cause_of
+from eval.measures.lookups import Lookup, look_up
+from eval.measures.retrieval_metrics import score_ranking
+from eval.report.sections.ladder_sentences import ladder_sentences
+from eval.report.sections.ladder_tables import ladder_tables
 from eval.report.summary import summarize
-from eval.retrieval import score_ranking
+from eval.rundir.journal import latest_records, records_path
 from tests.ladder_exam import ladder_suite
 
 

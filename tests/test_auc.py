@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import t as student
 from sklearn.metrics import roc_auc_score
 
-from eval.auc import area_interval, roc_auc
+from eval.measures.auc import area_interval, roc_auc
 
 SIMULATIONS = 500
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from data.errors import ConfigurationError
+from data.common.errors import ConfigurationError
 from data.types import Item, Prediction
-from eval.baselines import BASELINES, build_baseline, needs_training
+from eval.plan.baselines import BASELINES, build_baseline, needs_training
 
 TRAIN = [
     Item(

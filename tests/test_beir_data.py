@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from data.errors import ConfigurationError, MissingResourceError
+from data.common.errors import ConfigurationError, MissingResourceError
 from data.registry import retrieval_set
-from eval.cli import main
+from eval.cli.parser import main
 
 CORPUS = [
     {"_id": "p1", "title": "등대", "text": "밤바다를 비춘다."},

@@ -21,7 +21,7 @@ from benches.items import bench_items, texts_to_answer
 from benches.table import Timed, count, in_turns, markdown_table, median_seconds, versions_line
 from benches.throughput import Rates, latency_server, measured, repeated, write_pairs, write_samples
 from benches.throughput import table as rates_table
-from data.errors import MissingResourceError
+from data.common.errors import MissingResourceError
 from data.registry import load_items
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from data.types import NO_TEXT, Item, Message, Prediction, Record
-from eval.cli import main
-from eval.compare import compare
-from eval.journal import read_records, records_path
+from eval.cli.parser import main
+from eval.measures.differences import compare
 from eval.report import write_report
 from eval.report.summary import EvaluationSummary, Summary, summarize
+from eval.rundir.journal import read_records, records_path
 from tests.chat_endpoint import ChatEndpoint, serve_chat
 from tests.exam_file import write_exam
 from tests.journaled_runs import answer, exam_item, right_where, write_run

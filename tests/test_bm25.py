@@ -15,7 +15,7 @@ from langchain_core.runnables import RunnableLambda
 from numpy.typing import NDArray
 from rank_bm25 import BM25Okapi
 
-from data.errors import ConfigurationError
+from data.common.errors import ConfigurationError
 from retrievers import bm25, bm25_index
 from retrievers.base import collection_paused
 from retrievers.bm25 import Bm25Retriever

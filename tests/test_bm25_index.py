@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.documents import Document
 
-from data.errors import ConfigurationError
+from data.common.errors import ConfigurationError
 from retrievers import analysis_cache, bm25, index_files
 from retrievers.analysis_cache import AnalysisCache
 from retrievers.bm25 import Bm25Retriever

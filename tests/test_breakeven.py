@@ -9,25 +9,25 @@ from journaled_runs import answer, pair_item
 from priced_runs import API, FACTS, TABLE, TOY, TUNED, priced_run, toy_prices
 from tiny_encoder import make_encoder, toy_items
 
-from data.display import display_width
-from data.errors import ConfigurationError
-from data.hardware import hardware
+from data.common.display import display_width
+from data.common.errors import ConfigurationError
+from data.common.hardware import hardware
 from eval.__main__ import main
-from eval.analysis.breakeven import Measured, break_even, break_evens, system_cost
-from eval.compare import Comparison
-from eval.cost import machine_parts, price_table
-from eval.journal import read_manifest
-from eval.planning import plan
+from eval.execution.runner import run
+from eval.measures.costs import Measured, break_even, break_evens, system_cost
+from eval.measures.differences import Comparison
+from eval.measures.prices import machine_parts, price_table
+from eval.measures.training_costs import training_facts
+from eval.plan.planning import plan
+from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
 from eval.report import write_report
-from eval.report.cost_curve import COLOURS, lay_out
-from eval.report.cost_sentences import cost_sentences
-from eval.report.cost_tables import break_even_table, cost_table
-from eval.report.costs import costs_of_runs, measure
+from eval.report.render.terminal import WIDTH, terminal_table
+from eval.report.run_costs import costs_of_runs, measure
+from eval.report.sections.cost_curve import COLOURS, lay_out
+from eval.report.sections.cost_sentences import cost_sentences
+from eval.report.sections.cost_tables import break_even_table, cost_table
 from eval.report.summary import Summary, summarize
-from eval.report.terminal import WIDTH, terminal_table
-from eval.runner import run
-from eval.suite import EvaluationSpec, Suite, SystemSpec
-from eval.training import training_facts
+from eval.rundir.journal import read_manifest
 
 GOLDEN = Path(__file__).parent / "golden" / "costs.md"
 LOCAL = {"kind": "chain", "chain": "mnli", "model": {"spec": "smollm2", "device": "cpu"}}

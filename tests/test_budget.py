@@ -14,18 +14,18 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.runnables import RunnableLambda
 
-from data.errors import ConfigurationError
+from data.common.errors import ConfigurationError
 from data.types import Item, Message, Prediction, Record
-from eval.asking.budget import Budget, MaxCostError, OverBudgetError, Rate, most_tokens, spent_before
-from eval.asking.calls import CallPolicy, Calls, Turn
-from eval.asking.gate import CallGate
-from eval.asking.limits import Halt
-from eval.cli import main
-from eval.cost import Price, PriceTable, price
-from eval.journal import Journal, read_manifest, read_records, records_path
-from eval.planning import Plan
-from eval.runner import run
-from eval.systems import System
+from eval.cli.parser import main
+from eval.execution.admission import CallGate
+from eval.execution.budget import Budget, MaxCostError, OverBudgetError, Rate, most_tokens, spent_before
+from eval.execution.rate_limits import Halt
+from eval.execution.retry import CallPolicy, Calls, Turn
+from eval.execution.runner import run
+from eval.measures.prices import Price, PriceTable, price
+from eval.plan.planning import Plan
+from eval.plan.systems import System
+from eval.rundir.journal import Journal, read_manifest, read_records, records_path
 from tests.exam_file import exam, write_exam
 from tests.fault_server import Faults, serve_faults
 from tests.scripted import ScriptedChatModel

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from journaled_runs import answer, exam_item, failure, pair_item, right_where
 from sklearn.metrics import brier_score_loss, log_loss
 
-from eval.analysis.calibration import (
+from eval.measures.calibration import (
     brier_scores,
     calibrate,
     calibration_error,
@@ -19,8 +19,8 @@ from eval.analysis.calibration import (
     log_losses,
     reliability_bins,
 )
-from eval.analysis.probabilities import Probabilities, read_probabilities
-from eval.metrics import Scores, score
+from eval.measures.metrics import Scores, score
+from eval.measures.probabilities import Probabilities, read_probabilities
 
 SEEDS = st.integers(0, 10_000)
 

@@ -6,7 +6,7 @@ import pytest
 from journaled_runs import answer, exam_item, pair_item, write_run
 
 from eval.report import write_report
-from eval.report.calibration_section import calibration_table, reliability_diagram
+from eval.report.sections.calibration import calibration_table, reliability_diagram
 from eval.report.summary import Summary, summarize
 
 

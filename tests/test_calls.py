@@ -23,21 +23,21 @@ from langchain_core.exceptions import OutputParserException
 from langchain_core.outputs import LLMResult
 from langchain_core.runnables import RunnableLambda
 
-from chains.models import load_chat_model
-from data.errors import ConfigurationError
+from chains.models.specs import load_chat_model
+from data.common.errors import ConfigurationError
 from data.types import Prediction, Record
-from eval.asking.call_history import Call
-from eval.asking.calls import CallPolicy, Calls, Turn
-from eval.asking.faults import describe, judge, may_be_billed, retry_after_s, status_of
-from eval.asking.gate import CallGate
-from eval.asking.items import ask_items
-from eval.asking.limits import Allowance, Halt, Stop, Window
-from eval.asking.throttle import Throttle
-from eval.cli import main
-from eval.journal import read_records, records_path
-from eval.planning import Plan, plan
-from eval.runner import Outcome, run
-from eval.suite import EvaluationSpec, Suite, SystemSpec
+from eval.cli.parser import main
+from eval.execution.admission import CallGate
+from eval.execution.call_history import Call
+from eval.execution.executor import ask_items
+from eval.execution.faults import describe, judge, may_be_billed, retry_after_s, status_of
+from eval.execution.rate_limits import Allowance, Halt, Stop, Window
+from eval.execution.retry import CallPolicy, Calls, Turn
+from eval.execution.runner import Outcome, run
+from eval.execution.throttle import Throttle
+from eval.plan.planning import Plan, plan
+from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
+from eval.rundir.journal import read_records, records_path
 from tests.exam_file import exam, write_exam
 from tests.fault_server import ODD_ANSWERS, Faults, FaultServer, serve_faults
 
@@ -604,7 +604,7 @@ def test_a_run_that_is_stopped_counts_no_repeats_that_were_not_made(
                 raise Halt
             return super().admit(allowance, stop, alone=alone)
 
-    monkeypatch.setattr("eval.asking.items.Throttle", Taken)
+    monkeypatch.setattr("eval.execution.executor.Throttle", Taken)
     faults = Faults(too_many=1, retry_after="seconds", retry_after_s=0.01)
     calls = Calls(QUICK._replace(first_wait_s=0.001, retries=50))
     with serve_faults(faults) as server:

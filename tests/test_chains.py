@@ -20,7 +20,7 @@ from chains.kice import (
     shuffle_passages,
 )
 from chains.registry import CHAINS, RUNGS, chain_entry, chain_factory
-from data.errors import ConfigurationError
+from data.common.errors import ConfigurationError
 from data.types import Item, Passage, Prediction
 from tests.scripted import ScriptedChatModel, ToolCallingModel
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, roc_auc_score
 
-from data.errors import ConfigurationError
+from data.common.errors import ConfigurationError
 from data.types import Item
-from eval.analysis.classification import METRICS, classification_report, format_report
-from eval.auc import roc_auc
-from eval.stats import bootstrap_interval
+from eval.measures.auc import roc_auc
+from eval.measures.classification import METRICS, classification_report, format_report
+from eval.measures.stats import bootstrap_interval
 
 LABELS = ("entailment", "neutral", "contradiction")
 

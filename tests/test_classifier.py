@@ -11,7 +11,7 @@ from langchain_core.runnables import RunnableLambda
 from safetensors.torch import load_file, save_file
 from tiny_encoder import LABELS, make_encoder, toy_items
 
-from data.errors import ConfigurationError, MissingResourceError
+from data.common.errors import ConfigurationError, MissingResourceError
 from data.types import Prediction
 from finetune.classifier import Classifier, load_classifier
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from eval.cli import main, parser
-from eval.journal import read_manifest, read_records, records_path
+from eval.cli.parser import main, parser
+from eval.rundir.journal import read_manifest, read_records, records_path
 from tests.exam_file import exam, write_exam
 
 MODEL = "tests.scripted_models:third"
@@ -18,7 +18,7 @@ GOLDEN = Path(__file__).parent / "golden"
 
 @pytest.fixture(autouse=True)
 def runs_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eval.commands.RUNS_DIR", tmp_path / "runs")
+    monkeypatch.setattr("eval.cli.commands.RUNS_DIR", tmp_path / "runs")
 
 
 def kice(tmp_path: Path, *more: str, chain: str = "kice-prompt", model: str = MODEL) -> list[str]:
@@ -305,7 +305,7 @@ def test_help_is_as_documented(update_golden: bool, monkeypatch: pytest.MonkeyPa
 
 
 def test_help_imports_nothing_heavy() -> None:
-    code = "import sys, eval.cli; eval.cli.parser().format_help(); print(*sys.modules)"
+    code = "import sys, eval.cli.parser; eval.cli.parser.parser().format_help(); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"torch", "langchain_core", "pydantic", "numpy"} & set(done.stdout.split())
 

@@ -3,11 +3,11 @@ import json
 import pytest
 from journaled_runs import answer, exam_item, failure, pair_item, right_where, write_demo, write_run
 
-from data.display import display_width
-from data.errors import ConfigurationError, MissingResourceError
-from eval.compare import compare, read_answers, to_json
-from eval.report.terminal import WIDTH, comparison_text
-from eval.stats import mcnemar_midp
+from data.common.display import display_width
+from data.common.errors import ConfigurationError, MissingResourceError
+from eval.measures.differences import compare, read_answers, to_json
+from eval.measures.stats import mcnemar_midp
+from eval.report.render.terminal import WIDTH, comparison_text
 
 
 def right_on(*numbers):

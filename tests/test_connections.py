@@ -12,9 +12,9 @@ import pytest
 from chat_endpoint import serve_chat
 
 from benches.throughput import REPLY, latency_server
-from chains.connections import LendingClient, _certificates
-from chains.models import load_chat_model
-from data.errors import ConfigurationError
+from chains.models.connections import LendingClient, _certificates
+from chains.models.specs import load_chat_model
+from data.common.errors import ConfigurationError
 
 
 def test_connections_are_as_many_as_calls_at_once_whoever_calls() -> None:
@@ -84,7 +84,7 @@ def test_a_connection_that_breaks_silently_is_noticed() -> None:
 
 def test_what_nobody_uses_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     moments = iter([0.0, 1.0, 7.0])
-    monkeypatch.setattr("chains.connections.time", SimpleNamespace(monotonic=lambda: next(moments)))
+    monkeypatch.setattr("chains.models.connections.time", SimpleNamespace(monotonic=lambda: next(moments)))
     client, both = LendingClient(), Barrier(2, timeout=20)
 
     def reply(body: dict[str, Any]) -> str:

@@ -10,22 +10,22 @@ from langchain_core.messages import HumanMessage, SystemMessage
 from langchain_core.retrievers import BaseRetriever
 from tiny_models import THINKING, make_tiny_model, tiny_chat_models
 
-import chains.encoding
-from chains.context import cut_at
-from chains.encoding import ContextLengthError, encode_labels, encode_prompt, render
+import chains.local.encoding
 from chains.kice import kice_prompt, kice_rag
-from chains.models import Qwen
+from chains.local.encoding import ContextLengthError, encode_labels, encode_prompt, render
+from chains.local.passage_fit import cut_at
+from chains.models.specs import Qwen
 from chains.registry import CHAINS
-from data.errors import ConfigurationError
+from data.common.errors import ConfigurationError
 from data.types import Item
-from eval.cli import main
-from eval.journal import read_manifest, read_records, records_path
-from eval.report.html import render_html
-from eval.report.markdown import render_markdown
+from eval.cli.parser import main
+from eval.execution.tracing import Transcript
+from eval.plan.suite import load_suite
+from eval.report.render.html import render_html
+from eval.report.render.markdown import render_markdown
+from eval.report.render.terminal import terminal_table
 from eval.report.summary import summarize
-from eval.report.terminal import terminal_table
-from eval.suite import load_suite
-from eval.tracing import Transcript
+from eval.rundir.journal import read_manifest, read_records, records_path
 from tests.exam_file import exam, write_exam
 
 CONTEXT = 512
@@ -96,7 +96,7 @@ LONG = asked(" ".join([WORDS] * 30))
 def test_a_passage_that_is_too_long_is_cut_where_the_prompt_just_fits(tiny, prompt, kind, monkeypatch):
     model = tiny(kind)
     rendered = []
-    monkeypatch.setattr(chains.encoding, "render", lambda *given: rendered.append(given) or render(*given))
+    monkeypatch.setattr(chains.local.encoding, "render", lambda *given: rendered.append(given) or render(*given))
     chain = kice_prompt(model, prompt=prompt, too_long="truncate-passage")
     (prediction,), (messages,) = ask(chain, [LONG])
     assert len(rendered) <= 8

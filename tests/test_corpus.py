@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.documents import Document
 
-from data.errors import ConfigurationError, MissingResourceError
+from data.common.errors import ConfigurationError, MissingResourceError
 from data.kice import load_retrieval
 from data.types import Item, Passage
 from retrievers.corpus import chunk_passages, passages_from_items, whole_passages

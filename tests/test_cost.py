@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from data.errors import ConfigurationError
-from eval.cost import PriceTable, estimate_tokens, price, price_table
+from data.common.errors import ConfigurationError
+from eval.measures.prices import PriceTable, estimate_tokens, price, price_table
 
 
 def test_tokens_times_price() -> None:

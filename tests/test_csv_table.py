@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from journaled_runs import answer, exam_item, failure, pair_item, write_demo, write_run
 from priced_runs import priced_run, toy_prices
 
-from data.plain_text import plain
+from data.common.printing import emit_csv, guarded
+from data.common.text import plain
 from data.types import Ask, Item, Record
-from eval.cli import main
-from eval.journal import Journal, latest_records, records_path
-from eval.metrics import score
-from eval.printing import emit_csv, guarded
+from eval.cli.parser import main
+from eval.measures.metrics import score
+from eval.rundir.journal import Journal, latest_records, records_path
 
 EXACT = """\
 run,benchmark,split,system,item_id,group,tags,weight,target_number,target_text,choice_number,choice_text,correct,status,\

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from journaled_runs import answer, failure, pair_item, right_where, write_demo, write_run
 
-from data.errors import ConfigurationError
+from data.common.errors import ConfigurationError
 from data.registry import fingerprint, fingerprint_line
 from data.types import Item, Record
-from eval.cli import main
-from eval.journal import read_manifest, records_path
-from eval.run_check import check_journals, read_run
+from eval.cli.parser import main
+from eval.rundir.journal import read_manifest, records_path
+from eval.rundir.run_check import check_journals, read_run
 
 Edit = Callable[[dict[str, Any]], object]
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from data.__main__ import main
-from data.errors import ConfigurationError, MissingResourceError
+from data.common.errors import ConfigurationError, MissingResourceError
 from data.kice import DATA_DIR
 from data.registry import BENCHMARKS, benchmark, fingerprint, load_items, retrieval_set
 from data.types import Benchmark

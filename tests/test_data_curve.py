@@ -12,14 +12,13 @@ import pytest
 from journaled_runs import answer, failure, right_where, write_run
 from tiny_encoder import LABELS, make_encoder, toy_items, write_nli
 
-from data.errors import ConfigurationError
+from data.common.errors import ConfigurationError
 from data.types import Item
-from eval.stats import share_interval
-from finetune import data_curve_figure
+from eval.measures.stats import share_interval
 from finetune.__main__ import main
 from finetune.config import TrainSettings
-from finetune.curve_folder import open_curve_folder
-from finetune.data_curve import (
+from finetune.data_curve import figure as data_curve_figure
+from finetune.data_curve.crossings import (
     ONE_DRAW,
     CurvePoint,
     above_from,
@@ -32,7 +31,8 @@ from finetune.data_curve import (
     settings_for,
     subset,
 )
-from finetune.data_curve_figure import spread
+from finetune.data_curve.figure import spread
+from finetune.data_curve.folder import open_curve_folder
 
 
 def points(*pairs: tuple[int, float]) -> list[CurvePoint]:

@@ -6,7 +6,7 @@ from tiny_models import KINDS, tiny_chat_models
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
-from chains.decoding_cache import ROOM, DecodingCache
+from chains.local.decoding_cache import ROOM, DecodingCache
 
 
 @pytest.fixture(scope="module")

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from langchain_core.documents import Document
 from toy_embeddings import CountingModel, LetterEmbeddings, letter_counts
 
-from data.errors import ConfigurationError, MissingResourceError
-from data.packaged import is_installed
+from data.common.errors import ConfigurationError, MissingResourceError
+from data.common.packaged import is_installed
 from retrievers import embeddings as embeddings_module
 from retrievers.dense import DenseRetriever, cut_texts, unit_vectors
+from retrievers.disk_cache import text_key
 from retrievers.embeddings import CachedEmbeddings, EmbeddingModel, load_embeddings
-from retrievers.key_value_file import text_key
 from retrievers.store import EmbeddingStore, store_path
 
 TEXTS = ["바다와 등대", "학교와 국어", "물가와 금리", "맹자와 양심", "등대지기의 바다"]
@@ -272,6 +272,6 @@ def test_the_packaged_e5_understands_a_paraphrase(tmp_path, monkeypatch) -> None
 
 
 def test_the_packaged_e5_says_how_to_install_it(monkeypatch) -> None:
-    monkeypatch.setattr("data.packaged.find_spec", lambda name: None)
+    monkeypatch.setattr("data.common.packaged.find_spec", lambda name: None)
     with pytest.raises(MissingResourceError, match="require-hashes"):
         load_embeddings("e5-small")

@@ -10,8 +10,8 @@ import pytest
 from chat_endpoint import serve_chat
 
 from data.mnli import LABELS
-from eval.cli import main
-from eval.stats import SEED
+from eval.cli.parser import main
+from eval.measures.stats import SEED
 
 ITEMS = 60
 TIMINGS = ("latency_s", "latency_p50_s", "latency_p95_s", "latency_total_s", "started_utc")

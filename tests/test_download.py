@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from data import download
+from data.common.errors import ConfigurationError, MissingResourceError
 from data.download import EXAMS, PublishedExam, fetch
-from data.errors import ConfigurationError, MissingResourceError
 from data.kice import YEARS
 
 EXAM = b"an exam " * 50_000  # more than one block

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tiny_encoder import LABELS, make_encoder, toy_items
 
-from data.errors import ConfigurationError
+from data.common.errors import ConfigurationError
 from finetune.eda import describe, format_eda, token_lengths, write_eda
 from finetune.encoders import load_tokenizer
 

@@ -6,7 +6,7 @@ import pytest
 from langchain_core.messages import HumanMessage, SystemMessage
 from llama_server import llama_server
 
-from chains.models import check_ready, describe_model, load_chat_model, supports_scoring
+from chains.models.specs import check_ready, describe_model, load_chat_model, supports_scoring
 
 __all__ = ["llama_server"]
 pytestmark = [pytest.mark.server, pytest.mark.weights]

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from data.types import Ask, Item, Message, Prediction, Record
-from eval.analysis.estimates import compare_estimate
-from eval.cost import estimate_tokens, price_table
-from eval.report.cost_tables import estimate_table
+from eval.measures.prices import estimate_tokens, price_table
+from eval.measures.token_estimates import compare_estimate
+from eval.report.sections.cost_tables import estimate_table
 
 API: dict[str, Any] = {"kind": "chain", "model": {"spec": "openai:gpt-4o-mini", "max_tokens": 64}}
 ITEM = Item(id="a", inputs={"question": "?"}, choices=("1", "2"), target=0, group="g")

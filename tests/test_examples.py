@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from data.packaged import is_installed
-from eval.cli import main
+from data.common.packaged import is_installed
+from eval.cli.parser import main
 
 ROOT = Path(__file__).parents[1]
 

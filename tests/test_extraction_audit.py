@@ -6,11 +6,11 @@ import pytest
 from journaled_runs import answer, exam_item, failure, right_where, write_run
 
 from data.types import Ask
-from eval.analysis.extraction_audit import audit
-from eval.cli import main
-from eval.journal import latest_records, records_path
+from eval.cli.parser import main
+from eval.measures.readings import audit
 from eval.report import write_report
 from eval.report.summary import Summary, summarize
+from eval.rundir.journal import latest_records, records_path
 
 ITEMS = [exam_item(number) for number in range(1, 11)]  # odd ones are worth 3 points, even ones 2
 

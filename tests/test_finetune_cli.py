@@ -141,7 +141,7 @@ def test_checkpoints_that_are_none(encoder, data, tmp_path, capsys) -> None:
 
 
 def test_debug_shows_the_traceback(data, tmp_path) -> None:
-    from data.errors import MissingResourceError
+    from data.common.errors import MissingResourceError
 
     with pytest.raises(MissingResourceError):
         main(["evaluate", "--checkpoint", str(tmp_path / "nowhere"), "--data", str(data), "--debug"])

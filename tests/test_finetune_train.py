@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from tiny_encoder import LABELS, MAX_POSITIONS, accuracy, make_encoder, toy_items
 
-from data.errors import ConfigurationError, MissingResourceError
+from data.common.errors import ConfigurationError, MissingResourceError
 from data.overlap import without_overlap
 from data.registry import fingerprint
 from finetune.card import read_card
 from finetune.classifier import load_classifier
 from finetune.config import OWN_SETTINGS, TrainSettings, make_settings, parse_overrides, use_bf16
-from finetune.curves import draw_curves
 from finetune.train import train
+from finetune.training_curves import draw_curves
 
 # fp32 losses of the first steps at seed 0; they move only if what is computed moves.
 PINNED_LOSSES = [1.216270, 0.781974, 1.503732, 1.289262, 1.804745, 1.311017, 1.278233, 1.174973]
@@ -256,7 +256,7 @@ def test_a_hub_that_does_not_answer_is_given_up_in_time(monkeypatch: pytest.Monk
     import huggingface_hub
     from transformers import AutoConfig
 
-    from data import hub
+    from data.common import hub
     from finetune import encoders
 
     released = threading.Event()

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from data.types import Record
-from eval.asking.faults import describe, judge
-from eval.asking.server_words import sentence_of
-from eval.cli import main
-from eval.journal import read_records
+from eval.cli.parser import main
+from eval.execution.faults import describe, judge
+from eval.execution.server_words import sentence_of
+from eval.rundir.journal import read_records
 from tests.chat_endpoint import serve_chat
 from tests.exam_file import exam, write_exam
 from tests.fault_server import Faults, serve_faults

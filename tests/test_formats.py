@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from data.__main__ import main
-from data.errors import ConfigurationError, MissingResourceError, ProjectError
+from data.common.errors import ConfigurationError, MissingResourceError, ProjectError
 from data.formats import described
 from data.registry import load_items, retrieval_set
 

@@ -17,10 +17,10 @@ from benches.growth_steps import STEPS, repeated
 from benches.items import bench_items
 from benches.own_process import ROOT, Measured, in_own_process, measure
 from data.types import Message, Passage
-from eval.compare import read_answers
-from eval.journal import Journal, latest_records
-from eval.metrics import score
-from eval.stats import mcnemar_midp
+from eval.measures.differences import read_answers
+from eval.measures.metrics import score
+from eval.measures.stats import mcnemar_midp
+from eval.rundir.journal import Journal, latest_records
 
 
 @pytest.fixture(autouse=True)

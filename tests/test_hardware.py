@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from data import hardware
-from data.hardware import hardware as describe
+from data.common import hardware
+from data.common.hardware import hardware as describe
 
 
 def test_this_machine_is_described(monkeypatch):

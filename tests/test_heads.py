@@ -10,7 +10,7 @@ from test_finetune_train import train_toy
 from tiny_encoder import LABELS, make_encoder, toy_items
 from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification, XLNetConfig
 
-from data.errors import ConfigurationError
+from data.common.errors import ConfigurationError
 from finetune.classifier import load_classifier
 from finetune.features import tokenize
 from finetune.heads import load_new_classifier

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from langchain_core.documents import Document
 from pydantic import Field
 
-from data.errors import ConfigurationError
+from data.common.errors import ConfigurationError
 from data.types import Passage
 from retrievers import build_retriever
 from retrievers.base import PassageRetriever, with_score

@@ -9,8 +9,8 @@ import pytest
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 
-from eval.analysis.causes import OPEN
-from eval.cli import main
+from eval.cli.parser import main
+from eval.measures.causes import OPEN
 from eval.report.summary import EvaluationSummary, summarize
 from tests.chat_endpoint import serve_chat
 

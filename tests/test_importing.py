@@ -7,9 +7,9 @@ import pytest
 from exam_file import write_exam
 
 from data.registry import load_items
-from eval.cli import main
-from eval.importing import Reply
-from eval.journal import read_manifest, read_records, records_path
+from eval.cli.parser import main
+from eval.execution.import_replies import Reply
+from eval.rundir.journal import read_manifest, read_records, records_path
 
 
 @pytest.fixture

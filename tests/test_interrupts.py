@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from eval.asking.interrupts import noted_interrupts
-from eval.cli import main
-from eval.journal import read_outcomes, read_records
-from eval.runner import run
+from eval.cli.parser import main
+from eval.execution.interrupts import noted_interrupts
+from eval.execution.runner import run
+from eval.rundir.journal import read_outcomes, read_records
 from tests.command_process import start, wait_for
 from tests.fault_server import Faults, serve_faults
 from tests.test_calls import planned
@@ -169,7 +169,7 @@ def test_a_signal_that_is_ignored_stays_so(tmp_path: Path) -> None:
     """As `nohup` has it."""
     with serve_faults(Faults(latency_s=0.3)) as server:
         arguments = [*asking(tmp_path, server, *PATIENT, items=20), "--max-concurrency", "2"]
-        ignoring = "import signal, sys; from eval.cli import main; signal.signal(signal.SIGHUP, signal.SIG_IGN)"
+        ignoring = "import signal, sys; from eval.cli.parser import main; signal.signal(signal.SIGHUP, signal.SIG_IGN)"
         program = [sys.executable, "-c", f"{ignoring}; sys.exit(main())", *arguments, "--out", str(tmp_path / "out")]
         environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
         process = subprocess.Popen(program, env=environment, stdout=-3, stderr=-3)

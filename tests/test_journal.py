@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.errors import ConfigurationError, MissingResourceError
-from data.secrets import STRUCK_OUT, make_redactor
+from data.common.errors import ConfigurationError, MissingResourceError
+from data.common.secrets import STRUCK_OUT, make_redactor
 from data.types import Item, Prediction, Record
-from eval.journal import (
+from eval.rundir.journal import (
     Evaluation,
     Journal,
     Manifest,

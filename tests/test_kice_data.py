@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from data import kice
-from data.check import exam_faults, faults
-from data.errors import ConfigurationError, MissingResourceError
+from data.common.errors import ConfigurationError, MissingResourceError
+from data.kice_check import exam_faults, faults
 from data.registry import load_items, retrieval_set
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from data.errors import ConfigurationError, MissingResourceError
+from data.common.errors import ConfigurationError, MissingResourceError
 from data.registry import RETRIEVAL_SETS, retrieval_set
-from data.retrieval_set import Query, RetrievalSet
+from data.retrieval_sets import Query, RetrievalSet
 from data.types import Passage
 
 

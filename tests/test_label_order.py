@@ -10,15 +10,15 @@ import pytest
 from journaled_runs import answer, pair_item, write_run
 from tiny_encoder import LABELS, make_encoder, write_nli
 
-from data.errors import ConfigurationError
+from data.common.errors import ConfigurationError
 from data.registry import benchmark, load_items
-from eval import cli
-from eval.analysis.label_check import check_labels
-from eval.analysis.label_order import best_label_order, check_label_order, exchange_words, find_exchange
-from eval.journal import latest_records, read_manifest, records_path
+from eval.cli import parser as cli
+from eval.execution.label_check import check_labels
+from eval.measures.label_order import best_label_order, check_label_order, exchange_words, find_exchange
+from eval.plan.suite import EvaluationSpec, SystemSpec
+from eval.plan.systems import Context, System, build_system
 from eval.report.summary import summarize
-from eval.suite import EvaluationSpec, SystemSpec
-from eval.systems import Context, System, build_system
+from eval.rundir.journal import latest_records, read_manifest, records_path
 from finetune.__main__ import main as finetune
 
 SWAPPED, ROTATED = (1, 0, 2), (1, 2, 0)

@@ -8,10 +8,10 @@ import torch
 from langchain_core.messages import HumanMessage
 from tiny_models import KINDS, sentence, tiny_chat_models
 
-from chains.encoding import encode_labels, render
-from chains.label_scoring import plan_prefixes, score_labels
-from chains.local import LocalChatModel
-from chains.prefix_cache import keeps_everything
+from chains.local.chat_model import LocalChatModel
+from chains.local.encoding import encode_labels, render
+from chains.local.prefix_cache import keeps_everything
+from chains.local.scoring import plan_prefixes, score_labels
 
 LABELS = ["1", "2", "entailment", " 3번 글", "neutral answer", "not"]
 
@@ -159,8 +159,8 @@ def test_score_refuses_what_cannot_be_scored(tiny):
 
 @pytest.mark.parametrize("kind", ["llama-byte-level", "qwen2-byte-level"])
 def test_long_prefixes_pass_in_chunks(tiny, kind, monkeypatch):
-    monkeypatch.setattr("chains.label_scoring.CHUNK_TOKENS", 16)
-    monkeypatch.setattr("chains.label_scoring.BUSY_TOKENS", 40)
+    monkeypatch.setattr("chains.local.scoring.CHUNK_TOKENS", 16)
+    monkeypatch.setattr("chains.local.scoring.BUSY_TOKENS", 40)
     model = tiny(kind)
     conversations, labels = exam(random.Random(11))
     for messages, names, score in zip(conversations, labels, model.score(conversations, labels), strict=True):

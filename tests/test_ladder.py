@@ -9,16 +9,16 @@ import pytest
 from journaled_runs import answer, exam_item, right_where, write_run
 
 from chains.registry import RUNGS
+from data.common.language import ENGLISH, language
 from data.types import Item
-from eval.analysis.attribution import CAUSES
-from eval.analysis.ladder import Ladder, climb, gap_recovered, oracle_of, rung_of
-from eval.cli import main
-from eval.compare import Answers
-from eval.language import ENGLISH, language
-from eval.report.ladder_sentences import ladder_sentences
-from eval.report.ladder_tables import SHOWN, ladder_tables
+from eval.cli.parser import main
+from eval.measures.attribution import CAUSES
+from eval.measures.differences import Answers
+from eval.measures.ladder import Ladder, climb, gap_recovered, oracle_of, rung_of
+from eval.plan.suite import load_suite
+from eval.report.sections.ladder_sentences import ladder_sentences
+from eval.report.sections.ladder_tables import SHOWN, ladder_tables
 from eval.report.summary import summarize
-from eval.suite import load_suite
 from tests.ladder_exam import ladder_suite
 
 READER = {"kind": "chain", "prompt": "kice/minimal", "answering": "auto", "model": {"spec": "made-up"}}

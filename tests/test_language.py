@@ -7,21 +7,21 @@ import pytest
 from journaled_runs import answer, failure, pair_item, write_demo, write_run
 from spoken import spoken
 
-from data.display import display_width
-from data.yaml_file import read_yaml
-from eval.analysis.breakeven import Measured, break_evens, system_cost
-from eval.analysis.power import reach_sentence
-from eval.cli import main
-from eval.compare import compare
-from eval.cost import PriceTable
-from eval.language import CATALOGUE, ENGLISH, catalogue, language
-from eval.metrics import STATUSES
+from data.common.display import display_width
+from data.common.language import CATALOGUE, ENGLISH, catalogue, language
+from data.common.yaml_file import read_yaml
+from eval.cli.parser import main
+from eval.measures.costs import Measured, break_evens, system_cost
+from eval.measures.differences import compare
+from eval.measures.metrics import STATUSES
+from eval.measures.power import reach_sentence
+from eval.measures.prices import PriceTable
 from eval.report import write_report
-from eval.report.cost_sentences import cost_sentences
-from eval.report.cost_tables import cost_table
-from eval.report.money import from_queries
+from eval.report.amounts import from_queries
+from eval.report.render.terminal import WIDTH, comparison_text, terminal_table
+from eval.report.sections.cost_sentences import cost_sentences
+from eval.report.sections.cost_tables import cost_table
 from eval.report.summary import summarize
-from eval.report.terminal import WIDTH, comparison_text, terminal_table
 
 ENTRIES = read_yaml(CATALOGUE, kind="catalogue").content
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from data.types import Item, Message, Prediction, Record
-from eval.journal import latest_records, read_counting_records, read_outcomes, read_records, settle
-from eval.metrics import score
+from eval.measures.metrics import score
+from eval.rundir.journal import latest_records, read_counting_records, read_outcomes, read_records, settle
 
 N = 8_000
 

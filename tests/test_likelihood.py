@@ -7,10 +7,10 @@ from langchain_core.messages import HumanMessage
 from scripted import ScriptedChatModel
 from tiny_models import THINKING, make_tiny_model, tiny_chat_models
 
-from chains.likelihood import label_probs
+from chains.local.likelihood import label_probs
 from chains.mnli import mnli_zero_shot
-from chains.models import Qwen
-from data.errors import ConfigurationError
+from chains.models.specs import Qwen
+from data.common.errors import ConfigurationError
 
 LABELS = ["1", "neutral answer", " 3번 글"]
 QUESTIONS = [[HumanMessage("where is the guitar?")], [HumanMessage("no one was there")]]

@@ -12,9 +12,9 @@ from langchain_core.runnables import RunnableLambda
 from langchain_core.tracers.context import collect_runs
 from tiny_models import CHATML, KINDS, MISTRAL, THINKING, make_tiny_model, sentence, tiny_chat_models
 
-from chains.encoding import render
-from chains.local import ContextLengthError, LabelScores, LocalChatModel
-from data.errors import ConfigurationError
+from chains.local.chat_model import ContextLengthError, LabelScores, LocalChatModel
+from chains.local.encoding import render
+from data.common.errors import ConfigurationError
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,10 @@ from chat_endpoint import serve_chat
 from langchain_core.messages import AIMessage
 from llama_server import llama_server
 
-from chains.logprobs import REQUEST, reply_probs
-from chains.models import load_chat_model
-from eval.cli import main
-from eval.journal import read_manifest, read_records, records_path
+from chains.models.specs import load_chat_model
+from chains.reading.logprobs import REQUEST, reply_probs
+from eval.cli.parser import main
+from eval.rundir.journal import read_manifest, read_records, records_path
 from tests.exam_file import write_exam
 
 __all__ = ["llama_server"]
@@ -181,7 +181,7 @@ def test_a_server_without_them_is_said_once_and_its_answers_stand(
 def test_what_cannot_tell_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], model: str, more: list[str], said: str, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("chains.models.check_ready", lambda model: None)
+    monkeypatch.setattr("chains.models.specs.check_ready", lambda model: None)
     data = write_exam(tmp_path)
     spec = ["--chain", "kice-prompt", "--model", model, "--answering", "logprobs", *more]
     assert main(["run", "kice", "--data", str(data), "--out", str(tmp_path / "out"), *spec]) == 2

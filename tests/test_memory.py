@@ -9,10 +9,11 @@ import torch
 from langchain_core.messages import HumanMessage
 from tiny_models import sentence, tiny_chat_models
 
-from chains import generation, label_scoring
-from chains.batching import run_batches
-from chains.local import LocalChatModel
-from chains.memory import (
+from chains.local import generation
+from chains.local import scoring as label_scoring
+from chains.local.batching import run_batches
+from chains.local.chat_model import LocalChatModel
+from chains.local.memory import (
     MOST_TOKENS,
     MemoryLimitError,
     TokenBudget,
@@ -80,10 +81,10 @@ def test_the_budget_is_what_was_asked_for_or_what_fits(tiny, monkeypatch):
     assert token_budget(loaded, 77).tokens == 77
     found = []
     for free in (0, 10 * 2**20, 100 * 2**20, None):
-        monkeypatch.setattr("chains.memory.free_bytes", lambda device, free=free: free)
+        monkeypatch.setattr("chains.local.memory.free_bytes", lambda device, free=free: free)
         found.append(token_budget(loaded, None).tokens)
     assert found[0] == 1 < found[1] < found[2] <= found[3] == MOST_TOKENS
-    monkeypatch.setattr("chains.memory.free_bytes", lambda device: 10 * 2**20)
+    monkeypatch.setattr("chains.local.memory.free_bytes", lambda device: 10 * 2**20)
     assert token_budget(loaded, None, logits_per_token=0.01).tokens > found[1]
 
 

@@ -9,7 +9,7 @@ from journaled_runs import answer, exam_item, failure, pair_item, right_where
 from sklearn.metrics import confusion_matrix as sklearn_confusion
 from sklearn.metrics import f1_score, precision_recall_fscore_support, roc_auc_score
 
-from eval.metrics import class_names, classification_metrics, score
+from eval.measures.metrics import class_names, classification_metrics, score
 
 OURS_AND_SKLEARNS = ((0, "precision"), (1, "recall"), (2, "f1"), (3, "support"))
 
@@ -124,6 +124,7 @@ def test_probabilities_of_some_records_only_give_no_roc_auc():
 
 
 def test_importing_the_metrics_loads_neither_numpy_nor_scikit_learn():
-    code = "import sys, eval.metrics; print([name for name in ('numpy', 'sklearn', 'torch') if name in sys.modules])"
+    names = "('numpy', 'sklearn', 'torch')"
+    code = f"import sys, eval.measures.metrics; print([name for name in {names} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

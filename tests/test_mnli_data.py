@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from data import mnli
-from data.errors import ConfigurationError, MissingResourceError
+from data.common.errors import ConfigurationError, MissingResourceError
 from data.mnli import HUB_ID, LABELS, REVISION
 from data.registry import fingerprint, load_items
 
@@ -228,7 +228,7 @@ def test_a_connection_lost_on_the_way_names_the_ways_without_one(monkeypatch: py
 
 def load_in_own_process(env: dict[str, str]) -> str:
     program = (
-        "from data.errors import ProjectError\n"
+        "from data.common.errors import ProjectError\n"
         "from data.registry import load_items\n"
         "try:\n"
         "    items = load_items('mnli')\n"

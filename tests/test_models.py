@@ -11,8 +11,9 @@ from langchain_core.tracers.context import collect_runs
 from scripted import ScriptedChatModel
 from tiny_models import CHATML, MISTRAL, THINKING, make_tiny_model
 
-from chains.families import FAMILIES, ThoughtStream, family_of, fold_system, split_thoughts
-from chains.models import (
+from chains.models.families import FAMILIES, ThoughtStream, family_of, fold_system, split_thoughts
+from chains.models.providers import PROVIDERS
+from chains.models.specs import (
     ALIASES,
     Mistral,
     Qwen,
@@ -25,10 +26,9 @@ from chains.models import (
     score_labels,
     supports_scoring,
 )
-from chains.providers import PROVIDERS
-from chains.wrappers import FamilyChatModel
-from data.errors import ConfigurationError, MissingResourceError
-from data.packaged import PACKAGED
+from chains.models.wrappers import FamilyChatModel
+from data.common.errors import ConfigurationError, MissingResourceError
+from data.common.packaged import PACKAGED
 
 KEY = "sk-test-123"
 ASKED = [SystemMessage("Answer with a number."), HumanMessage("How many?")]
@@ -448,7 +448,7 @@ def test_tools_reach_a_served_model_through_its_wrapper():
 
 def test_importing_models_loads_no_torch_and_no_provider():
     heavy = ["torch", "transformers", "langchain_openai", "langchain_classic"]
-    code = f"import sys, chains.models; print([name for name in {heavy} if name in sys.modules])"
+    code = f"import sys, chains.models.specs; print([name for name in {heavy} if name in sys.modules])"
     root = Path(__file__).parents[1]
     env = {**os.environ, "PYTHONPATH": str(root)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)

@@ -10,12 +10,12 @@ from journaled_runs import write_demo
 from langchain_core.documents import Document
 from pydantic import ValidationError
 
-from data.errors import ConfigurationError
-from eval.cli import main
-from eval.journal import read_manifest
+from data.common.errors import ConfigurationError
+from eval.cli.parser import main
+from eval.plan.suite import load_suite
 from eval.report import write_report
 from eval.report.summary import read_summary
-from eval.suite import load_suite
+from eval.rundir.journal import read_manifest
 from finetune.train import _state
 from retrievers.stored_documents import open_documents, write_documents
 

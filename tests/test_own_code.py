@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from eval.cli import main
-from eval.journal import read_manifest, read_records
+from eval.cli.parser import main
+from eval.rundir.journal import read_manifest, read_records
 from tests.fault_server import Faults, serve_faults
 
 SOUND = """

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from data import packaged
-from data.errors import MissingResourceError
-from data.packaged import PACKAGED, PackagedWeights, is_installed, weights_path
+from data.common import packaged
+from data.common.errors import MissingResourceError
+from data.common.packaged import PACKAGED, PackagedWeights, is_installed, weights_path
 
 WEIGHTS = b"the weights"
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from chains.parsing import Extraction, extract_choice, extract_label
+from chains.reading.choices import Extraction, extract_choice, extract_label
 
 NLI = ("entailment", "neutral", "contradiction")
 CHOICES = (

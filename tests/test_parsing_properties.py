@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chains.parsing import extract_choice, extract_label
+from chains.reading.choices import extract_choice, extract_label
 
 NLI = ("entailment", "neutral", "contradiction")
 CHOICES = (

@@ -6,7 +6,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.plain_text import normalised
+from data.common.text import normalised
 
 CHARACTERS = [chr(code) for code in range(sys.maxunicode + 1)]
 # Drawn, though Unicode files them under format characters: Arabic number signs and the like, and the two joiners.

@@ -11,10 +11,10 @@ from journaled_runs import answer, exam_item, pair_item, write_run
 from scipy.stats import chi2
 
 from data.types import Ask, Item, Record
-from eval.analysis.askings import measure_askings, measure_positions
-from eval.analysis.position_bias import PositionTest, position_test, rotated_alternatives, single_alternatives
-from eval.cli import main
-from eval.report.order_section import order_tables
+from eval.cli.parser import main
+from eval.measures.position_bias import PositionTest, position_test, rotated_alternatives, single_alternatives
+from eval.measures.repeats import measure_askings, measure_positions
+from eval.report.sections.position_bias import order_tables
 from eval.report.summary import summarize
 from tests.exam_file import exam, write_exam
 

@@ -4,9 +4,9 @@ import math
 import numpy as np
 import pytest
 
-from eval.analysis.power import minimum_detectable_difference, reach_sentence
-from eval.cli import main
-from eval.stats import mcnemar_midp
+from eval.cli.parser import main
+from eval.measures.power import minimum_detectable_difference, reach_sentence
+from eval.measures.stats import mcnemar_midp
 
 
 @pytest.mark.parametrize("n", [45, 150, 1000])

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from chains.models import key_names
-from eval.cli import main
-from eval.description import priced_name
-from eval.journal import read_manifest
+from chains.models.specs import key_names
+from eval.cli.parser import main
+from eval.rundir.description import priced_name
+from eval.rundir.journal import read_manifest
 from tests.chat_endpoint import serve_chat
 from tests.exam_file import exam, write_exam
 from tests.fault_server import Faults, serve_faults

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from chains.models import load_chat_model
+from chains.models.specs import load_chat_model
 from data.registry import load_items
-from eval.analysis.prompt_counts import PromptCount, find_equal_counts
-from eval.cli import main
+from eval.cli.parser import main
+from eval.measures.prompt_counts import PromptCount, find_equal_counts
 from eval.report.summary import summarize
 from tests.chat_endpoint import serve_chat
 from tests.exam_file import write_exam

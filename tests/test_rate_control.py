@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 from httpx import Headers
 
-from eval.asking.rate_control import RateControl
-from eval.asking.stated_limits import limit_reset_s
+from eval.execution.rate_control import RateControl
+from eval.execution.stated_limits import limit_reset_s
 from tests.rate_simulation import (
     NO_HEADER,
     AtOnce,

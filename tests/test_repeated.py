@@ -18,12 +18,12 @@ from pydantic import Field
 from chains.kice import kice_rag
 from chains.majority import majority
 from chains.mnli import mnli_zero_shot
-from chains.models import load_chat_model, with_seed
+from chains.models.specs import load_chat_model, with_seed
 from chains.repeated import Repeated, fault_of, orders, repeated
 from data.types import Ask, Message, Prediction, Record
-from eval.cli import main
-from eval.journal import read_manifest, read_records, records_path
-from eval.suite import SystemSpec
+from eval.cli.parser import main
+from eval.plan.suite import SystemSpec
+from eval.rundir.journal import read_manifest, read_records, records_path
 from tests import scripted_models
 from tests.exam_file import exam, write_exam
 from tests.scripted import ScriptedChatModel
@@ -33,7 +33,7 @@ MODELS = "tests.scripted_models"
 
 @pytest.fixture(autouse=True)
 def runs_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eval.commands.RUNS_DIR", tmp_path / "runs")
+    monkeypatch.setattr("eval.cli.commands.RUNS_DIR", tmp_path / "runs")
 
 
 def run(folder: Path, model: str, *more: str, n_passages: int = 4, chain: str = "kice-prompt") -> tuple[int, Path]:
@@ -427,8 +427,8 @@ def test_a_lost_call_costs_no_other_rotation(tmp_path: Path) -> None:
 
 
 def test_calls_whose_cost_is_unknown_are_counted_for_every_rotation() -> None:
-    from eval.asking.budget import Rate, _record_usd
-    from eval.systems import System
+    from eval.execution.budget import Rate, _record_usd
+    from eval.plan.systems import System
     from tests.journaled_runs import exam_item
 
     sent = (Message(role="user", content="문제"),)

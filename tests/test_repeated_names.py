@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chains.templates import load_prompt
-from data.check import faults
-from data.errors import ConfigurationError
-from data.json_text import RepeatedNameError, parse_json
+from chains.prompt_files import load_prompt
+from data.common.errors import ConfigurationError
+from data.common.json_text import RepeatedNameError, parse_json
+from data.common.yaml_file import read_yaml
+from data.kice_check import faults
 from data.registry import load_items, retrieval_set
 from data.rows import read_rows
-from data.yaml_file import read_yaml
-from eval.cli import main
-from eval.suite import load_suite
+from eval.cli.parser import main
+from eval.plan.suite import load_suite
 from finetune.card import CARD_FILE, read_card
 from finetune.config import parse_overrides
 

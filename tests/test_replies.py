@@ -16,20 +16,20 @@ import pytest
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langchain_core.runnables import RunnableLambda
 
-from chains.models import load_chat_model
-from chains.reply_fields import read_usage
-from data.errors import ConfigurationError
+from chains.models.reply_fields import read_usage
+from chains.models.specs import load_chat_model
+from data.common.errors import ConfigurationError
+from data.common.files import SyncedFile
 from data.types import Prediction
-from eval.asking.budget import spent_before
-from eval.asking.calls import Clock
-from eval.asking.known_replies import KnownReplies
-from eval.asking.limits import Window
-from eval.asking.replies import ReplyJournal, read_replies, replies_path
-from eval.cli import main
-from eval.cost import Price, PriceTable, price
-from eval.journal import read_records
-from eval.systems import System
-from eval.writing import SyncedFile
+from eval.cli.parser import main
+from eval.execution.budget import spent_before
+from eval.execution.rate_limits import Window
+from eval.execution.replay import KnownReplies
+from eval.execution.reply_journal import ReplyJournal, read_replies, replies_path
+from eval.execution.retry import Clock
+from eval.measures.prices import Price, PriceTable, price
+from eval.plan.systems import System
+from eval.rundir.journal import read_records
 from tests.chat_endpoint import ChatEndpoint, serve_chat
 from tests.scripted import ScriptedChatModel
 from tests.test_survival import journal_of
@@ -328,7 +328,7 @@ def test_a_disk_that_is_full_stops_the_run(tmp_path: Path, monkeypatch: pytest.M
         def append(self, line: bytes) -> None:
             raise full
 
-    monkeypatch.setattr("eval.writing.SyncedFile", Full)
+    monkeypatch.setattr("data.common.files.SyncedFile", Full)
     script = Scripted(lambda prompt, times: False)
     with serve_chat(script) as server:
         asked = ["run", "kice", "--split", "sample", "--max-concurrency", "1", "--chain", "kice-prompt"]
@@ -448,7 +448,7 @@ def test_a_failed_call_is_no_reason_to_count_the_answered_ones_at_their_highest(
 
 def test_waits_at_once_are_one_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     moments = iter([0.0, 10.0, 15.0, 22.0])  # made, paused, going on, asked
-    monkeypatch.setattr("eval.asking.calls.time", SimpleNamespace(monotonic=lambda: next(moments)))
+    monkeypatch.setattr("eval.execution.retry.time", SimpleNamespace(monotonic=lambda: next(moments)))
     clock = Clock()
     with clock.paused(), clock.paused():
         pass

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage
 
-from chains.models import load_chat_model
+from chains.models.reply_fields import read_finish_reason, read_reasoning
+from chains.models.specs import load_chat_model
 from chains.predictor import read_reply
-from chains.reply_fields import read_finish_reason, read_reasoning
-from chains.templates import AnswerForm
+from chains.prompt_files import AnswerForm
 from data.types import NO_TEXT, Ask, Prediction
 from tests.chat_endpoint import ChatEndpoint, serve_chat
 

@@ -8,20 +8,21 @@ import numpy as np
 import pytest
 from journaled_runs import LABELS, answer, exam_item, failure, pair_item, right_where, write_demo, write_run
 
-from data.display import display_width, fit
-from data.errors import ConfigurationError, MissingResourceError
-from data.plain_text import plain
+from data.common.display import display_width, fit
+from data.common.errors import ConfigurationError, MissingResourceError
+from data.common.text import plain
 from data.types import Message
-from eval.analysis.classification import classification_report
-from eval.journal import read_manifest, records_path
-from eval.report import html, write_report
-from eval.report.cells import what_it_is
-from eval.report.markdown import escape, render_markdown
-from eval.report.money import dollars
+from eval.measures.classification import classification_report
+from eval.report import write_report
+from eval.report.amounts import dollars
+from eval.report.render import html
+from eval.report.render.markdown import escape, render_markdown
+from eval.report.render.terminal import WIDTH, terminal_table, wrap
+from eval.report.sections.all_sections import systems_table, tags_table
+from eval.report.sections.cells import what_it_is
 from eval.report.show import show_item
 from eval.report.summary import Summary, summarize
-from eval.report.tables import systems_table, tags_table
-from eval.report.terminal import WIDTH, terminal_table, wrap
+from eval.rundir.journal import read_manifest, records_path
 
 GOLDEN = Path(__file__).parent / "golden" / "report.md"
 HOSTILE = "<script>alert(1)</script> {{7*7}} | a`b`\n\x1b[31mred\x00 \u202egnp"

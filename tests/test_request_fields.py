@@ -8,12 +8,12 @@ import pytest
 import yaml
 from langchain_core.messages import HumanMessage
 
-from chains.models import describe_model, load_chat_model, reply_limit, with_seed
-from chains.request_fields import changed
-from data.errors import ConfigurationError
-from eval.asking.request_key import identity_of, request_key, said_of
-from eval.cli import main
-from eval.journal import read_manifest
+from chains.models.request_fields import changed
+from chains.models.specs import describe_model, load_chat_model, reply_limit, with_seed
+from data.common.errors import ConfigurationError
+from eval.cli.parser import main
+from eval.execution.request_key import identity_of, request_key, said_of
+from eval.rundir.journal import read_manifest
 from tests.chat_endpoint import ChatEndpoint, serve_chat
 from tests.exam_file import exam, write_exam
 

@@ -15,14 +15,14 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_openai.chat_models.base import BaseChatOpenAI
 from pydantic import SecretStr
 
-from chains.models import load_chat_model
-from chains.reply_fields import SAVED_USAGE
-from data.errors import ConfigurationError
+from chains.models.reply_fields import SAVED_USAGE
+from chains.models.specs import load_chat_model
+from data.common.errors import ConfigurationError
 from data.types import Record
-from eval.asking.known_replies import KnownReplies
-from eval.asking.response_cache import ModelCache, ResponseCache
-from eval.cli import main
-from eval.journal import read_manifest, read_records, records_path
+from eval.cli.parser import main
+from eval.execution.replay import KnownReplies
+from eval.execution.response_cache import ModelCache, ResponseCache
+from eval.rundir.journal import read_manifest, read_records, records_path
 from tests.chat_endpoint import serve_chat
 from tests.exam_file import exam, write_exam
 from tests.fault_server import USAGE, Faults, FaultServer, serve_faults

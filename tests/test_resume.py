@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from test_finetune_train import log_of, train_toy
 from tiny_encoder import accuracy, make_encoder, toy_items, write_nli
 
-from data.errors import ConfigurationError
+from data.common.errors import ConfigurationError
 from finetune.card import read_card
 from finetune.working_folder import last_saved, open_working_folder, working_folder
 

@@ -18,10 +18,10 @@ from toy_embeddings import CountingModel
 
 from data.korquad import load_retrieval
 from data.registry import load_items
-from data.retrieval_set import Query, RetrievalSet
+from data.retrieval_sets import Query, RetrievalSet
 from data.types import Passage
-from eval.cli import main
-from eval.retrieval import (
+from eval.cli.parser import main
+from eval.measures.retrieval_metrics import (
     compare_retrievers,
     evaluate_retriever,
     rank_passages,
@@ -29,7 +29,7 @@ from eval.retrieval import (
     render_table,
     score_ranking,
 )
-from eval.stats import paired_difference_interval
+from eval.measures.stats import paired_difference_interval
 from retrievers import build_retriever, embeddings, korean
 from retrievers.base import PassageRetriever, with_score
 from retrievers.index_files import cached_indexes
@@ -227,7 +227,7 @@ def test_several_retrievers_are_asked_for_at_once(tmp_path, capsys) -> None:
 
 def test_a_second_run_analyses_and_embeds_none_of_the_passages(tmp_path, monkeypatch, capsys) -> None:
     monkeypatch.setenv("TUNE_OR_PROMPT_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("eval.commands.RUNS_DIR", tmp_path / "runs")
+    monkeypatch.setattr("eval.cli.commands.RUNS_DIR", tmp_path / "runs")
     model, seen, load = CountingModel(), [], korean._load_kiwi
     monkeypatch.setattr(embeddings, "_packaged_e5", lambda: embeddings.EmbeddingModel("toy:1", model))
     monkeypatch.setattr(korean, "_load_kiwi", lambda words: Counted(load(words), seen))

@@ -18,15 +18,16 @@ from pydantic import Field
 from toy_cross_encoder import SharedLetters
 from toy_embeddings import LetterEmbeddings
 
-from data.errors import ConfigurationError, MissingResourceError
+from data.common.errors import ConfigurationError, MissingResourceError
 from data.types import Passage
-from retrievers import Bm25Retriever, build_retriever, chunk_passages, cross_encoder
+from retrievers import Bm25Retriever, build_retriever, chunk_passages
 from retrievers.base import PassageRetriever, with_score
-from retrievers.cross_encoder import load_cross_encoder
-from retrievers.mmr import MmrRetriever, marginal_relevance
-from retrievers.multi_query import MultiQueryRetriever, lines_of
-from retrievers.neighbours import NeighboursRetriever
-from retrievers.rerank import RerankRetriever
+from retrievers.steps import cross_encoder
+from retrievers.steps.cross_encoder import load_cross_encoder
+from retrievers.steps.mmr import MmrRetriever, marginal_relevance
+from retrievers.steps.multi_query import MultiQueryRetriever, lines_of
+from retrievers.steps.neighbours import NeighboursRetriever
+from retrievers.steps.rerank import RerankRetriever
 
 
 class Scripted(PassageRetriever):

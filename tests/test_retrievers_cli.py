@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from data.errors import ConfigurationError
+from data.common.errors import ConfigurationError
 from retrievers import commands, korean
 from retrievers.__main__ import main
 from retrievers.snippets import LENGTH, Snippet, highlighted, one_line, snippets

@@ -17,7 +17,7 @@ from langchain_core.tracers.context import collect_runs
 from langchain_tests.integration_tests import RetrieversIntegrationTests
 
 import retrievers
-from data.errors import ConfigurationError
+from data.common.errors import ConfigurationError
 from data.types import Passage
 from retrievers import RETRIEVERS, STEPS, build_retriever
 from retrievers.registry import Plan, parse_name, uses_embeddings

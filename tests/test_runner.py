@@ -10,13 +10,13 @@ from langchain_core.runnables import RunnableLambda
 
 from data.registry import fingerprint
 from data.types import Item, Prediction
-from eval.asking.batches import BATCH_CHARACTERS, by_group, cut_batches
-from eval.asking.calls import CallPolicy
-from eval.journal import Evaluation, Manifest, read_manifest, read_records, records_path
-from eval.planning import Plan, PlannedEvaluation
-from eval.run_check import read_run
-from eval.runner import TooManyErrorsError, run
-from eval.systems import System
+from eval.execution.batches import BATCH_CHARACTERS, by_group, cut_batches
+from eval.execution.retry import CallPolicy
+from eval.execution.runner import TooManyErrorsError, run
+from eval.plan.planning import Plan, PlannedEvaluation
+from eval.plan.systems import System
+from eval.rundir.journal import Evaluation, Manifest, read_manifest, read_records, records_path
+from eval.rundir.run_check import read_run
 
 ONCE = CallPolicy(retries=0)
 

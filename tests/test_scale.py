@@ -12,7 +12,7 @@ from test_resume import command
 from test_resume import data as data
 from tiny_encoder import make_encoder
 
-from data.errors import ConfigurationError
+from data.common.errors import ConfigurationError
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from data.__main__ import main
-from data.check import faults
-from data.errors import ConfigurationError
+from data.common.errors import ConfigurationError
+from data.kice_check import faults
 from data.registry import load_items, retrieval_set
 from data.standalone import standing_alone
-from eval.cli import main as evaluate
+from eval.cli.parser import main as evaluate
 
 ECONOMY = (
     "환율은 두 나라 화폐의 교환 비율이다. 수출이 늘면 외화의 공급이 늘어 환율이 내린다. ㉠(물가가 오르면) "

@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import binom, binomtest, norm
 from sklearn.metrics import f1_score
 
-from eval.stats import (
+from eval.measures.stats import (
     Interval,
     bootstrap_interval,
     holm,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from langchain_core.documents import Document
 
-from data.errors import ConfigurationError
+from data.common.errors import ConfigurationError
 from retrievers.bm25 import Bm25Retriever
 from retrievers.stored_documents import StoredDocuments, open_documents, texts_fingerprint, write_documents
 

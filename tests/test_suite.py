@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from data.errors import ConfigurationError
-from eval.suite import list_suites, load_suite
+from data.common.errors import ConfigurationError
+from eval.plan.suite import list_suites, load_suite
 
 VALID = """name: mine
 evaluations:

@@ -18,10 +18,10 @@ import pytest
 
 from data.kice import load
 from data.types import Record
-from eval.asking.budget import Budget
-from eval.cli import main
-from eval.journal import read_manifest, read_outcomes, read_records, records_path
-from eval.run_lock import sole_writer
+from eval.cli.parser import main
+from eval.execution.budget import Budget
+from eval.rundir.journal import read_manifest, read_outcomes, read_records, records_path
+from eval.rundir.run_lock import sole_writer
 from tests.command_process import start, wait_for
 from tests.exam_file import exam, write_exam
 from tests.fault_server import Faults, FaultServer, serve_faults
@@ -322,7 +322,7 @@ def test_no_call_is_sent_whose_cost_cannot_be_written_down(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out, log = tmp_path / "out", tmp_path / "gone" / "spending.log"
-    monkeypatch.setattr("eval.runner.open_budget", lambda usd, *_: Budget(usd, log=log))
+    monkeypatch.setattr("eval.execution.runner.open_budget", lambda usd, *_: Budget(usd, log=log))
     with serve_faults() as server:
         prices = tmp_path / "prices.yaml"
         spec = f"endpoint:m@{server.base_url}"

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.__main__ import main as data_main
-from data.errors import ConfigurationError
+from data.common.errors import ConfigurationError
+from data.common.system_faults import NO_THREAD, shortened, system_fault
+from data.common.yaml_file import read_yaml
 from data.registry import load_items
-from data.system_faults import NO_THREAD, shortened, system_fault
-from data.yaml_file import read_yaml
 from eval.__main__ import main
 
 BASELINE = ["run", "kice", "--split", "sample", "--limit", "2", "--baseline", "chance"]

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from tiny_encoder import LABELS, MAX_POSITIONS, make_encoder, toy_items
 
-from data.errors import ConfigurationError, MissingResourceError
+from data.common.errors import ConfigurationError, MissingResourceError
 from data.registry import benchmark, load_items
 from data.types import Item
-from eval.suite import EvaluationSpec, SystemSpec
-from eval.systems import Context, System, build_system
+from eval.plan.suite import EvaluationSpec, SystemSpec
+from eval.plan.systems import Context, System, build_system
 from finetune.hold_out import hold_out
 
 

@@ -7,10 +7,10 @@ from journaled_runs import answer, exam_item, pair_item, write_run
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
-from data.errors import ConfigurationError
-from eval.analysis.probabilities import Probabilities, rescaled
-from eval.analysis.temperature import COLDEST, HOTTEST, fit_temperature, scale_run
-from eval.cli import main
+from data.common.errors import ConfigurationError
+from eval.cli.parser import main
+from eval.measures.probabilities import Probabilities, rescaled
+from eval.measures.temperature import COLDEST, HOTTEST, fit_temperature, scale_run
 
 
 def made(targets, probs, n_choices=None):

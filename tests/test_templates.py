@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from chains import kice, mnli
-from chains.templates import list_prompts, load_prompt
-from data.errors import ConfigurationError
+from chains.prompt_files import list_prompts, load_prompt
+from data.common.errors import ConfigurationError
 
 GOLDEN = Path(__file__).parent / "golden" / "prompts"
 VARIABLES = {"kice": kice.VARIABLES, "mnli": mnli.VARIABLES}

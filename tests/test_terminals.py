@@ -16,10 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.display import display_width
-from data.plain_text import encodable, plain_json
-from eval.cli import main as eval_main
-from eval.journal import read_outcomes
+from data.common.display import display_width
+from data.common.text import encodable, plain_json
+from eval.cli.parser import main as eval_main
+from eval.rundir.journal import read_outcomes
 from tests.exam_file import exam, write_exam
 from tests.fault_server import Faults, serve_faults
 from tests.test_survival import asking, journal_of

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from langchain_core.documents import Document
 from transformers import PretrainedConfig
 
+from data.common.text import normalised
 from data.labels import label_ids
-from data.plain_text import normalised
 from data.registry import fingerprint, load_items, retrieval_set
-from data.retrieval_set import Query
+from data.retrieval_sets import Query
 from data.types import Benchmark, Item, Passage
 from finetune.encoders import label_names
 from retrievers.bm25 import Bm25Retriever

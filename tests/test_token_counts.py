@@ -10,11 +10,11 @@ import requests
 import tiktoken
 from tiny_models import make_tiny_model
 
-from chains import token_counts
-from chains.token_counts import token_counter
+from chains.models import token_counts
+from chains.models.token_counts import token_counter
 from data.types import Message
-from eval.cli import main
-from eval.journal import read_manifest, read_records, records_path
+from eval.cli.parser import main
+from eval.rundir.journal import read_manifest, read_records, records_path
 
 SAID = (Message(role="system", content="ab"), Message(role="user", content="<|endoftext|>"))
 
@@ -110,7 +110,7 @@ def test_the_tools_that_an_agent_is_told_of_are_counted(
     asked = ["run", "kice", "--split", "sample", "--limit", "1", "--chain", "kice-agent", "--retriever", "bm25"]
     asked += ["--model", "endpoint:m@http://localhost:1/v1"]
     whole = dry_run(asked, capsys)["input_tokens"]
-    monkeypatch.setattr("eval.dryrun.convert_to_openai_tool", lambda tool: "")
+    monkeypatch.setattr("eval.cli.dry_run.convert_to_openai_tool", lambda tool: "")
     assert whole - dry_run(asked, capsys)["input_tokens"] > 7 * 50
 
 

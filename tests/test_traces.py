@@ -12,8 +12,8 @@ import pytest
 from langchain_core.runnables import RunnableLambda
 from langsmith import tracing_context
 
-from eval.journal import read_records
-from eval.trace_client import TraceClient
+from eval.execution.trace_client import TraceClient
+from eval.rundir.journal import read_records
 from tests.fault_server import Faults, FaultServer, serve_faults
 from tests.test_survival import asking, journal_of
 from tests.trace_server import Mood, serve_traces
@@ -24,8 +24,9 @@ STEADY = Faults(latency_s=0.02)
 # The clock starts once everything is imported, and stops when the process is gone.
 PROGRAM = """
 import sys
-import langchain_openai, eval.commands, eval.planning, eval.report, eval.runner, eval.trace_client, chains.kice
-from eval.cli import main
+import langchain_openai, eval.cli.commands, eval.plan.planning, eval.report, eval.execution.runner
+import eval.execution.trace_client, chains.kice
+from eval.cli.parser import main
 print("ready", flush=True)
 sys.exit(main())
 """

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from data.errors import ConfigurationError
-from data.plain_text import normalised
+from data.common.errors import ConfigurationError
+from data.common.text import normalised
 from data.registry import load_items
 from data.rows import read_rows, rows_and_faults
-from eval.cli import main
+from eval.cli.parser import main
 
 HEAD = ["premise", "hypothesis", "label"]
 SNLI = ["index", "captionID", "pairID", "sentence1_binary_parse", "sentence2_binary_parse", "sentence1_parse"]

@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 import pytest
 from test_report_browser import chromium as chromium
 
-from data.plain_text import normalised, plain
-from data.secrets import STRUCK_OUT
-from eval.cli import main
+from data.common.secrets import STRUCK_OUT
+from data.common.text import normalised, plain
+from eval.cli.parser import main
 
 ROOT = Path(__file__).parent.parent
 KEYS = {

@@ -7,10 +7,10 @@ import pytest
 from exam_file import exam, write_exam
 from langchain_core.documents import Document
 
-from data.errors import ConfigurationError, MissingResourceError
+from data.common.errors import ConfigurationError, MissingResourceError
 from data.types import Passage
-from eval.cli import main
-from eval.journal import read_manifest, read_records, records_path
+from eval.cli.parser import main
+from eval.rundir.journal import read_manifest, read_records, records_path
 from retrievers import Bm25Retriever, build_retriever
 from retrievers.analysis_cache import AnalysisCache, analysis_identity
 from retrievers.korean import content_tokens

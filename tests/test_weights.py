@@ -14,13 +14,13 @@ from langchain_core.messages import HumanMessage
 from llama_server import llama_server  # noqa: F401
 from tiny_models import make_tiny_model
 
-import chains.weights
-from chains.encoding import encode_labels, render
-from chains.label_scoring import score_labels
-from chains.local import LocalChatModel
-from chains.weights import SMOLLM2_HUB_ID, choose_device, choose_dtype, load_model
-from data.errors import ConfigurationError, MissingResourceError
-from data.packaged import is_installed
+import chains.local.weights
+from chains.local.chat_model import LocalChatModel
+from chains.local.encoding import encode_labels, render
+from chains.local.scoring import score_labels
+from chains.local.weights import SMOLLM2_HUB_ID, choose_device, choose_dtype, load_model
+from data.common.errors import ConfigurationError, MissingResourceError
+from data.common.packaged import is_installed
 
 CPU = {"dtype": "float32", "device": "cpu"}
 needs_smollm2 = pytest.mark.skipif(not is_installed("smollm2"), reason="packaged-weights.txt is not installed")
@@ -125,7 +125,7 @@ def test_weights_are_read_once_and_let_go_of(tmp_path):
     assert load_model(folder, dtype="bfloat16", device="cpu") is not found[0]
     found.clear()
     gc.collect()
-    assert not any(folder in key for key in chains.weights._loaded)
+    assert not any(folder in key for key in chains.local.weights._loaded)
 
 
 def test_loading_is_silent(tmp_path, capfd):
@@ -136,7 +136,7 @@ def test_loading_is_silent(tmp_path, capfd):
 
 
 def test_without_its_package_smollm2_is_the_hubs(monkeypatch):
-    monkeypatch.setattr("chains.weights.is_installed", lambda name: False)
+    monkeypatch.setattr("chains.local.weights.is_installed", lambda name: False)
     with pytest.raises(MissingResourceError, match=SMOLLM2_HUB_ID):
         load_model("smollm2")
 
@@ -145,7 +145,7 @@ def test_without_its_package_smollm2_is_the_hubs(monkeypatch):
 def conversion(tmp_path, monkeypatch):
     """Conversion into a cache of its own, with a fake that takes its time; returns the folders it wrote to."""
     monkeypatch.setenv("TUNE_OR_PROMPT_CACHE", str(tmp_path))
-    monkeypatch.setattr("chains.weights.weights_path", lambda name: tmp_path / f"{name}.gguf")
+    monkeypatch.setattr("chains.local.weights.weights_path", lambda name: tmp_path / f"{name}.gguf")
     written = []
 
     def convert(gguf, folder):
@@ -153,14 +153,14 @@ def conversion(tmp_path, monkeypatch):
         time.sleep(0.2)
         (folder / "config.json").write_text("{}")
 
-    monkeypatch.setattr("chains.weights._convert_gguf", convert)
+    monkeypatch.setattr("chains.local.weights._convert_gguf", convert)
     return written
 
 
 def test_a_gguf_is_converted_once(conversion, tmp_path, capfd):
     found = []
     threads = [
-        threading.Thread(target=lambda: found.append(chains.weights._converted_gguf("smollm2"))) for _ in range(3)
+        threading.Thread(target=lambda: found.append(chains.local.weights._converted_gguf("smollm2"))) for _ in range(3)
     ]
     for thread in threads:
         thread.start()
@@ -179,11 +179,11 @@ def test_a_broken_conversion_leaves_nothing(conversion, tmp_path, monkeypatch):
         raise RuntimeError("no space left")
 
     with monkeypatch.context() as broken:
-        broken.setattr("chains.weights._convert_gguf", fail)
+        broken.setattr("chains.local.weights._convert_gguf", fail)
         with pytest.raises(RuntimeError, match="no space left"):
-            chains.weights._converted_gguf("smollm2")
+            chains.local.weights._converted_gguf("smollm2")
     assert not [path for path in (tmp_path / "models").iterdir() if path.is_dir()]
-    assert chains.weights._converted_gguf("smollm2").is_dir()
+    assert chains.local.weights._converted_gguf("smollm2").is_dir()
 
 
 def test_an_unwritable_cache_says_which_setting_mends_it(conversion, monkeypatch):
@@ -192,7 +192,7 @@ def test_an_unwritable_cache_says_which_setting_mends_it(conversion, monkeypatch
 
     monkeypatch.setattr("pathlib.Path.mkdir", refuse)
     with pytest.raises(ConfigurationError, match="TUNE_OR_PROMPT_CACHE"):
-        chains.weights._converted_gguf("smollm2")
+        chains.local.weights._converted_gguf("smollm2")
 
 
 @pytest.fixture(scope="module")
@@ -250,7 +250,7 @@ def test_smollm2_says_what_llama_cpp_says(smollm2, llama_server):  # noqa: F811
 @pytest.mark.weights
 @needs_smollm2
 def test_smollm2_converts_from_its_gguf(tmp_path, smollm2):
-    converted = chains.weights._converted_gguf("smollm2")
+    converted = chains.local.weights._converted_gguf("smollm2")
     assert {path.name for path in converted.iterdir()} >= {"config.json", "model.safetensors", "tokenizer.json"}
     copy = shutil.copytree(converted, tmp_path / "copy")
     assert load_model(str(copy), **CPU).model.config.vocab_size == smollm2.load().model.config.vocab_size == 49152

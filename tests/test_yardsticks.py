@@ -7,13 +7,13 @@ import yaml
 from journaled_runs import answer, exam_item, pair_item, right_where, write_run
 
 from data.kice import YEARS, load
-from eval.analysis.yardsticks import REFERENCE_POINTS, constant_scores, published_points
-from eval.baselines import always
-from eval.compare import read_answers
-from eval.metrics import score
+from eval.measures.differences import read_answers
+from eval.measures.metrics import score
+from eval.measures.reference_scores import REFERENCE_POINTS, constant_scores, published_points
+from eval.plan.baselines import always
 from eval.report import write_report
+from eval.report.sections.reference_scores import published_table
 from eval.report.summary import summarize
-from eval.report.yardstick_tables import published_table
 
 ITEMS = [exam_item(number) for number in range(1, 21)]
 

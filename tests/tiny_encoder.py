@@ -76,5 +76,5 @@ def write_nli(folder: Path, **splits: tuple[int, int]) -> Path:
 
 
 def accuracy(targets, probs):
-    """Stand in for `eval.metrics.classification_metrics` where only the wiring is tested."""
+    """Stand in for `eval.measures.metrics.classification_metrics` where only the wiring is tested."""
     return {"accuracy": float((probs.argmax(axis=1) == targets).mean())}

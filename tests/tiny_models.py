@@ -53,7 +53,7 @@ KINDS = {
 
 def tiny_chat_models(folder: Path):
     """Return a function that makes a LocalChatModel of one of KINDS, in float32, with weights saved in `folder`."""
-    from chains.local import LocalChatModel
+    from chains.local.chat_model import LocalChatModel
 
     def model(kind: str = "llama-byte-level", **settings) -> LocalChatModel:
         if not (folder / kind).is_dir():

@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from eval.journal import write_atomically
-from eval.language import language
-from eval.report.calibration_section import diagram_file, draw_diagram, reliability_diagram
-from eval.report.cost_curve import curve_file, draw_svg
-from eval.report.html import render_html
-from eval.report.markdown import render_markdown
+from data.common.language import language
+from eval.report.render.html import render_html
+from eval.report.render.markdown import render_markdown
+from eval.report.sections.calibration import diagram_file, draw_diagram, reliability_diagram
+from eval.report.sections.cost_curve import curve_file, draw_svg
 from eval.report.summary import Summary, cost_drawing, summarize
+from eval.rundir.journal import write_atomically
 
 
 class ReportPaths(NamedTuple):
@@ -27,7 +27,7 @@ def write_report(run_dir: Path, *, lang: str = "en") -> ReportPaths:
 
     Args:
         run_dir: The run.
-        lang: The language of the sentences and headings, one of `eval.language.LANGUAGES`.
+        lang: The language of the sentences and headings, one of `data.common.language.LANGUAGES`.
 
     Raises:
         MissingResourceError: The folder is no run.

@@ -6,13 +6,13 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from data.errors import ProjectError, unknown_name
-from data.plain_text import plain
+from data.common.errors import ProjectError, unknown_name
+from data.common.text import plain
 from data.types import Ask, Item, Record
-from eval.analysis.attribution import causes_of_item
-from eval.analysis.causes import Cause
-from eval.journal import Manifest, read_manifest, read_records, records_path
-from eval.run_check import read_run
+from eval.measures.attribution import causes_of_item
+from eval.measures.causes import Cause
+from eval.rundir.journal import Manifest, read_manifest, read_records, records_path
+from eval.rundir.run_check import read_run
 
 RULE = "-" * 100
 

@@ -8,21 +8,21 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from data.common.language import ENGLISH, Language, language
 from data.types import Frozen, Record
-from eval.analysis.attribution import Attribution, attribute
-from eval.analysis.breakeven import BreakEven, break_evens
-from eval.analysis.ladder import Ladder, climb
-from eval.analysis.power import ASSUMED_DISCORDANCE, minimum_detectable_difference
-from eval.analysis.yardsticks import Yardsticks, yardsticks_of
-from eval.compare import Answers, Comparison, compare_all, read_answers
-from eval.cost import PriceTable, price_table
-from eval.journal import Evaluation, Manifest, latest_records, records_path
-from eval.language import ENGLISH, Language, language
-from eval.report.conclusion import conclude
-from eval.report.cost_curve import Drawing, lay_out
+from eval.measures.attribution import Attribution, attribute
+from eval.measures.costs import BreakEven, break_evens
+from eval.measures.differences import Answers, Comparison, compare_all, read_answers
+from eval.measures.ladder import Ladder, climb
+from eval.measures.power import ASSUMED_DISCORDANCE, minimum_detectable_difference
+from eval.measures.prices import PriceTable, price_table
+from eval.measures.reference_scores import Yardsticks, yardsticks_of
+from eval.report.sections.conclusion import conclude
+from eval.report.sections.cost_curve import Drawing, lay_out
+from eval.report.sections.warnings import warning_sentences
 from eval.report.system_summary import SystemSummary, summarize_system
-from eval.report.warning_sentences import warning_sentences
-from eval.run_check import read_run
+from eval.rundir.journal import Evaluation, Manifest, latest_records, records_path
+from eval.rundir.run_check import read_run
 
 
 class EvaluationSummary(Frozen):

@@ -11,25 +11,25 @@ from typing import Any
 from pydantic import Field
 
 from data.types import Frozen, Record
-from eval.analysis.askings import Askings, measure_askings, measure_positions
-from eval.analysis.blank_replies import BlankReplies, measure_blank_replies
-from eval.analysis.breakeven import SystemCost
-from eval.analysis.calibration import calibration_intervals
-from eval.analysis.estimates import Estimated, compare_estimate
-from eval.analysis.extraction_audit import ExtractionAudit, audit
-from eval.analysis.label_order import Exchange, find_exchange
-from eval.analysis.position_bias import PositionTest
-from eval.analysis.probabilities import Probabilities, read_probabilities
-from eval.analysis.prompt_counts import EqualCounts, PromptCount, find_equal_counts, noting_prompts
-from eval.auc import area_interval
-from eval.compare import Answers
-from eval.cost import PriceTable
-from eval.description import TRAINED_KINDS
-from eval.journal import Manifest, read_records, records_path
-from eval.metrics import Scores, score
-from eval.names import SystemName
-from eval.report.costs import cost_of, measure, with_full_spec
-from eval.stats import Interval, is_outside, macro_f1_interval, share_interval
+from eval.measures.auc import area_interval
+from eval.measures.blank_replies import BlankReplies, measure_blank_replies
+from eval.measures.calibration import calibration_intervals
+from eval.measures.costs import SystemCost
+from eval.measures.differences import Answers
+from eval.measures.label_order import Exchange, find_exchange
+from eval.measures.metrics import Scores, score
+from eval.measures.position_bias import PositionTest
+from eval.measures.prices import PriceTable
+from eval.measures.probabilities import Probabilities, read_probabilities
+from eval.measures.prompt_counts import EqualCounts, PromptCount, find_equal_counts, noting_prompts
+from eval.measures.readings import ExtractionAudit, audit
+from eval.measures.repeats import Askings, measure_askings, measure_positions
+from eval.measures.stats import Interval, is_outside, macro_f1_interval, share_interval
+from eval.measures.token_estimates import Estimated, compare_estimate
+from eval.report.run_costs import cost_of, measure, with_full_spec
+from eval.rundir.description import TRAINED_KINDS
+from eval.rundir.journal import Manifest, read_records, records_path
+from eval.rundir.names import SystemName
 
 
 class SystemSummary(Frozen):

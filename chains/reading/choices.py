@@ -1,0 +1,127 @@
+"""What a model's text states as its answer to a closed-set question: the ordered rules of extraction.
+
+Text in, `Extraction(choice, status, rule)` out. The first kind of statement that says something decides; within a kind
+`statements.standing` tells a revision from an aside. Pure functions over the text: no model, no I/O.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from chains.reading import cues, lines, statements
+from chains.reading.choice_texts import Choices, choices_of
+from chains.reading.extraction import Extraction, read_parts, settled
+from chains.reading.labels import extract_label
+from chains.reading.references import canonical
+from chains.reading.statements import Reader, Statement
+
+__all__ = ["Extraction", "extract_choice", "extract_label"]
+
+# "17. ②", "3번 문제: ②": the question that is answered, before its answer, where it is called one or is no choice.
+_QUESTION_NUMBER = re.compile(
+    r"^\[?(?:문항|문제|Question|Q)? ?(?:⟦(?P<reference>\d{1,2})⟧|(?P<number>\d{1,2}))번?\]?"
+    r" ?(?P<question>(?:문제|문항)(?:의|에 대한)?)?[\].):]? ?(?=⟦|정?답)"
+)
+
+
+def extract_choice(
+    text: str,
+    n_choices: int,
+    *,
+    choices: Sequence[str] | None = None,
+    truncated: bool = False,
+    negative: bool | None = None,
+) -> Extraction:
+    """Read the one choice that a model's text states as its answer.
+
+    Args:
+        text: The raw output, reasoning blocks included.
+        n_choices: How many choices the question has; a number beyond is no answer.
+        choices: The texts of the choices, (n_choices,), where known: then a choice's own text counts too.
+        truncated: The model stopped at its length limit, so what stands last may be half a line.
+        negative: Whether the question asks for the wrong one among right choices; None where that is not known. Then
+            a text that only judges every choice is no answer.
+
+    Raises:
+        ValueError: `n_choices` is not positive, or disagrees with `choices`.
+    """
+    if n_choices < 1 or (choices is not None and len(choices) != n_choices):
+        raise ValueError(f"n_choices is {n_choices}, and {len(choices or ())} choices were given")
+    return read_parts(text, truncated, partial(_read, choices=choices_of(n_choices, choices), negative=negative))
+
+
+def _read(text: str, truncated: bool, *, choices: Choices, negative: bool | None) -> Extraction | None:
+    """Apply the rules in order; None when none of them says anything."""
+    reading = canonical(text, choices.n)
+    question = _QUESTION_NUMBER.match(reading)
+    if question and (question["question"] or int(question["reference"] or question["number"]) > choices.n):
+        reading = reading[question.end() :]
+    read = partial(statements.choice_at, choices=choices)
+
+    def by_text(named: tuple[int, ...]) -> list[Statement]:
+        return [Statement(0, named, "choice-text")] if named else []
+
+    rules: tuple[Callable[[], list[Statement]], ...] = (
+        lambda: by_text(choices.whole(text)),
+        lambda: _commitments(reading, choices, read, truncated),
+        lambda: _single(statements.verdicts(reading), choices.n),
+        lambda: statements.pointed(reading),
+        lambda: statements.rankings(reading, choices.n, read),
+        lambda: lines.last_line(reading, truncated=truncated),
+        lambda: lines.bold_reference(text),
+        lambda: _stands_out(reading, choices.n, negative),
+        lambda: [] if truncated else by_text(choices.contained(reading)) or lines.keyed_line(reading),
+    )
+    stated = next(filter(None, (rule() for rule in rules)), None)
+    return _settle(reading, statements.standing(reading, stated), choices) if stated else None
+
+
+def _commitments(reading: str, choices: Choices, read: Reader, truncated: bool) -> list[Statement]:
+    """Return what a text commits to, in order: after a cue, in a marked line, in its opening, in a conclusion."""
+    called = ((match.start(), choices.named(match[1])) for match in cues.CALLED_BY_TEXT.finditer(reading))
+    return sorted(
+        statements.stated_after(reading, cues.FINAL | cues.LABEL, read)
+        + lines.marked_line(reading)
+        + lines.leading_line(reading, truncated=truncated)
+        + statements.conclusions(reading, read)
+        + [Statement(start, named, "choice-text") for start, named in called if named]
+    )
+
+
+def _settle(reading: str, statement: Statement, choices: Choices) -> Extraction:
+    """Turn the statement that counts into an extraction; a number beyond the choices may be the text of one."""
+    number = statement.choices[0] if statement.choices else 0
+    by_text = [place for place, text in enumerate(choices.squashed, 1) if text == str(number)]
+    same = choices.squashed[number - 1] if 0 < number <= len(choices.squashed) else ""
+    if any(str(other) != same for other in statement.choices[1:]):  # "②번, 4입니다" names one choice twice
+        return settled(statement.choices, statement.rule)
+    if not 1 <= number <= choices.n:
+        return settled(by_text, "choice-text") if len(by_text) == 1 else settled((), statement.rule)
+    bare = re.compile(rf"(?<![\d⟦.]){number}(?![\d⟧]| ?번)")
+    if by_text in ([], [number]) or not bare.search(reading, statement.start, statement.start + 80):
+        return settled((number,), statement.rule)
+    computed = re.search(rf"(?:[=≈]|\bequals) ?{number}(?!\d|\.\d)", reading)
+    return settled(by_text[:1] if computed else (number,), "number-or-text")
+
+
+def _single(judged: list[Statement], n_choices: int) -> list[Statement]:
+    """Keep verdicts only where one choice is singled out; of a discussion from choice 1 on, the one in favour."""
+    in_favour = [s for s in judged if s.rule == "verdict"]
+    walks = [s.choices for s in judged[:2]] == [(1,), (2,)]
+    if walks and len(in_favour) == 1 and len(judged) == n_choices:
+        return in_favour
+    kept = in_favour if in_favour and not walks else judged
+    return kept if len({s.choices for s in kept}) == 1 else []
+
+
+def _stands_out(reading: str, n_choices: int, negative: bool | None) -> list[Statement]:
+    """Read a text that judges every choice once, where the question tells which judgement is the answer."""
+    places = list(re.finditer(r"⟦(\d+)⟧", reading))
+    if negative is None or [int(place[1]) for place in places] != list(range(1, n_choices + 1)):
+        return []
+    ends = [*(place.start() for place in places[1:]), len(reading)]
+    said = [reading[place.end() : end] for place, end in zip(places, ends, strict=True)]
+    wrong = [cues.JUDGED_WRONG.search(one) is not None for one in said]
+    found = [number for number, is_wrong in enumerate(wrong, 1) if is_wrong == negative]
+    judged = all(is_wrong or cues.JUDGED_RIGHT.search(one) for is_wrong, one in zip(wrong, said, strict=True))
+    return [Statement(0, (found[0],), "stands-out")] if judged and len(found) == 1 else []

@@ -1,0 +1,207 @@
+"""What extraction returns, and what every reading of a model's text begins and ends with."""
+
+import re
+from collections.abc import Callable, Collection
+from functools import lru_cache
+from typing import NamedTuple
+
+from data.common.text import normalised
+from data.types import Status
+
+# An answer stands at one of the two ends; what is dropped between them is reasoning. It also bounds the time that
+# any text can take.
+_END_LENGTH = 8_000
+_FEW_WORDS = 3
+
+# Markup is `<name>`, `<|name|>` or `[NAME]`. What stands in it is thought, not said, unless its name says otherwise.
+_TAG = re.compile(
+    r"(?P<bracket>[<\[◁])[|｜]?(?P<closes>/)?(?P<name>[A-Za-z가-힣][\w.:▁-]{0,40})(?P<attributes>\s[^<>\[\]\n]{0,200})?[|｜]?[>\]▷]"
+)
+_ENDS = re.compile(r"(?i)\Aend(?:[_▁]of)?[_▁]|[_▁]end\Z")
+_EDGE = re.compile(r"(?i)\A(?:start|begin|end)(?:[_▁]of)?[_▁]|[_▁](?:start|begin|end)\Z")
+_THOUGHT = (
+    r"(?:\w+[:_.-])?(?:(?:think|reason)(?:ing|s)?|thoughts?|reflection|scratchpad|analysis|cot|추론|생각"
+    r"|사고)(?:_\w+)?"
+)
+_IS_THOUGHT = re.compile(rf"(?i){_THOUGHT}")
+_IS_ANSWER = re.compile(
+    r"(?i)(?:[a-z]+_|최종_?)?(?:ans(?:wer)?s?|final|choice|option|label|output|results?|response|reply|prediction"
+    r"|solution|conclusion|class(?:ification)?|category|intent|sentiment|verdict|relation(?:ship)?|judge?ment|topic"
+    r"|정?답|답변|라벨|레이블|분류|선택|결론)(?:_(?:id|name|text|number))?"
+)
+_IS_TYPE = re.compile(
+    r"(?i)[bius]|em|strong|p|br|hr|span|div|mark|code|pre|su[bp]|small|big|font|center|a|blockquote|[uo]l|li|h[1-6]"
+    r"|html|body|table|thead|tbody|t[rdh]|img|json|xml|ya?ml|root|data|summary|text|bos|eos|turn|message|channel"
+    r"|assistant|model|user|system|human|im_\w+|\w*header_id|eo[tm]_id|end\w*|return|inst"
+)
+# Other ways of marking thoughts, and what stands in their place. Each begins with letters that few texts hold.
+_AS_TAGS = (
+    ("\x1b\\[[\\d;]*m|[\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\u200c\u200d\U000110bd\U000110cd]", ""),
+    ("’", "'"),
+    (r"(?s)<!--.*?(?:-->|\Z)", ""),
+    (r"&lt;(/?\w{1,30})&gt;", r"<\1>"),
+    (r"\[\[ ## (\w{1,30}) ## \]\]\n?", r"<\1>\n"),  # DSPy's fields
+    (
+        rf"(?s)<\|(?:im_start|start|start_header_id)\|>(?i:(?:\w+/)?{_THOUGHT})(?:<\|end_header_id\|>)?\s.*?"
+        r"(?:<\|(?:im_end|eot_id|end)\|>|\Z)",
+        "",
+    ),
+    (rf"(?s)```(?i:{_THOUGHT})\n.*?(?:```|\Z)", ""),
+    (r"done thinking\.|[Hh]ere(?: is|'s) my response:", "</think>"),
+    (r"\A\s*(?i:here(?: is|'s) my thought process:|thinking(?:\.\.\.|…)\n)", "<think>"),
+)
+# GPT-OSS's channels, also where the special tokens around their names are lost: "analysisWe need …assistantfinal5".
+_FINAL = re.compile(r"<\|channel\|>final(?: ?<\|constrain\|>\w+)?<\|message\|>|assistant(?:final| final(?![a-z]))")
+_ANALYSIS_CHANNEL = re.compile(r"\A\s*(?:<\|channel\|>(?:analysis|commentary)<\|message\|>|analysis(?=[A-Z\"'*가-힣]))")
+_SPEAKER = re.compile(
+    r"\A(?:<\|[^|<>\s]{1,30}\|>|<(?:s|bos|start_of_turn)>|\[/?INST\]|\s)*(?:(?i:assistant|ai|bot|model)(?: ?:\s*|\n+"
+    r"|<\|[^|<>\s]{1,30}\|>\s*))?"
+)
+_SPECIAL_TOKEN = re.compile(r"<[|｜][^|｜<>\s]{1,40}[|｜]>")
+# The last line is for a header whose special tokens are lost: "5assistant⏎⏎…".
+_END_OF_TURN = re.compile(
+    r"<\|(?:im_end|im_start|eot_id|eom_id|end_of_text|endoftext|end|return|start_header_id|assistant|user|system)\|>"
+    r"|<(?:end|start)_of_turn>|</s>|<eos>|<｜end▁of▁sentence｜>|\[\|endofturn\|\]|\[/?INST\]"
+    r"|(?:assistant(?<![ _-]assistant)|user(?<![ _-]user)|system(?<![ _-]system)|model(?<![ _-]model))(?=\n|\Z)"
+)
+# A base model that was not stopped goes on to invent the next question.
+_NEXT_QUESTION = re.compile(
+    r"(?i)\n(?:[#* ]{0,6}\[?(?:문제|질문|지문|전제|문의|리뷰|입력|기사|본문|사용자|用户|ユーザー|問題|问题|question"
+    r"|passage|premise|human|user|q|problem|exercise|text|input|tweet|review|article|query|message|headline|sentence"
+    r"|instruction|example)\]?[ ]?\d{0,3}[ *]{0,3}[:：]|#{1,6} ?(?:문제|질문|지문|question|problem|instruction|input"
+    r"|example)[ ]?\d{0,3} ?\n|#{3,}\n|\[(?:문제|질문|question) ?\d{0,3}\]|(?:문제|질문) ?\d{1,3} ?\n"
+    r"|\[\d{1,3}\] ?다음|(?:문제|question|problem) \d{1,3}\. |the following are multiple choice)"
+)
+# The task itself is declined; in `_NO_ANSWER`, the text says that it gives no answer, which may also be a reason.
+_REFUSAL = re.compile(
+    r"(?i)\b(?:I|we)(?: (?:cannot|can ?not|can'?t|will not|won'?t|do not|don'?t|am (?:un|not )able to)"
+    r"|'m (?:un|not )able to)(?: (?!if\b|whether\b)\w+){0,3} (?:help|assist|comply|complete|fulfil+|discuss"
+    r"|engag(?:e|ing)|process|classify(?:ing)?|label(?:l?ing)?|continue|respond|do (?:that|this|so))\b"
+    r"|\b(?:I|we)(?:'m| am|'re| are| feel| don't feel) (?:not )?(?:un)?comfortable\b|\bI (?:must )?decline\b"
+    r"|[을를] (?:분류|처리)[가-힣 ]{0,10}(?:드릴 )?수[가는]? 없|답변[을은]? ?(?:드릴|제공할|할) 수[가는]? 없"
+    r"|(?:라벨링|분류)에 참여하지 않|(?:판단|분류|답변|처리)[가-힣 ]{0,8}(?:드리기|하기)[는가]? 어렵"
+)
+_NO_ANSWER = re.compile(
+    r"(?i)죄송|유감스럽|고르지 않겠|抱歉|无法回答|無法回答|申し訳|お答えでき|lo siento|no puedo (?:responder|ayudar)"
+    r"|je ne peux pas|es tut mir leid|(?:문제|문항)[를을] (?:풀|해결할) 수[가는]? 없"
+    r"|(?:답변|답을 (?:드|할|제공|선택|고를|말|내)|답할|대답|도움|도와|제공|응답|알려)[가-힣 ]{0,8}(?:수[가는]? 없"
+    r"|어렵습니다|않겠습니다)|\bI(?:'m| am) (?:sorry(?! to hear| about| for)|unable|not able|afraid)"
+    r"|\bI (?:cannot|can'?t|can not|won'?t|will not|do not|don'?t)(?:[.,]|(?: \w+){0,3} (?:answer|provide|choose"
+    r"|determine|select|give|share|say|tell|identify|pick)\b)|\b(?:unable|not able) to (?:answer|provide|determine"
+    r"|help|assist)|\bas an ai\b|\bmy apologies\b|\bI apologi[sz]e\b"
+)
+
+
+class Extraction(NamedTuple):
+    """What a model's text states as its answer.
+
+    Attributes:
+        choice: 0-based index of the choice or label; None when no single one is stated.
+        status: "ok" exactly when `choice` is not None; otherwise why not.
+        rule: Short stable name of the rule that fired; "" when none did.
+    """
+
+    choice: int | None
+    status: Status
+    rule: str
+
+
+def visible_text(text: str) -> tuple[str, bool]:
+    """Return what the model said outside its reasoning, and whether its reasoning was cut off."""
+    text = normalised(text)
+    for marked, tag in _AS_TAGS:
+        text = re.sub(marked, tag, text)
+    if channels := list(_FINAL.finditer(text)):
+        text = text[channels[-1].end() :]
+    elif _ANALYSIS_CHANNEL.match(text):
+        return "", True
+    visible, cut = _outside_thoughts(text)
+    visible = _SPEAKER.sub("", visible.strip())
+    end = _END_OF_TURN.search(visible)
+    if end and visible[: end.start()].strip():
+        visible = visible[: end.start()]
+    visible = _SPECIAL_TOKEN.sub("\n", visible)
+    if len(visible) > 2 * _END_LENGTH:
+        visible = visible[:_END_LENGTH] + "\n" + visible[-_END_LENGTH:]
+    return visible, cut
+
+
+@lru_cache(maxsize=256)
+def _named(written: str, closes: bool) -> tuple[str, str, bool]:
+    """Return a tag's name without "start" and "end" (thoughts share one), what it holds, and if it ends a block."""
+    name, ends = _EDGE.sub("", written).casefold(), closes or _ENDS.search(written) is not None
+    if _IS_THOUGHT.fullmatch(name):  # models close one such name with another
+        return "thought", "thought", ends
+    is_type = _IS_TYPE.fullmatch(written) is not None
+    return name, "answer" if _IS_ANSWER.fullmatch(name) else "type" if is_type else "unknown", ends
+
+
+def _opens_line(tag: re.Match[str]) -> bool:
+    return not tag.string[tag.string.rfind("\n", 0, tag.start()) + 1 : tag.start()].strip()
+
+
+def _outside_thoughts(text: str) -> tuple[str, bool]:
+    """Return what stands outside all markup that holds thoughts, and whether such markup is still open at the end.
+
+    So does a block of an unknown name, and a tag of an unknown name that opens a line and is never closed. A closing
+    tag without an opening one ends reasoning that began in the prompt, so all before it goes. Where nothing is left, a
+    block of a few words under an unknown name is what was said: `<urgency>high</urgency>`.
+    """
+    tags = [(tag, *_named(tag["name"], bool(tag["closes"]))) for tag in _TAG.finditer(text)]
+    last_end = {name: tag.start() for tag, name, _, ends in tags if ends}
+    kept: list[str] = []
+    short: list[str] = []
+    opened, start, answer = "", 0, -1
+    for tag, name, holds, ends in tags:
+        if opened:
+            if ends and name == opened:
+                inside = text[start : tag.start()]
+                short += [inside] if opened != "thought" and len(inside.split()) <= _FEW_WORDS else []
+                opened, start = "", tag.end()
+            elif holds == "answer" and not ends and _opens_line(tag):
+                answer = tag.start()
+        elif ends and holds == "thought":
+            kept, start = [], tag.end()
+        elif not ends and _hides(tag, name, holds, is_closed=last_end.get(name, -1) > tag.start()):
+            kept.append(text[start : tag.start()])
+            opened, start, answer = name, tag.end(), -1
+    if opened and answer >= 0:  # thoughts that nobody closed, and an answer that is marked as one
+        return text[answer:], False
+    if not opened:
+        kept.append(text[start:])
+    return "\n".join(kept if any(map(str.strip, kept)) else short), bool(opened)
+
+
+def _hides(tag: re.Match[str], name: str, holds: str, *, is_closed: bool) -> bool:
+    """Tell whether a tag opens what is not said."""
+    alone = tag["bracket"] == "<" and len(name) > 2 and name.isascii() and _opens_line(tag)
+    is_thought = holds == "thought" or _IS_THOUGHT.search(tag["attributes"] or "") is not None
+    return is_thought or (holds == "unknown" and (is_closed or alone))
+
+
+def refuses(text: str) -> bool:
+    """Tell whether a text begins by declining the task itself, so that no word in it is an answer."""
+    return _REFUSAL.search(text[:600]) is not None
+
+
+def settled(numbers: Collection[int], rule: str) -> Extraction:
+    """Turn the 1-based choices that a text commits to into an extraction."""
+    if len(numbers) == 1:
+        return Extraction(next(iter(numbers)) - 1, "ok", rule)
+    return Extraction(None, "multiple" if numbers else "none", rule)
+
+
+def read_parts(text: str, truncated: bool, read: Callable[[str, bool], Extraction | None]) -> Extraction:
+    """Read what a model said before it invented the next question, and where that states nothing, all that it said.
+
+    `read` is told whether its part was cut off, and returns None where no rule says anything of it.
+    """
+    visible, cut = visible_text(text)
+    question = _NEXT_QUESTION.search(visible)
+    for part in (visible[: question.start()] if question else "", visible):
+        found = read(part, truncated and part is visible) if part.strip() else None
+        if found is not None and (found.status != "none" or part is visible):
+            return found
+    if refuses(visible) or _NO_ANSWER.search(visible[:600]):
+        return Extraction(None, "refusal", "refusal")
+    return Extraction(None, "truncated" if truncated or cut else "none", "")

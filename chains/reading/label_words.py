@@ -1,0 +1,168 @@
+"""The words that mean a label, and the words around them, as data for `chains.reading.labels`."""
+
+import re
+
+_CANNOT = r"(?:can ?not|can't)"
+_MATTER = r"(?:info(?:rmation)?|evidence|context|details?)"
+_ENOUGH = rf"(?:enough|sufficient) {_MATTER}"
+# Stems that mean the label wherever they stand.
+NLI_WORDS = {
+    "entailment": r"entail(?:ment|ments|s|ed|ing)?|must be true|함의|수반|함축|전제(?:로부터"
+    r"|에서) [가-힣 ]{0,10}(?:도출|추론)(?:되는|된다|됩니다|될 수 있|할 수 있)|guaranteed to be true"
+    r"|반드시 참(?:이다|입|임)|(?:hypothesis|conclusion|statement) (?:(?:logically|necessarily|directly"
+    r"|clearly) )?follows(?! that)|(?:logically|necessarily) follows?(?! that)"
+    r"|impl(?:y|ies|ied) (?:by )?the (?:hypothesis|premise|(?:second|first) (?:sentence|statement))"
+    r"|(?:hypothesis|conclusion|statement) (?:can|is) (?:be )?(?:\w+ )?(?:be )?(?:inferred|deduced|concluded|derived)",
+    "neutral": rf"neutral(?:ity|ly)?|중립|undetermined|{_CANNOT} be (?:determined|verified)|{_CANNOT} (?:tell|say|know"
+    rf"|determine|conclude)(?= (?:whether|if|from|based|for)\b|[.!]|$)|not {_ENOUGH}|insufficient {_MATTER}"
+    rf"|(?:do|does|did|is|are)(?:n't| not) (?:\w+ )?{_ENOUGH}|(?:might|may|could)(?: or (?:might|may|could) not)? be"
+    r" (?:true|false)|possibly true|(?:not|isn't|aren't) necessarily (?:true|false)|neither (?:supported|confirmed"
+    r"|proven|implied|stated) nor (?:refuted|contradicted|denied|ruled out|excluded)|nothing in the premise (?:allows"
+    r"|tells|lets|says)|(?:뒷받침|확인|입증|증명)되지도,? (?:반박|부정|모순)되지도 않|unrelated|(?:알|판단할|확인할"
+    r"|단정할|확정할) 수[는가도]? 없|무관(?=하|함)|관련이? ?없|참일 수도|반드시 참(?:은|인 것은|이라고는|이) ?아니",
+    "contradiction": rf"contradict(?:ion|ions|s|ed|ing|ory|orily)?|모순|{_CANNOT} (?:possibly )?be true|must be false"
+    rf"|참일 수[는가]? ?없|{_CANNOT} both be true|refut(?:e|es|ed|ing)|(?:inconsistent|incompatible) with"
+    r"|conflicts? with the (?:premise|hypothesis|first)|(?:exact |direct )?opposite of (?:the|what the) (?:premise"
+    r"|first)|mutually exclusive|(?:양립|함께 성립|동시에 성립)할 수 없|상반[된되됨]",
+}
+# Words that mean the label only as an answer: in prose, "true" says anything.
+NLI_ANSWERS = {
+    "entailment": r"(?:definitely |necessarily )?true|참(?!인지|일지|일 수|일 가능)|implied|implication"
+    r"|infer(?:red|able)",
+    "neutral": r"undetermined|not determinable|undeterminable|unknown|maybe(?: true| false)?|uncertain|unclear"
+    rf"|possibly|inconclusive|not (?:necessarily )?determined|not necessarily|(?:it )?{_CANNOT} (?:be )?(?:determined?"
+    r"|tell|say|inferred|known)|(?:it is |it's )?(?:not possible|impossible) to (?:say|tell|determine|know|infer)"
+    r"|neither(?! (?:a |an )?\w+ nor\b| (?:entail|contradict))|irrelevant|independent|indeterminate"
+    r"|no (?:clear |direct |logical )?relation(?:ship)?|결정할 수 없|불확실|무관|미결정|미정",
+    "contradiction": r"(?:definitely |necessarily )?false|not true|untrue|impossible(?! to)"
+    r"|거짓(?!인지|일지|일 수|일 가능)|inconsistent|incompatible|conflict(?:s|ing)?(?: with)?"
+    r"|(?:the )?opposites?(?: is true)?|반대|양립 ?불가",
+}
+# Answers to "does it follow?": they count only where no label word occurs and nothing of substance follows.
+NLI_POLAR = {
+    "entailment": r"yes|예|네|그렇다|그렇습니다",
+    "contradiction": r"no(?!t\b|ne\b|r\b)|아니[오요]|아닙니다",
+}
+NOTHING_MORE = re.compile(
+    r"(?i)[\"')\]}.!,*: ]{0,4}(?:(?:it|this|that|they) (?:does|do|is|are|can)(?:n't| not)?)?[\"')\]}.! ]{0,4}(?:$|\n)"
+)
+
+# "No, the premise says otherwise.", but not "No, it is not clear whether he left."
+REASONED = re.compile(
+    r"(?i)[,.:;] (?!.*(?:\b(?:not|may|might|could|unclear|enough|whether|unknown|necessarily|but)\b|n't\b|수 없|않))"
+)
+
+# A denial stands shortly before an English word ("does not entail") and after a Korean one ("모순되지 않는다").
+DENIED_BEFORE = re.compile(
+    r"(?i)(?:\bno(?: (?:clear|direct|real|evident|explicit|logical))?|(?:\b(?:not|never|without|cannot|neither|nor"
+    r"|rather than|instead of|ruled? out|hardly)|n't)(?: (?!(?:but|because|so|therefore|thus|hence|since|as|while"
+    r"|whereas|however|which|making|makes|and|if|only)\b)\w[\w-]*){0,8})(?: as(?: an?)?)? ?[\"'(]?$"
+)
+DENIED_AFTER = re.compile(
+    r"(?i)(?:이?라고|[된한]다고|적이?|[하되]|으?로|[이가은는도을를에성])?(?: ?(?:관계|상태|상황|여부))?(?:이?라고|에도?"
+    r"|[이가는은도를로])?(?: ?(?:성립|존재|해당)[하되])?(?:지[는도]?)? ?(?:도 )?(?:직접적으로 |반드시 |명확히 )?(?:않"
+    r"|아[닌닙님]|아니|못|없|관련이? ?없|[할볼] 수 없|보기[도는]? 어|해당하지)|[\"']? (?:(?:is|was|can be|would be"
+    r"|are)(?: not\b|n't\b| wrong| incorrect| ruled out)(?! only)|(?:does|do)(?: not|n't) (?:apply|fit|match|hold))"
+)
+WHETHER = re.compile(
+    r"(?i)(?:\b(?:whether|if|possible that|not (?:clear|certain|sure|known)[^.]{0,20})(?: (?:the|this|a))? ?"
+    r"|(?:다면|라면|이면|경우)[^.\n]{0,15})$"
+)
+# A label that the text names as a first impression.
+SUPPOSED_BEFORE = re.compile(
+    r"(?i)(?:\b(?:seemed|looked|appeared|sounded|(?:may|might|could|would) (?:seem|look|appear|suggest))(?: (?:like"
+    r"|to be|that|as|it|is|was|a|an)){0,4}|\b(?:argue|argued|argument|case)(?: (?:could|can|might|may|to|be|made"
+    r"|also)){0,4} for|\b(?:could|can|might|may)(?: also)? be (?:read|seen|argued|interpreted|considered|viewed"
+    r"|mistaken|taken)(?: as| for| to be)?|\b(?:first|initially|originally) (?:thought|considered|chose|said|picked"
+    r"|assumed)|\b(?:apart|different|distinct|far) from|(?:다면|라면|이면|경우)[^.\n]{0,10}"
+    r"|\b(?:confused|overlaps?) with|\btouches (?:up)?on|\brather than|\binstead of|\bthan"
+    r"|\b(?:similar|close|closest|related) to)(?: (?:a|an|the|slightly|somewhat|also)){0,2} [\"'(]?$"
+)
+SUPPOSED_AFTER = re.compile(
+    r"[)\"']?(?:(?:인 것|으로|처럼|이?라고){0,2} ?(?:보였|같았|보이(?:지만|나|는데)|생각했|여겼)|보다[는도]?"
+    r"|(?:이?라고)? ?볼 수도|[와과]도 관련|이겠지만|일 수도|(?i: (?:means|would mean|requires|if|when"
+    r"|whenever)\b)|이?란 )"
+)
+SHARES_DENIAL = re.compile(r"(?:하지|되지|관계)?(?:도|나|이나|거나|하거나),? ")  # "함의도 모순도 아니다"
+ALTERNATIVE = re.compile(r"(?i)\b(?:nor|or)\b")  # "does not entail or contradict"
+
+JOINED = re.compile(
+    r"(?i)[\"')\]*]{0,2} ?(?:,? ?(?:or|and)\b(?: (?:maybe|possibly|perhaps)\b)?|,|/|\+|→|->|=>|\||nor\b|[과와]|또는"
+    r"|혹은|이나|및|도 아니고)? ?[\"'(\[*]{0,2}(?:a |an )?"
+)
+_THING = (
+    r"(?:relation(?:ship)?|label|classification|verdict|judge?ment|inference|conclusion|category|output|result|class"
+    r"|type|topic|fit|match|guess|best choice|intent(?:ion)?|sentiment|emotion|tone|stance|priority|rating|reading"
+    r"|response|prediction)"
+)
+_THING_KO = r"(?:관계|판정|결론|레이블|라벨|분류|카테고리|유형|의도|감정|감성|주제|입장|등급|정답)"
+_ITS = r"(?:it|this|that|the \w+)"
+# What a label is said of: "the relation is neutral", "I would classify it as neutral", "this makes it a contradiction".
+RELATIONS = {
+    "relation": [
+        rf"(?i)\b{_THING}(?: \w+){{0,8}}? (?:is|would be|should be|must be|as|:)(?: (?:a|an|one of|best described as"
+        rf"|classified as|therefore|thus|clearly))* ?|(?:\b{_THING}|{_THING_KO}) ?[:=] ?|{_THING_KO}[는은] ?"
+        r"|(?<!whether the )(?<!\bif the )\b(?:hypothesis|statement|claim|가설) ?(?:is|must be|would be|[은는이]) ?",
+        r"(?i)\b(?:classif(?:y|ied|ies)|label(?:l?ed)?|categori[sz]ed?|described|characteri[sz]ed|summari[sz]ed|marked"
+        rf"|tagged|rated?|regarded|treated?|seen)(?: {_ITS})?(?: (?:pair|one))? as (?:an? |the |clearly )*"
+        rf"|\b(?:file|put|place|mark|assign|route|send) {_ITS} (?:to|under|as|in|into) (?:the )?"
+        r"|\bmakes? (?:it|this|that) (?:an? |clearly )*|\b(?:belongs? (?:to|in|under)|falls? (?:under|into)"
+        r"|fits? (?:best )?(?:under|into|in)|goes? (?:to|under)) (?:the )?|\b(?:I|we)(?: (?:would|will|think|believe"
+        r"|say|choose|pick|go with|lean towards?|vote for)|'d (?:say|go with|pick|call it))+ (?:that )?"
+        r"(?:(?:this|it) (?:is|would be|should be) )?(?:an? |the )?|\bmost likely (?:an? )?|\bshould be ",
+    ]
+}
+# "=> neutral", "[x] neutral", "So contradiction", "This is a case of neutral": here only words that mean the label
+# anywhere count, not "true".
+REMARKS = {
+    "relation": [
+        r"(?i)(?:->|=>|[→⇒∴]) ?|\[[x✓✔]\] ?|(?:^|[.!?\n;,] ?)(?:so|ergo|therefore|thus|hence|verdict|따라서|그러므로"
+        r"|결론적으로|결론은|결론부터 말(?:씀드리|하)(?:면|자면))[,:]? (?:(?:it|this)(?:'s| is) )?(?:an? )?",
+        r"(?i)\b(?:this|it) is (?:clearly |therefore |thus )?(?:an? )?(?:(?:clear )?(?:case|example|instance)"
+        r" of (?:an? )?)?",
+    ]
+}
+# "lost_or_stolen_card로 분류하는 것이 적합합니다", "makes card_delivery_estimate the better fit".
+CALLED = re.compile(
+    r"(?i)[\"')]{0,2} ?(?:으?로 ?(?:분류|판단|판정)(?:합|하는|한다|하겠|할 수 있|됩|된다|되는|[.]|$)"
+    r"|으?로 (?:봅니다|본다|보는 것이)|으?로 볼 수 있|에 (?:해당|속)(?:합니다|한다|함)|[이가] (?:가장 |더 "
+    r"|제일 )?(?:적절|적합|맞|알맞|타당|정확|정답)|(?:입니다|이다|이에요|예요|임)(?=[.!]|$|\n)|(?: is|,)? the (?:best"
+    r"|better|correct|right|most|appropriate)[^.\n]{0,25}?(?:fit|label|category|class|answer|match|choice|intent"
+    r"|option)|(?: fits| applies| matches)(?: best| better| here))(?![^.\n]{0,12}(?:없|않|의견|이유|근거))"
+)
+# "Entailment: No. Neutral: Yes.", "neutral: 0.8": every label with a verdict or a probability.
+SHEET_VALUE = re.compile(
+    r"(?i)[\"')]? ?(?:[:=(|≈~]| (?=0?\.\d)|[-–—](?= )|[^.\n?]{0,80}\?\n?|(?=[✓✔✅✗❌]))"
+    r" ?[\"']?(?:(?P<yes>yes|true|예|네|해당(?! ?없|하지)|[O✓✔✅○])|(?P<no>no|false|아니[오요]|해당(?= ?없|하지)"
+    r"|[X✗❌×])|(?P<number>\d{1,3}(?:\.\d{1,9})?|\.\d{1,9}) ?(?:%|/ ?(?P<of>\d{1,3}))?)(?!\w|\.\d)"
+)
+ANSWER_OPEN = re.compile(
+    r"[ \n\"'(\[{*<:]{0,5}(?:(?:a|an|the) )?(?:[\[(]?\b(?:[A-Ha-h]|\d{1,2})[\])]?(?:[.):\-]| [-–—]"
+    r"| ?(?=\())[ \"'(]{1,3}|⟦\d+⟧[ .:\-(\"']{0,4})?"
+)
+# "1. entailment", "(B) neutral": a list that numbers the labels.
+NUMBER_BEHIND = re.compile(r" ?(?:[:=] ?|\()(\d{1,2}|[A-Z])(?![\w.%])| ?⟦0?(\d+)⟧")  # "neutral (1)", "neutral = 1"
+NUMBERED = re.compile(
+    r"(?:(?<![\w.])[\[(]?(\d{1,2}|[A-Z])[\])]?(?:[.):=-]| [-–—])?|⟦0?(\d+)⟧) ?[.):=\-\"'(]{0,3} ?(?:for )?"
+)
+# A field or a line with a name of its own.
+KEY = re.compile(r"(?:^|[\n{,.!?;] ?|- )[\"'(\[]?([^\W\d][\w /#]{0,60}?)[\"')\]]? ?(?::|=>?|->|[→⇒]) ?[\"'(\[{]?")
+NO_ANSWER_KEY = re.compile(
+    r"(?i)premise|hypothesis|\b(?:text|input|sentence|query|message|question|title|note|hint|example)\b|alternative"
+    r"|차순위|대안|후보|candidate|possible|options|considered|second|runner|other|\bnot\b|previous|wrong|전제|가설"
+    r"|입력|문장|질문|참고|예시|confiden|certainty|probab|확신|신뢰|확률"
+)
+ANSWER_KEY = re.compile(r"(?i)label|class|categor|intent|answer|final|verdict|revised|결과|정답|분류|라벨|최종")
+VALUE_END = re.compile(r"(?! ?\([^()\n]{0,30}\) ?:)[\"')\]}]{0,3} ?(?:$|[\n.!,;(–—}]|[-] )")
+_MARKS = r"[\"')\]}.!,*: ]{0,4}"
+ALONE = re.compile(rf"{_MARKS}(?:(?:관계|적)?(?:입니다|이다)?|임|(?:수 없)?(?:음|다|습니다)){_MARKS}$")
+# Where a label that is a plain word stands as a label: "is clearly positive", "negative sentiment", "'health'".
+NAMED_BEFORE = re.compile(
+    r"(?i)(?:\b(?:is|are|was|be|as|being|an?|leans?|seems?|feels?|sounds?|reads?|remains|both|under|into|very|quite"
+    r"|more|\w+ly|overall|label|category|intent|class|topic|sentiment|emotion|expresses|conveys|shows|priority|rating"
+    r"|level|stance|type) |[:=>\"'(\[] ?|[.!?] |^)$"
+)
+NAMED_AFTER = re.compile(
+    r"(?i)[\"')]| (?:sentiment|label|category|class|intent|emotion|topic|tone|review|attitude|ticket|article|news)\b"
+    r"|(?:으?로|에|이며|이고)\b"
+)

@@ -1,0 +1,247 @@
+"""What each command of `python -m eval` does: wires the parts together and prints what they return."""
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from data.common.language import language
+from data.common.printing import emit_csv
+from data.common.progress import log
+from data.common.terminal import emit, emit_json, emit_json_text, is_one_reader, write_utf8
+from eval.cli.cache import cache
+from eval.cli.calibrate import calibrate
+from eval.cli.call_options import read_policy
+from eval.cli.run_options import plain_name, read_suite
+from eval.execution.error_limit import read_error_limit
+from eval.plan.suite import Suite
+
+if TYPE_CHECKING:
+    from eval.execution.retry import CallPolicy
+    from eval.report import ReportPaths
+
+RUNS_DIR = Path("runs")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run a suite or one system over a benchmark, and report."""
+    from chains.models.providers import read_env_file
+
+    read_env_file()  # keys, and LANGSMITH_* for traces
+    suite = read_suite(options)
+    policy, max_errors = read_policy(options), read_error_limit(options.max_errors)
+    if options.dry_run:
+        return _dry_run(suite, options)
+    from eval.execution.trace_client import traces_sent
+
+    with traces_sent():
+        return _run_suite(suite, options, policy, max_errors)
+
+
+def _run_suite(suite: Suite, options: argparse.Namespace, policy: "CallPolicy", max_errors: int | float | None) -> int:
+    from eval.execution.runner import run as run_plan
+    from eval.measures.power import reach_lines
+    from eval.plan.planning import plan
+    from eval.report import write_report
+
+    planned = plan(suite, policy=policy)
+    run_dir = options.resume or options.out or _new_run_dir(suite.name)
+    asked = [(e.evaluation.benchmark, e.items, len(e.systems)) for e in planned.evaluations]
+    for line in reach_lines(asked, language(options.lang)):
+        log(line)  # before anything is paid for
+    try:
+        outcome = run_plan(
+            planned,
+            run_dir,
+            resume=options.resume is not None,
+            retry_errors=options.retry_errors,
+            max_concurrency=options.max_concurrency,
+            max_errors=max_errors,
+            policy=policy,
+        )
+    except KeyboardInterrupt:
+        log(f"interrupted; go on with --resume {run_dir}")
+        return 130
+    _show_reports(write_report(run_dir, lang=options.lang), as_json=options.json)
+    if outcome.errors:
+        log(f"incomplete: {outcome.errors} items failed; ask them again with --resume {run_dir}")
+    return 1 if outcome.too_many else 0
+
+
+def _show_reports(paths: "ReportPaths", *, as_json: bool) -> None:
+    from eval.report.render.terminal import terminal_table
+    from eval.report.summary import read_summary
+
+    summary = read_summary(paths.summary)
+    if as_json:
+        emit_json_text(paths.summary.read_text(encoding="utf-8"))
+    else:
+        emit(terminal_table(summary))
+    log(f"\nreports: {paths.markdown}\n         {paths.html}")
+    if is_one_reader() and not as_json:
+        return  # the table has said them
+    for warning in (warning for evaluation in summary.evaluations for warning in evaluation.warnings):
+        log(f"warning: {warning}")
+
+
+def _new_run_dir(name: str) -> Path:
+    """Return the first of runs/NAME, runs/NAME-2, … that does not exist: a run is never overwritten."""
+    candidate, number = RUNS_DIR / name, 1
+    while candidate.exists():
+        number += 1
+        candidate = RUNS_DIR / f"{name}-{number}"
+    return candidate
+
+
+def _dry_run(suite: Suite, options: argparse.Namespace) -> int:
+    from eval.cli import dry_run as dryrun
+
+    estimates = dryrun.estimate(suite)
+    if options.json:
+        rows = [entry._asdict() | {"first": [m.model_dump() for m in entry.first]} for entry in estimates]
+        emit_json({"estimates": rows, "reach": dryrun.reach(suite, language(options.lang))})
+    else:
+        emit(dryrun.render(estimates, dryrun.reach(suite, language(options.lang))))
+    return 0
+
+
+def rescore(options: argparse.Namespace) -> int:
+    """Extract every answer again and write the reports anew."""
+    from eval.execution.rescore import rescore as read_again
+    from eval.report import write_report
+
+    changes = read_again(options.run)
+    write_report(options.run, lang=options.lang)
+    if options.json:
+        emit_json({"changes": [change._asdict() for change in changes]})
+        return 0
+    for change in changes:
+        before, after = (("none" if c is None else str(c + 1)) for c in (change.before, change.after))
+        verdict = "right" if change.after == change.target else "wrong"
+        emit(f"{change.system}  {change.item_id}: {before} → {after} ({verdict})")
+    emit(f"{len(changes)} predictions changed; the reports of {options.run} are written again")
+    return 0
+
+
+def import_recorded(options: argparse.Namespace) -> int:
+    """Make a run of replies recorded elsewhere, and report."""
+    from eval.execution.import_replies import import_replies
+    from eval.report import write_report
+
+    run_dir = options.out or _new_run_dir(f"{plain_name(options.benchmark)}.imported")
+    more = {"split": options.split, "data": options.data, "skip_bad_rows": options.skip_bad_rows}
+    import_replies(options.files, options.benchmark, run_dir, **more)
+    _show_reports(write_report(run_dir, lang=options.lang), as_json=options.json)
+    return 0
+
+
+def compare(options: argparse.Namespace) -> int:
+    """Compare the systems of a run with one another, or with those of another run: how good, and how dear."""
+    from eval.measures.differences import compare as compare_runs
+    from eval.measures.differences import to_json
+    from eval.report.render.terminal import comparison_text
+    from eval.report.run_costs import costs_json, costs_of_runs
+
+    comparisons = compare_runs(options.run, options.other)
+    costs = costs_of_runs(options.run, options.other)
+    if options.json:
+        emit_json_text(to_json(comparisons, **costs_json(costs)))
+    else:
+        emit(comparison_text(comparisons, costs, language(options.lang)))
+    return 0
+
+
+def report(options: argparse.Namespace) -> int:
+    """Write reports again from the journals, and print them; or print every answer as a table."""
+    from eval.report import write_report
+    from eval.report.render.csv import csv_rows
+    from eval.report.render.terminal import terminal_table
+    from eval.report.summary import read_summary
+
+    form = "json" if options.json else options.format
+    if form == "csv":
+        emit_csv(csv_rows(options.runs))
+        return 0
+    written = [write_report(run_dir, lang=options.lang) for run_dir in options.runs]
+    if form == "json" and len(written) > 1:
+        emit_json({"runs": [json.loads(paths.summary.read_text(encoding="utf-8")) for paths in written]})
+        return 0
+    for paths in written:
+        if form == "text":
+            emit(terminal_table(read_summary(paths.summary)))
+        elif form == "json":
+            emit_json_text(paths.summary.read_text(encoding="utf-8"))
+        elif form == "html":
+            write_utf8()  # the page says that it is
+            emit(paths.html.read_text(encoding="utf-8"))
+        else:
+            emit(paths.markdown.read_text(encoding="utf-8"))
+    return 0
+
+
+def show(options: argparse.Namespace) -> int:
+    """Print everything about one item."""
+    from eval.report.show import show_item, show_item_json
+
+    emit_json(show_item_json(options.run, options.item)) if options.json else emit(show_item(options.run, options.item))
+    return 0
+
+
+def retrieval(options: argparse.Namespace) -> int:
+    """Measure retrievers on queries whose relevant passages are known."""
+    from chains.models.providers import read_env_file
+    from data.registry import retrieval_set
+    from eval.execution.trace_client import traces_sent
+    from eval.measures.retrieval_metrics import evaluate_retriever, render_json, render_table
+    from retrievers.index_files import cached_indexes
+    from retrievers.registry import build_retriever, uses_embeddings
+
+    read_env_file()
+    questions = retrieval_set(options.name, options.data)
+    # Exam passages are searched as chains search them, in chunks; a set made of paragraphs as it is.
+    chunk = options.name.startswith("kice") if options.chunk is None else options.chunk
+    searched = "chunks" if chunk else "whole passages"
+    names = list(dict.fromkeys(options.retriever))
+    scores = []
+    more = {"k": options.k, "chunk": chunk, "index_dir": cached_indexes(), "user_words": options.user_words}
+    with traces_sent():
+        for name in names:
+            # Beside others, BM25 is not refused for the embeddings that they need.
+            embeddings = options.embeddings if uses_embeddings(name) or len(names) == 1 else None
+            retriever = build_retriever(name, questions.passages, embeddings=embeddings, **more)
+            scores.append(evaluate_retriever(retriever, questions, k=options.k, name=f"{name}, {searched}"))
+    emit_json_text(render_json(scores)) if options.json else emit(render_table(scores))
+    return 0
+
+
+def list_names(options: argparse.Namespace) -> int:
+    """Print what there is to name, a line each."""
+    from eval.cli.listing import KINDS
+
+    kinds = [options.kind] if options.kind else list(KINDS)
+    listed = {kind: KINDS[kind]() for kind in kinds}
+    if options.json:
+        emit_json(listed)
+        return 0
+    for kind, names in listed.items():
+        if not options.kind:
+            emit(f"\n{kind}")
+        width = max(len(name) for name in names)
+        for name, about in names.items():
+            emit(f"{'' if options.kind else '  '}{name:<{width}}  {about}")
+    return 0
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "list": list_names,
+    "run": run,
+    "rescore": rescore,
+    "import": import_recorded,
+    "compare": compare,
+    "report": report,
+    "show": show,
+    "cache": cache,
+    "calibrate": calibrate,
+    "retrieval": retrieval,
+}

@@ -1,0 +1,228 @@
+"""The gate of one attempt at an item: lets its model calls through when the run's limits allow, and counts their usage.
+
+It listens to the same callbacks as a trace, so that every call of a chain is counted, with what is really sent.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import Generation, LLMResult
+
+from chains.models.reply_fields import read_usage
+from eval.execution.budget import MaxCostError, OverBudgetError, Rate
+from eval.execution.call_history import Call as SentCall
+from eval.execution.faults import is_throttled, may_be_billed
+from eval.execution.rate_limits import Allowance, Halt
+from eval.execution.replay import Call, KnownReplies
+from eval.execution.retry import Calls, Cause, Turn, TurnStop
+from eval.execution.throttle import Throttle
+from eval.execution.waits import ANSWERS
+from eval.measures.prices import estimate_tokens
+
+_UNLIMITED = 1_000_000_000  # calls in flight
+
+
+class _Sent(NamedTuple):
+    """A call in flight: what was set aside for it, what it takes of the run's limits, and of the server's."""
+
+    amount: int | None
+    allowance: Allowance
+    call: SentCall
+
+
+class CallGate(BaseCallbackHandler):
+    """Lets the model calls of one attempt at an item through when the run's limits allow it, and counts their usage.
+
+    Args:
+        calls: What the run's calls share.
+        turn: Of the item.
+        rate: What the system's calls cost; None where they are not limited.
+        reply_tokens: The longest reply, where that is known; else 0.
+        known: Replies that need not be asked for, where there may be any: such a call passes at once.
+        throttle: Of the system's server; without it calls are sent as they come.
+
+    Attributes:
+        called: The attempt has called a model, or was about to.
+        answered: The last call that ended was answered.
+        empty: It was answered with no message of an assistant: a list of choices may hold none.
+        proven: The server has answered a call: now, or one whose reply the item was given again.
+        limited: The server refused a call because of a limit.
+    """
+
+    run_inline = True  # in the thread that calls, which is to wait
+    raise_error = True
+    # Only models' calls are listened to.
+    ignore_chain = ignore_agent = ignore_retriever = ignore_retry = ignore_custom_event = True
+
+    def __init__(
+        self,
+        calls: Calls,
+        turn: Turn,
+        rate: Rate | None,
+        reply_tokens: int,
+        known: KnownReplies | None = None,
+        throttle: Throttle | None = None,
+    ) -> None:
+        self.calls, self.turn, self.rate, self.reply_tokens = calls, turn, rate, reply_tokens
+        self.known, self.throttle = known, throttle or Throttle(_UNLIMITED)
+        self.stop = TurnStop(calls, turn)
+        self.called = self.answered = self.empty = self.proven = self.limited = False
+        self._known_calls: list[Call] = []
+        self._sent: dict[UUID, _Sent] = {}
+        self._unseen: SentCall | None = None  # stands for those that are made past this gate
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether a call has been sent and has not ended, or may have been past this gate."""
+        return bool(self._sent) or not self.turn.clock.waiting
+
+    def begin(self) -> None:
+        """Wait as for a call, where the attempt's calls are made past this gate.
+
+        Raises:
+            Halt: The run was stopped, or the item given up.
+        """
+        if self.throttle.unseen:
+            with self.turn.clock.paused():
+                self._unseen = self.throttle.admit(Allowance(), self.stop)
+
+    def on_chat_model_start(
+        self, serialized: dict[str, Any], messages: list[list[BaseMessage]], *, run_id: UUID, **kwargs: Any
+    ) -> None:
+        self.called = True
+        if kwargs.get("parent_run_id") in self._sent:
+            return  # a model that asks another in its place: one call
+        said = kwargs.get("invocation_params"), kwargs.get("metadata")
+        call = self.known.find(messages[0], *said, self.turn.replies) if self.known else None
+        if call is None or call.source is None:
+            self._admit(run_id, [text for sent in messages for message in sent for text in _texts_of(message)], kwargs)
+        if call is not None:
+            self.turn.cache_hits += call.source == "cache"
+            self.proven = self.proven or call.source == "item"
+            self._known_calls.append(call)
+            KnownReplies.begin(run_id, call)
+
+    def on_llm_start(self, serialized: dict[str, Any], prompts: list[str], *, run_id: UUID, **kwargs: Any) -> None:
+        self.called = True
+        if kwargs.get("parent_run_id") not in self._sent:
+            self._admit(run_id, prompts, kwargs)
+
+    def _admit(self, run_id: UUID, texts: Sequence[str], said: Mapping[str, Any]) -> None:
+        """Wait until the call may be sent.
+
+        Raises:
+            Halt: It is not to be sent: the run was stopped, the item given up, or the money is spent.
+        """
+        with self.turn.clock.paused():
+            amount = self._reserve(texts, said.get("invocation_params"))
+            allowance = self._allowance(texts)
+            try:
+                call = self.throttle.admit(allowance, self.stop, alone=not (self._sent or self._unseen))
+            except Halt:
+                allowance.give_back()
+                self._settle(amount, usd=0.0)
+                raise
+        self._sent[run_id] = _Sent(amount, allowance, call)
+
+    def _allowance(self, texts: Sequence[str]) -> Allowance:
+        """Return what a call takes of the tokens and requests a minute."""
+        calls = self.calls
+        tokens = [(calls.tokens, sum(map(estimate_tokens, texts)) + self.reply_tokens)] if calls.tokens else []
+        return Allowance([*tokens, (calls.requests, 1)] if calls.requests else tokens)
+
+    def _reserve(self, texts: Sequence[str], parameters: Mapping[str, Any] | None) -> int | None:
+        budget = self.calls.budget
+        if budget is None or self.rate is None:
+            return None
+        highest = self.rate.highest_usd(texts, parameters)
+        try:
+            with self.calls.waits.on("--max-cost", before=ANSWERS):
+                return budget.reserve(highest, self.stop, held=len(self._sent))
+        except OverBudgetError:
+            spent = f"${budget.spent_usd:.6g} of ${budget.limit_usd:.6g} is spent"
+            reason = f"stopped before --max-cost: {spent}, and the next call may cost ${highest:.6g}"
+            self.calls.halt(Cause(MaxCostError, reason, "raise --max-cost"))
+            raise Halt from None
+        except OSError as error:
+            self.calls.halt_unwritten("spending.log", error)
+            raise Halt from None
+
+    def _settle(self, amount: int | None, *, usd: float | None) -> None:
+        if self.calls.budget and amount is not None:
+            try:
+                self.calls.budget.settle(amount, usd)
+            except OSError as error:
+                self.calls.halt_unwritten("spending.log", error)
+
+    def _end(
+        self, run_id: UUID, *, usd: float | None, tokens: int | None = None, error: BaseException | None = None
+    ) -> None:
+        """Note how a call ended, and what it took; without `usd` it may be billed at the most it can cost."""
+        if (sent := self._sent.pop(run_id, None)) is None:
+            return
+        self._settle(sent.amount, usd=usd)
+        if self.calls.tokens and tokens is not None:
+            sent.allowance.correct(self.calls.tokens, tokens)
+        self.throttle.end(sent.call, error)
+        self.limited = self.limited or sent.call.limited
+
+    def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
+        self.answered = any(map(_is_reply, chain.from_iterable(response.generations)))
+        self.empty = not self.answered
+        KnownReplies.end(run_id)
+        usage = _usage_of(response)
+        usd = self.rate.usd(usage) if self.rate and usage else None
+        tokens = usage["input_tokens"] + usage["output_tokens"] if usage else None
+        self.proven = self.proven or (self.answered and run_id in self._sent)
+        self._end(run_id, usd=usd, tokens=tokens)
+
+    def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
+        self.answered = self.empty = False
+        KnownReplies.end(run_id)
+        self._end(run_id, usd=None if may_be_billed(error) else 0.0, error=error)
+
+    def forget(self) -> None:
+        """Have the last asking made anew when the item is asked again: a fault followed from what was answered."""
+        for call in self._known_calls:
+            if self.known and call.asking == self._known_calls[-1].asking:
+                self.known.forget(call)
+
+    def close(self, error: BaseException | None = None) -> None:
+        """Take what never ended to be billed.
+
+        Args:
+            error: With which the attempt failed.
+        """
+        for run_id in list(self._sent):  # an item that is given up is closed while its thread goes on
+            self._end(run_id, usd=None)
+        if (unseen := self._unseen) is not None:
+            self.throttle.end(unseen, error)
+            self.limited = self.limited or unseen.limited
+        elif error is not None and is_throttled(error) and not self.called:
+            self.throttle.unseen = True
+
+
+def _is_reply(generation: Generation) -> bool:
+    """Say whether it is what a model says: a text, or a message in its own role."""
+    message = getattr(generation, "message", None)
+    return message is None or isinstance(message, AIMessage)
+
+
+def _usage_of(response: LLMResult) -> dict[str, int]:
+    """Return the tokens that a reply reports; nothing where it does not count both kinds, or a prompt of none."""
+    messages = [getattr(generation, "message", None) for several in response.generations for generation in several]
+    usage = next((read_usage(message) for message in messages if isinstance(message, AIMessage)), {})
+    return usage if usage.get("input_tokens", 0) > 0 and "output_tokens" in usage else {}
+
+
+def _texts_of(message: BaseMessage) -> Iterator[str]:
+    """Yield what a message says, and what it once asked tools for: that is sent again, and paid for."""
+    yield message.content if isinstance(message.content, str) else str(message.content)
+    if isinstance(message, AIMessage):
+        for call in (*message.tool_calls, *message.invalid_tool_calls):
+            yield json.dumps(call, ensure_ascii=False, default=str)

@@ -1,0 +1,92 @@
+"""Reads every reply of a run again with today's extraction rules; no model is called."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from chains.majority import draw_key, majority
+from chains.predictor import read_text
+from chains.reading.choices import Extraction
+from data.common.files import replace_file
+from data.common.secrets import make_redactor
+from data.types import Ask, Item, Message, Prediction, Record
+from eval.rundir.journal import Manifest, read_manifest, read_records, records_path
+from eval.rundir.readable import readable_json
+from eval.rundir.run_check import check_journals
+from eval.rundir.run_lock import sole_writer
+
+
+class Change(NamedTuple):
+    """One item that is read differently now; choices are 0-based, None for no answer."""
+
+    system: str
+    item_id: str
+    before: int | None
+    after: int | None
+    target: int
+
+
+def rescore(run_dir: Path) -> list[Change]:
+    """Extract every generated answer again, keep the new predictions in the journals, and return what changed.
+
+    Raises:
+        ProjectError: The folder is no run, or a journal is damaged.
+    """
+    manifest = read_manifest(run_dir)
+    with sole_writer(run_dir):  # a run that goes on appends to the very files that are replaced here
+        check_journals(run_dir, manifest)
+        return _read_all_again(run_dir, manifest)
+
+
+def _read_all_again(run_dir: Path, manifest: Manifest) -> list[Change]:
+    changes: list[Change] = []
+    redact = make_redactor()
+    for system, description in manifest.systems.items():
+        path = records_path(run_dir, system)
+        if "answer_form" not in description:
+            continue
+        before = list(read_records(path))
+        after = [_read_again(record, description["answer_form"], seed=manifest.seed) for record in before]
+        if after != before:
+            replace_file(path, "".join(readable_json(record, redact)[1] + "\n" for record in after))
+        for old, new in zip(before, after, strict=True):
+            if old.prediction and new.prediction and old.prediction.choice != new.prediction.choice:
+                changes.append(
+                    Change(system, old.item.id, old.prediction.choice, new.prediction.choice, old.item.target)
+                )
+    return changes
+
+
+def _read_again(record: Record, form: str, *, seed: int) -> Record:
+    prediction = record.prediction
+    if prediction is None:
+        return record
+    if prediction.asks:
+        return record.model_copy(update={"prediction": _read_asks_again(record, prediction, form, seed)})
+    if not prediction.raw:
+        return record
+    found = _extracted(prediction, record.item, record.item.choices, form, record.messages)
+    read = prediction.model_copy(update={"choice": found.choice, "status": found.status, "rule": found.rule})
+    return record.model_copy(update={"prediction": read})
+
+
+def _read_asks_again(record: Record, prediction: Prediction, form: str, seed: int) -> Prediction:
+    item, asks = record.item, []
+    for ask in prediction.asks:
+        if ask.raw:
+            shown = [item.choices[own] for own in ask.order]
+            found = _extracted(ask, item, shown, form, ask.messages or record.messages)
+            choice = None if found.choice is None else ask.order[found.choice]
+            ask = ask.model_copy(update={"choice": choice, "status": found.status, "rule": found.rule})
+        asks.append(ask)
+    read = majority(asks, source=prediction.probs_source, key=draw_key(seed, item.id))
+    return prediction.model_copy(update={**read, "asks": tuple(asks)})
+
+
+def _extracted(
+    said: Prediction | Ask, item: Item, choices: Sequence[str], form: str, messages: Sequence[Message] | None
+) -> Extraction:
+    prompt = "\n".join(message.content for message in messages or ())
+    question = item.inputs.get("question", "")
+    read = read_text(said.raw, choices, form=form, finish_reason=said.finish_reason, prompt=prompt, question=question)
+    return read.extraction

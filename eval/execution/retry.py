@@ -1,0 +1,231 @@
+"""How the calls of a run are made: when one may be sent, when it is sent again, and when the run stops.
+
+    item ─ predictor.invoke ─ model call ─ CallGate: budget, what the server takes, tokens and requests a minute
+      └──────────── fault ─ others, for a while (Retry-After, or backoff with full jitter) ─ again
+
+The gate is in `eval.execution.admission`.
+"""
+
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from threading import Event, Lock
+from typing import Literal, NamedTuple
+
+from chains.models.providers import THINKING_TIMEOUT_S
+from data.common.errors import ConfigurationError, ProjectError
+from eval.execution.budget import Budget
+from eval.execution.faults import LONGEST_WAIT_S, Verdict, describe, is_unreadable, kind_of, retry_after_s, status_of
+from eval.execution.rate_limits import ITEM_TIMEOUT_S, Window
+from eval.execution.reply_journal import ItemReplies
+from eval.execution.waits import Waits
+
+_LATER = 0.1  # of the wait that a server asks for
+
+
+class CallPolicy(NamedTuple):
+    """How a run's calls are made; None: no limit.
+
+    Attributes:
+        retries: How often a call is made again after passing faults in a row.
+        rpm: Requests a minute.
+        tpm: Tokens a minute, of prompts and replies.
+        timeout_s: Seconds until a call must have been answered; None: as the model has it.
+        item_timeout_s: Seconds that an item may take, retries included; waits for the run's own limits are not.
+        max_cost_usd: What the run may cost.
+        cache: Whose replies are taken from the response cache and kept there: of no model, of those that decode
+            greedily, or of those that sample too.
+        first_wait_s: The longest wait before the first retry; it doubles with each.
+    """
+
+    retries: int = 6
+    rpm: int | None = None
+    tpm: int | None = None
+    timeout_s: float | None = None
+    item_timeout_s: float = ITEM_TIMEOUT_S
+    max_cost_usd: float | None = None
+    cache: Literal["none", "greedy", "sampled"] = "none"
+    first_wait_s: float = 1.0
+
+    @property
+    def call_timeout_s(self) -> float | None:
+        """Seconds after which a model's own client is to give a call up; None: as the model has it."""
+        if self.timeout_s is None and self.item_timeout_s >= THINKING_TIMEOUT_S:  # no model's own is longer
+            return None
+        return min(self.timeout_s or THINKING_TIMEOUT_S, self.item_timeout_s)
+
+
+class Cause(NamedTuple):
+    """Why a run stops: the kind of error, what happened, and what the user can do before it goes on."""
+
+    kind: type[ProjectError]
+    reason: str
+    remedy: str
+
+
+class Clock:
+    """Seconds since an item was first asked, without those that it waits for the run's own limits."""
+
+    def __init__(self) -> None:
+        self.waited_s = 0.0
+        self._started = self._waiting_since = time.monotonic()
+        self._waiting = 0  # calls of the item: a chain may make several at once
+        self._lock = Lock()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the item waits for the run's own limits."""
+        return self._waiting > 0
+
+    def excuse(self, seconds: float) -> None:
+        """Count seconds that are over as such a wait."""
+        with self._lock:
+            self.waited_s += seconds
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        with self._lock:
+            self._waiting += 1
+            if self._waiting == 1:
+                self._waiting_since = time.monotonic()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._waiting -= 1
+                if not self._waiting:
+                    self.waited_s += time.monotonic() - self._waiting_since
+
+    def elapsed_s(self) -> float:
+        with self._lock:
+            now = time.monotonic()
+            waiting_s = now - self._waiting_since if self._waiting else 0.0
+            return now - self._started - self.waited_s - waiting_s
+
+
+class Turn:
+    """What is known of an item while it is asked; the thread that asks writes it.
+
+    Attributes:
+        verdict: On the fault of the last attempt.
+        faults: Of attempts in a row that got no further than an earlier one.
+        limited: The last attempt failed because of the server's limit, and not of the item: it does not count, and the
+            wait for its end is not the item's time.
+        given_up: Nobody waits for its answer any more.
+        cache_hits: Calls of the last attempt that the response cache answered.
+        replies: That it has had, where it takes several calls.
+    """
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.verdict: Verdict = "item"
+        self.faults = self._furthest = 0
+        self.given_up = self.limited = False
+        self.cache_hits = 0
+        self.replies: ItemReplies | None = None
+
+    def note_fault(self) -> None:
+        """Count a fault of an attempt; the first one after progress."""
+        given = self.replies.given if self.replies else 0
+        self.faults = 1 if given > self._furthest else self.faults + 1
+        self._furthest = max(self._furthest, given)
+
+
+class Calls:
+    """What all calls of a run share: its limits, its budget, and whether and why it has been stopped.
+
+    Args:
+        policy: How calls are made.
+        budget: What they may cost; None: no limit.
+    """
+
+    def __init__(self, policy: CallPolicy, *, budget: Budget | None = None) -> None:
+        self.policy = policy
+        self.budget = budget
+        self.stop = Event()
+        self.cause: Cause | None = None
+        self.requests = None if policy.rpm is None else Window(policy.rpm, name="--rpm")
+        self.tokens = None if policy.tpm is None else Window(policy.tpm, name="--tpm")
+        self.repeats: Counter[str] = Counter()
+        self.waits = Waits()
+        self._lock = Lock()
+
+    def halt(self, cause: Cause) -> None:
+        """Stop the run: nothing more is sent; the first cause counts."""
+        with self._lock:
+            self.cause = self.cause or cause
+        self.stop.set()
+
+    def halt_unwritten(self, name: str, error: OSError) -> None:
+        """Stop the run because a file of it cannot be written: what is paid for next would be lost."""
+        reason = f"stopped: {name} cannot be written: {error.strerror}"
+        self.halt(Cause(ConfigurationError, reason, "free space, or make it writable,"))
+
+    def refuse(self, error: Exception, who: str, keys: Sequence[str] = ()) -> None:
+        """Stop the run because of an answer that every item would get.
+
+        Args:
+            error: The answer.
+            who: The system.
+            keys: The variables that may hold its model's key.
+        """
+        status, said = status_of(error), describe(error)
+        if status is None and is_unreadable(error):
+            what, remedy = f"answers, but with nothing that can be read: {said}", "see that its address is an API's"
+        else:
+            what = f"answered {said}" if status else f"cannot be asked: {said}"
+            remedy = _REMEDIES.get(status or 0, "correct what it names")
+            remedy += f" ({' or '.join(keys)})" if keys and "key" in remedy else ""
+        self.halt(Cause(ConfigurationError, f"stopped: the server of {who} {what}", remedy))
+
+    def wait_s(self, error: Exception, turn: Turn) -> float | None:
+        """Return for how long an item waits that is asked again after a fault; None: it is not.
+
+        What the server asks for, and then a little longer, so that not all come back at once; else as long as full
+        jitter has it. Source: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+
+        Args:
+            error: The fault.
+            turn: Of the item, with the verdict on it.
+        """
+        if turn.verdict != "again" or turn.faults > self.policy.retries:
+            return None
+        asked_s, first_s = retry_after_s(error), self.policy.first_wait_s
+        longest = _LATER * asked_s if asked_s else min(first_s * 2.0 ** max(turn.faults - 1, 0), LONGEST_WAIT_S)
+        wait_s = (asked_s or 0.0) + random.uniform(0, longest)  # noqa: S311  # no secret
+        if not turn.limited and turn.clock.elapsed_s() + wait_s >= self.policy.item_timeout_s:
+            return None
+        with self._lock:
+            self.repeats[kind_of(error)] += 1
+        return wait_s
+
+
+class TurnStop:
+    """What calls an item's waits off: the run was stopped, or the item given up.
+
+    Args:
+        calls: What the run's calls share.
+        turn: Of the item.
+    """
+
+    def __init__(self, calls: Calls, turn: Turn) -> None:
+        self._calls, self._turn = calls, turn
+
+    def is_set(self) -> bool:
+        return self._turn.given_up or self._calls.stop.is_set()
+
+    def wait(self, timeout: float) -> bool:
+        return self._turn.given_up or self._calls.stop.wait(timeout)
+
+
+_REMEDIES = {
+    400: "correct what it names (a field of the request: by --request, in a new run)",
+    401: "correct the key",
+    402: "pay, or use another key",
+    403: "use a key that is allowed to",
+    422: "correct what it names (a field of the request: by --request, in a new run)",
+    404: "correct the model's name or its address",
+    429: "mend the account, wait until its quota is renewed, or use another key",
+}

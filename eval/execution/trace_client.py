@@ -1,0 +1,229 @@
+"""LangSmith's client as a run needs it: the run never waits for LangSmith, and hears of its faults once.
+
+The SDK queues what LangChain traces and sends it in threads of its own. Here a request that fails closes the way for a
+while, so that nothing more is tried meanwhile; a trace that begins in that time is left out whole. When the run ends,
+what is still to be sent is waited for only as long as LangSmith takes it quickly.
+"""
+
+import json
+import logging
+import os
+import re
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any
+
+import requests
+from langsmith import Client
+from langsmith.run_trees import configure
+from langsmith.utils import (
+    LangSmithConflictError,
+    LangSmithError,
+    LangSmithMissingAPIKeyWarning,
+    LangSmithNotFoundError,
+    tracing_is_enabled,
+)
+from urllib3.util import Retry
+
+from data.common.errors import ConfigurationError
+from data.common.progress import log
+from data.common.secrets import make_redactor
+from data.common.text import mentioned
+
+_QUICK_S = 1.0  # in which LangSmith answers when all is well
+_PATIENCE_S = 1.5  # at the end, since its last quick answer
+_LONGEST_END_S = 15.0
+_LOOK_S = 0.1
+_MOST_QUEUED = 4_000  # runs begun and ended that wait to be sent: the SDK would drop parts of traces from 10,000 on
+_TRACE = re.compile(r"trace=([0-9a-f-]{36})")
+# Two more tries in the background, but none after an answer that did not come in time.
+_RETRY = Retry(
+    total=2,
+    read=0,
+    status_forcelist=(429, 500, 502, 503, 504),
+    allowed_methods=None,
+    backoff_factor=0.2,
+    raise_on_status=False,
+    respect_retry_after_header=False,
+)
+
+
+class TraceClient(Client):
+    """Sends traces without secrets for as long as LangSmith takes them.
+
+    Args:
+        closed_s: Seconds after a request that failed in which none is tried.
+
+    Attributes:
+        begun: How many traces began.
+    """
+
+    def __init__(self, *, closed_s: float = 15.0) -> None:
+        self.begun = self._left_out = 0
+        self._closed_s = closed_s
+        self._closed_until = 0.0
+        self._quick_at = 0.0  # when LangSmith last answered within _QUICK_S
+        self._has_told = self._ended = False
+        self._leaving_out: set[str] = set()  # traces that are under way
+        self._in_flight: dict[int, set[str]] = {}
+        self._failed: set[str] = set()
+        self._lock = Lock()
+        # Threads that the end of the process does not wait for: those of the SDK's queue, not its pool for compression.
+        os.environ.setdefault("LANGSMITH_USE_DAEMON", "true")
+        os.environ.setdefault("LANGSMITH_DISABLE_RUN_COMPRESSION", "true")
+        redact = make_redactor()
+        with warnings.catch_warnings(record=True) as raised:
+            warnings.simplefilter("always")
+            super().__init__(
+                retry_config=_RETRY,
+                info={},  # what LangSmith says of itself need not be waited for
+                anonymizer=lambda content: json.loads(redact(json.dumps(content, ensure_ascii=False))),
+            )
+        for warning in raised:
+            if issubclass(warning.category, LangSmithMissingAPIKeyWarning):
+                self._closed_until = float("inf")
+                self._tell("LANGSMITH_API_KEY is not set")
+
+    @property
+    def _is_closed(self) -> bool:
+        return self._ended or time.monotonic() < self._closed_until
+
+    def create_run(self, *arguments: Any, **run: Any) -> None:
+        trace = str(run.get("trace_id"))
+        if str(run.get("id")) == trace:
+            self._begin(trace)
+        if trace not in self._leaving_out:
+            super().create_run(*arguments, **run)
+
+    def _begin(self, trace: str) -> None:
+        is_full = self.tracing_queue is not None and self.tracing_queue.qsize() >= _MOST_QUEUED
+        with self._lock:
+            self.begun += 1
+            if self._is_closed or is_full:
+                self._left_out += 1
+                self._leaving_out.add(trace)
+
+    def update_run(self, run_id: Any, *arguments: Any, **run: Any) -> None:
+        trace = str(run.get("trace_id"))
+        if trace not in self._leaving_out:
+            super().update_run(run_id, *arguments, **run)
+        elif str(run_id) == trace:  # its end
+            self._leaving_out.discard(trace)
+
+    def request_with_retries(self, method: Any, pathname: str, **request: Any) -> requests.Response:
+        """Send a request, unless one has failed a moment ago."""
+        traces = set(_TRACE.findall(request.get("_context", "")))
+        if self._is_closed:
+            self._failed.update(traces)
+            raise LangSmithError("not sent: LangSmith has just failed")
+        started = time.monotonic()
+        self._in_flight[id(traces)] = traces
+        try:
+            response = super().request_with_retries(method, pathname, **request)
+        except LangSmithConflictError:  # it has them already
+            raise
+        except Exception as error:
+            if isinstance(error, LangSmithNotFoundError) and pathname.endswith("/multipart"):
+                raise  # it is asked in an older form next
+            self._failed.update(traces)
+            self._closed_until = time.monotonic() + self._closed_s
+            self._tell(f"LangSmith at {self.api_url} {_what_happened(error)}")
+            raise LangSmithError("not sent") from error
+        finally:
+            del self._in_flight[id(traces)]
+        if time.monotonic() - started < _QUICK_S:
+            self._quick_at = time.monotonic()
+        return response
+
+    def _tell(self, reason: str) -> None:
+        with self._lock:
+            told, self._has_told = self._has_told, True
+        if not told and not self._ended:
+            log(f"traces are not sent: {reason}; going on")
+
+    def heard(self, message: str) -> None:
+        """Say what the SDK logs, unless that is only what was said before."""
+        self._tell(mentioned(message))
+
+    def finish(self) -> None:
+        """Wait for what is still to be sent while LangSmith takes it, and say how many traces it did not take."""
+        started = time.monotonic()
+        while self._unfinished and not self._is_closed:
+            now = time.monotonic()
+            if now - max(started, self._quick_at) >= _PATIENCE_S or now - started >= _LONGEST_END_S:
+                break
+            self.flush(timeout=_LOOK_S)
+        self._ended = True
+        self.flush(timeout=_LOOK_S)  # what is queued is refused
+        lost = self._failed.union(*self._in_flight.copy().values(), self._queued)
+        if lost or self._left_out:
+            why = "" if self._has_told else f": LangSmith at {self.api_url} is slow"
+            log(f"{self._left_out + len(lost)} of {self.begun} traces were not sent{why}")
+
+    @property
+    def _unfinished(self) -> int:
+        return self.tracing_queue.unfinished_tasks if self.tracing_queue is not None else 0
+
+    @property
+    def _queued(self) -> set[str]:
+        if self.tracing_queue is None:
+            return set()
+        with self.tracing_queue.mutex:
+            return {str(entry.item.trace_id) for entry in self.tracing_queue.queue}
+
+
+def _what_happened(error: BaseException | None) -> str:
+    """Say in a few words why a request failed; the SDK's own words hold a page of the request."""
+    while error is not None:
+        response = getattr(error, "response", None)
+        if isinstance(response, requests.Response):
+            return f"answered {response.status_code} {mentioned(response.reason or '')}".rstrip()
+        if isinstance(error, requests.Timeout):
+            return "does not answer in time"
+        if isinstance(error, requests.ConnectionError):
+            return "does not answer"
+        cause, last = error.__cause__ or error.__context__, error
+        error = cause
+    return f"failed ({mentioned(f'{type(last).__name__}: {last}')})"
+
+
+class _Heard(logging.Handler):
+    """Takes the SDK's warnings to the one line that is said of them."""
+
+    def __init__(self, client: TraceClient) -> None:
+        super().__init__(logging.WARNING)
+        self._client = client
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._client.heard(record.getMessage())
+
+
+@contextmanager
+def traces_sent() -> Iterator[None]:
+    """Have what LangChain traces inside sent to LangSmith, where the user has turned that on.
+
+    Raises:
+        ConfigurationError: A variable that the SDK reads has no usable value.
+    """
+    if not tracing_is_enabled():
+        yield
+        return
+    try:
+        client, logger = TraceClient(), logging.getLogger("langsmith")
+    except (LangSmithError, ValueError) as error:
+        fix = "correct the LANGSMITH_ variables, or set LANGSMITH_TRACING=false"
+        raise ConfigurationError(f"LangSmith's client cannot be made: {mentioned(str(error))}; {fix}") from error
+    handler, propagate = _Heard(client), logger.propagate
+    logger.addHandler(handler)
+    logger.propagate = False
+    configure(client=client)
+    try:
+        yield
+    finally:
+        client.finish()
+        configure(client=None)
+        logger.removeHandler(handler)
+        logger.propagate = propagate

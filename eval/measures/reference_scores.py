@@ -1,0 +1,131 @@
+"""What a score is held against without running anything: constant answers from the key, and what others published.
+
+The answers of an evaluation in, `ConstantScore`s and `PublishedPoint`s out. Published figures are data
+(`reference_points.yaml`), each with its source; they are shown as not measured here.
+"""
+
+from collections.abc import Collection, Iterable
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from data.common.errors import ConfigurationError
+from data.common.yaml_file import read_yaml
+from data.types import Frozen
+from eval.measures.differences import Answers
+
+REFERENCE_POINTS = Path(__file__).with_name("reference_points.yaml")
+
+
+class ConstantScore(Frozen):
+    """What answering every item with one choice scores.
+
+    Attributes:
+        choice: 0-based.
+        points: Item weights earned, of `points_possible`.
+    """
+
+    choice: int
+    correct: int
+    accuracy: float
+    points: float
+    points_possible: float
+
+
+class PublishedPoint(Frozen):
+    """A figure that others published; not measured here.
+
+    Attributes:
+        items: How the ids of the items begin that it is about, such as "kice/2023-11".
+        system: What scored it, or which grade it is the cut-off of.
+        n_items: How many items a run must have asked to be held against an accuracy: all of the split. None for points,
+            which say themselves whether they are of the whole exam.
+        score: In `unit`.
+        unit: Points of the whole exam, or accuracy in percent.
+        kind: A system's score, or the fewest points of a grade (등급컷).
+        source: Publication, and the place in it.
+        date: When it was read there.
+    """
+
+    items: str
+    system: str
+    n_items: int | None = None
+    score: float
+    unit: Literal["points", "percent"] = "points"
+    kind: Literal["score", "grade_cut"] = "score"
+    source: str
+    url: str
+    date: str
+
+
+class Yardsticks(Frozen):
+    """Both, of one evaluation; empty in an older run's summary."""
+
+    constants: tuple[ConstantScore, ...] = ()
+    published: tuple[PublishedPoint, ...] = ()
+
+
+def yardsticks_of(answers: Collection[Answers], *, n_choices: int) -> Yardsticks:
+    """Find what the scores of an evaluation are held against.
+
+    Args:
+        answers: Of all its systems.
+        n_choices: The most that an item has.
+    """
+    return Yardsticks(constants=constant_scores(answers, n_choices=n_choices), published=published_for(answers))
+
+
+def constant_scores(answers: Iterable[Answers], *, n_choices: int) -> tuple[ConstantScore, ...]:
+    """Score every constant answer by the key of the items that any system answered; empty without any.
+
+    Args:
+        answers: Of all systems of one evaluation.
+        n_choices: The most that an item has.
+    """
+    key = {
+        item_id: (int(target), float(weight))
+        for one in answers
+        for item_id, target, weight in zip(one.ids, one.targets, one.weights, strict=True)
+    }
+    possible = sum(weight for _, weight in key.values())
+    scores = []
+    for choice in range(n_choices if key else 0):
+        earned = [weight for target, weight in key.values() if target == choice]
+        scores.append(
+            ConstantScore(
+                choice=choice,
+                correct=len(earned),
+                accuracy=len(earned) / len(key),
+                points=sum(earned),
+                points_possible=possible,
+            )
+        )
+    return tuple(scores)
+
+
+def published_for(answers: Iterable[Answers]) -> tuple[PublishedPoint, ...]:
+    """Return the published figures about these items, the highest first; none where items of two sources are mixed."""
+    origins = {item_id.rpartition("/")[0] for one in answers for item_id in one.ids}
+    if len(origins) != 1:
+        return ()
+    found = [point for point in published_points() if point.items in origins]
+    return tuple(sorted(found, key=lambda point: -point.score))
+
+
+@cache
+def published_points() -> tuple[PublishedPoint, ...]:
+    """Read all published figures.
+
+    Raises:
+        ConfigurationError: The file is damaged.
+    """
+    from pydantic import ValidationError
+
+    content = read_yaml(REFERENCE_POINTS, kind="reference points").content
+    try:
+        return tuple(PublishedPoint.model_validate(row) for row in content["points"])
+    except (TypeError, KeyError) as error:
+        raise ConfigurationError(f"{REFERENCE_POINTS} has no list 'points'") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigurationError(f"{REFERENCE_POINTS}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None

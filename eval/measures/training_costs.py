@@ -1,0 +1,91 @@
+"""What the cost model must know of how a checkpoint was trained: read from its card, whoever trained it and when."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from data.common.errors import ConfigurationError
+
+
+class _Part(BaseModel):
+    """A part of a card, whose other fields are somebody else's."""
+
+    model_config = ConfigDict(strict=True)
+
+
+class _Hardware(_Part):
+    cpu: str | None = None
+    cpus: int | None = Field(default=None, ge=0)
+    gpus: list[str] | None = None
+    devices: int = Field(default=0, ge=0)  # 0: not noted
+    machines: int = Field(default=1, ge=1)
+
+
+class _Items(_Part):
+    n: int | None = Field(default=None, ge=0)
+
+
+class _Data(_Part):
+    train: _Items = _Items()
+    held_out: _Items = _Items()
+
+
+class _Settings(_Part):
+    extra: dict[str, Any] = Field(default_factory=dict)
+
+
+class _Card(_Part):
+    """What a card says of the cost; an older one need not say all of it."""
+
+    wall_s: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    hardware: _Hardware | None = None
+    data: _Data = _Data()
+    settings: _Settings = _Settings()
+
+
+def training_facts(checkpoint: Path) -> dict[str, Any] | None:
+    """Read the seconds, the machine and the number of labelled items from a checkpoint's card.
+
+    Args:
+        checkpoint: Its folder; a name on the hub has no card.
+
+    Returns:
+        wall_s, hardware (the CPUs or GPUs that the training kept busy), n (items learnt from) and held_out (items set
+        apart to stop early by), each None where the card does not say it; None without a card.
+
+    Raises:
+        ConfigurationError: The card is damaged.
+    """
+    from finetune.card import CARD_FILE, read_card
+
+    content = read_card(checkpoint)
+    if content is None:
+        return None
+    try:
+        card = _Card.model_validate(content)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        name = ".".join(map(str, fault["loc"]))
+        raise ConfigurationError(
+            f"{checkpoint / CARD_FILE}: '{name}' = {str(fault['input'])[:80]!r}: {fault['msg']}; "
+            "train the checkpoint again or remove the file"
+        ) from error
+    hardware = (
+        None if card.hardware is None else _worked_on(card.hardware, on_cpu=bool(card.settings.extra.get("use_cpu")))
+    )
+    return {"wall_s": card.wall_s, "hardware": hardware, "n": card.data.train.n, "held_out": card.data.held_out.n}
+
+
+def _worked_on(noted: _Hardware, *, on_cpu: bool) -> Mapping[str, Any]:
+    """Return what was kept busy, which need not be all of a machine, nor one machine alone.
+
+    The card is written on one machine; where there were more, or more devices shared a batch than it has, the others
+    were like it.
+    """
+    gpus = [] if on_cpu else noted.gpus or []
+    if not gpus:
+        return {"cpu": noted.cpu, "cpus": noted.cpus and noted.cpus * noted.machines, "gpus": []}
+    busy = noted.devices or len(gpus) * noted.machines
+    return {"cpu": noted.cpu, "cpus": noted.cpus, "gpus": (gpus * -(-busy // len(gpus)))[:busy]}

@@ -1,0 +1,41 @@
+"""The retriever of a chain's entry, over the passages of its items.
+
+An entry and items in; out come the retriever and what the manifest says of it: all that can change what it finds.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from data.types import Item
+from eval.plan.suite import SystemSpec
+
+if TYPE_CHECKING:
+    from langchain_core.retrievers import BaseRetriever
+
+
+def chain_retriever(spec: SystemSpec, items: Sequence[Item]) -> tuple["BaseRetriever", dict[str, Any]]:
+    """Return the retriever of an entry, and its description.
+
+    The user's words are described by what they are, not by their file: other words are another system, and the same
+    words in another order or under another name the same one.
+
+    Raises:
+        ConfigurationError: As `retrievers.registry.build_retriever`; or a line of the words is malformed.
+        MissingResourceError: Likewise; or the file of the words cannot be read.
+    """
+    from retrievers.corpus import passages_from_items
+    from retrievers.index_files import cached_indexes
+    from retrievers.registry import build_retriever
+    from retrievers.user_words import user_words, words_sha256
+
+    words = user_words(spec.user_words)
+    description: dict[str, Any] = {"name": spec.retriever, "embeddings": spec.embeddings, "k": spec.k}
+    if words:
+        description["user_words_sha256"] = words_sha256(words)
+    more: dict[str, Any] = {
+        "k": spec.k,
+        "embeddings": spec.embeddings,
+        "index_dir": cached_indexes(),
+        "user_words": words,
+    }
+    return build_retriever(str(spec.retriever), passages_from_items(items), **more), description

@@ -1,0 +1,129 @@
+"""Plans a suite whole: reads the items, builds the systems, and finds every fault that can be found without asking.
+
+A suite in, a `Plan` with its manifest out. Nothing has been written then, and no model asked.
+"""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import NamedTuple
+
+from data.common.hardware import hardware
+from data.registry import benchmark, fingerprint
+from data.types import Item
+from eval.execution.budget import check_prices, rate_of
+from eval.execution.response_cache import ResponseCache
+from eval.execution.retry import CallPolicy
+from eval.measures.prices import price_table
+from eval.measures.stats import SEED
+from eval.plan.suite import Suite
+from eval.plan.systems import Context, System, build_system, load_evaluated
+from eval.rundir.journal import Evaluation, Manifest
+
+# The packages whose versions can change an answer or a score.
+_VERSIONED = (
+    "faiss-cpu",
+    "kiwipiepy",
+    "langchain",
+    "langchain-core",
+    "langchain-openai",
+    "numpy",
+    "scikit-learn",
+    "torch",
+    "transformers",
+    "tune-or-prompt",
+)
+
+
+class PlannedEvaluation(NamedTuple):
+    """One benchmark's items and built systems, ready to be asked."""
+
+    evaluation: Evaluation
+    items: Sequence[Item]
+    systems: Sequence[System]
+
+
+class Plan(NamedTuple):
+    """A suite whose every item is read and every system built; nothing has been asked or written."""
+
+    manifest: Manifest
+    evaluations: Sequence[PlannedEvaluation]
+
+
+def plan(suite: Suite, *, policy: CallPolicy = CallPolicy()) -> Plan:  # noqa: B008  # immutable
+    """Read every item and build every system of a suite.
+
+    Args:
+        suite: What to run.
+        policy: How calls will be made: with a limit on what they may cost, every price must be known.
+
+    Raises:
+        ProjectError: Anything about the suite that a user must mend first.
+    """
+    price_table()  # the reports need it: a fault in the user's own is not to be found once every answer is paid for
+    if policy.max_cost_usd is not None:
+        check_prices(suite)
+    cache = None if policy.cache == "none" else ResponseCache(sampled=policy.cache == "sampled")
+    planned = []
+    for spec in suite.evaluations:
+        about = benchmark(spec.benchmark)
+        pool = load_evaluated(spec)
+        context = Context(about, spec, pool, seed=suite.seed, timeout_s=policy.call_timeout_s, cache=cache)
+        systems = [build_system(system, context) for system in spec.systems]
+        if policy.max_cost_usd is not None:
+            for system in systems:
+                rate_of(system)
+        items = pool[: spec.limit]
+        evaluation = Evaluation(
+            benchmark=about.name,
+            split=context.split if spec.data is None or not spec.data.is_file() else spec.data.stem,
+            data=str(spec.data) if spec.data else None,
+            n_items=len(items),
+            fingerprint=fingerprint(items),
+            systems=tuple(system.name for system in systems),
+        )
+        planned.append(PlannedEvaluation(evaluation, items, systems))
+    return Plan(_manifest(suite, planned), planned)
+
+
+def _manifest(suite: Suite, planned: Sequence[PlannedEvaluation]) -> Manifest:
+    commit = _git("rev-parse", "HEAD")
+    return Manifest(
+        name=suite.name,
+        suite=suite.model_dump(mode="json"),
+        evaluations=tuple(entry.evaluation for entry in planned),
+        systems={system.name: system.description for entry in planned for system in entry.systems},
+        seed=suite.seed,
+        bootstrap_seed=SEED,
+        git_commit=commit,
+        git_dirty=bool(_git("status", "--porcelain")) if commit else None,
+        versions={"python": sys.version.split()[0]} | {name: v for name in _VERSIONED if (v := _version(name))},
+        hardware=hardware(),
+        started_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _git(*arguments: str) -> str | None:
+    """Ask git about the project's own checkout, or return None where there is none."""
+    folder = Path(__file__).parent
+    try:
+        done = subprocess.run(  # noqa: S603  # fixed arguments
+            ["git", "-C", str(folder), *arguments],  # noqa: S607
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

@@ -1,0 +1,198 @@
+"""Suites: YAML files that say which systems answer which benchmarks.
+
+    # python -m eval run demo
+    name: demo
+    evaluations:
+      - benchmark: kice
+        split: sample
+        systems:
+          - {name: always-3, baseline: always-3}
+          - {name: rag, chain: kice-rag, model: smollm2, retriever: hybrid, k: 4}
+
+A system is exactly one of `baseline`, `chain`, `checkpoint` (an encoder trained before) or `finetune` (one that is
+trained as part of the run). Whether the names exist is checked when the systems are built, before anything is written.
+"""
+
+import operator
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from data.common.errors import ConfigurationError, unknown_name
+from data.common.yaml_file import read_yaml
+from data.types import Frozen
+from eval.rundir.description import TRAINED_KINDS
+from eval.rundir.names import PlainName, SystemName, check_folders
+
+SUITE_DIR = Path(__file__).parent.parent / "suites"
+KINDS = ("baseline", "chain", "checkpoint", "finetune")
+
+
+class SystemSpec(Frozen):
+    """A system as a suite names it.
+
+    Attributes:
+        answering: For a chain: score the labels, generate text, or whichever the model and the prompt allow.
+        too_long: For a chain that shows passages to a local model: a prompt beyond its context is an error, or its
+            passage is shortened.
+        request: For a chain: fields of what its model is sent, see `chains.models.request_fields`: {seed: "-"} leaves
+            one out, {max_completion_tokens: 64} takes the place of max_tokens.
+        permute: For a chain: ask each item once for every rotation of its choices, and take the majority.
+        votes: For a chain: sample so many replies to each item, and take the majority.
+        user_words: For a chain whose retriever has a BM25: a file of words that it is to know, as
+            `retrievers.user_words` reads it; a path is from where the command runs, like that of `data`.
+        finetune: Settings of `finetune.config.TrainSettings`, such as {model: minilm, epochs: 3}.
+        any_label_order: For a checkpoint or finetune: go on, and report its answers, even where they fit far better
+            under other label names; the report says so all the same. It decides no answer, so no manifest holds it,
+            and a run it stopped can go on with it.
+        note: Shown beside the system's scores: what a reader must know to judge them.
+    """
+
+    name: SystemName
+    baseline: str | None = None
+    chain: str | None = None
+    checkpoint: str | None = None
+    finetune: dict[str, Any] | None = None
+    any_label_order: bool = Field(default=False, exclude=True)
+    model: str | None = None
+    prompt: str | None = None
+    answering: Literal["auto", "score", "score-mean", "score-pmi", "logprobs", "generate"] = "auto"
+    too_long: Literal["error", "truncate-passage"] = "error"
+    permute: Literal["cyclic"] | None = None
+    votes: int | None = Field(default=None, ge=2)
+    temperature: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    max_tokens: int | None = Field(default=None, gt=0)
+    request: dict[str, Any] = Field(default_factory=dict, exclude_if=lambda fields: not fields)
+    retriever: str | None = None
+    embeddings: str | None = None
+    k: int = Field(default=4, ge=1)
+    # Left out where there are none, so that a run from before there was this setting can still be resumed.
+    user_words: Path | None = Field(default=None, exclude_if=lambda path: path is None)
+    note: str = ""
+
+    @property
+    def kind(self) -> str:
+        return next(kind for kind in KINDS if getattr(self, kind) is not None)
+
+    @field_validator("request")
+    @classmethod
+    def _are_fields(cls, fields: dict[str, Any]) -> dict[str, Any]:
+        from chains.models.request_fields import check_fields
+
+        return check_fields(fields)
+
+    @model_validator(mode="after")
+    def _is_one_kind(self) -> Self:
+        given = [kind for kind in KINDS if getattr(self, kind) is not None]
+        if len(given) != 1:
+            raise ValueError(f"system '{self.name}' needs exactly one of {', '.join(KINDS)}, not {len(given)}")
+        if self.any_label_order and given[0] not in TRAINED_KINDS:
+            raise ValueError(
+                f"system '{self.name}': any_label_order goes with a checkpoint or finetune, not a {given[0]}"
+            )
+        self._check_askings()
+        elsewhere = self.model_fields_set - {"name", "note", "any_label_order", *given}
+        if self.chain is None and (set_fields := sorted(f for f in elsewhere if getattr(self, f) is not None)):
+            raise ValueError(f"system '{self.name}': {set_fields[0]} goes with a chain, not with a {given[0]}")
+        return self
+
+    def _check_askings(self) -> None:
+        if self.permute and self.chain is None:
+            raise ValueError(
+                f"system '{self.name}': permute goes with a chain; a {self.kind} is shown no order of the choices"
+            )
+        if self.permute and self.votes:
+            raise ValueError(f"system '{self.name}': permute and votes both ask an item several times; choose one")
+        if self.request and self.model is None and self.chain is not None:
+            raise ValueError(f"system '{self.name}': request goes with a model; chain '{self.chain}' is given none")
+        if self.votes and self.request.get("temperature", self.temperature) == 0:
+            raise ValueError(
+                f"system '{self.name}': votes {self.votes} at temperature 0 are {self.votes} times the same reply; "
+                "give a temperature above 0, such as 0.7"
+            )
+        if self.votes and self.answering not in ("auto", "generate"):
+            raise ValueError(
+                f"system '{self.name}': votes are over replies, and answering '{self.answering}' samples none; "
+                "use answering generate"
+            )
+
+
+class EvaluationSpec(Frozen):
+    """One benchmark's items and the systems that answer them; None means the benchmark's own default.
+
+    Attributes:
+        skip_bad_rows: Malformed rows of `data` are left out and counted; else the first stops the run.
+    """
+
+    benchmark: str
+    split: str | None = None
+    data: Path | None = None
+    # Left out where it is not set, so that a run from before there was this setting can still be resumed.
+    skip_bad_rows: bool = Field(default=False, exclude_if=operator.not_)
+    limit: int | None = Field(default=None, ge=1)
+    train_split: str | None = None
+    systems: tuple[SystemSpec, ...] = Field(min_length=1)
+
+
+class Suite(Frozen):
+    """A whole run as it was asked for."""
+
+    name: PlainName
+    seed: int = 0
+    evaluations: tuple[EvaluationSpec, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _system_names_are_unique(self) -> Self:
+        check_folders([system.name for evaluation in self.evaluations for system in evaluation.systems])
+        return self
+
+
+def list_suites() -> dict[str, Path]:
+    """Return the suites that come with the project: name to file."""
+    return {path.stem: path for path in sorted(SUITE_DIR.glob("*.yaml"))}
+
+
+def load_suite(name_or_path: str) -> Suite:
+    """Read a suite by name, or from the user's own YAML file.
+
+    Raises:
+        ConfigurationError: Unknown name, unreadable file, or a fault in it, with its line.
+    """
+    known = list_suites()
+    if name_or_path.endswith((".yaml", ".yml")):
+        path = Path(name_or_path)
+    elif name_or_path in known:
+        path = known[name_or_path]
+    else:
+        raise unknown_name("suite", name_or_path, known, "Or give the path of a .yaml file.")
+    text, content = read_yaml(path, kind="suite")
+    try:
+        return Suite.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        message = first["msg"].removeprefix("Value error, ")
+        line = _line_of(text, first["loc"])
+        raise ConfigurationError(f"{path}, line {line}: {field + ': ' if field else ''}{message}") from None
+
+
+def _line_of(text: str, location: Sequence[str | int]) -> int:
+    """Return the 1-based line of the nearest node that a validation error's location leads to."""
+    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    line = 1 if node is None else int(node.start_mark.line) + 1
+    for part in location:
+        if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+        elif isinstance(node, yaml.MappingNode):
+            pair = next((pair for pair in node.value if pair[0].value == part), None)
+            if pair is None:
+                break
+            line, node = int(pair[0].start_mark.line) + 1, pair[1]
+            continue
+        else:
+            break
+        line = int(node.start_mark.line) + 1
+    return line

@@ -1,0 +1,297 @@
+"""Turns a suite's entry into something that answers: the one place that knows every kind of system.
+
+Everything that can be wrong with an entry is found while it is built, before a run writes anything. Only the
+training of a `finetune` system waits until the run asks for it.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from data.common.errors import ConfigurationError
+from data.common.progress import log
+from data.overlap import without_overlap
+from data.registry import fingerprint, load_items
+from data.types import Benchmark, Item
+from eval.measures.training_costs import training_facts
+from eval.plan import baselines
+from eval.plan.chain_check import check_chain
+from eval.plan.chain_predictor import Predictor, chain_predictor
+from eval.plan.chain_retriever import chain_retriever
+from eval.plan.suite import EvaluationSpec, SystemSpec
+
+if TYPE_CHECKING:
+    from chains.prompt_files import Prompt
+    from eval.execution.replay import KnownReplies
+    from eval.execution.response_cache import ResponseCache
+
+LOCAL_BATCH = 64  # items handed to a local model, classifier or baseline at once
+
+
+class System(NamedTuple):
+    """A configured predictor of a run.
+
+    Attributes:
+        description: What the manifest says of it: everything that can change its answers.
+        batch_size: Items to hand over at once, where that is faster; None: one at a time, concurrently.
+        open: Returns the predictor; takes the system's folder in the run, where training leaves its checkpoint.
+        labels: The class names of a classifier whose order of them is to be checked; None: nothing to check.
+        reply_tokens: The longest reply of a model that is asked over a network; None: nothing limits it.
+        several_calls: Whether an item may take several calls of its model.
+        known: Where its model finds replies that it need not be asked for; None: nowhere.
+    """
+
+    name: str
+    description: dict[str, Any]
+    batch_size: int | None
+    open: Callable[[Path], Predictor]
+    labels: tuple[str, ...] | None = None
+    reply_tokens: int | None = None
+    several_calls: bool = False
+    known: "KnownReplies | None" = None
+
+
+class Context(NamedTuple):
+    """What the systems of one evaluation share.
+
+    Attributes:
+        items: The items of the whole split, of which a limited run asks the first: the pool of passages is theirs.
+        timeout_s: Seconds until an API must have answered a call; None: the model's own.
+        cache: Of the replies of models that are asked over a network; None: none is kept.
+    """
+
+    benchmark: Benchmark
+    spec: EvaluationSpec
+    items: Sequence[Item]
+    seed: int
+    timeout_s: float | None = None
+    cache: "ResponseCache | None" = None
+
+    def train_items(self) -> list[Item]:
+        """Return the items that systems of this evaluation may learn from; none of them is evaluated."""
+        split = self.spec.train_split or self.benchmark.train_splits.get(self.split)
+        if split is None:
+            raise ConfigurationError(
+                f"{self.benchmark.name} has no training split for '{self.split}'; name one as train_split in the suite"
+            )
+        items = _train_items(self.benchmark.name, split, self.spec.data, self.spec.skip_bad_rows)
+        unseen = without_overlap(items, self.items)
+        if len(unseen) < len(items):
+            _log_once(
+                f"{len(items) - len(unseen)} training items of {self.benchmark.name} are also evaluated: left out"
+            )
+        return unseen
+
+    @property
+    def split(self) -> str:
+        return self.spec.split or self.benchmark.default_split
+
+
+def load_evaluated(spec: EvaluationSpec) -> list[Item]:
+    """Return the items of an evaluation's whole split, as `data.registry.load_items` does."""
+    return load_items(spec.benchmark, split=spec.split, path=spec.data, skip_bad_rows=spec.skip_bad_rows)
+
+
+@cache
+def _train_items(benchmark: str, split: str, data: Path | None, skip_bad_rows: bool) -> list[Item]:
+    if data is not None and data.is_file():
+        raise ConfigurationError(f"{data} is one file; systems that learn need a folder that holds {split}.jsonl too")
+    return load_items(benchmark, split=split, path=data, skip_bad_rows=skip_bad_rows)
+
+
+_log_once = cache(log)  # every system that learns is built from the same items
+
+
+def build_system(spec: SystemSpec, context: Context) -> System:
+    """Build the system that a suite's entry describes.
+
+    Raises:
+        ConfigurationError: A name, setting or checkpoint that cannot be used.
+        MissingResourceError: A key, model, dataset or checkpoint that is not there.
+    """
+    builders = {"baseline": _baseline, "chain": _chain, "checkpoint": _checkpoint, "finetune": _finetune}
+    system = builders[spec.kind](spec, context)
+    note = {"note": spec.note} if spec.note else {}
+    return system._replace(description={"kind": spec.kind, **system.description, **note})
+
+
+def _baseline(spec: SystemSpec, context: Context) -> System:
+    name = str(spec.baseline)
+    train_items = context.train_items() if baselines.needs_training(name) else []
+    predictor = baselines.build_baseline(name, train_items, seed=context.seed)
+    description = {"baseline": name, **_learnt_from(train_items)}
+    return System(spec.name, description, LOCAL_BATCH, lambda _: predictor)
+
+
+class PreparedChain(NamedTuple):
+    """A chain whose every part but the model is there.
+
+    Attributes:
+        parts: Keyword arguments of the chain's factory: prompt, retriever.
+        max_tokens: What the prompt allows for an answer; None for a chain without a prompt of the project's.
+        several_calls: Whether it may ask its model several times for one item.
+    """
+
+    spec: SystemSpec
+    needs_model: bool
+    parts: dict[str, Any]
+    description: dict[str, Any]
+    max_tokens: int | None
+    several_calls: bool
+
+
+def prepare_chain(spec: SystemSpec, context: Context) -> PreparedChain:
+    """Check a chain's entry and make what it needs, apart from the model."""
+    from chains.registry import chain_entry
+    from retrievers.corpus import passages_from_items
+
+    entry = chain_entry(str(spec.chain))
+    check_chain(spec, entry, context.benchmark.name)
+    parts: dict[str, Any] = {}
+    description: dict[str, Any] = {"chain": spec.chain, "answering": spec.answering, "too_long": spec.too_long}
+    description |= {name: value for name in ("permute", "votes") if (value := getattr(spec, name)) is not None}
+    max_tokens = None
+    if entry.prompt:
+        prompt = _prompt(spec.prompt or entry.prompt, context.benchmark.name)
+        max_tokens = prompt.answer.max_tokens
+        parts["prompt"] = spec.prompt or entry.prompt
+        description |= {"prompt": prompt.id, "prompt_sha256": prompt.sha256, "answer_form": prompt.answer.form}
+    if "retriever" in entry.needs:
+        parts["retriever"], description["retriever"] = chain_retriever(spec, context.items)
+    if "passages" in entry.needs:
+        parts["passages"] = passages_from_items(context.items)
+    if {"retriever", "passages"} & set(entry.needs):
+        description["pool_fingerprint"] = fingerprint(context.items)
+    if "seed" in entry.needs:
+        parts["seed"] = context.seed
+    return PreparedChain(spec, "model" in entry.needs, parts, description, max_tokens, entry.several_calls)
+
+
+def _learnt_from(train_items: Sequence[Item]) -> dict[str, Any]:
+    return {"train_items": len(train_items), "train_fingerprint": fingerprint(train_items)} if train_items else {}
+
+
+def _chain(spec: SystemSpec, context: Context) -> System:
+    from chains.models.specs import check_ready, describe_model, is_local, load_chat_model, reply_limit
+    from chains.repeated import askings
+
+    prepared = prepare_chain(spec, context)
+    times = max(askings(len(item.choices), permute=spec.permute, votes=spec.votes) for item in context.items)
+    several_calls = prepared.several_calls or times > 1
+    # A model that a chain makes itself is taken for one over a network: it is to have retries and limits.
+    parts, description, local, limit, known = prepared.parts, prepared.description, False, None, None
+    if prepared.needs_model:
+        model = load_chat_model(
+            str(spec.model),
+            temperature=spec.temperature,
+            max_tokens=spec.max_tokens or prepared.max_tokens,
+            seed=context.seed,
+            timeout=context.timeout_s,
+            request=spec.request,
+            max_retries=0,  # the run asks again itself, where it can be seen, and called off
+        )
+        check_ready(model)
+        local, limit = is_local(model), reply_limit(model)
+        known = None if local else _known(model, spec, context, several_calls=several_calls)
+        if known is not None:
+            model = known.of(model)  # not the user's own object, if it is one
+        parts = {**parts, "model": model}
+        description = {**description, "model": {"spec": spec.model, **describe_model(model)}}
+    predictor = chain_predictor(spec, parts, seed=context.seed)
+    batch_size = max(LOCAL_BATCH // times, 1) if local else None
+    system = System(spec.name, description, batch_size, lambda _: predictor)
+    return system._replace(reply_tokens=limit, several_calls=several_calls, known=known)
+
+
+def _known(model: Any, spec: SystemSpec, context: Context, *, several_calls: bool) -> "KnownReplies | None":
+    """Return where a model finds replies that it need not be asked for; None where there can be none."""
+    from eval.execution.replay import KnownReplies
+
+    cache = context.cache.of(model, votes=spec.votes is not None) if context.cache else None
+    if cache is None and (not several_calls or model.cache):  # one of the user's own stays
+        return None
+    return KnownReplies(cache)
+
+
+def _prompt(name: str, benchmark: str) -> "Prompt":
+    from chains import kice, mnli
+    from chains.prompt_files import load_prompt
+
+    return load_prompt(name, variables={*kice.VARIABLES, *mnli.VARIABLES}, benchmark=benchmark)
+
+
+def _checkpoint(spec: SystemSpec, context: Context) -> System:
+    from finetune.classifier import load_classifier
+
+    name, labels = str(spec.checkpoint), _labels(context)
+    predictor = load_classifier(name, labels=labels)
+    description: dict[str, Any] = {"checkpoint": name, "checkpoint_sha256": _checkpoint_sha256(name)}
+    if training := training_facts(Path(name)):
+        description["training"] = training
+    return System(spec.name, description, LOCAL_BATCH, lambda _: predictor, _checked(spec, labels))
+
+
+def _checked(spec: SystemSpec, labels: Sequence[str]) -> tuple[str, ...] | None:
+    return None if spec.any_label_order else tuple(labels)
+
+
+def _checkpoint_sha256(checkpoint: str) -> str | None:
+    """Identify a checkpoint's folder by its weights and its configuration, which names the labels.
+
+    Returns:
+        None for one from the hub, which its name and cache identify.
+    """
+    files = [*sorted(Path(checkpoint).glob("*.safetensors")), *Path(checkpoint).glob("config.json")]
+    digest = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest() if files else None
+
+
+def _finetune(spec: SystemSpec, context: Context) -> System:
+    from finetune.config import make_settings
+    from finetune.hold_out import hold_out
+    from finetune.train import check
+
+    labels = _labels(context)
+    settings = make_settings({"seed": context.seed, **(spec.finetune or {})})
+    learnt, held_out = hold_out(context.train_items(), seed=settings.seed)
+    check(settings, train_items=learnt, eval_items=held_out, labels=labels)
+    description = {"finetune": settings.model_dump(mode="json"), **_learnt_from(learnt), "held_out": len(held_out)}
+    open_trained = partial(_train_and_load, settings, learnt, held_out, labels)
+    return System(spec.name, description, LOCAL_BATCH, open_trained, _checked(spec, labels))
+
+
+def _train_and_load(
+    settings: Any, train_items: Sequence[Item], held_out: Sequence[Item], labels: Sequence[str], folder: Path
+) -> Predictor:
+    """Train into the run's folder, going on where an interrupted run stopped; a finished checkpoint is taken."""
+    from eval.measures.metrics import classification_metrics
+    from finetune.classifier import load_classifier
+    from finetune.train import train
+    from finetune.working_folder import working_folder
+
+    checkpoint = folder / "checkpoint"
+    if not checkpoint.is_dir():
+        train(
+            settings,
+            train_items=train_items,
+            eval_items=held_out,  # seen during training for its curves only, never for its scores
+            labels=labels,
+            compute_metrics=classification_metrics,
+            out=checkpoint,
+            resume=working_folder(checkpoint).is_dir(),
+        )
+    predictor: Predictor = load_classifier(checkpoint, labels=labels)
+    return predictor
+
+
+def _labels(context: Context) -> Sequence[str]:
+    if context.benchmark.labels is None:
+        raise ConfigurationError(
+            f"{context.benchmark.name} has choices of its own for each item; a classifier needs fixed labels (mnli)"
+        )
+    return context.benchmark.labels

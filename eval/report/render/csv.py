@@ -1,0 +1,121 @@
+"""Every answer of a run as a row, for a spreadsheet or pandas.
+
+Runs' directories in, rows out, one at a time: a journal of any length is never held in memory. A row is an item as one
+system answered it; what it says is what `eval show` says. The columns are the same for every run.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from data.common.progress import log
+from data.types import Prediction, Record
+from eval.measures.costs import system_cost
+from eval.measures.prices import PriceTable, price_table
+from eval.report.run_costs import measure, with_full_spec
+from eval.rundir.journal import Evaluation, Manifest, read_counting_records, records_path
+from eval.rundir.run_check import read_run
+
+
+class Row(NamedTuple):
+    """A row; None is an empty cell.
+
+    Attributes:
+        run: The run's folder as it was named.
+        tags: Apart by "|".
+        target_number: Place of the right choice, from 1 as in an exam: records count from 0.
+        choice_number: Likewise of the one that was chosen; None without an answer.
+        correct: 1 or 0, so that the mean is the accuracy; 0 without a usable answer, None where the call failed.
+        status: What the reply was read as; None where the call failed.
+        input_tokens: As the record counts them: 0 where the response cache had the reply.
+        usd: What such an answer costs at the prices in force, whether or not the response cache had it; None: unknown.
+        probs: (n_choices,) as a JSON list.
+        raw: What the model wrote; a JSON list of all it wrote where it was asked several times.
+    """
+
+    run: str
+    benchmark: str
+    split: str
+    system: str
+    item_id: str
+    group: str
+    tags: str
+    weight: float
+    target_number: int
+    target_text: str
+    choice_number: int | None = None
+    choice_text: str | None = None
+    correct: int | None = None
+    status: str | None = None
+    rule: str | None = None
+    error: str | None = None
+    latency_s: float | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_hits: int = 0
+    usd: float | None = None
+    probs: str | None = None
+    raw: str | None = None
+
+
+def csv_rows(run_dirs: Sequence[Path]) -> Iterator[Sequence[str | float | None]]:
+    """Yield the header, then a row for each record that counts, in the order of the journals.
+
+    Raises:
+        MissingResourceError: A folder is no run; then nothing is yielded.
+        ConfigurationError: A file in a run is damaged, or the price table is.
+    """
+    manifests, prices = [read_run(run_dir) for run_dir in run_dirs], price_table()
+    yield Row._fields
+    for run_dir, manifest in zip(run_dirs, manifests, strict=True):
+        for evaluation in manifest.evaluations:
+            for system in evaluation.systems:
+                yield from _rows(run_dir, system, evaluation, manifest=manifest, prices=prices)
+
+
+def _rows(
+    run_dir: Path, system: str, evaluation: Evaluation, *, manifest: Manifest, prices: PriceTable
+) -> Iterator[Row]:
+    description, n = with_full_spec(manifest.systems.get(system, {})), 0
+    for n, record in enumerate(read_counting_records(records_path(run_dir, system)), start=1):  # noqa: B007  # counted
+        cost = system_cost(description, measure([record]), hardware=manifest.hardware, training=None, table=prices)
+        yield _row(record, evaluation, run=str(run_dir), usd=cost.usd)
+    if n < evaluation.n_items:
+        log(f"{run_dir}: {system} has records of {n:,} of {evaluation.n_items:,} items; the others have no row")
+
+
+def _row(record: Record, evaluation: Evaluation, *, run: str, usd: float | None) -> Row:
+    item = record.item
+    asked = Row(
+        run=run,
+        benchmark=evaluation.benchmark,
+        split=evaluation.split,
+        system=record.system,
+        item_id=item.id,
+        group=item.group,
+        tags="|".join(item.tags),
+        weight=item.weight,
+        target_number=item.target + 1,
+        target_text=item.choices[item.target],
+        error=record.error,
+        latency_s=record.latency_s,
+        cache_hits=record.cache_hits,
+        usd=usd,
+    )
+    return asked if record.prediction is None else _answered(asked, record.prediction, item.choices)
+
+
+def _answered(asked: Row, prediction: Prediction, choices: Sequence[str]) -> Row:
+    choice, replies = prediction.choice, [ask.raw for ask in prediction.asks]
+    return asked._replace(
+        choice_number=None if choice is None else choice + 1,
+        choice_text=None if choice is None else choices[choice],
+        correct=int(choice is not None and choice + 1 == asked.target_number),
+        status=prediction.status,
+        rule=prediction.rule,
+        input_tokens=prediction.usage.get("input_tokens"),
+        output_tokens=prediction.usage.get("output_tokens"),
+        probs=None if prediction.probs is None else json.dumps(prediction.probs),
+        raw=json.dumps(replies, ensure_ascii=False) if any(replies) else prediction.raw,
+    )

@@ -1,0 +1,176 @@
+"""A report for the terminal: aligned plain text that fits 100 columns, Korean counted as two columns a letter.
+
+Everything that came from data or from a model passes `plain`, so that it cannot move the cursor or set colours.
+"""
+
+from collections.abc import Sequence
+
+from data.common.display import display_width, fit, start_of
+from data.common.language import ENGLISH, Language, language
+from data.common.text import plain
+from eval.measures.differences import Comparison
+from eval.report.amounts import per_thousand
+from eval.report.figures import items_counted, p_value, signed, span
+from eval.report.run_costs import EvaluationCosts
+from eval.report.sections.all_sections import beyond_chance, pairs_note
+from eval.report.sections.cells import (
+    NOTHING,
+    accuracy_cell,
+    answered_cell,
+    macro_f1_cell,
+    points_cell,
+    seconds_cell,
+)
+from eval.report.sections.cost_sentences import cost_sentences
+from eval.report.sections.cost_tables import break_even_table, cost_table
+from eval.report.summary import EvaluationSummary, Summary
+from eval.report.table import Table
+
+WIDTH = 100
+GAP = "  "
+NARROWEST = 8
+SHOWN_IDS = 20
+
+
+def terminal_table(summary: Summary) -> str:
+    """Draw a run's scores and what they support.
+
+    Args:
+        summary: Of the run.
+
+    Returns:
+        Lines of at most 100 columns, without a last line break.
+    """
+    parts, say = [], language(summary.lang)
+    for evaluation in summary.evaluations:
+        head = f"{evaluation.benchmark}, {evaluation.split}: {items_counted(evaluation.n_items, say)}"
+        parts.append("\n".join([plain(head), draw(_scores(evaluation, say))]))
+        if evaluation.break_even:
+            parts.append(_titled(cost_table({system.name: system.cost for system in evaluation.systems}, say)))
+            parts.append(_titled(break_even_table(evaluation.break_even, say)))
+    parts.append("\n".join(wrap(f"- {sentence}", indent=GAP) for sentence in summary.conclusion))
+    return "\n\n".join(part for part in parts if part)
+
+
+def comparison_text(
+    comparisons: Sequence[Comparison], costs: Sequence[EvaluationCosts] = (), say: Language = ENGLISH
+) -> str:
+    """Draw what `eval compare` prints: what differs on each benchmark, the items won and lost, and what it costs."""
+    parts = [*_compared(comparisons, say)]
+    for one in costs:
+        parts.append(_titled(cost_table(one.systems, say), before=f"{one.benchmark}: "))
+        if one.break_even:
+            parts.append(_titled(break_even_table(one.break_even, say), before=f"{one.benchmark}: "))
+            same = [pair for pair in comparisons if pair.benchmark == one.benchmark]
+            said = cost_sentences(one.break_even, one.systems, accuracies=one.accuracies, comparisons=same, say=say)
+            parts.append("\n".join(wrap(f"- {sentence}", indent=GAP) for sentence in said))
+    return "\n\n".join(parts)
+
+
+def _compared(comparisons: Sequence[Comparison], say: Language) -> list[str]:
+    parts = []
+    for benchmark in dict.fromkeys(one.benchmark for one in comparisons):
+        pairs = [one for one in comparisons if one.benchmark == benchmark]
+        table = _pairs(pairs, say)
+        parts.append("\n".join([plain(benchmark), draw(table), wrap(table.note)]))
+        for one in pairs:
+            parts.append(
+                "\n".join(
+                    wrap(say("{system} alone right: {items}", system=name, items=_first(ids, say)), indent=GAP)
+                    for name, ids in ((one.a, one.won), (one.b, one.lost))
+                )
+            )
+    return parts
+
+
+def _first(ids: Sequence[str], say: Language) -> str:
+    """Name the first items: of thousands, a screen full says less than their number."""
+    more = len(ids) - SHOWN_IDS
+    rest = say(" and {n} more (--json lists all)", n=f"{more:,}") if more > 0 else ""
+    return (", ".join(ids[:SHOWN_IDS]) or say("none")) + rest
+
+
+def _titled(table: Table, *, before: str = "") -> str:
+    title = before + (table.title[0].lower() + table.title[1:] if before else table.title)
+    return "\n".join([plain(title), draw(table), *([wrap(table.note)] if table.note else [])])
+
+
+def draw(table: Table) -> str:
+    """Align a table's cells; columns of words shrink, the widest first, where it would exceed 100 columns."""
+    cells = [[plain(cell, one_line=True) for cell in row] for row in (table.columns, *table.rows)]
+    widths = [max(display_width(row[column]) for row in cells) for column in range(len(table.columns))]
+    while sum(widths) + len(GAP) * (len(widths) - 1) > WIDTH:
+        widest = max(range(table.text_columns), key=lambda column: widths[column])
+        if widths[widest] <= NARROWEST:
+            break  # the figures alone are wider: cutting them would make them wrong
+        widths[widest] -= 1
+    lines = []
+    for row in cells:
+        aligned = [
+            fit(cell, width) if column < table.text_columns else fit(cell, width, right=True)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append(GAP.join(aligned).rstrip())
+    return "\n".join([lines[0], GAP.join("-" * width for width in widths), *lines[1:]])
+
+
+def wrap(text: str, *, indent: str = "") -> str:
+    """Break a text into lines of at most 100 columns, the later ones indented."""
+    lines, line = [], ""
+    for word in plain(text, one_line=True).split(" "):
+        candidate = f"{line} {word}" if line else word
+        if display_width(candidate) > WIDTH and line:
+            lines.append(line)
+            candidate = indent + word
+        while display_width(candidate) > WIDTH:  # a word that is longer than a line
+            head = start_of(candidate, WIDTH)
+            lines.append(head)
+            candidate = indent + candidate[len(head) :]
+        line = candidate
+    return "\n".join([*lines, line])
+
+
+def _scores(evaluation: EvaluationSummary, say: Language) -> Table:
+    rows = tuple(
+        (
+            system.name,
+            accuracy_cell(system, say),
+            points_cell(system, say) if evaluation.weighted else macro_f1_cell(system, say),
+            answered_cell(system, say),
+            NOTHING if system.scores is None else seconds_cell(system.scores),
+            per_thousand(system.cost.usd_per_query, say),
+        )
+        for system in evaluation.systems
+    )
+    columns = (
+        say("system"),
+        say("accuracy (95%)"),
+        say("points (95%)") if evaluation.weighted else say("macro-F1 (95%)"),
+        say("ok / none / err"),
+        say("s/item (p95)"),
+        say("$ of 1,000"),
+    )
+    return Table("scores", "", columns, rows)
+
+
+def _pairs(comparisons: Sequence[Comparison], say: Language) -> Table:
+    rows = tuple(
+        (
+            f"{one.a} − {one.b}",
+            signed(one.difference),
+            span(one.interval, say),
+            p_value(one.p_holm),
+            f"{len(one.won)}/{len(one.lost)}/{one.both_right + one.both_wrong}",
+            beyond_chance(one, say),
+        )
+        for one in comparisons
+    )
+    columns = (
+        say("pair"),
+        say("difference"),
+        say("95% interval"),
+        say("p, Holm"),
+        say("won/lost/tied"),
+        say("beyond chance"),
+    )
+    return Table("differences", "", columns, rows, note=pairs_note(comparisons, say))

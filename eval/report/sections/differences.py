@@ -1,0 +1,186 @@
+"""What the pairs of systems show, in words: each pair's difference, and the user's two questions.
+
+The questions are: fine-tune or prompt, and prompt alone or with retrieved passages. A comparison's figures in,
+sentences out; a difference that both tests do not carry is said not to be distinguishable from chance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from data.common.language import Language
+from eval.measures.ladder import rung_of
+from eval.report.figures import items_counted, p_value, signed, span
+from eval.report.sections.ladder_sentences import idle_systems
+from eval.rundir.description import model_spec, role_of
+
+if TYPE_CHECKING:
+    from eval.measures.differences import Comparison
+    from eval.report.summary import EvaluationSummary
+    from eval.report.system_summary import SystemSummary
+
+NAMED_PAIRS = 5
+NAMED_ANSWERS = 3
+
+Belongs = Callable[["SystemSummary", "SystemSummary"], bool]
+
+
+def difference_sentences(evaluation: EvaluationSummary, say: Language) -> list[str]:
+    """Say for each pair of systems what these items show; beyond the first few, pairs are counted.
+
+    Nothing is said of a pair that replies without text decide.
+    """
+    pairs = [one for one in evaluation.comparisons if not one.unsettled]
+    if not pairs:
+        return []
+    real = sorted((one for one in pairs if one.distinguishable), key=lambda one: -abs(one.difference))
+    unclear = sorted((one for one in pairs if not one.distinguishable), key=lambda one: one.p_holm)
+    named = [*real[:NAMED_PAIRS], *(unclear if len(unclear) <= NAMED_PAIRS else ())]
+    said = [_finding_and_items(one, say) for one in named]
+    if more := len(real[NAMED_PAIRS:]):
+        said.append(
+            say.count(
+                more,
+                "{n} more of the {pairs} pairs differs beyond chance; the table names it.",
+                "{n} more of the {pairs} pairs differ beyond chance; the table names them.",
+                pairs=len(pairs),
+            )
+        )
+    if len(unclear) > NAMED_PAIRS:
+        said.append(
+            say(
+                "{n} of the {pairs} pairs are not distinguishable from chance (smallest adjusted p {p}).",
+                n=len(unclear),
+                pairs=len(pairs),
+                p=p_value(unclear[0].p_holm, sign=True),
+            )
+        )
+    return [_first(evaluation, said[0], left_out=bool(named and named[0].n_left_out), say=say), *said[1:]]
+
+
+def _first(evaluation: EvaluationSummary, finding: str, *, left_out: bool, say: Language) -> str:
+    """Say what the sentences are about before the first of them; one of fewer items than all says itself how many."""
+    if left_out:
+        return say("On {benchmark}, {finding}", benchmark=evaluation.benchmark, finding=finding)
+    items = items_counted(evaluation.n_items, say)
+    return say(
+        "On these {items} of {benchmark}, {finding}", items=items, benchmark=evaluation.benchmark, finding=finding
+    )
+
+
+def question_sentences(evaluation: EvaluationSummary, say: Language) -> list[str]:
+    """Answer the user's two questions as far as the pairs that bear on them do; nothing where there is no such pair."""
+    said = []
+    if tuned := _sides(evaluation, _is_tuned_beside_prompted):
+        several = say(
+            "of {pairs} pairs of a fine-tuned and a prompted system, the fine-tuned one is ahead in {ahead}, the "
+            "prompted one in {behind}, and {unclear} are not distinguishable",
+            **_counted(tuned),
+        )
+        answer = _each(tuned, say) if len(tuned) <= NAMED_ANSWERS else several
+        said.append(say("Fine-tuned or prompted? On these items, {answer}.", answer=answer))
+    spoken_of = _on_a_ladder(evaluation) | idle_systems(evaluation)
+    if retrieved := [side for side in _sides(evaluation, _adds_retrieval) if side[0] not in spoken_of]:
+        several = say(
+            "of {pairs} pairs of one model with retrieval and by prompt alone, retrieval is ahead in {ahead}, the "
+            "prompt alone in {behind}, and {unclear} are not distinguishable",
+            **_counted(retrieved),
+        )
+        answer = _each(retrieved, say) if len(retrieved) <= NAMED_ANSWERS else several
+        said.append(say("With retrieval or by prompt alone? On these items, {answer}.", answer=answer))
+    return said
+
+
+def _is_tuned_beside_prompted(a: SystemSummary, b: SystemSummary) -> bool:
+    return (role_of(a.description), role_of(b.description)) == ("trained", "prompted")
+
+
+def _on_a_ladder(evaluation: EvaluationSummary) -> set[str]:
+    """Return the systems that retrieve and stand on a ladder, which says more of them: `ladder_sentences`."""
+    ladders = (one for one in evaluation.ladders if one.on("oracle") or one.on("closed-book"))
+    return {step.system for ladder in ladders for step in ladder.steps if step.rung == "retrieved"}
+
+
+def _adds_retrieval(a: SystemSummary, b: SystemSummary) -> bool:
+    """Tell whether `a` is prompted with retrieved passages and `b` is the same model prompted without.
+
+    The prompts may differ, as an agent's does from any other. Choices alone or another item's passage are no prompt
+    that anyone would choose between.
+    """
+    if rung_of(b.description) in ("choices-only", "shuffled"):
+        return False
+    both_prompted = role_of(a.description) == role_of(b.description) == "prompted"
+    same_model = model_spec(a.description) == model_spec(b.description)
+    return both_prompted and same_model and bool(a.description.get("retriever")) > bool(b.description.get("retriever"))
+
+
+def _sides(evaluation: EvaluationSummary, belongs: Belongs) -> list[tuple[str, Comparison]]:
+    """Return the settled comparisons that bear on a question, each with the name of its first side."""
+    systems = {system.name: system for system in evaluation.systems}
+    found = []
+    for one in (one for one in evaluation.comparisons if not one.unsettled):
+        for first, second in ((one.a, one.b), (one.b, one.a)):
+            if belongs(systems[first], systems[second]):
+                found.append((first, one))
+    return found
+
+
+def _counted(sides: Sequence[tuple[str, Comparison]]) -> dict[str, int]:
+    """Count for several pairs how often the first side of the question is ahead, and the second."""
+    real = [(first, one) for first, one in sides if one.distinguishable]
+    ahead = sum(_ahead(one) == first for first, one in real)
+    return {"pairs": len(sides), "ahead": ahead, "behind": len(real) - ahead, "unclear": len(sides) - len(real)}
+
+
+def _each(sides: Sequence[tuple[str, Comparison]], say: Language) -> str:
+    """Say for each of a few pairs who is ahead."""
+    return say("; ").join(
+        say("{ahead} is ahead of {behind} beyond chance", ahead=_ahead(one), behind=_behind(one))
+        if one.distinguishable
+        else say("{a} and {b} are not distinguishable", a=one.a, b=one.b)
+        for _, one in sides
+    )
+
+
+def _ahead(one: Comparison) -> str:
+    return one.a if one.difference > 0 else one.b
+
+
+def _behind(one: Comparison) -> str:
+    return one.b if one.difference > 0 else one.a
+
+
+def _finding_and_items(one: Comparison, say: Language) -> str:
+    found = _finding(one, say)
+    if not one.n_left_out:
+        return found
+    return say("{finding} (Over the {items} that both answered.)", finding=found, items=items_counted(one.n, say))
+
+
+def _finding(one: Comparison, say: Language) -> str:
+    """Say what one pair shows: who is ahead and by how much, or that the data does not tell."""
+    if not one.distinguishable:
+        return say(
+            "{a} and {b} are not distinguishable: a difference of {difference} percentage points (95% interval "
+            "{interval}; adjusted p {p}) may be chance.",
+            a=one.a,
+            b=one.b,
+            difference=signed(one.difference),
+            interval=span(one.interval, say),
+            p=p_value(one.p_holm, sign=True),
+        )
+    won, lost = len(one.won), len(one.lost)
+    low, high = sorted(abs(end) for end in one.interval or (0.0, 0.0))
+    return say(
+        "{ahead} is right more often than {behind}: by {difference} percentage points (95% interval {low} to {high}; "
+        "{won} items against {lost}; adjusted p {p}).",
+        ahead=_ahead(one),
+        behind=_behind(one),
+        difference=f"{100 * abs(one.difference):.1f}",
+        low=f"{100 * low:.1f}",
+        high=f"{100 * high:.1f}",
+        won=max(won, lost),
+        lost=min(won, lost),
+        p=p_value(one.p_holm, sign=True),
+    )

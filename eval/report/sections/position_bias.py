@@ -1,0 +1,182 @@
+"""The report's section on the order of the choices: who prefers a position, and what asking several times shows.
+
+An `EvaluationSummary` in; tables and sentences out. Only systems that are shown the choices can prefer a position, and
+the p-values of all of them are adjusted together.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from data.common.language import ENGLISH, Language
+from eval.measures.stats import LEVEL, holm
+from eval.report.figures import ends, items_counted, p_value, percent, share_with_interval
+from eval.report.table import Table
+from eval.rundir.description import role_of
+
+if TYPE_CHECKING:
+    from eval.measures.position_bias import PositionTest
+    from eval.measures.repeats import Askings
+    from eval.report.summary import EvaluationSummary
+    from eval.report.system_summary import SystemSummary
+
+
+def order_tables(evaluation: EvaluationSummary, say: Language = ENGLISH) -> list[Table]:
+    """Return the table of positions and that of repeated askings, each without rows where there is nothing to show."""
+    return [_positions_table(evaluation, say), _askings_table(evaluation, say)]
+
+
+def order_sentences(evaluation: EvaluationSummary, say: Language = ENGLISH) -> list[str]:
+    """Say of each system whether it prefers a position, and what asking several times showed."""
+    said = []
+    for system, test, p in _tested(evaluation):
+        if p < LEVEL:
+            said.append(_bias_sentence(evaluation, system, test, p, say))
+    settled = (s for s in evaluation.systems if not s.unsettled)
+    return said + [_askings_sentence(s.name, s.askings, say) for s in settled if s.askings is not None]
+
+
+def _tested(evaluation: EvaluationSummary) -> list[tuple[SystemSummary, PositionTest, float]]:
+    """Return the systems that could prefer a position, with their test and its p-value, adjusted for all of them."""
+    tested = [
+        (system, system.positions)
+        for system in evaluation.systems
+        if system.positions is not None and role_of(system.description) == "prompted"
+    ]
+    adjusted = holm([test.p for _, test in tested]) if tested else []
+    return [(system, test, p) for (system, test), p in zip(tested, adjusted, strict=True)]
+
+
+def _labels_alone(evaluation: EvaluationSummary, system: SystemSummary) -> bool:
+    """Say whether a label and its position are one thing."""
+    return evaluation.labelled and not (system.askings is not None and system.askings.rotated)
+
+
+def _bias_sentence(
+    evaluation: EvaluationSummary, system: SystemSummary, test: PositionTest, p: float, say: Language
+) -> str:
+    place = test.preferred
+    figures = {
+        "system": system.name,
+        "count": f"{test.counts[place]:,}",
+        "of": f"{sum(test.counts):,}",
+        "chi2": f"{test.statistic:.1f}",
+        "p": p_value(p, sign=True),
+    }
+    if _labels_alone(evaluation, system):
+        return say(
+            "{system} prefers the label {label}, or its position among the labels (position bias): it chose it {count} "
+            "times of {of}, and it is right {right} times (chi-square {chi2}, adjusted p {p}); --permute cyclic tells "
+            "the two apart.",
+            label=system.scores.class_names[place] if system.scores else str(place + 1),
+            right=f"{test.key[place]:,}",
+            **figures,
+        )
+    return say(
+        "{system} has a position bias: it chose position {position} of the choices shown {count} times of {of}, where "
+        "{expected} were expected if position meant nothing (chi-square {chi2}, adjusted p {p}).",
+        position=str(place + 1),
+        expected=f"{test.expected[place]:.1f}",
+        **figures,
+    )
+
+
+def _askings_sentence(name: str, askings: Askings, say: Language) -> str:
+    figures = {
+        "system": name,
+        "items": items_counted(askings.n, say),
+        "times": str(askings.times),
+        "same": percent(askings.consistent / askings.n),
+        "interval": ends(askings.consistent_interval, say),
+        "majority": percent(askings.majority_accuracy),
+        "first": percent(askings.first_accuracy),
+        "lowest": percent(askings.lowest_accuracy),
+        "highest": percent(askings.highest_accuracy),
+    }
+    if askings.rotated:
+        return say(
+            "{system} gives the same answer in every rotation of the choices on {same} of {items} (95% interval "
+            "{interval}); it is right on {majority} by majority, and on {first} in the choices' own order ({lowest} to "
+            "{highest} over the {times} rotations).",
+            **figures,
+        )
+    return say(
+        "{system} gives the same answer in all {times} samples on {same} of {items} (95% interval {interval}); it is "
+        "right on {majority} by majority, and on {lowest} to {highest} by a single sample.",
+        **figures,
+    )
+
+
+def _preferred(evaluation: EvaluationSummary, system: SystemSummary, p: float, say: Language) -> str:
+    if p >= LEVEL:
+        return say("no")
+    return say("label or position") if _labels_alone(evaluation, system) else say("yes")
+
+
+def _positions_table(evaluation: EvaluationSummary, say: Language) -> Table:
+    tested = _tested(evaluation)
+    n_positions = max((len(test.counts) for _, test, _ in tested), default=0)
+    rows = []
+    for system, test, p in tested:
+        rest = ("",) * (n_positions - len(test.counts))
+        verdict = (f"{test.statistic:.1f}", str(test.df), p_value(p), _preferred(evaluation, system, p, say))
+        rows.append((system.name, say("chosen"), *(f"{count:,}" for count in test.counts), *rest, *verdict))
+        if not _labels_alone(evaluation, system):
+            expected = (f"{count:.1f}" for count in test.expected)
+            rows.append((system.name, say("expected"), *expected, *rest, "", "", "", ""))
+        rows.append((system.name, say("right"), *(f"{count:,}" for count in test.key), *rest, "", "", "", ""))
+    columns = (
+        say("System"),
+        say("Choices in position"),
+        *(str(place + 1) for place in range(n_positions)),
+        say("Chi-square"),
+        say("df"),
+        say("p, Holm"),
+        say("Position bias"),
+    )
+    note = say(
+        "Expected: what the same items would show if position meant nothing. Of an item asked once a wrong answer is "
+        "then as likely in any position but the right one's; of an item asked in every rotation, the positions chosen "
+        "could be shifted by any number of places; where all items share their labels, a label is expected to be "
+        "chosen as often as it is right (Stuart and Maxwell's test). p is of 20,000 draws where a count below five is "
+        "expected."
+    )
+    return Table("positions", say("Positions chosen"), columns, tuple(rows), text_columns=2, note=note)
+
+
+def _askings_table(evaluation: EvaluationSummary, say: Language) -> Table:
+    rows = []
+    for system in evaluation.systems:
+        askings = system.askings
+        if askings is None:
+            continue
+        same = share_with_interval(askings.consistent / askings.n, askings.consistent_interval, say)
+        single = f"{percent(askings.lowest_accuracy)}–{percent(askings.highest_accuracy)}"
+        rows.append(
+            (
+                system.name,
+                say("rotated choices") if askings.rotated else say("samples"),
+                str(askings.times),
+                same,
+                percent(askings.majority_accuracy),
+                percent(askings.first_accuracy),
+                single,
+                f"{askings.drawn:,}",
+            )
+        )
+    columns = (
+        say("System"),
+        say("Asked with"),
+        say("Times"),
+        say("Same answer each time, 95% interval"),
+        say("Majority right"),
+        say("First asking right"),
+        say("Single askings right"),
+        say("Ties drawn"),
+    )
+    note = say(
+        "Each item was asked several times, and the majority is the system's answer. Answers to rotated choices are "
+        "mapped back before they are compared; the first asking shows the choices in their own order. A tie is decided "
+        "by the mean probability where there is one, else drawn by the item's id and the seed."
+    )
+    return Table("askings", say("Asked several times"), columns, tuple(rows), text_columns=2, note=note)

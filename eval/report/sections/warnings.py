@@ -1,0 +1,96 @@
+"""What a person must know before any score of a run is believed: replies without text, prompts that may have been cut.
+
+An evaluation's figures in, sentences out, in the report's language. They stand among the first of a report, and at the
+end of what a run tells on the terminal.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from data.common.language import ENGLISH, Language
+from eval.report.figures import listed
+from eval.report.sections.ladder_sentences import idle_sentences
+from eval.rundir.description import reply_limit_of
+
+if TYPE_CHECKING:
+    from eval.measures.blank_replies import BlankReplies
+    from eval.measures.prompt_counts import EqualCounts
+    from eval.report.summary import EvaluationSummary
+    from eval.report.system_summary import SystemSummary
+
+
+def warning_sentences(evaluation: EvaluationSummary, say: Language = ENGLISH) -> list[str]:
+    """Say of each system what makes its scores say less than they seem to."""
+    said = []
+    for system in evaluation.systems:
+        if system.blank is not None:
+            said += _without_text(system, system.blank, say)
+    if blank := [system.name for system in evaluation.systems if system.blank is not None]:
+        said.append(
+            say(
+                "Replies without text count as wrong and say nothing about a model: no conclusion on {systems} is "
+                "drawn from them.",
+                systems=listed(blank, say),
+            )
+        )
+    said += [_equal_counts(s.name, s.equal_counts, say) for s in evaluation.systems if s.equal_counts is not None]
+    return [*said, *idle_sentences(evaluation, say)]
+
+
+def _without_text(system: SystemSummary, blank: BlankReplies, say: Language) -> list[str]:
+    figures = {"system": system.name, "all": f"{blank.replies:,}"}
+    said = [_cut(blank.cut, reply_limit_of(system.description), figures, say)] if blank.cut else []
+    if blank.reasoned:
+        said.append(
+            say.count(
+                blank.reasoned,
+                "{system}: {n} of {all} replies holds reasoning and no text; it is kept, and not read as an answer: "
+                "see with eval show whether the server takes the answer for reasoning.",
+                "{system}: {n} of {all} replies hold reasoning and no text; it is kept, and not read as an answer: "
+                "see with eval show whether the server takes the answers for reasoning.",
+                **figures,
+            )
+        )
+    if blank.empty:
+        said.append(
+            say.count(
+                blank.empty,
+                "{system}: {n} of {all} replies is empty, and nothing says why: see the log of its server.",
+                "{system}: {n} of {all} replies are empty, and nothing says why: see the log of its server.",
+                **figures,
+            )
+        )
+    return said
+
+
+def _cut(n: int, limit: int | None, figures: dict[str, str], say: Language) -> str:
+    if limit is None:
+        return say.count(
+            n,
+            "{system}: {n} of {all} replies was cut off before any text, at a limit that is not recorded: allow longer "
+            "replies.",
+            "{system}: {n} of {all} replies were cut off before any text, at a limit that is not recorded: allow "
+            "longer replies.",
+            **figures,
+        )
+    return say.count(
+        n,
+        "{system}: {n} of {all} replies was cut off at max_tokens {limit} before any text: raise --max-tokens.",
+        "{system}: {n} of {all} replies were cut off at max_tokens {limit} before any text: raise --max-tokens.",
+        limit=str(limit),
+        **figures,
+    )
+
+
+def _equal_counts(system: str, found: EqualCounts, say: Language) -> str:
+    return say(
+        "{system}: {n} of {all} prompts, of {shortest} to {longest} characters, were all counted as {tokens} tokens: "
+        "the server may cut prompts silently; see how long a context it was started with (Ollama: num_ctx).",
+        system=system,
+        n=f"{found.prompts:,}",
+        all=f"{found.counted:,}",
+        shortest=f"{found.shortest:,}",
+        longest=f"{found.longest:,}",
+        tokens=f"{found.tokens:,}" if found.fewest == found.tokens else f"{found.fewest:,}–{found.tokens:,}",
+    )

@@ -1,0 +1,63 @@
+"""Names that become folders of a run, checked wherever they are read: a file of somebody else's may name another place.
+
+A name in, the name out, as a type of the models that hold one.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from data.common.text import plain
+
+LONGEST_NAME = 200  # bytes; a file system takes 255, and a run's name may get a number
+_PLAIN = re.compile(r"[^\W_][\w.-]*")  # letters of any script
+# Files that stand beside the systems' folders in a run.
+_RESERVED = frozenset({"manifest.json", "summary.json", "report.md", "report.html", "spending.log"})
+
+
+def plain_name_fault(name: str) -> str | None:
+    """Say why a name cannot be that of a folder; None where it can be."""
+    shown = plain(name[:LONGEST_NAME], one_line=True)
+    if (length := len(name.encode(errors="replace"))) > LONGEST_NAME:
+        return f"'{shown[:20]}…' cannot be a folder's name: it takes {length:,} bytes, more than {LONGEST_NAME}"
+    if not _PLAIN.fullmatch(name):
+        return f"'{shown}' cannot be a folder's name: give letters, digits, '.', '_' and '-', a letter or digit first"
+    return None
+
+
+def system_name_fault(name: str) -> str | None:
+    """Say why a name cannot be a system's, whose folder stands beside the files of a run; None where it can be."""
+    if fault := plain_name_fault(name):
+        return fault
+    if name.lower() in _RESERVED or name.lower().endswith(".svg"):  # a report's drawings
+        return f"system '{name}' would take the place of a file of the run; choose another name"
+    return None
+
+
+def check_folders(systems: Iterable[str]) -> None:
+    """Refuse systems of a run of which two would have one folder, on a file system that knows no capitals either.
+
+    Raises:
+        ValueError: Two are named alike.
+    """
+    if twice := [name for name, count in Counter(map(str.lower, systems)).items() if count > 1]:
+        raise ValueError(f"two systems are named '{min(twice)}'; a name is a folder of the run")
+
+
+def _plain(name: str) -> str:
+    if fault := plain_name_fault(name):
+        raise ValueError(fault)
+    return name
+
+
+def _of_system(name: str) -> str:
+    if fault := system_name_fault(name):
+        raise ValueError(fault)
+    return name
+
+
+PlainName = Annotated[str, AfterValidator(_plain)]
+SystemName = Annotated[str, AfterValidator(_of_system)]
