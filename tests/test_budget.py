@@ -18,11 +18,13 @@ from data.common.errors import ConfigurationError
 from data.types import Item, Message, Prediction, Record
 from eval.cli.parser import main
 from eval.execution.admission import CallGate
-from eval.execution.budget import Budget, MaxCostError, OverBudgetError, Rate, most_tokens, spent_before
+from eval.execution.budget import Budget, MaxCostError, OverBudgetError, spent_before
 from eval.execution.rate_limits import Halt
-from eval.execution.retry import CallPolicy, Calls, Turn
+from eval.execution.retry import Calls, Turn
 from eval.execution.runner import run
 from eval.measures.prices import Price, PriceTable, price
+from eval.plan.call_policy import CallPolicy
+from eval.plan.call_prices import Rate, most_tokens
 from eval.plan.planning import Plan
 from eval.plan.systems import System
 from eval.rundir.journal import Journal, read_manifest, read_records, records_path

@@ -32,9 +32,10 @@ from eval.execution.call_history import Call
 from eval.execution.executor import ask_items
 from eval.execution.faults import describe, judge, may_be_billed, retry_after_s, status_of
 from eval.execution.rate_limits import Allowance, Halt, Stop, Window
-from eval.execution.retry import CallPolicy, Calls, Turn
+from eval.execution.retry import Calls, Turn
 from eval.execution.runner import Outcome, run
 from eval.execution.throttle import Throttle
+from eval.plan.call_policy import CallPolicy
 from eval.plan.planning import Plan, plan
 from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
 from eval.rundir.journal import read_records, records_path

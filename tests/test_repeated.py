@@ -427,7 +427,8 @@ def test_a_lost_call_costs_no_other_rotation(tmp_path: Path) -> None:
 
 
 def test_calls_whose_cost_is_unknown_are_counted_for_every_rotation() -> None:
-    from eval.execution.budget import Rate, _record_usd
+    from eval.execution.budget import _record_usd
+    from eval.plan.call_prices import Rate
     from eval.plan.systems import System
     from tests.journaled_runs import exam_item
 

@@ -11,8 +11,8 @@ from langchain_core.runnables import RunnableLambda
 from data.registry import fingerprint
 from data.types import Item, Prediction
 from eval.execution.batches import BATCH_CHARACTERS, by_group, cut_batches
-from eval.execution.retry import CallPolicy
 from eval.execution.runner import TooManyErrorsError, run
+from eval.plan.call_policy import CallPolicy
 from eval.plan.planning import Plan, PlannedEvaluation
 from eval.plan.systems import System
 from eval.rundir.journal import Evaluation, Manifest, read_manifest, read_records, records_path

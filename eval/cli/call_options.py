@@ -7,10 +7,10 @@ import argparse
 from typing import TYPE_CHECKING
 
 from data.common.errors import ConfigurationError
-from eval.execution.rate_limits import ITEM_TIMEOUT_S
+from eval.plan.call_policy import ITEM_TIMEOUT_S
 
 if TYPE_CHECKING:
-    from eval.execution.retry import CallPolicy
+    from eval.plan.call_policy import CallPolicy
 
 _ABOVE_ZERO = ("rpm", "tpm", "timeout", "item_timeout", "max_cost")
 
@@ -37,7 +37,7 @@ def read_policy(options: argparse.Namespace) -> "CallPolicy":
     Raises:
         ConfigurationError: A value lets nothing run.
     """
-    from eval.execution.retry import CallPolicy
+    from eval.plan.call_policy import CallPolicy
 
     if options.retries < 0:
         raise ConfigurationError(f"--retries {options.retries} is below 0; give 0 or more")

@@ -18,7 +18,7 @@ from eval.execution.error_limit import read_error_limit
 from eval.plan.suite import Suite
 
 if TYPE_CHECKING:
-    from eval.execution.retry import CallPolicy
+    from eval.plan.call_policy import CallPolicy
     from eval.report import ReportPaths
 
 RUNS_DIR = Path("runs")

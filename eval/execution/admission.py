@@ -14,7 +14,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import Generation, LLMResult
 
 from chains.models.reply_fields import read_usage
-from eval.execution.budget import MaxCostError, OverBudgetError, Rate
+from eval.execution.budget import MaxCostError, OverBudgetError
 from eval.execution.call_history import Call as SentCall
 from eval.execution.faults import is_throttled, may_be_billed
 from eval.execution.rate_limits import Allowance, Halt
@@ -23,6 +23,7 @@ from eval.execution.retry import Calls, Cause, Turn, TurnStop
 from eval.execution.throttle import Throttle
 from eval.execution.waits import ANSWERS
 from eval.measures.prices import estimate_tokens
+from eval.plan.call_prices import Rate
 
 _UNLIMITED = 1_000_000_000  # calls in flight
 

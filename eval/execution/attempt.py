@@ -9,7 +9,6 @@ from langchain_core.runnables import RunnableConfig
 from chains.repeated import fault_of
 from data.types import Item, Prediction, Record
 from eval.execution.admission import CallGate
-from eval.execution.budget import Rate
 from eval.execution.faults import is_throttled, unreadable_reply
 from eval.execution.first_faults import Doubts
 from eval.execution.item_state import Asked, asked_record, sound
@@ -20,6 +19,7 @@ from eval.execution.retry import Calls
 from eval.execution.throttle import Throttle
 from eval.execution.tracing import Transcript, run_config
 from eval.execution.waits import ANSWERS
+from eval.plan.call_prices import Rate
 from eval.plan.chain_predictor import Predictor
 
 

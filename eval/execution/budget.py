@@ -8,20 +8,15 @@ rounding error crosses the limit.
 So a run that is killed knows what it has spent, calls in flight and calls that failed but may be billed included.
 """
 
-import json
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from threading import Condition
-from typing import Any, NamedTuple
 
-from chains.models.addresses import given_address
 from chains.models.reply_fields import read_usage
-from chains.models.request_fields import LIMITS
-from chains.models.specs import resolve_spec
 from chains.repeated import askings
 from data.common.errors import ConfigurationError, ProjectError
 from data.common.files import append_whole, faults_of_writing
@@ -29,16 +24,11 @@ from data.types import Record
 from eval.execution.faults import NEVER_BILLED
 from eval.execution.rate_limits import Halt, Stop
 from eval.execution.reply_journal import Reply, read_replies, replies_path
-from eval.measures.prices import price, price_table
-from eval.plan.suite import Suite
+from eval.plan.call_prices import Rate, as_text, rate_of
 from eval.plan.systems import System
-from eval.rundir.description import model_spec, priced_name
 from eval.rundir.journal import read_records, records_path
 
 PICO = 10**12
-_UNKNOWN = "--max-cost cannot be kept: the price of"
-# What a server may put around a message, and around them all: roles, separators, the reply's opening.
-MESSAGE_TOKENS, CONVERSATION_TOKENS = 16, 32
 _POLL_S = 0.5
 _LOG_ENTRY = re.compile(rb"\+(?P<set_aside>\d{1,30})|-(?P<amount>\d{1,30}) (?P<cost>\d{1,30})")
 
@@ -51,52 +41,6 @@ class MaxCostError(ProjectError):
 
 class OverBudgetError(Exception):
     """A call was not sent, because what it might cost is not left."""
-
-
-class Rate(NamedTuple):
-    """What one system's calls cost.
-
-    Attributes:
-        spec: The model's, as the price table knows it.
-        reply_tokens: The longest reply, in tokens.
-    """
-
-    spec: str
-    reply_tokens: int
-
-    def highest_usd(self, texts: Sequence[str], parameters: Mapping[str, Any] | None = None) -> float:
-        """Return the most that a call can cost, in US dollars.
-
-        Args:
-            texts: Of the messages.
-            parameters: What the model is called with, where LangChain says so.
-        """
-        parameters = parameters or {}
-        limits = [limit for name in LIMITS if isinstance(limit := parameters.get(name), int)]
-        replies = parameters.get("n") if isinstance(parameters.get("n"), int) else 1
-        # Beside the messages, what is more than a number may become input tokens: tools, a form, what a request adds.
-        sent = [*texts, *(_as_text(value) for value in parameters.values() if value and isinstance(value, dict | list))]
-        usage = {
-            "input_tokens": most_tokens(sent),
-            "output_tokens": max(limits, default=self.reply_tokens) * max(replies or 1, 1),
-        }
-        return self.usd(usage)
-
-    def usd(self, usage: Mapping[str, int]) -> float:
-        """Return what the usage that a server reports costs, in US dollars."""
-        cost = price(usage, self.spec)
-        if cost is None:
-            raise ValueError(f"{self.spec} has no price, or {usage} does not count its tokens")
-        return cost
-
-
-def most_tokens(texts: Sequence[str]) -> int:
-    """Return the most tokens that messages can have: no token of a byte-level tokenizer is shorter than a byte."""
-    return CONVERSATION_TOKENS + sum(len(text.encode("utf-8", "replace")) + MESSAGE_TOKENS for text in texts)
-
-
-def _as_text(parameter: object) -> str:
-    return json.dumps(parameter, ensure_ascii=False, default=str)
 
 
 class Budget:
@@ -205,50 +149,6 @@ def _logged(log: Path | None) -> int:
     return total
 
 
-def check_prices(suite: Suite) -> None:
-    """Refuse a limit on what a suite may spend where somebody is asked at an unknown price.
-
-    Raises:
-        ConfigurationError: See above; nothing has been asked.
-    """
-    for system in (system for evaluation in suite.evaluations for system in evaluation.systems):
-        if system.chain is None:
-            continue
-        if ":" in (system.embeddings or "") and not str(system.embeddings).startswith("hf:"):
-            raise ConfigurationError(f"{_UNKNOWN} the embeddings '{system.embeddings}' is unknown; use local ones")
-        if system.model is None:
-            raise ConfigurationError(f"{_UNKNOWN} what the chain '{system.chain}' asks by itself is unknown")
-        spec = resolve_spec(system.model)
-        if ":" in spec and not spec.startswith("hf:"):
-            _check_price(priced_name(spec, given_address(spec)))
-
-
-def _check_price(name: str) -> None:
-    if name not in price_table().models:
-        raise ConfigurationError(
-            f"{_UNKNOWN} '{name}' is unknown; add it to a price table and name that in TUNE_OR_PROMPT_PRICES"
-        )
-
-
-def rate_of(system: System) -> Rate | None:
-    """Return what a system's calls cost; None for one that makes no paid calls.
-
-    Raises:
-        ConfigurationError: Nothing limits its replies, so that a call may cost any amount, or its price is unknown.
-    """
-    spec = model_spec(system.description)
-    if spec is None or system.batch_size is not None:
-        return None
-    if system.reply_tokens is None:
-        raise ConfigurationError(
-            f"--max-cost cannot be kept: nothing limits the replies of '{spec}' ({system.name}); "
-            "give the model max_tokens"
-        )
-    name = priced_name(resolve_spec(spec), system.description["model"].get("base_url"))
-    _check_price(name)
-    return Rate(name, system.reply_tokens)
-
-
 def open_budget(limit_usd: float, run_dir: Path, systems: Sequence[System]) -> Budget:
     """Return what a run may still spend: the limit, less what its journals and its log say it has cost."""
     return Budget(limit_usd, spent_usd=spent_before(run_dir, systems), log=run_dir / "spending.log")
@@ -289,9 +189,9 @@ def _record_usd(record: Record, rate: Rate, system: System) -> float:
     # Where replies are kept, an attempt asks only what is missing, and ends with the call that failed.
     times = (
         1
-        if system.known and system.several_calls
+        if system.keeps_replies
         else askings(len(record.item.choices), permute=about.get("permute"), votes=about.get("votes"))
     )
     sent = [message.content for message in record.messages]
-    sent += [_as_text(call.model_dump()) for message in record.messages for call in message.tool_calls]
+    sent += [as_text(call.model_dump()) for message in record.messages for call in message.tool_calls]
     return times * record.attempts * rate.highest_usd(sent)

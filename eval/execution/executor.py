@@ -16,17 +16,18 @@ from data.common.progress import log
 from data.types import Item, Record
 from eval.execution.attempt import Again, Asker, ask
 from eval.execution.batches import by_group, cut_batches
-from eval.execution.budget import rate_of
 from eval.execution.first_faults import Doubts
 from eval.execution.interrupts import Interrupts, noted_interrupts
 from eval.execution.item_state import Asked, asked_record
 from eval.execution.pending import Pending
-from eval.execution.rate_limits import ITEM_TIMEOUT_S
+from eval.execution.replay import KnownReplies, known_replies
 from eval.execution.reply_journal import ReplyJournal, replies_path
 from eval.execution.retry import Calls, Cause
 from eval.execution.throttle import Throttle
 from eval.execution.together import ask_together
 from eval.execution.worker_pool import Crew
+from eval.plan.call_policy import ITEM_TIMEOUT_S
+from eval.plan.call_prices import rate_of
 from eval.plan.systems import System
 from eval.rundir.description import model_spec
 from eval.rundir.journal import records_path
@@ -43,11 +44,15 @@ def ask_items(
 
     What is in flight then is waited for; an item that only waits to be asked, or asked again, is left out.
     """
-    predictor = system.open(run_dir / system.name)
+    known = known_replies(system, calls.cache)
+    if system.remote is None or known is None:
+        predictor = system.open(run_dir / system.name)
+    else:
+        predictor = system.remote.predictor_with(known.of(system.remote.model))  # not the user's own object
     names = {"run": run_dir.name, "system": system.name, "benchmark": benchmark_name}
     if system.batch_size is None:
         rate = None if calls.budget is None else rate_of(system)
-        with _replies(system, items, run_dir, calls) as replies:
+        with _replies(system, items, run_dir, calls, known=known) as replies:
             asker = Asker(
                 predictor,
                 names,
@@ -56,7 +61,7 @@ def ask_items(
                 throttle=Throttle(max_concurrency, first_wait_s=calls.policy.first_wait_s, waits=calls.waits),
                 rate=rate,
                 reply_tokens=system.reply_tokens or 0,
-                known=system.known,
+                known=known,
                 replies=replies,
                 keys=key_names(model_spec(system.description)),
             )
@@ -69,10 +74,10 @@ def ask_items(
 
 
 def _replies(
-    system: System, items: Sequence[Item], run_dir: Path, calls: Calls
+    system: System, items: Sequence[Item], run_dir: Path, calls: Calls, *, known: KnownReplies | None
 ) -> AbstractContextManager[ReplyJournal] | AbstractContextManager[None]:
     """Open the file of the replies that items have had, where an item may take several calls."""
-    if system.known is None or not system.several_calls:
+    if known is None or not system.several_calls:
         return nullcontext()
     path = replies_path(run_dir, system.name)
     return ReplyJournal(path, [item.id for item in items], partial(calls.halt_unwritten, f"{path}"))

@@ -11,9 +11,6 @@ from typing import Protocol
 
 from eval.execution.waits import ANSWERS, Waits
 
-# Beyond it an item is given up: a server that sends a byte now and then is never late for a client, whose limits are on
-# the time between two bytes.
-ITEM_TIMEOUT_S = 1800.0
 _POLL_S = 0.5  # how soon one who waits notices that the run has been stopped, or that tokens came back
 
 

@@ -23,7 +23,8 @@ from langchain_core.outputs import ChatGeneration
 from data.types import ASKING
 from eval.execution.reply_journal import ItemReplies
 from eval.execution.request_key import request_key, said_of
-from eval.execution.response_cache import ModelCache
+from eval.execution.response_cache import ModelCache, ResponseCache
+from eval.plan.systems import System
 
 # In the metadata of the model whose calls these are: a chain may ask others beside it.
 _MARK = "known_replies"
@@ -151,6 +152,22 @@ class KnownReplies(BaseCache):
 
     async def aupdate(self, prompt: str, llm_string: str, return_val: RETURN_VAL_TYPE) -> None:
         self.update(prompt, llm_string, return_val)
+
+
+def known_replies(system: System, cache: ResponseCache | None) -> KnownReplies | None:
+    """Return where a system's model finds replies that it need not be asked for; None where there can be none.
+
+    Args:
+        system: Whose model is asked over a network.
+        cache: The response cache; None: none is used.
+    """
+    if system.remote is None:
+        return None
+    model = system.remote.model
+    kept = cache.of(model, votes="votes" in system.description) if cache else None
+    if kept is None and (not system.several_calls or model.cache):  # one of the user's own stays
+        return None
+    return KnownReplies(kept)
 
 
 def _call(prompt: str, *, sent: bool) -> Call | None:

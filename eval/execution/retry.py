@@ -12,49 +12,18 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import Event, Lock
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from chains.models.providers import THINKING_TIMEOUT_S
 from data.common.errors import ConfigurationError, ProjectError
 from eval.execution.budget import Budget
 from eval.execution.faults import LONGEST_WAIT_S, Verdict, describe, is_unreadable, kind_of, retry_after_s, status_of
-from eval.execution.rate_limits import ITEM_TIMEOUT_S, Window
+from eval.execution.rate_limits import Window
 from eval.execution.reply_journal import ItemReplies
+from eval.execution.response_cache import ResponseCache
 from eval.execution.waits import Waits
+from eval.plan.call_policy import CallPolicy
 
 _LATER = 0.1  # of the wait that a server asks for
-
-
-class CallPolicy(NamedTuple):
-    """How a run's calls are made; None: no limit.
-
-    Attributes:
-        retries: How often a call is made again after passing faults in a row.
-        rpm: Requests a minute.
-        tpm: Tokens a minute, of prompts and replies.
-        timeout_s: Seconds until a call must have been answered; None: as the model has it.
-        item_timeout_s: Seconds that an item may take, retries included; waits for the run's own limits are not.
-        max_cost_usd: What the run may cost.
-        cache: Whose replies are taken from the response cache and kept there: of no model, of those that decode
-            greedily, or of those that sample too.
-        first_wait_s: The longest wait before the first retry; it doubles with each.
-    """
-
-    retries: int = 6
-    rpm: int | None = None
-    tpm: int | None = None
-    timeout_s: float | None = None
-    item_timeout_s: float = ITEM_TIMEOUT_S
-    max_cost_usd: float | None = None
-    cache: Literal["none", "greedy", "sampled"] = "none"
-    first_wait_s: float = 1.0
-
-    @property
-    def call_timeout_s(self) -> float | None:
-        """Seconds after which a model's own client is to give a call up; None: as the model has it."""
-        if self.timeout_s is None and self.item_timeout_s >= THINKING_TIMEOUT_S:  # no model's own is longer
-            return None
-        return min(self.timeout_s or THINKING_TIMEOUT_S, self.item_timeout_s)
 
 
 class Cause(NamedTuple):
@@ -139,11 +108,11 @@ class Calls:
     Args:
         policy: How calls are made.
         budget: What they may cost; None: no limit.
+        cache: Of the replies of models that are asked over a network; None: none is used.
     """
 
-    def __init__(self, policy: CallPolicy, *, budget: Budget | None = None) -> None:
-        self.policy = policy
-        self.budget = budget
+    def __init__(self, policy: CallPolicy, *, budget: Budget | None = None, cache: ResponseCache | None = None) -> None:
+        self.policy, self.budget, self.cache = policy, budget, cache
         self.stop = Event()
         self.cause: Cause | None = None
         self.requests = None if policy.rpm is None else Window(policy.rpm, name="--rpm")

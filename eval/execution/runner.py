@@ -20,7 +20,9 @@ from eval.execution.executor import ask_items
 from eval.execution.label_check import check_labels
 from eval.execution.missing_probs import note_missing_probs
 from eval.execution.reply_journal import replies_path
-from eval.execution.retry import CallPolicy, Calls, Cause
+from eval.execution.response_cache import ResponseCache
+from eval.execution.retry import Calls, Cause
+from eval.plan.call_policy import CallPolicy
 from eval.plan.planning import Plan
 from eval.rundir.journal import (
     Journal,
@@ -88,9 +90,13 @@ def run(
     """
     if resume:
         read_manifest(run_dir)  # no lock is left in a folder that is no run
+    cache = None if policy.cache == "none" else ResponseCache(sampled=policy.cache == "sampled")
     with sole_writer(run_dir):
         _open_run(planned, run_dir, resume=resume)
-        return _ask_all(planned, run_dir, retry_errors, max_concurrency, max_errors, policy)
+        every_system = [system for entry in planned.evaluations for system in entry.systems]
+        budget = None if policy.max_cost_usd is None else open_budget(policy.max_cost_usd, run_dir, every_system)
+        calls = Calls(policy, budget=budget, cache=cache)
+        return _ask_all(planned, run_dir, retry_errors, max_concurrency, max_errors, calls)
 
 
 def _ask_all(
@@ -99,11 +105,8 @@ def _ask_all(
     retry_errors: bool,
     max_concurrency: int,
     max_errors: int | float | None,
-    policy: CallPolicy,
+    calls: Calls,
 ) -> Outcome:
-    every_system = [system for entry in planned.evaluations for system in entry.systems]
-    budget = None if policy.max_cost_usd is None else open_budget(policy.max_cost_usd, run_dir, every_system)
-    calls = Calls(policy, budget=budget)
     count = ErrorCount(max_errors, total=sum(len(entry.items) * len(entry.systems) for entry in planned.evaluations))
     asked = 0
     for evaluation, items, systems in planned.evaluations:

@@ -14,11 +14,10 @@ from typing import NamedTuple
 from data.common.hardware import hardware
 from data.registry import benchmark, fingerprint
 from data.types import Item
-from eval.execution.budget import check_prices, rate_of
-from eval.execution.response_cache import ResponseCache
-from eval.execution.retry import CallPolicy
 from eval.measures.prices import price_table
 from eval.measures.stats import SEED
+from eval.plan.call_policy import CallPolicy
+from eval.plan.call_prices import check_prices, rate_of
 from eval.plan.suite import Suite
 from eval.plan.systems import Context, System, build_system, load_evaluated
 from eval.rundir.journal import Evaluation, Manifest
@@ -66,12 +65,11 @@ def plan(suite: Suite, *, policy: CallPolicy = CallPolicy()) -> Plan:  # noqa: B
     price_table()  # the reports need it: a fault in the user's own is not to be found once every answer is paid for
     if policy.max_cost_usd is not None:
         check_prices(suite)
-    cache = None if policy.cache == "none" else ResponseCache(sampled=policy.cache == "sampled")
     planned = []
     for spec in suite.evaluations:
         about = benchmark(spec.benchmark)
         pool = load_evaluated(spec)
-        context = Context(about, spec, pool, seed=suite.seed, timeout_s=policy.call_timeout_s, cache=cache)
+        context = Context(about, spec, pool, seed=suite.seed, timeout_s=policy.call_timeout_s)
         systems = [build_system(system, context) for system in spec.systems]
         if policy.max_cost_usd is not None:
             for system in systems:

@@ -23,11 +23,22 @@ from eval.plan.chain_retriever import chain_retriever
 from eval.plan.suite import EvaluationSpec, SystemSpec
 
 if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
     from chains.prompt_files import Prompt
-    from eval.execution.replay import KnownReplies
-    from eval.execution.response_cache import ResponseCache
 
 LOCAL_BATCH = 64  # items handed to a local model, classifier or baseline at once
+
+
+class RemoteModel(NamedTuple):
+    """The model of a chain that is asked over a network: a run may keep its replies, and replay them.
+
+    Attributes:
+        predictor_with: Returns the chain's predictor with another model in its place.
+    """
+
+    model: "BaseChatModel"
+    predictor_with: "Callable[[BaseChatModel], Predictor]"
 
 
 class System(NamedTuple):
@@ -40,7 +51,7 @@ class System(NamedTuple):
         labels: The class names of a classifier whose order of them is to be checked; None: nothing to check.
         reply_tokens: The longest reply of a model that is asked over a network; None: nothing limits it.
         several_calls: Whether an item may take several calls of its model.
-        known: Where its model finds replies that it need not be asked for; None: nowhere.
+        remote: Its model, if that is asked over a network.
     """
 
     name: str
@@ -50,7 +61,12 @@ class System(NamedTuple):
     labels: tuple[str, ...] | None = None
     reply_tokens: int | None = None
     several_calls: bool = False
-    known: "KnownReplies | None" = None
+    remote: RemoteModel | None = None
+
+    @property
+    def keeps_replies(self) -> bool:
+        """Whether the replies of unfinished items are kept, so that another attempt asks only what is missing."""
+        return self.several_calls and self.remote is not None and not self.remote.model.cache
 
 
 class Context(NamedTuple):
@@ -59,7 +75,6 @@ class Context(NamedTuple):
     Attributes:
         items: The items of the whole split, of which a limited run asks the first: the pool of passages is theirs.
         timeout_s: Seconds until an API must have answered a call; None: the model's own.
-        cache: Of the replies of models that are asked over a network; None: none is kept.
     """
 
     benchmark: Benchmark
@@ -67,7 +82,6 @@ class Context(NamedTuple):
     items: Sequence[Item]
     seed: int
     timeout_s: float | None = None
-    cache: "ResponseCache | None" = None
 
     def train_items(self) -> list[Item]:
         """Return the items that systems of this evaluation may learn from; none of them is evaluated."""
@@ -181,7 +195,7 @@ def _chain(spec: SystemSpec, context: Context) -> System:
     times = max(askings(len(item.choices), permute=spec.permute, votes=spec.votes) for item in context.items)
     several_calls = prepared.several_calls or times > 1
     # A model that a chain makes itself is taken for one over a network: it is to have retries and limits.
-    parts, description, local, limit, known = prepared.parts, prepared.description, False, None, None
+    parts, description, local, limit, remote = prepared.parts, prepared.description, False, None, None
     if prepared.needs_model:
         model = load_chat_model(
             str(spec.model),
@@ -194,25 +208,15 @@ def _chain(spec: SystemSpec, context: Context) -> System:
         )
         check_ready(model)
         local, limit = is_local(model), reply_limit(model)
-        known = None if local else _known(model, spec, context, several_calls=several_calls)
-        if known is not None:
-            model = known.of(model)  # not the user's own object, if it is one
+        if not local:
+            others = prepared.parts
+            remote = RemoteModel(model, lambda it: chain_predictor(spec, {**others, "model": it}, seed=context.seed))
         parts = {**parts, "model": model}
         description = {**description, "model": {"spec": spec.model, **describe_model(model)}}
     predictor = chain_predictor(spec, parts, seed=context.seed)
     batch_size = max(LOCAL_BATCH // times, 1) if local else None
     system = System(spec.name, description, batch_size, lambda _: predictor)
-    return system._replace(reply_tokens=limit, several_calls=several_calls, known=known)
-
-
-def _known(model: Any, spec: SystemSpec, context: Context, *, several_calls: bool) -> "KnownReplies | None":
-    """Return where a model finds replies that it need not be asked for; None where there can be none."""
-    from eval.execution.replay import KnownReplies
-
-    cache = context.cache.of(model, votes=spec.votes is not None) if context.cache else None
-    if cache is None and (not several_calls or model.cache):  # one of the user's own stays
-        return None
-    return KnownReplies(cache)
+    return system._replace(reply_tokens=limit, several_calls=several_calls, remote=remote)
 
 
 def _prompt(name: str, benchmark: str) -> "Prompt":
