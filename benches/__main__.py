@@ -20,6 +20,7 @@ BENCHES = {
     "bm25": ("benches.bm25", "BM25 against langchain-community's BM25Retriever (takes options)"),
     "throughput": ("benches.throughput", "a run over a server against inspect-ai (takes options)"),
     "faults": ("benches.faults", "a run over a server that fails or limits against the bare client (takes options)"),
+    "floors": ("benches.floors", "no comparison: the floors of the house, drawn from the imports"),
     "growth": ("benches.growth", "time and memory at 1, 10 and 100 times the items (takes options)"),
 }
 

@@ -16,6 +16,7 @@ from benches.agreement import among_labels, compare_scores, lead
 from benches.environments import peer_python, same_release
 from benches.faults import CASES, Side
 from benches.faults import row as faults_row
+from benches.floors import drawing
 from benches.harness import HARNESS, Questions, Worker, by_item, disagreement_rows, requests_of
 from benches.items import bench_items, texts_to_answer
 from benches.table import Timed, count, in_turns, markdown_table, median_seconds, versions_line
@@ -229,3 +230,7 @@ def test_the_faults_table_has_both_sides_medians_and_what_was_lost_or_paid_twice
         *("2000", "32", "3", "9.0", "6.0", "1.50 x", "0.80 x"),
         *("2.0 % / 10.0 %", "30000 / 23532", "0 / 120", "0 / 3", "0 / 0"),
     ]
+
+
+def test_the_design_document_has_the_floors_as_the_imports_are() -> None:
+    assert drawing() in (Path(__file__).parent.parent / "docs" / "design.md").read_text(encoding="utf-8")
