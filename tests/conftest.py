@@ -1,7 +1,9 @@
 """What every test gets: no network beyond loopback, no tracing, no hub; and the real data where it is."""
 
 import os
+import shutil
 import socket
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -54,3 +56,25 @@ def shared_data() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("TUNE_OR_PROMPT_DATA names no folder of real data")
     return Path(folder)
+
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@pytest.fixture
+def chromium(tmp_path):
+    """A function that runs Chromium with the arguments and returns (stdout, stderr)."""
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        pytest.skip("no Chromium here (Debian: apt-get install chromium)")
+    base = [
+        found, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
+        "--disable-background-networking", "--host-resolver-rules=MAP * ~NOTFOUND", "--enable-logging=stderr",
+        f"--user-data-dir={tmp_path / 'profile'}",
+    ]  # fmt: skip
+
+    def run(*arguments):
+        done = subprocess.run([*base, *arguments], capture_output=True, text=True, timeout=120, check=True)
+        return done.stdout, done.stderr
+
+    return run

@@ -24,6 +24,7 @@ from benches.throughput import Rates, latency_server, measured, repeated, write_
 from benches.throughput import table as rates_table
 from data.common.errors import MissingResourceError
 from data.registry import load_items
+from tests.support.folders import ROOT
 
 
 def test_sides_run_in_turns_and_the_median_counts() -> None:
@@ -233,4 +234,4 @@ def test_the_faults_table_has_both_sides_medians_and_what_was_lost_or_paid_twice
 
 
 def test_the_design_document_has_the_floors_as_the_imports_are() -> None:
-    assert drawing() in (Path(__file__).parent.parent / "docs" / "design.md").read_text(encoding="utf-8")
+    assert drawing() in (ROOT / "docs" / "design.md").read_text(encoding="utf-8")

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chat_endpoint import serve_chat
 
 from data.mnli import LABELS
 from eval.cli.parser import main
 from eval.measures.stats import SEED
+from tests.support.chat_endpoint import serve_chat
 
 ITEMS = 60
 TIMINGS = ("latency_s", "latency_p50_s", "latency_p95_s", "latency_total_s", "started_utc")

@@ -9,8 +9,7 @@ import pytest
 
 from data.common.packaged import is_installed
 from eval.cli.parser import main
-
-ROOT = Path(__file__).parents[1]
+from tests.support.folders import ROOT
 
 pytestmark = [
     pytest.mark.weights,

@@ -8,7 +8,6 @@ from math import comb, log2
 from pathlib import Path
 
 import pytest
-from journaled_runs import answer, exam_item
 
 from benches.growth import MIB, exponent, growth_cells, scoring_rows, step_rows
 from benches.growth_scoring import make_model
@@ -21,6 +20,7 @@ from eval.measures.differences import read_answers
 from eval.measures.metrics import score
 from eval.measures.stats import mcnemar_midp
 from eval.rundir.journal import Journal, latest_records
+from tests.support.journaled_runs import answer, exam_item
 
 
 @pytest.fixture(autouse=True)

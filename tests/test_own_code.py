@@ -8,7 +8,7 @@ import pytest
 
 from eval.cli.parser import main
 from eval.rundir.journal import read_manifest, read_records
-from tests.fault_server import Faults, serve_faults
+from tests.support.fault_server import Faults, serve_faults
 
 SOUND = """
 from langchain_core.runnables import RunnableLambda

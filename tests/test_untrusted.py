@@ -16,13 +16,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from test_report_browser import chromium as chromium
 
 from data.common.secrets import STRUCK_OUT
 from data.common.text import normalised, plain
 from eval.cli.parser import main
+from tests.support.folders import ROOT
 
-ROOT = Path(__file__).parent.parent
 KEYS = {
     "ENDPOINT_API_KEY": "planted-endpoint-key-of-mine",
     "OPENAI_API_KEY": "sk-proj-planted0123456789abcdef",
