@@ -192,7 +192,7 @@ def test_offline_without_a_cache_names_the_ways_out(tmp_path: Path) -> None:
     env = {"HF_HOME": str(tmp_path), "HF_ENDPOINT": "http://hub.invalid", "PATH": ""}
     started = time.monotonic()
     answer = load_in_own_process(env)
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 20, "the hub's own retries take 25 s"
     assert answer.startswith("MissingResourceError: mnli validation_matched is not in the local cache")
     for way in ("--data PATH", "--split sample", "HF_HOME"):
         assert way in answer

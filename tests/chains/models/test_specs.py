@@ -217,8 +217,9 @@ def test_reasoning_models_get_no_temperature_and_room_to_think(monkeypatch, name
 
 
 def test_a_model_of_ones_own_by_module_and_attribute(nowhere, monkeypatch):
-    source = "from scripted import ScriptedChatModel\ndef make():\n    return ScriptedChatModel(reply=lambda m: '3')\n"
-    (nowhere / "my_models.py").write_text(source + "model = make()\nnumber = 3\n")
+    imports = "from tests.support.scripted import ScriptedChatModel\n"
+    source = "def make():\n    return ScriptedChatModel(reply=lambda m: '3')\n"
+    (nowhere / "my_models.py").write_text(imports + source + "model = make()\nnumber = 3\n")
     monkeypatch.syspath_prepend(nowhere)
     assert isinstance(load_chat_model("my_models:make"), ScriptedChatModel)
     assert load_chat_model("my_models:model").invoke("?").content == "3"
