@@ -20,8 +20,8 @@ from transformers import DataCollatorWithPadding, PrinterCallback, Trainer, Trai
 from benches.items import data_folder
 from benches.table import versions_line
 from data.common.hub import quiet_transformers
-from data.overlap import without_overlap
 from data.registry import benchmark, load_items
+from data.splits import without_overlap
 from data.types import Item
 from eval.measures.metrics import classification_metrics
 from finetune.arguments import training_arguments

@@ -26,7 +26,7 @@ from chains.models.reply_fields import read_reasoning, read_usage
 from chains.predictor import Answering, Assign, Inputs, Predictor, read_reply
 from chains.prompt_files import AnswerForm, load_prompt
 from data.common.errors import ConfigurationError
-from data.common.json_text import whole_strings
+from data.common.parsing import whole_strings
 from data.types import Passage, Prediction
 
 MAX_TOOL_CALLS = 6

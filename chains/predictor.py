@@ -26,7 +26,7 @@ from chains.reading.choices import Extraction, extract_choice, extract_label
 from chains.reading.extraction import visible_text
 from chains.reading.logprobs import REQUEST, reply_probs
 from data.common.errors import ConfigurationError
-from data.common.json_text import whole_characters
+from data.common.text import whole_characters
 from data.polarity import asks_for_the_wrong_one
 from data.types import NO_TEXT, Prediction, is_text
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from data.common.errors import ConfigurationError, unknown_name
-from data.common.yaml_file import read_yaml
+from data.common.errors import ConfigurationError, first_fault, unknown_name
+from data.common.parsing import read_yaml
 from data.types import Frozen
 
 if TYPE_CHECKING:
@@ -137,6 +137,5 @@ def _read_prompt(path: Path) -> Prompt:
     try:
         return Prompt.model_validate(read_yaml(path, kind="prompt").content)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "user"
-        raise ConfigurationError(f"{path}: {place}: {first['msg'].removeprefix('Value error, ')}") from None
+        fault = first_fault(error)
+        raise ConfigurationError(f"{path}: {fault.place or 'user'}: {fault.message}") from None

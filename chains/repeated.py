@@ -10,6 +10,8 @@ back.
 """
 
 import hashlib
+import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import takewhile
 from typing import Any, Literal
@@ -19,13 +21,13 @@ from langchain_core.runnables import Runnable, RunnableConfig, RunnableSequence,
 from langchain_core.runnables.config import merge_configs
 from pydantic import ConfigDict
 
-from chains.majority import draw_key, majority
 from chains.models.specs import with_seed
 from chains.predictor import Assign, Inputs, Predictor
-from data.types import ASKING, Ask, Prediction, answer_fault
+from data.types import ASKING, Ask, Prediction, ProbsSource, answer_fault
 
 Permute = Literal["cyclic"]
 Order = tuple[int, ...]  # the item's own choices, in the order they are shown
+SAME_PROBABILITY = 1e-9  # a mean of the same numbers depends on their order in its last digits
 
 
 def orders(n_choices: int, permute: Permute | None) -> list[Order]:
@@ -204,6 +206,60 @@ def _mapped_back(answer: Prediction, order: Order) -> Ask:
         finish_reason=answer.finish_reason,
         probs=None if probs is None else tuple(probs[order.index(own)] for own in range(len(order))),
     )
+
+
+def majority(asks: Sequence[Ask], *, source: ProbsSource | None, key: str) -> dict[str, Any]:
+    """Return the choice that most askings give, as fields of a `Prediction`: choice, status, rule, probs, probs_source.
+
+    Where several choices are given equally often, the one with the higher mean probability is taken; where that says
+    nothing either, one of them is drawn. A rule such as "the first of them" would itself prefer a position, and no
+    answer at all would count as wrong what is right as often as a guess.
+
+    Args:
+        asks: Of one item, their choices mapped back to the item's own order.
+        source: Of the askings' probabilities, which are averaged where every asking has them. Else the probabilities
+            are the share of each choice among the answers, and their source is "votes".
+        key: Decides a draw: see `draw_key`.
+
+    Source:
+        Wang et al. 2022, "Self-Consistency Improves Chain of Thought Reasoning in Language Models", arXiv:2203.11171.
+    """
+    counts = Counter(ask.choice for ask in asks if ask.choice is not None)
+    probs = _mean_probs(asks)
+    if probs is None and counts:
+        source = "votes"
+        probs = tuple(counts[choice] / counts.total() for choice in range(len(asks[0].order)))
+    with_probs = {"probs": probs, "probs_source": None if probs is None else source}
+    if not counts:
+        status = Counter(ask.status for ask in asks).most_common(1)[0][0]
+        return {"choice": None, "status": status, "rule": "", **with_probs}
+    choice, rule = _most_given(counts, probs or (), key)
+    return {"choice": choice, "status": "ok", "rule": rule, **with_probs}
+
+
+def draw_key(seed: int, item_id: str) -> str:
+    """Return what decides the draws of an item in a run."""
+    return f"{seed}/{item_id}"
+
+
+def _mean_probs(asks: Sequence[Ask]) -> tuple[float, ...] | None:
+    rows = [ask.probs for ask in asks if ask.probs is not None]
+    if len(rows) < len(asks):
+        return None
+    return tuple(math.fsum(column) / len(rows) for column in zip(*rows, strict=True))
+
+
+def _most_given(counts: Counter[int], probs: Sequence[float], key: str) -> tuple[int, str]:
+    most = max(counts.values())
+    tied = sorted(choice for choice, count in counts.items() if count == most)
+    if len(tied) == 1:
+        return tied[0], "majority"
+    highest = max(probs[choice] for choice in tied)
+    likeliest = [choice for choice in tied if highest - probs[choice] <= SAME_PROBABILITY]
+    if len(likeliest) == 1:
+        return likeliest[0], "tie-by-probability"
+    digest = hashlib.sha256(key.encode()).digest()
+    return likeliest[int.from_bytes(digest[:8], "big") % len(likeliest)], "tie-drawn"
 
 
 _OFTEN_NONE = ("cached_tokens", "reasoning_tokens")  # counted by nobody where there are none, like saved_*

@@ -5,7 +5,6 @@ a `.part` file, which an interrupted transfer leaves and the next one continues;
 the pinned one gets the final name. Exam text belongs to KICE: it is fetched to be used, never committed.
 """
 
-import hashlib
 import sys
 from collections.abc import Iterator
 from http.client import HTTPException, HTTPResponse
@@ -15,6 +14,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from data.common.errors import ConfigurationError, MissingResourceError, unknown_name
+from data.common.files import sha256_of
 from data.kice import DATA_DIR, YEARS, exam_path
 
 BASE_URL = "https://raw.githubusercontent.com/NomaDamas/KICE_slayer_AI_Korean"
@@ -79,7 +79,7 @@ def fetch(name: str, to: Path = DATA_DIR, *, base_url: str = BASE_URL) -> Iterat
 
 
 def _check_present(target: Path, sha256: str) -> None:
-    found = _sha256(target)
+    found = sha256_of(target)
     if found != sha256:
         # It may be the user's own exam, or their corrections to this one: not ours to overwrite.
         raise ConfigurationError(
@@ -101,7 +101,7 @@ def _fetch_file(url: str, target: Path, *, sha256: str) -> None:
         raise MissingResourceError(
             f"cannot fetch {url}: {reason}; run it again to resume, or download it elsewhere and put it at {target}"
         ) from error
-    found = _sha256(part)
+    found = sha256_of(part)
     if found != sha256:
         part.unlink()  # resuming wrong bytes would never come right
         raise MissingResourceError(
@@ -138,8 +138,3 @@ def _open(url: str, start: int) -> HTTPResponse:
     request = Request(url, headers=headers)  # noqa: S310 -- the address is pinned above, or a test's
     response: HTTPResponse = urlopen(request, timeout=TIMEOUT_S)  # noqa: S310
     return response
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -8,8 +8,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from data.common.json_text import parse_json
-from data.common.regular_file import open_bytes, read_text
+from data.common.files import open_bytes, read_text
+from data.common.parsing import parse_json
 from data.common.text import mentioned
 
 DAMAGED = "JSON that is damaged"

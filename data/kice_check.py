@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from data.common.errors import ConfigurationError, MissingResourceError
-from data.common.json_text import character_fault, normalise_strings, parse_json
-from data.common.regular_file import read_text
+from data.common.files import read_text
+from data.common.parsing import normalise_strings, parse_json
+from data.common.text import character_fault
 from data.formats import (
     DAMAGED,
     EXAM_PARAGRAPHS,

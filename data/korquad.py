@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from data.common.errors import ConfigurationError, MissingResourceError
-from data.common.json_text import character_fault, parse_json
-from data.common.regular_file import read_text
-from data.common.text import normalised
+from data.common.files import read_text
+from data.common.parsing import parse_json
+from data.common.text import character_fault, normalised
 from data.formats import described, described_json
 from data.retrieval_sets import Query, RetrievalSet
 from data.types import Passage

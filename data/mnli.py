@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from data.common.errors import ConfigurationError, MissingResourceError
-from data.common.hub import hub_fault, one_line
-from data.common.text import normalised
+from data.common.hub import hub_fault
+from data.common.text import normalised, one_line
 from data.formats import PAIRS, described, folder_contents, object_kind
 from data.rows import Row, required_text, rows_and_faults
 from data.types import Benchmark, Item

@@ -14,10 +14,8 @@ from types import ModuleType
 from typing import Any
 
 from data.common.attributes import import_own, is_module, load_attribute
-from data.common.errors import ConfigurationError, ProjectError, unknown_name
-from data.common.hub import one_line
-from data.common.json_text import character_fault
-from data.common.system_faults import system_fault
+from data.common.errors import ConfigurationError, ProjectError, system_fault, unknown_name
+from data.common.text import character_fault, one_line
 from data.retrieval_sets import RetrievalSet
 from data.types import Benchmark, Item
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from data.common.errors import ConfigurationError, MissingResourceError
-from data.common.json_text import character_fault, parse_json
-from data.common.regular_file import open_text
-from data.common.text import normalised
+from data.common.files import open_text
+from data.common.parsing import parse_json
+from data.common.text import character_fault, normalised
 from data.formats import undecodable
 from data.tsv import find_quoting, read_cells
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
-from data.common.regular_file import open_text
+from data.common.files import open_text
 from data.stray_quotes import SEVERAL, quoted_rows
 
 _CELL = re.compile(r'("[^"]*(?:""[^"]*)*"|[^"\t]*)(\t|\Z)')

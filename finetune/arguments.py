@@ -16,8 +16,8 @@ import torch
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from transformers import Trainer, TrainingArguments, get_scheduler
 
-from data.common.errors import ConfigurationError
-from data.common.hub import one_line
+from data.common.errors import ConfigurationError, first_fault
+from data.common.text import one_line
 from finetune.config import TrainSettings, use_bf16
 
 # Counts that transformers takes as they are, and divides by.
@@ -120,7 +120,7 @@ def _check_extra(extra: Mapping[str, Any]) -> None:
         try:
             TypeAdapter(types[name], config=ConfigDict(allow_inf_nan=False)).validate_python(value, strict=True)
         except ValidationError as error:
-            raise ConfigurationError(f"--set {name}={value!r}: {error.errors()[0]['msg']}") from error
+            raise ConfigurationError(f"--set {name}={value!r}: {first_fault(error).message}") from error
         if name == "train_sampling_strategy" and value not in SAMPLING:
             raise ConfigurationError(f"--set {name}={value}: it must be one of {', '.join(SAMPLING)}")
         if name in AT_LEAST_ONE and value is not None and value < 1:

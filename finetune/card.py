@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from data.common.errors import ConfigurationError
+from data.common.errors import ConfigurationError, first_fault
+from data.common.files import replace_file, write_json
 from data.common.hardware import hardware
-from data.common.hub import one_line
-from data.common.json_text import parse_json
+from data.common.parsing import parse_json
+from data.common.text import one_line
 from data.registry import fingerprint
 from data.types import Item
 from finetune.config import DEFAULT_TEXT_FIELDS, TrainSettings
@@ -89,8 +90,8 @@ def write_card(
         "hardware": hardware() | {"threads": torch.get_num_threads(), "devices": devices(), "machines": machines()},
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in VERSIONED},
     }
-    (folder / CARD_FILE).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    (folder / "README.md").write_text(_readme(card), encoding="utf-8")
+    write_json(folder / CARD_FILE, card)
+    replace_file(folder / "README.md", _readme(card))
 
 
 def read_card(folder: Path) -> dict[str, Any] | None:
@@ -113,10 +114,9 @@ def read_card(folder: Path) -> dict[str, Any] | None:
     try:
         _Reading.model_validate(card)
     except ValidationError as error:
-        fault = error.errors()[0]
-        name = ".".join(str(part) for part in fault["loc"])
+        fault = first_fault(error)
         raise ConfigurationError(
-            f"{path}: '{name}' = {fault['input']!r}: {fault['msg']}; train the checkpoint again or remove the file"
+            f"{path}: '{fault.place}' = {fault.value!r}: {fault.message}; train the checkpoint again or remove the file"
         ) from error
     return card
 

@@ -51,6 +51,7 @@ SHORTEST = 4  # tokens of an input: three that the encoder adds to a pair, and o
 
 def eda(arguments: argparse.Namespace) -> None:
     from data.registry import fingerprint
+    from eval.measures.stats import share_interval
     from finetune.config import DEFAULT_TEXT_FIELDS
     from finetune.eda import describe, format_eda, token_lengths, write_eda
     from finetune.encoders import load_tokenizer
@@ -62,7 +63,9 @@ def eda(arguments: argparse.Namespace) -> None:
     split = arguments.split or train_split(arguments.benchmark, None)
     items = _load(arguments, split=split, path=arguments.data, limit=arguments.limit, seed=arguments.seed)
     lengths = token_lengths(items, load_tokenizer(arguments.model), text_fields=fields)
-    figures = describe(items, lengths, labels=labels, text_fields=fields, max_length=arguments.max_length)
+    figures = describe(
+        items, lengths, labels=labels, text_fields=fields, max_length=arguments.max_length, interval=share_interval
+    )
     head = {
         "benchmark": arguments.benchmark,
         "split": split,
@@ -84,9 +87,9 @@ def train(arguments: argparse.Namespace) -> None:
     eval_data = arguments.eval_data or arguments.data
     eval_items = _load(arguments, split=eval_split, path=eval_data, limit=arguments.eval_limit, seed=None)
 
+    from data.splits import hold_out
     from eval.measures.metrics import classification_metrics
     from finetune.arguments import is_main_process
-    from finetune.hold_out import hold_out
     from finetune.train import train
 
     # Early stopping picks a model, so it looks at items that are neither learnt from nor reported.

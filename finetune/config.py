@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from data.common.errors import ConfigurationError
-from data.common.json_text import RepeatedNameError, parse_json
+from data.common.errors import ConfigurationError, first_fault
+from data.common.parsing import RepeatedNameError, parse_json
 from data.types import Frozen
 
 DEFAULT_TEXT_FIELDS = ("premise", "hypothesis")
@@ -102,11 +102,10 @@ def make_settings(values: Mapping[str, Any]) -> TrainSettings:
     try:
         settings = TrainSettings(**values)
     except ValidationError as error:
-        fault = error.errors()[0]
-        name = ".".join(str(part) for part in fault["loc"])
-        allowed = ", ".join(TrainSettings.model_fields)
-        hint = f" Allowed: {allowed}." if fault["type"] == "extra_forbidden" else ""
-        raise ConfigurationError(f"training setting '{name}' = {fault['input']!r}: {fault['msg']}.{hint}") from error
+        fault = first_fault(error)
+        hint = f" Allowed: {', '.join(TrainSettings.model_fields)}." if fault.is_unknown else ""
+        said = f"training setting '{fault.place}' = {fault.value!r}: {fault.message}.{hint}"
+        raise ConfigurationError(said) from error
     for name in settings.extra:
         if name in OWN_SETTINGS:
             own = OWN_SETTINGS[name]

@@ -5,7 +5,6 @@ balanced, in each genre too, which pairs occur twice, or twice with different la
 text of a pair gives away alone.
 """
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from data.common.errors import ConfigurationError
+from data.common.files import faults_of_writing, write_json
+from data.common.table import aligned
 from data.labels import label_ids
-from data.overlap import fold
+from data.splits import fold
 from data.types import Item
 from finetune.features import texts_of
-from finetune.single_text import single_text_baselines
+from finetune.single_text import Interval, single_text_baselines
 from finetune.training_curves import BLUE, GREY, ORANGE, dress_axes, save_figure
 
 if TYPE_CHECKING:
@@ -53,7 +54,13 @@ def token_lengths(
 
 
 def describe(
-    items: Sequence[Item], lengths: Lengths, *, labels: Sequence[str], text_fields: Sequence[str], max_length: int
+    items: Sequence[Item],
+    lengths: Lengths,
+    *,
+    labels: Sequence[str],
+    text_fields: Sequence[str],
+    max_length: int,
+    interval: Interval,
 ) -> dict[str, Any]:
     """Return the figures of the data set as one JSON object.
 
@@ -63,6 +70,7 @@ def describe(
         labels: The class names.
         text_fields: What the encoder reads; two items with the same texts are duplicates.
         max_length: Tokens an input would be cut at.
+        interval: Of the accuracy that one text gives away alone.
 
     Raises:
         ConfigurationError: There are no items, or one has an unknown label.
@@ -78,7 +86,7 @@ def describe(
         "by_tag": _by_tag(items, lengths, labels=labels, max_length=max_length),
         "duplicates": _duplicates(items, text_fields),
         # With one text there is none to leave out.
-        "single_text": single_text_baselines(items, labels=labels, text_fields=text_fields)
+        "single_text": single_text_baselines(items, labels=labels, text_fields=text_fields, interval=interval)
         if len(text_fields) > 1
         else None,
     }
@@ -95,11 +103,9 @@ def write_eda(figures: Mapping[str, Any], lengths: Lengths, out: Path) -> None:
     Raises:
         ConfigurationError: The folder cannot be written.
     """
-    try:
+    with faults_of_writing(out, "name another --out"):
         out.mkdir(parents=True, exist_ok=True)
-        (out / "eda.json").write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise ConfigurationError(f"cannot write to '{out}': {error.strerror}; name another --out") from error
+    write_json(out / "eda.json", figures)
     _draw_lengths(lengths, figures["max_length"], out)
     _draw_labels(figures, out)
     if figures["single_text"] and figures["single_text"]["fields"]:
@@ -122,8 +128,8 @@ def format_eda(figures: Mapping[str, Any]) -> str:
         for name, group in groups.items()
     ]
     parts = [
-        _table(heads, rows),
-        _table(["labels", "n", *labels], label_rows),
+        aligned([heads, *rows]),
+        aligned([["labels", "n", *labels], *label_rows]),
         _format_duplicates(figures["duplicates"]),
     ]
     if figures["single_text"]:
@@ -151,6 +157,7 @@ def _format_single_text(alone: Mapping[str, Any], labels: Sequence[str]) -> str:
             f"{field} alone: {_share(row['accuracy'])} ({100 * low:.1f}–{100 * high:.1f}), "
             f"majority {_share(alone['majority'])}: {_verdict(low, alone['majority'], field)}"
         )
+    head = ["one text alone", "recall", "most telling words"]
     rows = [
         [f"{field}, {label}", _recall(row["recall"][label]), ", ".join(row["words"][label])]
         for field, row in alone["fields"].items()
@@ -158,15 +165,7 @@ def _format_single_text(alone: Mapping[str, Any], labels: Sequence[str]) -> str:
     ]
     used = f"a sample of {alone['n']} of {alone['of']} items" if alone["n"] < alone["of"] else f"{alone['n']} items"
     lines.append(f"(words and word pairs, logistic regression, {alone['folds']} folds of whole groups, {used})")
-    width = max(len(row[0]) for row in rows)
-    return (
-        "\n".join(lines)
-        + "\n\n"
-        + "\n".join(
-            ["one text alone".ljust(width) + "  recall  most telling words"]
-            + [f"{name.ljust(width)}  {recall:>6}  {words}".rstrip() for name, recall, words in rows]
-        )
-    )
+    return "\n".join([*lines, "", aligned([head, *rows], left=(0, 2), rule=False)])
 
 
 def _verdict(low: float, majority: float, field: str) -> str:
@@ -286,13 +285,3 @@ def _draw_single_text(alone: Mapping[str, Any], out: Path) -> None:
 
 def _share(value: float) -> str:
     return f"{100 * value:.1f} %"
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(row[column]) for row in [heads, *rows]) for column in range(len(heads))]
-    rule = ["-" * width for width in widths]
-    lines = []
-    for first, *rest in [heads, rule, *rows]:
-        cells = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)

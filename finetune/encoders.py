@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data.common.errors import ConfigurationError, MissingResourceError
-from data.common.hub import hub_fault, one_line, quiet_transformers
+from data.common.hub import hub_fault, quiet_transformers
 from data.common.packaged import PACKAGED, is_installed, weights_path
-from data.common.text import normalised
+from data.common.text import normalised, one_line
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedTokenizerBase

@@ -8,7 +8,6 @@ config.json names the labels of the output columns (`id2label`). The folder is r
 
 import logging
 import shutil
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +18,9 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 
 from data.common.errors import ConfigurationError, MissingResourceError
-from data.common.hub import one_line, quiet_transformers
+from data.common.files import faults_of_writing, whole_folder
+from data.common.hub import quiet_transformers
+from data.common.text import one_line
 from finetune.card import CARD_FILE
 from finetune.classifier import Classifier, classifier_config, load_classifier
 from finetune.encoders import label_names, resolve
@@ -62,7 +63,7 @@ def export_checkpoint(checkpoint: str | Path, out: Path, *, form: str) -> dict[s
     labels = label_names(classifier_config(checkpoint))
     classifier = load_classifier(checkpoint, labels=labels, bf16="off")
     cast(torch.nn.Module, classifier.model).to("cpu")
-    with _new_folder(out) as folder, quiet_transformers():
+    with faults_of_writing(out, "name another --out"), whole_folder(out) as folder, quiet_transformers():
         classifier.tokenizer.save_pretrained(folder)
         _copy_card(checkpoint, folder, form)
         said = FORMS[form](classifier, folder)
@@ -170,22 +171,6 @@ def _check_packages() -> None:
         raise MissingResourceError(
             f"export to ONNX needs the package {missing[0]}, which is not installed: pip install 'tune-or-prompt[onnx]'"
         )
-
-
-@contextmanager
-def _new_folder(out: Path) -> Iterator[Path]:
-    """Give a folder beside `out` to write into, which becomes `out` unless something goes wrong."""
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as beside:
-            folder = Path(beside) / "whole"  # made by mkdir, so that it has the usual permissions
-            folder.mkdir()
-            yield folder
-            if out.exists():
-                out.rmdir()
-            folder.rename(out)
-    except OSError as error:
-        raise ConfigurationError(f"cannot write to '{out}': {error.strerror or error}; name another --out") from error
 
 
 @contextmanager

@@ -13,7 +13,7 @@ Source:
 import re
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,13 +31,14 @@ RARE = 1e-4  # share of the items an n-gram has to occur in: 5 of 50,000, any of
 REGULARIZATION = 0.3  # scikit-learn's C, set once on MNLI: at its default of 1 rare words are learnt by heart
 NO_WEIGHT = 1e-6  # what the solver leaves on words that tell nothing
 MANY_GROUPS = 2000  # from here on a random deal gives each fold its share of every label by itself
-Z_95 = 1.959963984540054  # the normal distribution's 97.5th percentile
 
+# Points earned and possible, both (n,), and the group of each item → the ends of a 95 % interval; None: of one group.
+Interval = Callable[[np.ndarray, np.ndarray, Sequence[str]], tuple[float, float] | None]
 Splits = list[tuple[np.ndarray, np.ndarray]]  # rows to learn from, rows to predict
 
 
 def single_text_baselines(
-    items: Sequence[Item], *, labels: Sequence[str], text_fields: Sequence[str]
+    items: Sequence[Item], *, labels: Sequence[str], text_fields: Sequence[str], interval: Interval
 ) -> dict[str, Any]:
     """Predict the label from each text field alone, with logistic regression over TF-IDF of words and word pairs.
 
@@ -47,10 +48,11 @@ def single_text_baselines(
         items: At least one; above `MAX_ITEMS`, a seeded sample of whole groups is used.
         labels: The class names.
         text_fields: The fields that are each looked at alone.
+        interval: Of each accuracy; what another draw of the folds would change is not in it.
 
     Returns:
-        `n`, `groups` and `folds` used, the `majority` share, and for each of `fields` the `accuracy`, its `ci95` with
-        the items of a group counted as dependent, `recall` by label (None where no item has it) and the most telling
+        `n`, `groups` and `folds` used, the `majority` share, and for each of `fields` the `accuracy`, its `ci95`,
+        `recall` by label (None where no item has it) and the most telling
         `words` by label. Where it cannot be measured, `reason` says why and `fields` is empty.
     """
     used = _whole_group_sample(items, MAX_ITEMS)
@@ -65,35 +67,14 @@ def single_text_baselines(
             reason = f"no {field} has a word"
     if reason:
         return head | {"folds": None, "reason": reason, "fields": {}}
-    fields = {field: _measure(texts[field], targets, groups, splits=splits, labels=labels) for field in text_fields}
+    possible, names = np.ones(len(used)), [item.group for item in used]
+    fields: dict[str, Any] = {}
+    for field in text_fields:
+        correct, measured = _measure(texts[field], targets, splits=splits, labels=labels)
+        # Folds are made of two groups or more, so there is an interval.
+        span = interval(correct, possible, names) or (0.0, 1.0)
+        fields[field] = {"accuracy": float(correct.mean()), "ci95": list(span), **measured}
     return head | {"folds": len(splits), "reason": None, "fields": fields}
-
-
-def cluster_wilson_interval(correct: np.ndarray, groups: np.ndarray) -> tuple[float, float]:
-    """Return the 95 % Wilson interval of a share, with as many observations as the groups are worth.
-
-    Answers to items of one group (a premise, a passage) go wrong together. The interval therefore counts
-    `n / design effect` observations, where the design effect compares the variance between groups with that of
-    independent items; it is never taken to be below 1, and where all are right or all wrong, the groups are counted.
-    What another draw of the folds would change is not in it.
-
-    Args:
-        correct: (n,) bool.
-        groups: (n,) the number of each item's group, from 0.
-
-    Source:
-        Wilson, JASA 1927; the effective sample size is Korn and Graubard's, Survey Methodology 1998.
-    """
-    n, share = len(correct), float(correct.mean())
-    sums = np.bincount(groups, weights=correct - share)  # (n_groups,)
-    clusters = len(sums)
-    independent = n * share * (1 - share) * n / max(n - 1, 1)
-    clustered = float((sums**2).sum()) * clusters / max(clusters - 1, 1)
-    effective = n / max(clustered / independent, 1.0) if independent else float(clusters)
-    squared = Z_95**2 / effective
-    centre = (share + squared / 2) / (1 + squared)
-    half = Z_95 * np.sqrt(share * (1 - share) / effective + squared / (4 * effective)) / (1 + squared)
-    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
 
 
 def _whole_group_sample(items: Sequence[Item], limit: int) -> Sequence[Item]:
@@ -129,8 +110,9 @@ def _splits(targets: np.ndarray, groups: np.ndarray) -> tuple[Splits, str | None
 
 
 def _measure(
-    texts: Sequence[str], targets: np.ndarray, groups: np.ndarray, *, splits: Splits, labels: Sequence[str]
-) -> dict[str, Any]:
+    texts: Sequence[str], targets: np.ndarray, *, splits: Splits, labels: Sequence[str]
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """Return which items were predicted rightly, (n,) bool, and the recall and the telling words of each label."""
     # The words are counted once for all folds: their weights by frequency see no label.
     names, counts = _weighted_ngrams(texts)
     predicted = np.empty_like(targets)
@@ -141,12 +123,8 @@ def _measure(
         label: float(correct[targets == index].mean()) if (targets == index).any() else None
         for index, label in enumerate(labels)
     }
-    return {
-        "accuracy": float(correct.mean()),
-        "ci95": list(cluster_wilson_interval(correct, groups)),
-        "recall": recall,
-        "words": _telling_words(names, _regression().fit(counts, targets), labels),
-    }
+    words = _telling_words(names, _regression().fit(counts, targets), labels)
+    return correct, {"recall": recall, "words": words}
 
 
 def _weighted_ngrams(texts: Sequence[str]) -> tuple[np.ndarray, Any]:

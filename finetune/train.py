@@ -23,8 +23,8 @@ from transformers import AutoConfig, PreTrainedTokenizerBase, Trainer, TrainingA
 from data.common.errors import ConfigurationError
 from data.common.hub import quiet_transformers
 from data.labels import label_ids
-from data.overlap import without_overlap
 from data.registry import fingerprint
+from data.splits import without_overlap
 from data.types import Item
 from finetune.arguments import devices, is_main_process, training_arguments
 from finetune.card import write_card

@@ -31,7 +31,7 @@ from transformers import (
 from transformers.trainer_utils import EvalLoopOutput
 
 from data.common.errors import ConfigurationError
-from data.common.hub import one_line
+from data.common.text import one_line
 from data.types import Item
 from finetune.arguments import REFUSALS
 from finetune.attention import use_plain_attention_when_short

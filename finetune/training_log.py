@@ -15,6 +15,7 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from data.common.errors import ConfigurationError
+from data.common.files import replace_file
 from finetune.arguments import is_main_process
 from finetune.training_curves import draw_curves
 
@@ -44,9 +45,7 @@ class TrainingLog(TrainerCallback):
         whole = _read_events(self._path) if since is not None and is_main_process() else []
         self.events = [event for event in whole if since is not None and _is_before(event, since)]
         if whole:
-            rewritten = self._path.with_suffix(".tmp")
-            rewritten.write_text("".join(map(_line, self.events)), encoding="utf-8")
-            rewritten.replace(self._path)
+            replace_file(self._path, "".join(map(_line, self.events)))
         # What is done again was paid for twice.
         spent = whole[-1]["wall_s"] if whole else 0.0
         self._started = time.perf_counter() - spent

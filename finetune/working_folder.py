@@ -18,15 +18,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import AcquireReturnProxy, FileLock, Timeout
-
 from data.common.errors import ConfigurationError
+from data.common.files import faults_of_writing, locked, write_json
 
 PLAN_FILE = "plan.json"
 WHOLE_FOLDER = "whole"
 FINISHED_FILE = "finished"  # whole/ is, or will be, the checkpoint
 WEIGHTS_FILE = "model.safetensors"
 STATE_FILE = "trainer_state.json"  # the Trainer writes it last
+_REMEDY = "make room, or name another --out"
 _SAVED = re.compile(r"checkpoint-(\d{1,18})")
 
 
@@ -57,17 +57,17 @@ def open_working_folder(out: Path, plan: Mapping[str, Any], *, resume: bool) -> 
         ConfigurationError: `out` is in use or cannot be written, or the state is not this run's to take up.
     """
     folder, finished = working_folder(out), False
-    with _faults_of_writing(out):
+    with faults_of_writing(out, _REMEDY):
         _clear_finished(out, folder)
         check_free(out)
-        folder.mkdir(parents=True, exist_ok=True)
-    with _lock(folder):
-        with _faults_of_writing(out):
+    busy = f"another training is writing to {folder}; wait, or name another --out"
+    with locked(folder / "lock", _REMEDY, busy=busy):
+        with faults_of_writing(out, _REMEDY):
             check_free(out)  # a training that held the lock may have ended meanwhile
             _take_up(folder, plan, resume=resume)
         try:
             yield folder
-            with _faults_of_writing(out):
+            with faults_of_writing(out, _REMEDY):
                 (folder / FINISHED_FILE).touch()
                 if out.exists():
                     out.rmdir()
@@ -109,28 +109,11 @@ def check_free(out: Path) -> None:
         raise ConfigurationError(f"'{out}' is a link or a disk's root; name a folder in it as --out")
 
 
-@contextmanager
-def _faults_of_writing(out: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise ConfigurationError(
-            f"cannot write the checkpoint to '{out}': {error.strerror or error}; make room, or name another --out"
-        ) from error
-
-
 def _clear_finished(out: Path, folder: Path) -> None:
     """Remove what a run left that was killed between its last step and its end."""
     if out.is_dir() and any(out.iterdir()) and (folder / FINISHED_FILE).exists():
         shutil.rmtree(folder)
         raise ConfigurationError(f"'{out}' is finished: there is nothing to go on with")
-
-
-def _lock(folder: Path) -> AcquireReturnProxy[FileLock]:
-    try:
-        return FileLock(folder / "lock").acquire(timeout=0)
-    except Timeout:
-        raise ConfigurationError(f"another training is writing to {folder}; wait, or name another --out") from None
 
 
 def _take_up(folder: Path, plan: Mapping[str, Any], *, resume: bool) -> None:
@@ -141,7 +124,7 @@ def _take_up(folder: Path, plan: Mapping[str, Any], *, resume: bool) -> None:
         for path in folder.iterdir():
             if path.name != "lock":
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
-        (folder / PLAN_FILE).write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
+        write_json(folder / PLAN_FILE, wanted)
         if resume:
             sys.stderr.write("there is no saved state to go on from: starting with the first step\n")
         return

@@ -22,7 +22,7 @@ _HOMES = {
     "RerankRetriever": "retrievers.steps.rerank",
     "MmrRetriever": "retrievers.steps.mmr",
     "NeighboursRetriever": "retrievers.steps.neighbours",
-    "load_cross_encoder": "retrievers.steps.cross_encoder",
+    "load_cross_encoder": "retrievers.steps.rerank",
     "load_embeddings": "retrievers.embeddings",
     "chunk_passages": "retrievers.corpus",
     "whole_passages": "retrievers.corpus",

@@ -16,13 +16,12 @@ from numpy.typing import NDArray
 from pydantic import Field, PrivateAttr, ValidatorFunctionWrapHandler, field_validator
 
 from data.common.errors import ConfigurationError
-from retrievers.analysis_cache import AnalysisCache, analysis_identity
 from retrievers.base import PassageRetriever, check_corpus, collection_paused, with_score
 from retrievers.bm25_index import Bm25Index, bm25_scores, build_index, top_rows
+from retrievers.disk_cache import AnalysisCache
 from retrievers.index_files import IndexSettings, persisted_index
-from retrievers.korean import content_tokens
+from retrievers.korean import UserWords, analysis_identity, content_tokens, user_words
 from retrievers.stored_documents import StoredDocuments, texts_fingerprint
-from retrievers.user_words import UserWords, user_words
 
 _ANALYSED_AT_ONCE = 1000  # texts whose tokens are in memory together; enough to keep all cores busy
 
@@ -37,7 +36,7 @@ class Bm25Retriever(PassageRetriever):
         k1: How slowly a repeated term's weight saturates.
         b: How much long documents are held back; 0 not at all, 1 in proportion.
         user_words: Words that Kiwi is to know besides its own: a file, its lines, or what
-            `retrievers.user_words.user_words` returns.
+            `retrievers.korean.user_words` returns.
         index_dir: A folder to keep the index in, for any number of corpora and settings: the same documents and
             settings open it again at once, and only texts that were never analysed before go through Kiwi. None:
             in memory only.

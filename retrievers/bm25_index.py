@@ -7,14 +7,14 @@ The scores are Lucene's variant of BM25, whose inverse document frequency is nev
 
 Source: Robertson & Zaragoza 2009, "The Probabilistic Relevance Framework: BM25 and Beyond"; the variants as told
 apart by Kamphuis et al. 2020, "Which BM25 Do You Mean?"; finished weights as in bm25s (Lù 2024, arXiv:2407.03618),
-with which these agree bit for bit.
+with which these agree bit for bit. That library itself takes half as long again or more to index, and holds all tokens
+of the corpus in memory meanwhile (`python -m benches bm25`).
 """
 
 import math
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -22,8 +22,6 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
-
-_SCORES_AT_ONCE = 2**20  # queries × documents of one product: a few MB, however many queries are asked
 
 
 class Bm25Index(NamedTuple):
@@ -101,30 +99,20 @@ def _weigh(
     return weights.astype(np.float32)
 
 
-def bm25_scores(index: Bm25Index, queries: Sequence[Sequence[str]]) -> Iterator[NDArray[np.float32]]:
+def bm25_scores(index: Bm25Index, queries: Iterable[Sequence[str]]) -> Iterator[NDArray[np.float32]]:
     """Yield for each query its scores for all documents, (n_documents,).
-
-    Many queries are one sparse product, (n_queries, n_tokens) @ (n_tokens, n_documents), whose parts are made one
-    after the other to bound the memory.
 
     Args:
         index: From `build_index`.
         queries: Each query's tokens; a repeated token counts again, one that no document has counts nothing.
     """
-    at_once = max(1, _SCORES_AT_ONCE // index.weights.shape[1])
-    for start in range(0, len(queries), at_once):
-        yield from (_occurrences(index, queries[start : start + at_once]) @ index.weights).toarray()
-
-
-def _occurrences(index: Bm25Index, queries: Sequence[Sequence[str]]) -> "csr_array":
-    """Return a 1 for each known token of each query, repeats apart: (n_queries, n_tokens)."""
-    from scipy.sparse import csr_array
-
-    known = [[index.rows[token] for token in tokens if token in index.rows] for tokens in queries]
-    starts = np.cumsum([0, *map(len, known)], dtype=index.weights.indptr.dtype)
-    columns = np.fromiter(chain.from_iterable(known), dtype=starts.dtype, count=starts[-1])
-    ones = np.ones(len(columns), dtype=np.float32)
-    return csr_array((ones, columns, starts), shape=(len(queries), index.weights.shape[0]))
+    weights = index.weights
+    for tokens in queries:
+        scores = np.zeros(weights.shape[1], dtype=np.float32)
+        for row in [index.rows[token] for token in tokens if token in index.rows]:
+            own = slice(weights.indptr[row], weights.indptr[row + 1])
+            scores[weights.indices[own]] += weights.data[own]  # a token has each of its documents once
+        yield scores
 
 
 def top_rows(scores: NDArray[np.float32], k: int) -> NDArray[np.intp]:

@@ -11,11 +11,11 @@ from data.common.errors import ConfigurationError
 from data.common.packaged import cache_dir
 from data.common.terminal import emit, emit_json
 from data.common.text import normalised
-from retrievers.analysis_cache import kept
 from retrievers.base import check_corpus, check_k
 from retrievers.corpus import chunk_passages
+from retrievers.disk_cache import kept
 from retrievers.index_files import remove_indexes
-from retrievers.korean import morpheme_spans, sentence_spans
+from retrievers.korean import UserWords, morpheme_spans, sentence_spans, user_words
 from retrievers.registry import parse_name, retriever_over
 from retrievers.snippets import highlighted, one_line, snippets
 from retrievers.sources import read_passages
@@ -26,7 +26,6 @@ from retrievers.stored_documents import (
     texts_fingerprint,
     write_documents,
 )
-from retrievers.user_words import UserWords, user_words
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document

@@ -25,12 +25,11 @@ from pydantic import Field, PrivateAttr
 
 from data.common.text import normalised
 from data.types import Passage
-from retrievers.analysis_cache import kept
 from retrievers.base import PassageRetriever, check_corpus, with_score
-from retrievers.corpus import chunk_passages
+from retrievers.corpus import FindSpans, chunk_passages
+from retrievers.disk_cache import kept
 from retrievers.embeddings import DEFAULT_EMBEDDINGS, CachedEmbeddings, Kind, load_embeddings
 from retrievers.korean import sentence_spans
-from retrievers.token_spans import FindSpans
 
 # That windows help was first seen on KorQuAD's dev set; how large they are was chosen on five KICE exams (2019, 2021 to
 # 2024), by the hybrid's MRR@10, meaned over three kinds of query: a problem, its question alone, and single choices.

@@ -20,16 +20,17 @@ from numpy.typing import NDArray
 
 from data.common.attributes import load_attribute
 from data.common.errors import ConfigurationError, MissingResourceError, unknown_name
-from data.common.hub import one_line
 from data.common.packaged import PACKAGED, cache_dir, weights_path
-from retrievers.disk_cache import text_key
-from retrievers.model_folder import model_folder
-from retrievers.store import EmbeddingStore, store_path
+from data.common.text import one_line
+from retrievers.disk_cache import EmbeddingStore, store_path, text_key
 
 Kind = Literal["query", "passage"]
 Vectors = NDArray[np.float32]  # (n_texts, dim)
 
 DEFAULT_EMBEDDINGS = "e5-small"
+TOKENIZER_FILES = ("*.json", "*.txt", "*.model")
+MODEL_FILES = (*TOKENIZER_FILES, "*.safetensors")
+_HUB_TIMEOUT_S = 5.0
 _BLOCK = 256  # texts embedded before their vectors are kept: what an interrupted run loses at most
 # An E5 model by its name: multilingual-e5-small, e5-base-v2, KoE5. The instruct variants want other prefixes.
 _E5_NAME = re.compile(r"(?:^|[-_]|ko)e5(?:[-_]|$)(?!.*instruct)", re.IGNORECASE)
@@ -211,3 +212,34 @@ def _own_embeddings(spec: str) -> Embeddings:
             f"that makes one"
         )
     return embeddings
+
+
+def model_folder(name: str, *, kind: str, instead: str, files: Sequence[str] = MODEL_FILES) -> Path:
+    """Return the folder of a Hugging Face model: a local one as it is, a hub model's after what is missing was fetched.
+
+    No pickled weights are ever fetched: what is loaded from the folder must be safetensors.
+
+    Args:
+        name: A folder, or a model's name on the hub.
+        kind: What the model is for, for the message.
+        instead: What could be named in its place, for the message.
+        files: Patterns of what is fetched.
+
+    Raises:
+        MissingResourceError: It is neither, or the hub cannot be reached.
+    """
+    if Path(name).is_dir():
+        return Path(name).resolve()
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    left_out = ["onnx/*", "openvino/*"]
+    try:
+        return Path(
+            snapshot_download(name, allow_patterns=list(files), ignore_patterns=left_out, etag_timeout=_HUB_TIMEOUT_S)
+        )
+    except (OSError, HfHubHTTPError, HFValidationError) as error:
+        raise MissingResourceError(
+            f"{kind} 'hf:{name}' is no folder here and cannot be had from the hub ({type(error).__name__}); "
+            f"use {instead} or 'hf:DIR' with a folder that holds the model"
+        ) from error

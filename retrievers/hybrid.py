@@ -17,7 +17,7 @@ from langchain_core.documents import Document
 
 from retrievers import bm25, dense
 from retrievers.base import PassageRetriever, check_corpus, id_of, score_of, with_score
-from retrievers.user_words import UserWords
+from retrievers.korean import UserWords
 
 Ranking = Mapping[str, float]  # document id → score, best first
 

@@ -14,15 +14,14 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data.common.errors import ConfigurationError
+from data.common.files import faults_of_writing, locked, sha256_of, whole_folder, write_json
 from data.common.packaged import cache_dir
 from data.types import Frozen
 from retrievers.bm25_index import Bm25Index
@@ -30,6 +29,7 @@ from retrievers.bm25_index import Bm25Index
 logger = logging.getLogger(__name__)
 
 FORMAT = 1  # part of the identity: raise it when the files or the weights change
+_REMEDY = "name a folder of yours for the index"
 _INDEX, _VOCABULARY = "index.json", "vocabulary.json"
 _ARRAYS = {"data": "weights.npy", "indices": "documents.npy", "indptr": "starts.npy"}  # by scipy's names of them
 
@@ -40,7 +40,7 @@ class IndexSettings(Frozen):
     Attributes:
         corpus: SHA-256 of the documents' texts in their order.
         n_documents: How many they are.
-        analysis: Names the tokenizer with its versions; see `retrievers.analysis_cache.analysis_identity`.
+        analysis: Names the tokenizer with its versions; see `retrievers.korean.analysis_identity`.
         k1: See `retrievers.bm25.Bm25Retriever`.
         b: See `retrievers.bm25.Bm25Retriever`.
         format: This module's own version.
@@ -72,11 +72,11 @@ def persisted_index(root: Path, settings: IndexSettings, build: Callable[[], Bm2
     folder = index_folder(root, settings)
     index = _open_if_sound(folder, settings)
     if index is None:
-        with _locked(folder):
+        with locked(folder.with_name(f".{folder.name}.lock"), _REMEDY):
             # The process that held the lock before may have made it.
             if _open_if_sound(folder, settings, quiet=True) is None:
                 built = build()
-                with _faults_of_writing(folder):
+                with faults_of_writing(folder, _REMEDY):
                     write_index(folder, built, settings)
         index = open_index(folder, settings)
     return index
@@ -115,7 +115,7 @@ def open_index(folder: Path, settings: IndexSettings) -> Bm25Index:
         if described["settings"] != settings.model_dump():
             raise DamagedIndexError(f"{_INDEX} is that of another index")
         for name in (*_ARRAYS.values(), _VOCABULARY):
-            if _sha256(folder / name) != described["sha256"][name]:
+            if sha256_of(folder / name) != described["sha256"][name]:
                 raise DamagedIndexError(f"{name} is not as it was written")
         tokens = json.loads((folder / _VOCABULARY).read_bytes())
         parts = [_mapped(folder / name) for name in _ARRAYS.values()]
@@ -128,23 +128,13 @@ def open_index(folder: Path, settings: IndexSettings) -> Bm25Index:
 
 
 def write_index(folder: Path, index: Bm25Index, settings: IndexSettings) -> None:
-    """Write an index beside `folder` and rename it, replacing what is there; the caller holds the lock."""
-    # A part that a killed process left is removed by the next one.
-    part = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    try:
+    """Write an index in the place of what is in `folder`; the caller holds the lock."""
+    with whole_folder(folder, alone=True) as part:
         for attribute, name in _ARRAYS.items():
             np.save(part / name, getattr(index.weights, attribute), allow_pickle=False)
         (part / _VOCABULARY).write_bytes(json.dumps(list(index.rows)).encode())
-        sums = {name: _sha256(part / name) for name in (*_ARRAYS.values(), _VOCABULARY)}
-        described = {"settings": settings.model_dump(), "sha256": sums}
-        (part / _INDEX).write_text(json.dumps(described, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        if folder.exists():
-            shutil.rmtree(folder)
-        part.rename(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+        sums = {name: sha256_of(part / name) for name in (*_ARRAYS.values(), _VOCABULARY)}
+        write_json(part / _INDEX, {"settings": settings.model_dump(), "sha256": sums})
 
 
 def remove_indexes(root: Path, *, corpus: str) -> None:
@@ -169,34 +159,5 @@ def _open_if_sound(folder: Path, settings: IndexSettings, *, quiet: bool = False
         return None
 
 
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    from filelock import FileLock
-
-    with _faults_of_writing(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder.with_name(f".{folder.name}.lock"))
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-@contextmanager
-def _faults_of_writing(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise ConfigurationError(
-            f"cannot write the index to {folder.parent}: {error.strerror or error}; name a folder of yours"
-        ) from error
-
-
 def _mapped(path: Path) -> NDArray[Any]:
     return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

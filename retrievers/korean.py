@@ -1,22 +1,35 @@
 """Korean text analysis by Kiwi: sentences for chunking, content morphemes for BM25.
 
-Korean glues particles and endings to words ("학교에서", "학교를"), so words split at spaces rarely match;
-morphemes do. One Kiwi model serves the process, and one more each set of a user's own words: it takes seconds and some
-100 MB to load.
+In come texts and a user's own words; out come tokens, or the places of sentences. Korean glues particles and endings
+to words ("학교에서", "학교를"), so words split at spaces rarely match; morphemes do. One Kiwi model serves the process,
+and one more each set of a user's own words: it takes seconds and some 100 MB to load.
+
+A file of a user's words is in the format of Kiwi's own user dictionaries: a word a line, after a tab its tag (NNP where
+there is none) and after another its score (0), with comments after "#":
+
+    밤편지
+    국어 영역<TAB>NNG
+    갤럭시탭<TAB>NNP<TAB>3.5
 
 Source: Kiwi (https://github.com/bab2min/Kiwi), LGPL-2.1-or-later; tags are those of the Sejong corpus.
 """
 
+import hashlib
+import json
+import math
 import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from importlib.metadata import version
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
+from data.common.errors import ConfigurationError, MissingResourceError
+from data.common.files import read_text
 from data.common.text import normalised
-from retrievers.user_words import UserWords
 
 if TYPE_CHECKING:
     from kiwipiepy import Kiwi, Token
@@ -25,6 +38,11 @@ if TYPE_CHECKING:
 # links, and what Kiwi does not know. Particles, endings, the copula and auxiliary verbs say how, not what.
 CONTENT_TAGS = ("NN", "NR", "NP", "VV", "VA", "MAG", "XR", "SL", "SH", "SN", "W_", "UN")
 
+# The Sejong corpus' tags of words that say what a text is about: BM25 counts them and no others.
+USER_TAGS = ("NNP", "NNG", "NNB", "NR", "NP", "VV", "VA", "MAG", "XR", "SL", "SH", "SN")
+# Part of an analysis' identity: raise it when what is made of Kiwi's analysis here changes.
+ANALYSIS = 3
+
 # Kiwi refuses half of a surrogate pair and reads NUL as an end; both become one other character, so offsets hold.
 _UNREADABLE = re.compile("[\0\ud800-\udfff]")
 _SENTENCE_ENDS = ".!?…。！？"
@@ -32,6 +50,23 @@ _MARK_AT_END = re.compile(rf"[{_SENTENCE_ENDS}”’]\s+(?P<mark>\[[A-Z]\]|\([�
 _MARK_REACH = 12  # characters: the longest mark, white space and the end of the sentence before
 
 _lock = threading.Lock()
+
+
+class UserWord(NamedTuple):
+    """A word as Kiwi is to know it.
+
+    Attributes:
+        word: May have spaces within.
+        tag: One of `USER_TAGS`; NNP is a name.
+        score: Added to what speaks for the word where the text could be read otherwise too.
+    """
+
+    word: str
+    tag: str = "NNP"
+    score: float = 0.0
+
+
+UserWords = tuple[UserWord, ...]
 
 
 @lru_cache(maxsize=4)
@@ -119,3 +154,66 @@ def _before_mark(text: str, start: int) -> int:
 def _can_start_a_sentence(text: str, start: int) -> bool:
     # Kiwi may end a sentence inside a word: "<보기>" + "를 읽고 …".
     return start > 0 and (text[start - 1].isspace() or text[start - 1] in _SENTENCE_ENDS)
+
+
+def analysis_identity(user_words: UserWords = ()) -> str:
+    """Return what a text's analysis depends on: Kiwi, its model, the tags that are kept, a user's words, our code."""
+    packages = " ".join(f"{package}-{version(package)}" for package in ("kiwipiepy", "kiwipiepy_model"))
+    own = f" words {words_sha256(user_words)}" if user_words else ""
+    return f"{packages} tags {','.join(CONTENT_TAGS)} analysis {ANALYSIS}{own}"
+
+
+def user_words(given: Path | str | Sequence[str | UserWord] | None) -> UserWords:
+    """Return words in one order without repeats, however they were given.
+
+    Args:
+        given: The path of a file, lines as in a file, words as they are returned here, or None for no words.
+
+    Raises:
+        ConfigurationError: A line is malformed, or a word is given in two ways; the message names the place.
+        MissingResourceError: The file cannot be read.
+    """
+    if given is None:
+        return ()
+    place = str(given) if isinstance(given, (Path, str)) else "user words"
+    lines = _read_words(Path(given)) if isinstance(given, (Path, str)) else given
+    words: dict[tuple[str, str], UserWord] = {}
+    for number, line in enumerate(lines, start=1):
+        cells = line.split("#", 1)[0].split("\t") if isinstance(line, str) else [str(cell) for cell in line]
+        if not any(cell.strip() for cell in cells):
+            continue
+        word = _word(cells, f"{place}, line {number}")
+        if words.setdefault((word.word, word.tag), word) != word:
+            raise ConfigurationError(f"{place}, line {number}: '{word.word}' has another score above; give it once")
+    return tuple(sorted(words.values()))
+
+
+def words_sha256(words: UserWords) -> str:
+    """Return what identifies words, as `user_words` returns them: the same for the same words from any source."""
+    return hashlib.sha256(json.dumps(words).encode()).hexdigest()
+
+
+def _read_words(path: Path) -> list[str]:
+    try:
+        return read_text(path).splitlines()
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from error
+    except OSError as error:
+        raise MissingResourceError(f"cannot read the user words {path}: {error.strerror}") from error
+
+
+def _word(cells: Sequence[str], place: str) -> UserWord:
+    word, tag, score, *more = [*(" ".join(normalised(cell).split()) for cell in cells), "", ""][: max(3, len(cells))]
+    tag = tag or UserWord._field_defaults["tag"]
+    if not word or more or tag not in USER_TAGS:
+        raise ConfigurationError(
+            f"{place}: {' '.join(cells)!r} is no WORD, TAG and SCORE, apart by tabs (the last two may be left out), "
+            f"with a tag of {', '.join(USER_TAGS)}"
+        )
+    try:
+        value = float(score or 0)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ConfigurationError(f"{place}: score '{score}' is no number")
+    return UserWord(word, tag, value)

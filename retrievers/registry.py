@@ -50,7 +50,7 @@ class Kept(NamedTuple):
 
     Attributes:
         index_dir: A folder in which BM25's index is kept, and that Kiwi's analyses are to be kept too; None: neither.
-        user_words: What `retrievers.user_words.user_words` accepts: words that BM25 is to know.
+        user_words: What `retrievers.korean.user_words` accepts: words that BM25 is to know.
     """
 
     index_dir: Path | None = None
@@ -163,8 +163,8 @@ def _knows_words(base: str) -> bool:
 
 def _documents(passages: Sequence[Passage], *, chunk: bool, keep: bool) -> list["Document"]:
     """Return what is searched; `keep` is whether Kiwi's analyses are kept for the next time."""
-    from retrievers.analysis_cache import kept
     from retrievers.corpus import chunk_passages, whole_passages
+    from retrievers.disk_cache import kept
     from retrievers.korean import morpheme_spans, sentence_spans
 
     if not chunk:
@@ -187,7 +187,7 @@ def _made(
 
 def _more(plan: Plan, settings: Kept) -> dict[str, Any]:
     """Return the settings that only the project's own retrievers know; a user's factory is given none of them."""
-    from retrievers.user_words import user_words
+    from retrievers.korean import user_words
 
     words = user_words(settings.user_words)
     if words:

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from retrievers.korean import content_tokens
-from retrievers.user_words import UserWords
+from retrievers.korean import UserWords, content_tokens
 
 Span = tuple[int, int]
 Analyse = Callable[[Sequence[str]], list[list[str]]]  # texts → the tokens of each

@@ -6,7 +6,7 @@ In comes a path, out come passages with unique ids. What kind of file it is foll
 from pathlib import Path
 
 from data.common.errors import ConfigurationError, MissingResourceError
-from data.common.regular_file import open_bytes, read_text
+from data.common.files import open_bytes, read_text
 from data.common.text import normalised
 from data.rows import read_rows, required_text
 from data.types import Passage

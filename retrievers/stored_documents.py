@@ -16,15 +16,15 @@ from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
-from filelock import FileLock
 from langchain_core.documents import Document
 from numpy.typing import NDArray
 from pydantic import Field
 
 from data.common.errors import ConfigurationError
-from data.common.json_text import parse_json
+from data.common.files import faults_of_writing, locked, replace_file, sha256_of
+from data.common.parsing import parse_json
 from data.types import Frozen
-from retrievers.user_words import UserWords
+from retrievers.korean import UserWords
 
 FORMAT = 1
 _POINTER = "documents.json"
@@ -115,8 +115,7 @@ def open_documents(folder: Path) -> StoredDocuments:
             )
         stored = Stored.model_validate(pointer)
         path = folder / stored.file
-        with path.open("rb") as file:
-            whole = hashlib.file_digest(file, "sha256").hexdigest() == stored.sha256
+        whole = sha256_of(path) == stored.sha256
     except (OSError, ValueError) as error:
         raise _damaged(folder, Path(getattr(error, "filename", None) or _POINTER).name) from error
     if not whole:
@@ -140,14 +139,12 @@ def write_documents(
     Raises:
         ConfigurationError: The folder holds something else, or cannot be written.
     """
-    try:
+    remedy = "name another folder"
+    with faults_of_writing(folder, remedy):
         _check_own(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".documents.lock"):
+        with locked(folder / ".documents.lock", remedy):
             former = _former(folder)
             stored = _store(folder, documents, user_words)
-    except OSError as error:
-        raise ConfigurationError(f"cannot write to {folder}: {error.strerror or error}; name another folder") from error
     gone = former.texts if former is not None and former.texts != stored.texts else None
     return StoredDocuments(folder / stored.file, stored), gone
 
@@ -168,8 +165,7 @@ def _store(folder: Path, documents: Sequence[Document], user_words: UserWords) -
         user_words=user_words,
     )
     part.replace(folder / stored.file)
-    part.write_text(stored.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    part.replace(folder / _POINTER)
+    replace_file(folder / _POINTER, stored.model_dump_json(indent=2) + "\n")
     for path in folder.glob("documents-*.jsonl"):
         if path.name != stored.file:
             path.unlink()

@@ -6,9 +6,7 @@ seconds to become tensors, so it is converted once and kept as safetensors in th
 
 import io
 import re
-import shutil
 import sys
-import tempfile
 import threading
 import weakref
 from contextlib import redirect_stderr
@@ -19,8 +17,10 @@ from typing import Any
 import torch
 
 from data.common.errors import ConfigurationError, MissingResourceError
-from data.common.hub import hub_fault, one_line, quiet_transformers
+from data.common.files import locked, whole_folder
+from data.common.hub import hub_fault, quiet_transformers
 from data.common.packaged import converted_folder, is_installed, weights_path
+from data.common.text import one_line
 
 SMOLLM2_HUB_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"
 _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
@@ -220,27 +220,15 @@ def _converted_gguf(name: str) -> Path:
 
     The folder is named by the file's SHA-256, appears whole or not at all, and is made by one process at a time.
     """
-    from filelock import FileLock
-
     gguf = weights_path(name)
     folder = converted_folder(name)
     if folder.is_dir():
         return folder
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{folder}.lock"):
-            if not folder.is_dir():
-                print(f"converting {gguf.name} to {folder} (once, about half a minute)", file=sys.stderr, flush=True)  # noqa: T201
-                temporary = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=folder.parent))
-                try:
-                    _convert_gguf(gguf, temporary)
-                    temporary.rename(folder)
-                finally:
-                    shutil.rmtree(temporary, ignore_errors=True)
-    except PermissionError as error:
-        raise ConfigurationError(
-            f"cannot write to {folder.parent}; set TUNE_OR_PROMPT_CACHE to a folder of yours"
-        ) from error
+    with locked(Path(f"{folder}.lock"), "set TUNE_OR_PROMPT_CACHE to a folder of yours"):
+        if not folder.is_dir():
+            print(f"converting {gguf.name} to {folder} (once, about half a minute)", file=sys.stderr, flush=True)  # noqa: T201
+            with whole_folder(folder, alone=True) as whole:
+                _convert_gguf(gguf, whole)
     return folder
 
 

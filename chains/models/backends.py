@@ -9,8 +9,8 @@ from langchain_core.messages import HumanMessage, SystemMessage
 from pydantic import ValidationError
 
 from chains.models.families import OPEN_TAG, Family
-from chains.models.providers import THINKING_TIMEOUT_S, TIMEOUT_S, endpoint_model, first_fault
-from data.common.errors import ConfigurationError, unknown_name
+from chains.models.providers import THINKING_TIMEOUT_S, TIMEOUT_S, endpoint_model
+from data.common.errors import ConfigurationError, first_fault, unknown_name
 from data.common.packaged import PACKAGED, is_installed
 
 if TYPE_CHECKING:

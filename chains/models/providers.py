@@ -17,7 +17,7 @@ from langchain_core.language_models import BaseChatModel
 from pydantic import SecretStr, ValidationError
 
 from chains.models.addresses import check_address, given_address
-from data.common.errors import ConfigurationError, MissingResourceError
+from data.common.errors import ConfigurationError, MissingResourceError, first_fault
 
 ENDPOINT_KEY = "ENDPOINT_API_KEY"
 # Servers without keys still want the header to be there.
@@ -155,12 +155,6 @@ def provider_model(provider: str, name: str, *, max_retries: int | None = None, 
 def thought_tokens(provider: str, name: str) -> int:
     """Return the room for thoughts, in tokens, that a provider's model is given in front of its answer."""
     return REASONING_TOKENS if provider in ("openai", "azure_openai") and REASONING_MODELS.match(name) else 0
-
-
-def first_fault(error: ValidationError) -> str:
-    """Say what pydantic found first, without the input that it would print: there may be a key in it."""
-    fault = error.errors()[0]
-    return ": ".join([*map(str, fault["loc"]), fault["msg"]])
 
 
 def _leave_room_for_thoughts(settings: dict[str, Any]) -> dict[str, Any]:

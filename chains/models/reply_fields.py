@@ -8,7 +8,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage
 
-from data.common.json_text import whole_characters
+from data.common.text import whole_characters
 
 # In the metadata of a reply that was kept from an earlier call, and costs nothing now: the usage of that call.
 SAVED_USAGE = "saved_usage"

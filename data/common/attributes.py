@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from data.common.errors import ConfigurationError
-from data.common.hub import one_line
+from data.common.text import one_line
 
 
 def import_own(module: str, *, kind: str, name: str) -> ModuleType:

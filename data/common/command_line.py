@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 
-from data.common.errors import ProjectError
-from data.common.system_faults import shortened, system_fault
+from data.common.errors import ProjectError, shortened, system_fault
 from data.common.terminal import say, standard_streams
 from data.common.text import plain
 

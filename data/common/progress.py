@@ -7,7 +7,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from data.common.display import display_width, fit
+from data.common.table import display_width, fit
 from data.common.terminal import STATUS, columns, is_drawable, say
 from data.common.text import plain
 

@@ -26,6 +26,8 @@ _INVISIBLE = re.compile(
 )
 _BLANK = re.compile("[\u034f\u2800\u3164\uffa0]")  # those of them that Python calls printable
 
+# A pair of surrogate escapes is one character, which json joins; what is left over is half of one.
+_LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 # Digits and signs that are raised, as in powers of ten.
 _RAISED = re.compile("[\u00b2\u00b3\u00b9\u2070\u2074-\u207b]+")
 # What stands for a character where it is lacking, and neither its category nor its compatibility form says it.
@@ -85,6 +87,36 @@ def plain_json(text: str, *, only_ascii: bool = False) -> str:
     """
     unfit = _NOT_ASCII if only_ascii else _UNFIT
     return unfit.sub(lambda found: json.dumps(found[0])[1:-1], text)
+
+
+def character_fault(text: str) -> str | None:
+    r"""Say which half of a character (a lone surrogate, such as "\ud800") a text holds; None where it holds none.
+
+    Such a text can be neither hashed, written nor sent, for UTF-8 has no bytes for it.
+    """
+    found = None if text.isascii() else _LONE_SURROGATE.search(text)
+    return f"holds {found[0]!a}, half of a surrogate pair and no character" if found else None
+
+
+def whole_characters(text: str) -> str:
+    """Return a text with U+FFFD in the place of each half of a character, so that it can be written.
+
+    What a server answers as JSON may hold some; a reply is not lost for it.
+    """
+    return _LONE_SURROGATE.sub("\ufffd", text)
+
+
+def text_of(value: object) -> str:
+    """Return `str` of anything, in whole characters; where its own code fails at that, what it is."""
+    try:
+        return whole_characters(str(value))
+    except Exception:  # noqa: BLE001  # whatever the code of somebody else's class raises
+        return f"<{type(value).__name__}>"
+
+
+def one_line(error: BaseException) -> str:
+    """Return an error's message without line breaks, cut at 200 characters; its type where it has none."""
+    return " ".join(text_of(error).split())[:200] or type(error).__name__
 
 
 def encodable(text: str, encoding: str) -> str:

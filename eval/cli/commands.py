@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.common.language import language
-from data.common.printing import emit_csv
 from data.common.progress import log
+from data.common.table import emit_csv
 from data.common.terminal import emit, emit_json, emit_json_text, is_one_reader, write_utf8
 from eval.cli.cache import cache
 from eval.cli.calibrate import calibrate

@@ -18,9 +18,8 @@ from chains.models.request_fields import limit_of
 from chains.models.specs import reply_tokens, resolve_spec
 from chains.models.token_counts import TokenCounter, token_counter
 from data.common.errors import ConfigurationError, ProjectError
-from data.common.json_text import text_of
 from data.common.language import ENGLISH, Language
-from data.common.text import mentioned
+from data.common.text import mentioned, text_of
 from data.registry import benchmark
 from data.types import Item, Message
 from eval.execution.tracing import sent_messages

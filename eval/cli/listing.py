@@ -23,7 +23,7 @@ def models() -> dict[str, str]:
 
 def prompts() -> dict[str, str]:
     from chains.prompt_files import list_prompts
-    from data.common.yaml_file import read_yaml
+    from data.common.parsing import read_yaml
 
     return {name: read_yaml(path, kind="prompt").content["technique"] for name, path in list_prompts().items()}
 

@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from data.common.errors import ConfigurationError
+from data.common.errors import ConfigurationError, first_fault
 from eval.plan.suite import EvaluationSpec, Suite, SystemSpec, list_suites, load_suite
 from eval.rundir.names import LONGEST_NAME
 
@@ -89,10 +89,8 @@ def _validated(
             name=f"{plain_name(target)}.{name}"[:LONGEST_NAME], seed=options.seed or 0, evaluations=(evaluation,)
         )
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
-        raise ConfigurationError(f"{f'--{field}: ' if field else ''}{message}") from None
+        fault = first_fault(error)
+        raise ConfigurationError(f"{f'--{fault.place}: ' if fault.path else ''}{fault.message}") from None
 
 
 def _overridden(suite: Suite, given: dict[str, Any], options: argparse.Namespace) -> Suite:

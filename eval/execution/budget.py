@@ -19,7 +19,8 @@ from threading import Condition
 from chains.models.reply_fields import read_usage
 from chains.repeated import askings
 from data.common.errors import ConfigurationError, ProjectError
-from data.common.files import append_whole, faults_of_writing
+from data.common.files import faults_of_writing
+from data.common.line_file import append_whole
 from data.types import Record
 from eval.execution.faults import NEVER_BILLED
 from eval.execution.rate_limits import Halt, Stop

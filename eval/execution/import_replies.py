@@ -21,15 +21,14 @@ from pydantic import Field, ValidationError
 from chains.models.reply_fields import openai_finish_reason
 from chains.predictor import read_text
 from data.bounds import LONGEST_S, MOST_TOKENS
-from data.common.errors import ConfigurationError
+from data.common.errors import ConfigurationError, first_fault
+from data.common.files import open_bytes, sole_writer
 from data.common.progress import log
-from data.common.regular_file import open_bytes
 from data.registry import benchmark, fingerprint, load_items
 from data.rows import read_rows
 from data.types import Frozen, Item, Prediction, Record, Text
-from eval.rundir.journal import Evaluation, Journal, Manifest, begin_run, first_fault, records_path
+from eval.rundir.journal import Evaluation, Journal, Manifest, begin_run, records_path
 from eval.rundir.names import system_name_fault
-from eval.rundir.run_lock import sole_writer
 
 
 class Reply(Frozen):

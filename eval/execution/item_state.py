@@ -3,7 +3,7 @@
 from functools import partial
 
 from chains.repeated import fault_of
-from data.common.json_text import whole_characters
+from data.common.text import whole_characters
 from data.types import Item, Prediction, Record
 from eval.execution.admission import CallGate
 from eval.execution.faults import describe, judge, recorded, retry_after_s

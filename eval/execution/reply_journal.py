@@ -19,7 +19,8 @@ from langchain_core.messages import AIMessage
 from pydantic import BaseModel
 
 from data.common.errors import ConfigurationError
-from data.common.files import SyncedFile, faults_of_writing, open_lines, whole_lines
+from data.common.files import faults_of_writing
+from data.common.line_file import SyncedFile, open_lines, whole_lines
 from data.common.secrets import make_redactor
 
 

@@ -4,16 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from chains.majority import draw_key, majority
 from chains.predictor import read_text
 from chains.reading.choices import Extraction
-from data.common.files import replace_file
+from chains.repeated import draw_key, majority
+from data.common.files import replace_file, sole_writer
 from data.common.secrets import make_redactor
 from data.types import Ask, Item, Message, Prediction, Record
 from eval.rundir.journal import Manifest, read_manifest, read_records, records_path
 from eval.rundir.readable import readable_json
 from eval.rundir.run_check import check_journals
-from eval.rundir.run_lock import sole_writer
 
 
 class Change(NamedTuple):

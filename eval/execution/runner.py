@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from data.common.errors import ConfigurationError, ProjectError
-from data.common.files import remove
+from data.common.files import remove, sole_writer
 from data.common.progress import Progress, log
 from data.common.secrets import make_redactor
 from data.common.text import mentioned
@@ -36,7 +36,6 @@ from eval.rundir.journal import (
     write_manifest,
 )
 from eval.rundir.run_check import check_journals
-from eval.rundir.run_lock import sole_writer
 
 
 class Outcome(NamedTuple):

@@ -14,7 +14,8 @@ from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import RunnableConfig
 
-from data.common.json_text import text_of, whole_characters, whole_strings
+from data.common.parsing import whole_strings
+from data.common.text import text_of, whole_characters
 from data.types import ASKING, Item, Message, Passage, Prediction, ToolCall
 
 # The message types of LangChain under the role names of chat APIs.

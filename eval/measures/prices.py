@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from data.common.errors import ConfigurationError
-from data.common.yaml_file import read_yaml
+from data.common.errors import ConfigurationError, first_fault
+from data.common.parsing import read_yaml
 from data.types import Frozen, Message
 
 PRICE_FILE = Path(__file__).parent / "prices.yaml"
@@ -82,10 +82,10 @@ def _read_prices(path: Path) -> PriceTable:
     try:
         return PriceTable.model_validate(read_yaml(path, kind="price table").content)
     except ValidationError as error:
-        fault = error.errors()[0]
-        place = ".".join(map(str, fault["loc"])) or "the file"
+        fault = first_fault(error)
         raise ConfigurationError(
-            f"price table {path}, {place}: {fault['msg']}; write it as eval/measures/prices.yaml is written"
+            f"price table {path}, {fault.place or 'the file'}: {fault.message}; "
+            "write it as eval/measures/prices.yaml is written"
         ) from None
 
 

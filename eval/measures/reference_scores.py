@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from data.common.errors import ConfigurationError
-from data.common.yaml_file import read_yaml
+from data.common.errors import ConfigurationError, first_fault
+from data.common.parsing import read_yaml
 from data.types import Frozen
 from eval.measures.differences import Answers
 
@@ -127,5 +127,4 @@ def published_points() -> tuple[PublishedPoint, ...]:
     except (TypeError, KeyError) as error:
         raise ConfigurationError(f"{REFERENCE_POINTS} has no list 'points'") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        raise ConfigurationError(f"{REFERENCE_POINTS}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise ConfigurationError(f"{REFERENCE_POINTS}: {first_fault(error)}") from None

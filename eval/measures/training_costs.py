@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from data.common.errors import ConfigurationError
+from data.common.errors import ConfigurationError, first_fault
 
 
 class _Part(BaseModel):
@@ -66,10 +66,9 @@ def training_facts(checkpoint: Path) -> dict[str, Any] | None:
     try:
         card = _Card.model_validate(content)
     except ValidationError as error:
-        fault = error.errors()[0]
-        name = ".".join(map(str, fault["loc"]))
+        fault = first_fault(error)
         raise ConfigurationError(
-            f"{checkpoint / CARD_FILE}: '{name}' = {str(fault['input'])[:80]!r}: {fault['msg']}; "
+            f"{checkpoint / CARD_FILE}: '{fault.place}' = {str(fault.value)[:80]!r}: {fault.message}; "
             "train the checkpoint again or remove the file"
         ) from error
     hardware = (

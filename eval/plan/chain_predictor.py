@@ -10,7 +10,7 @@ from typing import Any
 from langchain_core.runnables import Runnable
 
 from data.common.errors import ConfigurationError
-from data.common.hub import one_line
+from data.common.text import one_line
 from data.types import Prediction
 from eval.plan.suite import SystemSpec
 

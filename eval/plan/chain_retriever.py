@@ -25,8 +25,8 @@ def chain_retriever(spec: SystemSpec, items: Sequence[Item]) -> tuple["BaseRetri
     """
     from retrievers.corpus import passages_from_items
     from retrievers.index_files import cached_indexes
+    from retrievers.korean import user_words, words_sha256
     from retrievers.registry import build_retriever
-    from retrievers.user_words import user_words, words_sha256
 
     words = user_words(spec.user_words)
     description: dict[str, Any] = {"name": spec.retriever, "embeddings": spec.embeddings, "k": spec.k}

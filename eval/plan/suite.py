@@ -21,8 +21,8 @@ from typing import Any, Literal, Self
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from data.common.errors import ConfigurationError, unknown_name
-from data.common.yaml_file import read_yaml
+from data.common.errors import ConfigurationError, first_fault, unknown_name
+from data.common.parsing import read_yaml
 from data.types import Frozen
 from eval.rundir.description import TRAINED_KINDS
 from eval.rundir.names import PlainName, SystemName, check_folders
@@ -43,7 +43,7 @@ class SystemSpec(Frozen):
         permute: For a chain: ask each item once for every rotation of its choices, and take the majority.
         votes: For a chain: sample so many replies to each item, and take the majority.
         user_words: For a chain whose retriever has a BM25: a file of words that it is to know, as
-            `retrievers.user_words` reads it; a path is from where the command runs, like that of `data`.
+            `retrievers.korean` reads it; a path is from where the command runs, like that of `data`.
         finetune: Settings of `finetune.config.TrainSettings`, such as {model: minilm, epochs: 3}.
         any_label_order: For a checkpoint or finetune: go on, and report its answers, even where they fit far better
             under other label names; the report says so all the same. It decides no answer, so no manifest holds it,
@@ -172,11 +172,8 @@ def load_suite(name_or_path: str) -> Suite:
     try:
         return Suite.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
-        line = _line_of(text, first["loc"])
-        raise ConfigurationError(f"{path}, line {line}: {field + ': ' if field else ''}{message}") from None
+        fault = first_fault(error)
+        raise ConfigurationError(f"{path}, line {_line_of(text, fault.path)}: {fault}") from None
 
 
 def _line_of(text: str, location: Sequence[str | int]) -> int:

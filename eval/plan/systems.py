@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from data.common.errors import ConfigurationError
 from data.common.progress import log
-from data.overlap import without_overlap
 from data.registry import fingerprint, load_items
+from data.splits import without_overlap
 from data.types import Benchmark, Item
 from eval.measures.training_costs import training_facts
 from eval.plan import baselines
@@ -256,8 +256,8 @@ def _checkpoint_sha256(checkpoint: str) -> str | None:
 
 
 def _finetune(spec: SystemSpec, context: Context) -> System:
+    from data.splits import hold_out
     from finetune.config import make_settings
-    from finetune.hold_out import hold_out
     from finetune.train import check
 
     labels = _labels(context)

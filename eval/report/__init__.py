@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import NamedTuple
 
+from data.common.files import write_atomically
 from data.common.language import language
 from eval.report.render.html import render_html
 from eval.report.render.markdown import render_markdown
 from eval.report.sections.calibration import diagram_file, draw_diagram, reliability_diagram
 from eval.report.sections.cost_curve import curve_file, draw_svg
 from eval.report.summary import Summary, cost_drawing, summarize
-from eval.rundir.journal import write_atomically
 
 
 class ReportPaths(NamedTuple):

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from data.bounds import LONGEST_S
+from data.common.errors import first_fault
 
 Role = Literal["trained", "prompted", "baseline"]
 # Any other is a baseline. What is imported are texts that a model wrote.
@@ -79,8 +80,7 @@ def _checked(kind: type[BaseModel]) -> AfterValidator:
         try:
             kind.model_validate(said)
         except ValidationError as error:
-            first = error.errors()[0]
-            raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+            raise ValueError(str(first_fault(error))) from None
         return said
 
     return AfterValidator(check)

@@ -4,7 +4,7 @@
     runs/<name>/<system>/records.jsonl       one line an item, on disk as soon as it is answered
     runs/<name>/<system>/replies.jsonl       until the run is complete, see `eval.execution.reply_journal`
     runs/<name>/summary.json report.md report.html break-even-<n>.svg reliability-<n>.svg
-    runs/<name>/.lock                        held by the process that writes the run, see `eval.rundir.run_lock`
+    runs/<name>/.lock                        held by the process that writes the run: `data.common.files`
 
 A journal is append-only while a run goes on. A line cut short by a crash is dropped and asked again;
 an item that was asked again has two lines, of which the later counts.
@@ -19,18 +19,17 @@ from typing import Any, Self
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from data.common.errors import ConfigurationError, MissingResourceError
-from data.common.files import SyncedFile, cut_torn_line, faults_of_writing, open_lines, replace_file, whole_lines
-from data.common.json_text import parse_json
+from data.common.errors import ConfigurationError, MissingResourceError, first_fault
+from data.common.files import faults_of_writing, replace_file
+from data.common.line_file import SyncedFile, cut_torn_line, open_lines, whole_lines
+from data.common.parsing import parse_json
 from data.common.secrets import make_redactor
-from data.common.text import mentioned
 from data.types import Frozen, Model, Record
 from eval.rundir.description import Description, Machine
 from eval.rundir.names import SystemName, check_folders
 from eval.rundir.readable import readable_json
 
 SCHEMA_VERSION = 1
-LOCK_FILE = ".lock"
 _OF_A_BEGINNING = re.compile(r"\.lock|\.manifest\.json\.\d+\.tmp")  # all that a run killed at once may have left
 
 
@@ -97,15 +96,6 @@ def records_path(run_dir: Path, system: str) -> Path:
     return run_dir / system / "records.jsonl"
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file, without secrets, so that it is either the old one or the whole new one, never a part.
-
-    Raises:
-        ConfigurationError: It cannot be written, and is the old one.
-    """
-    replace_file(path, make_redactor()(text))
-
-
 def write_manifest(run_dir: Path, manifest: Manifest) -> None:
     replace_file(run_dir / "manifest.json", readable_json(manifest, make_redactor(), indent=2)[1] + "\n")
 
@@ -157,12 +147,6 @@ def read_manifest(run_dir: Path) -> Manifest:
 def redacted(manifest: Manifest) -> Manifest:
     """Return a manifest as it is written and read back: without secrets."""
     return readable_json(manifest, make_redactor())[0]
-
-
-def first_fault(error: ValidationError) -> str:
-    first = error.errors()[0]
-    place, message = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
-    return mentioned(f"{place}: {message}" if place else message)  # both may hold what somebody else wrote
 
 
 def read_records(path: Path) -> Iterator[Record]:

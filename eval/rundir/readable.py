@@ -6,7 +6,8 @@ A model in; out come the text that is written, and the model as whoever reads th
 import json
 from collections.abc import Callable
 
-from data.common.json_text import whole_characters, whole_strings
+from data.common.parsing import whole_strings
+from data.common.text import whole_characters
 from data.types import Model
 
 

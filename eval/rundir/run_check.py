@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from data.common.errors import ConfigurationError
-from data.common.files import whole_lines
-from data.common.json_text import parse_json
+from data.common.line_file import whole_lines
+from data.common.parsing import parse_json
 from data.common.secrets import STRUCK_OUT
 from data.registry import fingerprint_line
 from data.types import Item

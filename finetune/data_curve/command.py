@@ -52,9 +52,10 @@ def curve(arguments: argparse.Namespace) -> None:
     """Train on each size, and compare the accuracies with those of a run's systems."""
     planned = _read(arguments)
 
+    from data.common.files import write_json
     from finetune.data_curve.crossings import default_sizes, format_curve, nested_order, parse_sizes, subset
     from finetune.data_curve.figure import draw_data_curve
-    from finetune.data_curve.folder import open_curve_folder, write_json
+    from finetune.data_curve.folder import open_curve_folder
 
     n_items, first = len(planned.pool), planned.settings.seed
     sizes = parse_sizes(arguments.sizes, n_items) if arguments.sizes is not None else default_sizes(n_items)
@@ -107,8 +108,8 @@ def _read(arguments: argparse.Namespace) -> _Curve:
         raise ConfigurationError(f"{given} go beyond {MOST_SEED}, the last seed there is; give a smaller --seed")
     evaluated = _run_items(arguments) if arguments.run else _split_items(arguments)
 
-    from data.overlap import without_overlap
     from data.registry import load_items
+    from data.splits import without_overlap
 
     split = arguments.split or train_split(arguments.benchmark, evaluated.split)
     more = {"limit": arguments.limit, "seed": settings.seed, "skip_bad_rows": arguments.skip_bad_rows}

@@ -8,12 +8,14 @@ A folder of a training is there only when it is whole (`finetune.working_folder`
 
 import json
 import math
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from data.common.errors import ConfigurationError
+from data.common.files import write_json
 from data.registry import fingerprint
 from data.types import Item
 from finetune.card import CARD_FILE
@@ -21,18 +23,12 @@ from finetune.config import TrainSettings
 from finetune.training_curves import CURVE_FILES
 
 PLAN_FILE = "plan.json"
+_TORN_PLAN = re.compile(r"\.plan\.json\.(\d+\.)?tmp")  # of a program that was killed just before it had a plan
 KEPT = (CARD_FILE, "README.md", "training_log.jsonl", *CURVE_FILES)
 
 
 def training_folder(out: Path, size: int, seed: int) -> Path:
     return out / f"n-{size}-seed-{seed}"
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a JSON file so that it is either the old one or the whole new one, whenever the program is killed."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    temporary.replace(path)
 
 
 def open_curve_folder(out: Path, plan: Mapping[str, Any]) -> None:
@@ -44,8 +40,9 @@ def open_curve_folder(out: Path, plan: Mapping[str, Any]) -> None:
     file = out / PLAN_FILE
     try:
         if not file.exists():
-            torn = f".{PLAN_FILE}.tmp"  # of a program that was killed just before it had a plan
-            if out.exists() and (not out.is_dir() or any(path.name != torn for path in out.iterdir())):
+            if out.exists() and (
+                not out.is_dir() or any(not _TORN_PLAN.fullmatch(path.name) for path in out.iterdir())
+            ):
                 raise ConfigurationError(f"'{out}' is not empty and has no curve; name another --out, or remove it")
             out.mkdir(parents=True, exist_ok=True)
             write_json(file, plan)

@@ -16,10 +16,9 @@ from langchain_core.runnables import RunnableLambda
 from pydantic import Field
 
 from chains.kice import kice_rag
-from chains.majority import majority
 from chains.mnli import mnli_zero_shot
 from chains.models.specs import load_chat_model, with_seed
-from chains.repeated import Repeated, fault_of, orders, repeated
+from chains.repeated import Repeated, fault_of, majority, orders, repeated
 from data.types import Ask, Message, Prediction, Record
 from eval.cli.parser import main
 from eval.plan.suite import SystemSpec

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from chains.prompt_files import load_prompt
 from data.common.errors import ConfigurationError
-from data.common.json_text import RepeatedNameError, parse_json
-from data.common.yaml_file import read_yaml
+from data.common.parsing import RepeatedNameError, parse_json, read_yaml
 from data.kice_check import faults
 from data.registry import load_items, retrieval_set
 from data.rows import read_rows

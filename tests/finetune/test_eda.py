@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from data.common.errors import ConfigurationError
+from eval.measures.stats import share_interval
 from finetune.eda import describe, format_eda, token_lengths, write_eda
 from finetune.encoders import load_tokenizer
 from tests.support.tiny_encoder import LABELS, make_encoder, toy_items
@@ -20,7 +21,9 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory):
 
 def figures_of(items, tokenizer, max_length: int = 16):
     lengths = token_lengths(items, tokenizer, text_fields=FIELDS)
-    return lengths, describe(items, lengths, labels=LABELS, text_fields=FIELDS, max_length=max_length)
+    return lengths, describe(
+        items, lengths, labels=LABELS, text_fields=FIELDS, max_length=max_length, interval=share_interval
+    )
 
 
 def test_lengths_are_the_words_and_the_special_tokens(tokenizer) -> None:
@@ -54,7 +57,9 @@ def test_each_genre_has_lengths_of_its_own(tokenizer) -> None:
 def test_one_text_field_has_none_to_leave_out(tokenizer, tmp_path: Path) -> None:
     items = toy_items(30, seed=6)
     lengths = token_lengths(items, tokenizer, text_fields=("hypothesis",))
-    figures = describe(items, lengths, labels=LABELS, text_fields=("hypothesis",), max_length=16)
+    figures = describe(
+        items, lengths, labels=LABELS, text_fields=("hypothesis",), max_length=16, interval=share_interval
+    )
     assert figures["single_text"] is None
     assert "alone" not in format_eda(figures)
     write_eda(figures, lengths, tmp_path)
@@ -97,8 +102,8 @@ def test_files_and_table(tokenizer, tmp_path: Path) -> None:
 
 def test_nothing_to_describe(tokenizer, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="no items"):
-        describe([], {}, labels=LABELS, text_fields=FIELDS, max_length=16)
+        describe([], {}, labels=LABELS, text_fields=FIELDS, max_length=16, interval=share_interval)
     (tmp_path / "file").write_text("")
     lengths, figures = figures_of(toy_items(3, seed=6), tokenizer)
-    with pytest.raises(ConfigurationError, match="cannot write"):
+    with pytest.raises(ConfigurationError, match="cannot be written"):
         write_eda(figures, lengths, tmp_path / "file" / "eda")

@@ -97,7 +97,7 @@ def test_faults_are_one_line_and_write_nothing(checkpoint: Path, tmp_path: Path,
     for source, out, form, code, words in (
         (checkpoint, "full", "safetensors", 2, "exists and is not empty"),
         (checkpoint, "full/file", "safetensors", 2, "exists and is not empty"),
-        (checkpoint, "full/file/new", "safetensors", 2, "cannot write"),
+        (checkpoint, "full/file/new", "safetensors", 2, "cannot be written"),
         (tmp_path / "nowhere", "new", "safetensors", 3, "a checkpoint is made by: python -m finetune train"),
         (encoder, "new", "safetensors", 2, "no sequence classifier"),
         (checkpoint, "new", "onnx", 3, "pip install 'tune-or-prompt[onnx]'"),

@@ -4,21 +4,20 @@ import random
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
 import pytest
-from scipy.stats import binomtest
 
 from data.registry import load_items
 from data.types import Item
+from eval.measures.stats import share_interval
 from finetune import single_text
-from finetune.single_text import cluster_wilson_interval, single_text_baselines
+from finetune.single_text import single_text_baselines
 from tests.support.tiny_encoder import LABELS, NOISE, toy_items
 
 FIELDS = ("premise", "hypothesis")
 
 
 def baselines(items: list[Item]) -> dict:
-    return single_text_baselines(items, labels=LABELS, text_fields=FIELDS)
+    return single_text_baselines(items, labels=LABELS, text_fields=FIELDS, interval=share_interval)
 
 
 def with_random_labels(items: list[Item], *, seed: int) -> list[Item]:
@@ -63,20 +62,6 @@ def test_copies_within_a_group_do_not_inflate() -> None:
     assert high - low > 0.1  # of 120 groups, not of 480 items
     leaking = [item.model_copy(update={"group": item.id}) for item in copied]
     assert baselines(leaking)["fields"]["hypothesis"]["accuracy"] > 0.9
-
-
-def test_the_interval_is_wilsons_where_items_are_independent() -> None:
-    for right, n in ((0, 20), (13, 40), (40, 40), (700, 1000)):
-        correct = np.arange(n) < right
-        wanted = binomtest(right, n).proportion_ci(method="wilson")
-        assert cluster_wilson_interval(correct, np.arange(n)) == pytest.approx((wanted.low, wanted.high), abs=1e-9)
-
-
-def test_the_interval_counts_groups_whose_items_go_wrong_together() -> None:
-    outcomes = np.random.default_rng(0).random(200) < 0.6
-    alone = cluster_wilson_interval(outcomes, np.arange(200))
-    tripled = cluster_wilson_interval(np.repeat(outcomes, 3), np.repeat(np.arange(200), 3))
-    assert tripled == pytest.approx(alone, abs=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from data.common.errors import ConfigurationError, MissingResourceError
-from data.overlap import without_overlap
 from data.registry import fingerprint
+from data.splits import without_overlap
 from finetune.card import read_card
 from finetune.classifier import load_classifier
 from finetune.config import OWN_SETTINGS, TrainSettings, make_settings, parse_overrides, use_bf16
@@ -151,7 +151,7 @@ def test_an_existing_checkpoint_is_never_overwritten(encoder: Path, tmp_path: Pa
     (tmp_path / "kept").write_text("mine")
     with pytest.raises(ConfigurationError, match="exists and is not empty"):
         train_toy(encoder, tmp_path)
-    with pytest.raises(ConfigurationError, match="cannot write the checkpoint"):
+    with pytest.raises(ConfigurationError, match=r"out cannot be written: .*name another --out"):
         train_toy(encoder, tmp_path / "kept" / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 

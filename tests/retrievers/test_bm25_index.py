@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from langchain_core.documents import Document
 
 from data.common.errors import ConfigurationError
-from retrievers import analysis_cache, bm25, index_files
-from retrievers.analysis_cache import AnalysisCache
+from retrievers import bm25, disk_cache, index_files, korean
 from retrievers.bm25 import Bm25Retriever
 from retrievers.bm25_index import build_index
+from retrievers.disk_cache import AnalysisCache
 from retrievers.stored_documents import texts_fingerprint
 
 TEXTS = [
@@ -143,9 +143,9 @@ def test_other_settings_texts_and_versions_are_other_folders(tmp_path: Path, mon
     keep(b=0.5)
     keep(TEXTS[::-1])
     keep(["".join(TEXTS)])
-    monkeypatch.setattr(analysis_cache, "CONTENT_TAGS", ("NN",))
+    monkeypatch.setattr(korean, "CONTENT_TAGS", ("NN",))
     keep()
-    monkeypatch.setattr(analysis_cache, "version", lambda package: "99")
+    monkeypatch.setattr(korean, "version", lambda package: "99")
     keep()
     assert len(list(tmp_path.glob("bm25-*"))) == 7
     keep()
@@ -184,7 +184,7 @@ def test_a_damaged_index_is_built_again_and_said_so(
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigurationError, match=r"cannot write the index to .*file"):
+    with pytest.raises(ConfigurationError, match=r"file.* cannot be written: .*for the index"):
         Bm25Retriever(documents=corpus(), index_dir=tmp_path / "file")
 
 
@@ -216,7 +216,7 @@ def test_kinds_of_analysis_are_kept_apart_and_repeats_analysed_once() -> None:
 
 
 def test_an_interrupted_analysis_keeps_what_it_had(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(analysis_cache, "_ANALYSED_AT_ONCE", 2)
+    monkeypatch.setattr(disk_cache, "_ANALYSED_AT_ONCE", 2)
 
     def interrupted(texts: Any) -> list[list[str]]:
         if "다" in texts:

@@ -12,9 +12,8 @@ from langchain_core.documents import Document
 from data.common.errors import ConfigurationError, MissingResourceError
 from data.kice import load_retrieval
 from data.types import Item, Passage
-from retrievers.corpus import chunk_passages, passages_from_items, whole_passages
+from retrievers.corpus import chunk_passages, find_tokens, passages_from_items, whole_passages
 from retrievers.korean import sentence_spans
-from retrievers.token_spans import find_tokens
 
 EXAM = (
     "학생 1: 발표를 맡은 ○○○입니다. (자료를 가리키며) ㉠이 자료를 보셨나요? 네, 그렇습니다. "

@@ -16,9 +16,8 @@ from data.common.errors import ConfigurationError, MissingResourceError
 from data.common.packaged import is_installed
 from retrievers import embeddings as embeddings_module
 from retrievers.dense import DenseRetriever, cut_texts, unit_vectors
-from retrievers.disk_cache import text_key
+from retrievers.disk_cache import EmbeddingStore, store_path, text_key
 from retrievers.embeddings import CachedEmbeddings, EmbeddingModel, load_embeddings
-from retrievers.store import EmbeddingStore, store_path
 from tests.support.folders import ROOT
 from tests.support.toy_embeddings import CountingModel, LetterEmbeddings, letter_counts
 
@@ -157,7 +156,7 @@ def test_the_store_takes_many_keys_and_many_writers(tmp_path) -> None:
 def test_two_processes_write_one_store(tmp_path) -> None:
     path = tmp_path / "vectors.sqlite"
     program = (
-        "import sys; from pathlib import Path; import numpy as np; from retrievers.store import EmbeddingStore\n"
+        "import sys; from pathlib import Path; import numpy as np; from retrievers.disk_cache import EmbeddingStore\n"
         "for row in range(40): EmbeddingStore(Path(sys.argv[1])).put({f'{sys.argv[2]}{row}'.encode(): np.ones(2)})"
     )
     writers = [subprocess.Popen([sys.executable, "-c", program, str(path), name], cwd=ROOT) for name in "ab"]

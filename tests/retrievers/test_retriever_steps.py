@@ -20,12 +20,11 @@ from data.common.errors import ConfigurationError, MissingResourceError
 from data.types import Passage
 from retrievers import Bm25Retriever, build_retriever, chunk_passages
 from retrievers.base import PassageRetriever, with_score
-from retrievers.steps import cross_encoder
-from retrievers.steps.cross_encoder import load_cross_encoder
+from retrievers.steps import rerank
 from retrievers.steps.mmr import MmrRetriever, marginal_relevance
 from retrievers.steps.multi_query import MultiQueryRetriever, lines_of
 from retrievers.steps.neighbours import NeighboursRetriever
-from retrievers.steps.rerank import RerankRetriever
+from retrievers.steps.rerank import RerankRetriever, load_cross_encoder
 from tests.support.toy_cross_encoder import SharedLetters
 from tests.support.toy_embeddings import LetterEmbeddings
 
@@ -100,7 +99,7 @@ def test_pairs_are_scored_in_batches_as_alone(labels: int, tmp_path: Path, monke
     folder = tiny_cross_encoder(tmp_path / "tiny", labels=labels)
     encoder = load_cross_encoder(f"hf:{folder}")
     pairs = [("가나", "다"), ("가", "나다라마바사" * 5), ("마바사" * 9, "가"), ("", "가"), ("가나", "다")]
-    monkeypatch.setattr(cross_encoder, "_BATCH", 2)
+    monkeypatch.setattr(rerank, "_BATCH", 2)
     together = encoder.score(pairs)
     assert together == pytest.approx([encoder.score([pair])[0] for pair in pairs], abs=1e-5)
     assert len({round(score, 4) for score in together}) == 4

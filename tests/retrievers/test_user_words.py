@@ -11,10 +11,9 @@ from data.types import Passage
 from eval.cli.parser import main
 from eval.rundir.journal import read_manifest, read_records, records_path
 from retrievers import Bm25Retriever, build_retriever
-from retrievers.analysis_cache import AnalysisCache, analysis_identity
-from retrievers.korean import content_tokens
+from retrievers.disk_cache import AnalysisCache
+from retrievers.korean import UserWord, analysis_identity, content_tokens, user_words, words_sha256
 from retrievers.snippets import snippets
-from retrievers.user_words import UserWord, user_words, words_sha256
 from tests.support.exam_file import exam, write_exam
 from tests.support.folders import ROOT
 

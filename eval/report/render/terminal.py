@@ -5,8 +5,8 @@ Everything that came from data or from a model passes `plain`, so that it cannot
 
 from collections.abc import Sequence
 
-from data.common.display import display_width, fit, start_of
 from data.common.language import ENGLISH, Language, language
+from data.common.table import GAP, aligned, display_width, start_of
 from data.common.text import plain
 from eval.measures.differences import Comparison
 from eval.report.amounts import per_thousand
@@ -27,8 +27,6 @@ from eval.report.summary import EvaluationSummary, Summary
 from eval.report.table import Table
 
 WIDTH = 100
-GAP = "  "
-NARROWEST = 8
 SHOWN_IDS = 20
 
 
@@ -97,21 +95,7 @@ def _titled(table: Table, *, before: str = "") -> str:
 
 def draw(table: Table) -> str:
     """Align a table's cells; columns of words shrink, the widest first, where it would exceed 100 columns."""
-    cells = [[plain(cell, one_line=True) for cell in row] for row in (table.columns, *table.rows)]
-    widths = [max(display_width(row[column]) for row in cells) for column in range(len(table.columns))]
-    while sum(widths) + len(GAP) * (len(widths) - 1) > WIDTH:
-        widest = max(range(table.text_columns), key=lambda column: widths[column])
-        if widths[widest] <= NARROWEST:
-            break  # the figures alone are wider: cutting them would make them wrong
-        widths[widest] -= 1
-    lines = []
-    for row in cells:
-        aligned = [
-            fit(cell, width) if column < table.text_columns else fit(cell, width, right=True)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append(GAP.join(aligned).rstrip())
-    return "\n".join([lines[0], GAP.join("-" * width for width in widths), *lines[1:]])
+    return aligned([table.columns, *table.rows], left=range(table.text_columns), width=WIDTH)
 
 
 def wrap(text: str, *, indent: str = "") -> str:

@@ -5,7 +5,7 @@ import torch
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
-from chains.local.decoding_cache import ROOM, DecodingCache
+from chains.local.generation import ROOM, DecodingCache
 from tests.support.tiny_models import KINDS, tiny_chat_models
 
 

@@ -21,8 +21,8 @@ from finetune.encoders import label_names
 from retrievers.bm25 import Bm25Retriever
 from retrievers.corpus import chunk_passages
 from retrievers.dense import DenseRetriever
+from retrievers.korean import user_words
 from retrievers.sources import read_passages
-from retrievers.user_words import user_words
 from tests.support.exam_file import write_exam
 from tests.support.toy_embeddings import LetterEmbeddings
 

@@ -5,9 +5,9 @@ from string import Formatter
 
 import pytest
 
-from data.common.display import display_width
 from data.common.language import CATALOGUE, ENGLISH, catalogue, language
-from data.common.yaml_file import read_yaml
+from data.common.parsing import read_yaml
+from data.common.table import display_width
 from eval.cli.parser import main
 from eval.measures.costs import Measured, break_evens, system_cost
 from eval.measures.differences import compare

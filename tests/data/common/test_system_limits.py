@@ -12,9 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.__main__ import main as data_main
-from data.common.errors import ConfigurationError
-from data.common.system_faults import NO_THREAD, shortened, system_fault
-from data.common.yaml_file import read_yaml
+from data.common.errors import NO_THREAD, ConfigurationError, shortened, system_fault
+from data.common.parsing import read_yaml
 from data.registry import load_items
 from eval.__main__ import main
 from tests.support.chat_endpoint import serve_chat

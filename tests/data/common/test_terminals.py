@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.common.display import display_width
+from data.common.table import display_width
 from data.common.text import encodable, plain_json
 from eval.cli.parser import main as eval_main
 from eval.rundir.journal import read_outcomes

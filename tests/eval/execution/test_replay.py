@@ -19,7 +19,7 @@ from langchain_core.runnables import RunnableLambda
 from chains.models.reply_fields import read_usage
 from chains.models.specs import load_chat_model
 from data.common.errors import ConfigurationError
-from data.common.files import SyncedFile
+from data.common.line_file import SyncedFile
 from data.types import Prediction
 from eval.cli.parser import main
 from eval.execution.budget import spent_before
@@ -328,7 +328,7 @@ def test_a_disk_that_is_full_stops_the_run(tmp_path: Path, monkeypatch: pytest.M
         def append(self, line: bytes) -> None:
             raise full
 
-    monkeypatch.setattr("data.common.files.SyncedFile", Full)
+    monkeypatch.setattr("data.common.line_file.SyncedFile", Full)
     script = Scripted(lambda prompt, times: False)
     with serve_chat(script) as server:
         asked = ["run", "kice", "--split", "sample", "--max-concurrency", "1", "--chain", "kice-prompt"]

@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 
+from data.common.files import sole_writer
 from data.kice import load
 from data.types import Record
 from eval.cli.parser import main
 from eval.execution.budget import Budget
 from eval.rundir.journal import read_outcomes, read_records
-from eval.rundir.run_lock import sole_writer
 from tests.support.command_process import start, wait_for
 from tests.support.exam_file import exam, write_exam
 from tests.support.fault_server import Faults, serve_faults

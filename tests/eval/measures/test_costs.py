@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from data.common.display import display_width
 from data.common.errors import ConfigurationError
 from data.common.hardware import hardware
+from data.common.table import display_width
 from eval.__main__ import main
 from eval.execution.runner import run
 from eval.measures.costs import Measured, break_even, break_evens, system_cost

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from data.common.display import display_width
 from data.common.errors import ConfigurationError, MissingResourceError
+from data.common.table import display_width
 from eval.measures.differences import compare, read_answers, to_json
 from eval.measures.stats import mcnemar_midp
 from eval.report.render.terminal import WIDTH, comparison_text

@@ -157,6 +157,13 @@ def test_a_cluster_for_each_item_gives_wilsons_interval():
     assert ours == pytest.approx(wilson(1400, 2000), abs=1e-4)
 
 
+def test_copies_of_an_item_in_its_cluster_say_nothing_new():
+    outcomes, names = np.random.default_rng(0).random(200) < 0.6, [str(place) for place in range(200)]
+    alone = share_interval(outcomes, np.ones(200), names)
+    tripled = share_interval(np.repeat(outcomes, 3), np.ones(600), np.repeat(names, 3).tolist())
+    assert tripled == pytest.approx(alone, abs=1e-3)
+
+
 def test_intervals_hold_their_estimate_and_are_the_same_every_time():
     rng = np.random.default_rng(3)
     targets, choices = rng.integers(0, 3, 90), rng.integers(-1, 3, 90)

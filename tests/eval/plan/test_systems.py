@@ -7,10 +7,10 @@ import pytest
 
 from data.common.errors import ConfigurationError, MissingResourceError
 from data.registry import benchmark, load_items
+from data.splits import hold_out
 from data.types import Item
 from eval.plan.suite import EvaluationSpec, SystemSpec
 from eval.plan.systems import Context, System, build_system
-from finetune.hold_out import hold_out
 from tests.support.tiny_encoder import LABELS, MAX_POSITIONS, make_encoder, toy_items
 
 

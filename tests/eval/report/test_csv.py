@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.common.printing import emit_csv, guarded
+from data.common.table import emit_csv, guarded
 from data.common.text import plain
 from data.types import Ask, Item, Record
 from eval.cli.parser import main

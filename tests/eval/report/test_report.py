@@ -6,8 +6,8 @@ import re
 import numpy as np
 import pytest
 
-from data.common.display import display_width, fit
 from data.common.errors import ConfigurationError, MissingResourceError
+from data.common.table import display_width, fit
 from data.common.text import plain
 from data.types import Message
 from eval.measures.classification import classification_report

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from data.common.json_text import text_of, whole_strings
+from data.common.parsing import whole_strings
+from data.common.text import text_of
 from data.types import Item, Message, Prediction, Record, ToolCall
 from eval.cli.parser import main
 from eval.rundir.journal import Journal, read_manifest, read_records, redacted, write_manifest

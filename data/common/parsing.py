@@ -1,7 +1,7 @@
-"""JSON that a person or another tool wrote: parsed, or refused in one line.
+"""JSON and YAML that a person or another tool wrote: parsed, or refused in one line that says where.
 
-In comes text; out comes its value. What `json` lets through or fails over in ways of its own (names given twice,
-nesting, long numbers, half characters) is named here, so that every reader of a file refuses it alike.
+In comes text or a file; out comes its value. What the parsers let through or fail over in ways of their own (names
+given twice, nesting, long numbers) is named here, so that every reader of a file refuses it alike.
 """
 
 import json
@@ -11,19 +11,25 @@ import reprlib
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
+import yaml
 from pydantic import BaseModel
+from yaml.error import MarkedYAMLError
 
-from data.common.text import normalised
+from data.common.errors import ConfigurationError
+from data.common.files import read_text
+from data.common.text import normalised, text_of, whole_characters
 
 # What tells where the names of an object are: strings, and what opens, closes and parts.
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:]', re.DOTALL)
-# A pair of surrogate escapes is one character, which json joins; what is left over is half of one.
-_LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
-_DEEPEST = 100  # levels; Pydantic reads no more than 200
+_DEEPEST = 100  # levels: nothing that people write has so many, and Pydantic reads no more than 200
 _LARGEST = 10**300  # of whole numbers: not every reader takes more digits, and no float is much larger
 _TOP: frozenset[int] = frozenset()
+# The safe loader, in C where PyYAML was built with it: ten times as fast.
+_YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_YAML_MERGE = "tag:yaml.org,2002:merge"
 
 
 class RepeatedNameError(ValueError):
@@ -87,23 +93,6 @@ def _repeated_name(text: str, line: int) -> str:
     raise AssertionError("no object gives a name twice")
 
 
-def character_fault(text: str) -> str | None:
-    r"""Say which half of a character (a lone surrogate, such as "\ud800") a text holds; None where it holds none.
-
-    Such a text can be neither hashed, written nor sent, for UTF-8 has no bytes for it.
-    """
-    found = None if text.isascii() else _LONE_SURROGATE.search(text)
-    return f"holds {found[0]!a}, half of a surrogate pair and no character" if found else None
-
-
-def whole_characters(text: str) -> str:
-    """Return a text with U+FFFD in the place of each half of a character, so that it can be written.
-
-    What a server answers as JSON may hold some; a reply is not lost for it.
-    """
-    return _LONE_SURROGATE.sub("\ufffd", text)
-
-
 def normalise_strings(value: Any) -> None:
     """Put every string within a parsed JSON list or object into the form in which text is read, in place."""
     held = [value]
@@ -115,14 +104,6 @@ def normalise_strings(value: Any) -> None:
                 within[key] = normalised(part)
             else:
                 held.append(part)
-
-
-def text_of(value: object) -> str:
-    """Return `str` of anything, in whole characters; where its own code fails at that, what it is."""
-    try:
-        return whole_characters(str(value))
-    except Exception:  # noqa: BLE001  # whatever the code of somebody else's class raises
-        return f"<{type(value).__name__}>"
 
 
 def whole_strings(value: Any, *, clean: Callable[[str], str] = whole_characters, within: frozenset[int] = _TOP) -> Any:
@@ -148,3 +129,72 @@ def whole_strings(value: Any, *, clean: Callable[[str], str] = whole_characters,
         return None
     is_json = value is None or isinstance(value, float) or (isinstance(value, int) and abs(value) < _LARGEST)
     return value if is_json else clean(text_of(value))
+
+
+class YamlFile(NamedTuple):
+    """A file's text, for finding lines in it, and what it holds."""
+
+    text: str
+    content: Any
+
+
+def read_yaml(path: Path, *, kind: str) -> YamlFile:
+    """Read a YAML file safely.
+
+    Args:
+        path: The file.
+        kind: What it is meant to be, for the message.
+
+    Raises:
+        ConfigurationError: It cannot be read, is not YAML or gives a name twice (with the line).
+    """
+    try:
+        text = read_text(path)
+        return YamlFile(text, _yaml_content(text))
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{kind} {path} is not UTF-8 text") from None
+    except OSError as error:
+        raise ConfigurationError(f"{kind} {path} cannot be read: {error.strerror}") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f", line {mark.line + 1}" if mark else ""
+        raise ConfigurationError(f"{path}{place}: not YAML: {getattr(error, 'problem', error)}") from None
+    except RecursionError:
+        raise ConfigurationError(f"{path}: not YAML: it is nested too deeply") from None
+    except ValueError as error:  # what looks like a date and is none
+        raise ConfigurationError(f"{path}: not YAML: {error}; put it in quotes") from None
+
+
+def _yaml_content(text: str) -> Any:
+    loader = _YAML_LOADER(text)
+    try:
+        root = loader.get_single_node()
+        if root is None:
+            return None
+        _check_yaml_names(loader, root)
+        return loader.construct_document(root)
+    finally:
+        loader.dispose()
+
+
+def _check_yaml_names(loader: Any, root: yaml.Node) -> None:
+    """Refuse a mapping that gives a name twice, before any is merged into another by `<<`, which gives none twice."""
+    nodes, seen = [(root, 1)], set()
+    while nodes:
+        node, depth = nodes.pop()
+        if id(node) in seen or isinstance(node, yaml.ScalarNode):
+            continue
+        seen.add(id(node))  # an alias is the node that it stands for
+        if depth > _DEEPEST:
+            raise MarkedYAMLError(problem="it is nested too deeply", problem_mark=node.start_mark)
+        if isinstance(node, yaml.SequenceNode):
+            nodes += [(one, depth + 1) for one in reversed(node.value)]
+            continue
+        first: dict[Any, yaml.Node] = {}
+        for key, value in node.value:
+            nodes.append((value, depth + 1))
+            if isinstance(key, yaml.ScalarNode) and key.tag != _YAML_MERGE:
+                name = loader.construct_object(key)
+                if first.setdefault(name, key) is not key:
+                    said = f"{name!r} is given twice, first in line {first[name].start_mark.line + 1}; give it once"
+                    raise MarkedYAMLError(problem=said, problem_mark=key.start_mark)
