@@ -1,20 +1,13 @@
-"""Who answers by language model: chains, models, prompts and the reading of replies.
+"""Who answers by language model: an item's input and a chat model come in.
+
+Out goes a `Prediction`: what the model chose, what it said, and what that took.
 
     from chains import kice_rag, load_chat_model, Qwen, extract_choice
 
 Names are loaded when they are first used, so that `import chains` is quick and brings no torch.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from chains.agent import kice_agent
-    from chains.kice import kice_choices_only, kice_closed_book, kice_prompt, kice_rag, kice_shuffled
-    from chains.mnli import mnli_zero_shot
-    from chains.models.specs import Mistral, Qwen, SmallThinker, load_chat_model
-    from chains.prompt_files import Prompt, load_prompt
-    from chains.reading.choices import Extraction, extract_choice, extract_label
+from data.common.attributes import late_names
 
 _HOMES = {
     "Extraction": "chains.reading.choices",
@@ -34,28 +27,5 @@ _HOMES = {
     "load_prompt": "chains.prompt_files",
     "mnli_zero_shot": "chains.mnli",
 }
-
-__all__ = [
-    "Extraction",
-    "Mistral",
-    "Prompt",
-    "Qwen",
-    "SmallThinker",
-    "extract_choice",
-    "extract_label",
-    "kice_agent",
-    "kice_choices_only",
-    "kice_closed_book",
-    "kice_prompt",
-    "kice_rag",
-    "kice_shuffled",
-    "load_chat_model",
-    "load_prompt",
-    "mnli_zero_shot",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'chains' has no attribute '{name}'")
-    return getattr(import_module(_HOMES[name]), name)
+__all__ = list(_HOMES)
+__getattr__ = late_names(__name__, _HOMES)

@@ -6,6 +6,7 @@ interrupted (a fetch resumes).
 """
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from data.common.command_line import run_command
 from data.common.terminal import emit, emit_json, say
 from data.download import NAMES, fetch
 from data.kice import DATA_DIR, YEARS, exam_path
-from data.kice_check import exam_contents, listed_faults
+from data.kice_check import listed_faults, read_exam
 from data.registry import BENCHMARKS, RETRIEVAL_SETS, benchmark
 
 FAULTS_FOUND = 2
@@ -69,7 +70,7 @@ def _fetch(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> int:
     found = listed_faults(arguments.file)
     is_refused = any(fault.blocks for fault in found)  # by `eval run` too
-    contents = {} if is_refused else exam_contents(arguments.file)
+    contents = {} if is_refused else _exam_contents(arguments.file)
     if arguments.json:
         emit_json({"file": str(arguments.file), "faults": [str(fault) for fault in found], **contents})
     elif found:
@@ -83,6 +84,14 @@ def _check(arguments: argparse.Namespace) -> int:
         )
         say(f"{arguments.file}: {said}")
     return FAULTS_FOUND if is_refused else 0
+
+
+def _exam_contents(path: Path) -> dict[str, float]:
+    """Count what an exam file that items can be made of holds: paragraphs, problems, points."""
+    exam = read_exam(path)
+    problems = [problem for paragraph in exam for problem in paragraph["problems"]]
+    points = math.fsum(problem["score"] for problem in problems)
+    return {"paragraphs": len(exam), "problems": len(problems), "points": points}
 
 
 def _list(arguments: argparse.Namespace) -> int:

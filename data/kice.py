@@ -13,7 +13,6 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from data.common.errors import ConfigurationError, MissingResourceError
 from data.common.text import normalised
@@ -21,7 +20,7 @@ from data.formats import folder_contents, folder_kind
 from data.kice_check import read_exam
 from data.polarity import asks_for_the_wrong_one
 from data.retrieval_sets import Query, RetrievalSet
-from data.standalone import GRAMMAR, standing_alone
+from data.standalone import GRAMMAR, Paragraph, Problem, extra_text, standing_alone
 from data.types import Benchmark, Item, Passage
 
 DATA_DIR = Path(__file__).parent
@@ -161,7 +160,7 @@ def _exam_name(file: Path) -> str:
     return f"{published[1]}-{published[2]}" if published else name.removeprefix("kice_")
 
 
-def _items(exam: list[dict[str, Any]], name: str, *, alone: Sequence[int]) -> Iterator[Item]:
+def _items(exam: Sequence[Paragraph], name: str, *, alone: Sequence[int]) -> Iterator[Item]:
     number = 0
     for paragraph in exam:
         numbered = list(enumerate(paragraph["problems"], start=number + 1))
@@ -176,7 +175,7 @@ def _items(exam: list[dict[str, Any]], name: str, *, alone: Sequence[int]) -> It
                 inputs={
                     "passage": paragraph["paragraph"].strip() if has_passage else "",
                     "question": problem["question"].strip(),
-                    "extra": _extra(problem),
+                    "extra": extra_text(problem),
                 },
                 choices=tuple(choice.strip() for choice in problem["choices"]),
                 target=problem["answer"] - 1,
@@ -186,18 +185,12 @@ def _items(exam: list[dict[str, Any]], name: str, *, alone: Sequence[int]) -> It
             )
 
 
-def _extra(problem: dict[str, Any]) -> str:
-    """Return what the question shows beside the passage (보기): some exams file it as a list of parts."""
-    extra = problem.get("question_plus") or ""
-    return "\n".join(part.strip() for part in extra) if isinstance(extra, list) else extra.strip()
-
-
-def _tags(paragraph: dict[str, Any], problem: dict[str, Any]) -> tuple[str, ...]:
+def _tags(paragraph: Paragraph, problem: Problem) -> tuple[str, ...]:
     tags = [f"section:{SECTIONS[paragraph['type']]}"] if "type" in paragraph else []
     if problem.get("type") == GRAMMAR:
         tags.append("grammar")
     tags.append("negative" if asks_for_the_wrong_one(problem["question"]) else "positive")
-    if _extra(problem):
+    if extra_text(problem):
         tags.append("보기")
     return tuple(tags)
 

@@ -6,13 +6,13 @@ the place it is at. `data.kice` reads an exam through `read_exam`, so a file tha
 
 import math
 import reprlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from data.common.errors import ConfigurationError, MissingResourceError
 from data.common.files import read_text
-from data.common.parsing import normalise_strings, parse_json
+from data.common.parsing import JsonObject, normalise_strings, parse_json
 from data.common.text import character_fault
 from data.formats import (
     DAMAGED,
@@ -24,7 +24,7 @@ from data.formats import (
     folder_kind,
     object_kind,
 )
-from data.standalone import standing_alone
+from data.standalone import Paragraph, standing_alone
 
 EXPECTED = "an exam is JSON, a list of paragraphs with their problems"
 CHOICES_PER_PROBLEM = 5
@@ -69,15 +69,7 @@ def listed_faults(path: Path) -> list[Fault]:
     return found or exam_faults(exam)
 
 
-def exam_contents(path: Path) -> dict[str, float]:
-    """Count what an exam file that items can be made of holds: paragraphs, problems, points."""
-    exam = read_exam(path)
-    problems = [problem for paragraph in exam for problem in paragraph["problems"]]
-    points = math.fsum(problem["score"] for problem in problems)
-    return {"paragraphs": len(exam), "problems": len(problems), "points": points}
-
-
-def read_exam(path: Path) -> list[dict[str, Any]]:
+def read_exam(path: Path) -> list[Paragraph]:
     """Return the paragraphs of an exam file that items can be made of.
 
     Raises:
@@ -89,7 +81,7 @@ def read_exam(path: Path) -> list[dict[str, Any]]:
     if blocking:
         more = f" (and {len(blocking) - 1} more)" if len(blocking) > 1 else ""
         raise ConfigurationError(f"{path}: {blocking[0]}{more}; for all of them: python -m data check {path}")
-    paragraphs: list[dict[str, Any]] = exam
+    paragraphs: list[Paragraph] = exam
     return paragraphs
 
 
@@ -149,7 +141,7 @@ def _another(kind: str) -> str:
     return f"the file is {kind}; {EXPECTED}"
 
 
-def _passage_faults(exam: list[dict[str, Any]]) -> list[Fault]:
+def _passage_faults(exam: Sequence[Paragraph]) -> list[Fault]:
     """List the questions of a readable exam that stand alone under a passage, and are not marked so."""
     numbers = set(standing_alone(exam))
     filed = (
@@ -167,7 +159,7 @@ def _passage_faults(exam: list[dict[str, Any]]) -> list[Fault]:
     ]
 
 
-def _paragraph_faults(paragraph: dict[str, Any], place: str) -> Iterator[Fault]:
+def _paragraph_faults(paragraph: JsonObject, place: str) -> Iterator[Fault]:
     yield from _key_faults(paragraph, place, required=REQUIRED_OF_PARAGRAPH, known=KEYS_OF_PARAGRAPH)
     if "id" in paragraph and not _is_text(paragraph["id"]):
         yield Fault(place, "id is empty or not text")
@@ -222,7 +214,7 @@ def _choice_faults(choices: object, place: str) -> Iterator[Fault]:
             yield Fault(place, f"choices {first_seen[choice.strip()]} and {position} are the same")
 
 
-def _extra_faults(problem: dict[str, Any], place: str) -> Iterator[Fault]:
+def _extra_faults(problem: JsonObject, place: str) -> Iterator[Fault]:
     extra = problem.get("question_plus")
     if extra is None:
         return
@@ -233,20 +225,20 @@ def _extra_faults(problem: dict[str, Any], place: str) -> Iterator[Fault]:
         yield Fault(place, "question_plus is empty", blocks=False)
 
 
-def _type_faults(record: dict[str, Any], place: str) -> Iterator[Fault]:
+def _type_faults(record: JsonObject, place: str) -> Iterator[Fault]:
     kind = record.get("type", 0)
     if not _is_number(kind) or kind not in SECTION_TYPES:
         yield Fault(place, f"type is {reprlib.repr(kind)}, expected one of {', '.join(map(str, SECTION_TYPES))}")
 
 
-def _character_faults(record: dict[str, Any], place: str) -> Iterator[Fault]:
+def _character_faults(record: JsonObject, place: str) -> Iterator[Fault]:
     for key, value in record.items():
         for text in value if isinstance(value, list) else [value]:
             if isinstance(text, str) and (fault := character_fault(text)):
                 yield Fault(place, f"{_shown(key)} {fault}")
 
 
-def _key_faults(record: dict[str, Any], place: str, *, required: tuple[str, ...], known: set[str]) -> Iterator[Fault]:
+def _key_faults(record: JsonObject, place: str, *, required: tuple[str, ...], known: set[str]) -> Iterator[Fault]:
     missing = [key for key in required if key not in record]
     if missing:
         yield Fault(place, f"lacks {', '.join(missing)}")

@@ -15,6 +15,7 @@ from typing import Any
 
 from data.common.attributes import import_own, is_module, load_attribute
 from data.common.errors import ConfigurationError, ProjectError, system_fault, unknown_name
+from data.common.parsing import JsonObject
 from data.common.text import character_fault, one_line
 from data.retrieval_sets import RetrievalSet
 from data.types import Benchmark, Item
@@ -127,7 +128,7 @@ def fingerprint(items: Sequence[Item]) -> str:
     return digest.hexdigest()
 
 
-def fingerprint_line(item: dict[str, Any]) -> bytes:
+def fingerprint_line(item: JsonObject) -> bytes:
     """Return what the fingerprint is made of, of one item that was dumped as JSON."""
     return _CANONICAL.encode(item).encode() + b"\n"
 

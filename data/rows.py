@@ -7,18 +7,17 @@ that cannot be read is a fault of its own, so that a reader may go on with the n
 import reprlib
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 from data.common.errors import ConfigurationError, MissingResourceError
 from data.common.files import open_text
-from data.common.parsing import parse_json
+from data.common.parsing import JsonObject, parse_json
 from data.common.text import character_fault, normalised
 from data.formats import undecodable
 from data.tsv import find_quoting, read_cells
 
 SUFFIXES = (".jsonl", ".json", ".tsv")
 
-Row = dict[str, Any]
+Row = JsonObject
 RowOrFault = tuple[str, Row] | tuple[str, ConfigurationError]  # each with its place
 
 

@@ -10,8 +10,8 @@ the question is one of grammar, brings its own material, and the passage is not 
 """
 
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import NotRequired, TypedDict
 
 GRAMMAR = 3  # the type of a single problem of grammar or vocabulary
 # The share of a question's words that its passage may have. Of the questions of five exams that are about their passage
@@ -38,7 +38,42 @@ _TERM = re.compile(
 )
 
 
-def standing_alone(exam: list[dict[str, Any]]) -> list[int]:
+class Problem(TypedDict):
+    """A problem of an exam file without faults.
+
+    Attributes:
+        answer: The number of the right choice, from 1.
+        score: Points.
+        question_plus: What the question shows beside the passage (보기), in some exams as a list of parts.
+        no_paragraph: 1 where it is asked without the passage that it is filed under, 0 where with it.
+        type: 3 for a question of grammar or vocabulary.
+    """
+
+    question: str
+    choices: list[str]
+    answer: int
+    score: float
+    question_plus: NotRequired[str | list[str] | None]
+    no_paragraph: NotRequired[int]
+    type: NotRequired[int]
+
+
+class Paragraph(TypedDict):
+    """A passage of an exam file without faults, with its problems; `type` is its section."""
+
+    id: str
+    paragraph: str
+    problems: list[Problem]
+    type: NotRequired[int]
+
+
+def extra_text(problem: Problem) -> str:
+    """Return what the question shows beside the passage."""
+    extra = problem.get("question_plus") or ""
+    return "\n".join(part.strip() for part in extra) if isinstance(extra, list) else extra.strip()
+
+
+def standing_alone(exam: Sequence[Paragraph]) -> list[int]:
     """Return the numbers, from 1 over the whole exam, of the questions that are not about the passage they are under.
 
     What a file says itself holds: a problem with "no_paragraph", 0 or 1, is never among them.
@@ -50,7 +85,7 @@ def standing_alone(exam: list[dict[str, Any]]) -> list[int]:
     ]
 
 
-def _filed(exam: list[dict[str, Any]]) -> Iterator[tuple[int, dict[str, Any], dict[str, Any], bool]]:
+def _filed(exam: Sequence[Paragraph]) -> Iterator[tuple[int, Paragraph, Problem, bool]]:
     """Yield each question's number, its paragraph, itself, and whether the paragraph is for others by its id."""
     number = 0
     for place, paragraph in enumerate(exam):
@@ -62,16 +97,15 @@ def _filed(exam: list[dict[str, Any]]) -> Iterator[tuple[int, dict[str, Any], di
             yield number, paragraph, problem, is_numbered and number > last
 
 
-def _numbers(paragraph: dict[str, Any]) -> tuple[int, int]:
+def _numbers(paragraph: Paragraph) -> tuple[int, int]:
     """Return the first and the last question that a paragraph's id names ("2019_11_KICE_8-10"); (0, 0) for none."""
     named = re.search(r"(?<!\d)(\d{1,3})\s*[-~～–]\s*(\d{1,3})$", paragraph["id"].strip())
     return (int(named[1]), int(named[2])) if named else (0, 0)
 
 
-def _is_alone(problem: dict[str, Any], passage: str, *, is_beyond: bool) -> bool:
+def _is_alone(problem: Problem, passage: str, *, is_beyond: bool) -> bool:
     asked, _, after = problem["question"].partition("?")
-    extra = problem.get("question_plus") or ""
-    own = "\n".join([*(extra if isinstance(extra, list) else [extra]), after.replace("[3점]", "")]).strip()
+    own = "\n".join([extra_text(problem), after.replace("[3점]", "")]).strip()
     said = "\n".join([own, *problem["choices"]])
     if not passage.strip() or _refers(asked, passage, own):
         return False

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from data.bounds import LONGEST_S, MOST_POINTS, probs_fault, usage_fault
+from data.common.parsing import JsonObject
 from data.common.text import normalised
 
 # A text that is asked, looked up or chosen, in the one form in which all text is read. Items, passages and queries take
@@ -21,8 +22,7 @@ Status = Literal["ok", "none", "multiple", "refusal", "truncated"]
 # Where probabilities come from: an encoder's head, the likelihoods of a model's labels, what a provider says of the
 # tokens of its reply, or how often each choice was answered.
 ProbsSource = Literal["softmax", "likelihood", "logprobs", "votes"]
-# The rule of a reply that holds no text.
-NO_TEXT = "no-text"
+NO_TEXT = "no-text"  # the rule of a reply that holds no text
 # Why a turn ended that calls a tool, in the words of OpenAI and Anthropic: such a turn needs no text.
 _CALLED = frozenset({"tool_calls", "function_call", "tool_use"})
 _SOMETHING = "…"  # stands for a text that is not kept
@@ -61,7 +61,7 @@ class Item(Frozen):
             raise ValueError(f"{self.id}: target {self.target} is outside its {len(self.choices)} choices")
         return self
 
-    def to_input(self) -> dict[str, Any]:
+    def to_input(self) -> JsonObject:
         """Return what a predictor may see: id, group, choices and the inputs, flat; never the target."""
         return {"id": self.id, "group": self.group, "choices": list(self.choices), **self.inputs}
 
@@ -70,7 +70,7 @@ class ToolCall(Frozen):
     """What a model asked a tool for."""
 
     name: str
-    arguments: dict[str, Any]
+    arguments: JsonObject
 
 
 class Message(Frozen):

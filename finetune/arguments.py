@@ -18,7 +18,7 @@ from transformers import Trainer, TrainingArguments, get_scheduler
 
 from data.common.errors import ConfigurationError, first_fault
 from data.common.text import one_line
-from finetune.config import TrainSettings, use_bf16
+from finetune.config import TrainSettings, declared_settings, use_bf16
 
 # Counts that transformers takes as they are, and divides by.
 AT_LEAST_ONE = ("eval_accumulation_steps", "dataloader_prefetch_factor")
@@ -51,34 +51,29 @@ def _own_arguments(settings: TrainSettings, folder: Path, n_items: int) -> dict[
     per_device = _per_device(settings)
     # Never by epoch: an epoch's end comes after the state of its last step is saved, and would be missed on resuming.
     eval_steps = settings.eval_steps or math.ceil(n_items / settings.batch_size)
-    return {
+    own = {one.decides[0]: getattr(settings, name) for name, one in declared_settings().items() if one.decides}
+    return own | {
         "output_dir": str(folder),
         "per_device_train_batch_size": per_device,
         "per_device_eval_batch_size": settings.batch_size,
-        "gradient_accumulation_steps": settings.gradient_accumulation_steps,
-        "num_train_epochs": settings.epochs,
-        "learning_rate": settings.learning_rate,
-        "warmup_steps": settings.warmup,
-        "weight_decay": settings.weight_decay,
-        "seed": settings.seed,
         "use_cpu": not torch.accelerator.is_available(),
         "bf16": use_bf16(settings.bf16),
         "train_sampling_strategy": "group_by_length",
         "eval_on_start": True,
         "eval_strategy": "steps",
         "eval_steps": eval_steps,
-        "logging_steps": settings.logging_steps,
         "logging_first_step": True,
         "logging_nan_inf_filter": False,  # a loss that is not a number is said, not smoothed away
         "save_strategy": "steps",
         "save_steps": eval_steps if settings.patience else settings.save_steps,
         "save_total_limit": 2 if settings.patience else 1,  # the best, and the last to go on from
+        "load_best_model_at_end": bool(settings.patience),
+        **({"metric_for_best_model": "accuracy"} if settings.patience else {}),
         "restore_callback_states_from_checkpoint": True,
         "ddp_find_unused_parameters": False,
         "report_to": "none",
         "disable_tqdm": True,
         "dataloader_pin_memory": torch.cuda.is_available(),
-        **({"load_best_model_at_end": True, "metric_for_best_model": "accuracy"} if settings.patience else {}),
     }
 
 

@@ -21,56 +21,26 @@ if TYPE_CHECKING:
 
     from finetune.config import TrainSettings
 
-# The options of `train` that are fields of TrainSettings under the same name.
-SETTINGS = (
-    *(
-        "model",
-        "replace_head",
-        "pooling",
-        "freeze_embeddings",
-        "dropout",
-        "epochs",
-        "batch_size",
-        "gradient_accumulation_steps",
-        "max_length",
-    ),
-    *(
-        "learning_rate",
-        "warmup",
-        "weight_decay",
-        "eval_steps",
-        "patience",
-        "logging_steps",
-        "save_steps",
-        "bf16",
-        "seed",
-    ),
-)
-SHORTEST = 4  # tokens of an input: three that the encoder adds to a pair, and one of its text
-
 
 def eda(arguments: argparse.Namespace) -> None:
     from data.registry import fingerprint
     from eval.measures.stats import share_interval
-    from finetune.config import DEFAULT_TEXT_FIELDS
     from finetune.eda import describe, format_eda, token_lengths, write_eda
     from finetune.encoders import load_tokenizer
 
-    if arguments.max_length < SHORTEST:
-        raise ConfigurationError(f"--max-length {arguments.max_length} is not usable; it must be {SHORTEST} or more")
-    labels = labels_of(arguments.benchmark)
-    fields = _text_fields(arguments) or DEFAULT_TEXT_FIELDS
+    settings, labels = train_settings(arguments), labels_of(arguments.benchmark)
+    fields = settings.text_fields
     split = arguments.split or train_split(arguments.benchmark, None)
     items = _load(arguments, split=split, path=arguments.data, limit=arguments.limit, seed=arguments.seed)
-    lengths = token_lengths(items, load_tokenizer(arguments.model), text_fields=fields)
+    lengths = token_lengths(items, load_tokenizer(settings.model), text_fields=fields)
     figures = describe(
-        items, lengths, labels=labels, text_fields=fields, max_length=arguments.max_length, interval=share_interval
+        items, lengths, labels=labels, text_fields=fields, max_length=settings.max_length, interval=share_interval
     )
     head = {
         "benchmark": arguments.benchmark,
         "split": split,
         "fingerprint": fingerprint(items),
-        "tokenizer": arguments.model,
+        "tokenizer": settings.model,
     }
     write_eda(head | figures, lengths, arguments.out)
     print_outcome(head | figures, format_eda(figures), as_json=arguments.json)
@@ -137,11 +107,12 @@ def _print_card(arguments: argparse.Namespace) -> None:
 
 
 def train_settings(arguments: argparse.Namespace) -> "TrainSettings":
-    from finetune.config import make_settings, parse_overrides
+    """Return the settings that the options give; an option that was left out leaves the default."""
+    from finetune.config import TrainSettings, make_settings, parse_overrides
 
-    given = {name: getattr(arguments, name) for name in SETTINGS if getattr(arguments, name) is not None}
-    fields = {"text_fields": chosen} if (chosen := _text_fields(arguments)) else {}
-    return make_settings(given | fields | {"extra": parse_overrides(arguments.set)})
+    given = {name: getattr(arguments, name, None) for name in TrainSettings.model_fields}
+    given |= {"text_fields": _text_fields(arguments), "extra": parse_overrides(getattr(arguments, "set", ()))}
+    return make_settings({name: value for name, value in given.items() if value is not None})
 
 
 def evaluate(arguments: argparse.Namespace) -> None:

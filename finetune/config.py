@@ -1,7 +1,7 @@
 """What a fine-tuning run is told: one frozen object, checked before anything is loaded."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 from pydantic import Field, ValidationError
 
@@ -13,26 +13,9 @@ DEFAULT_TEXT_FIELDS = ("premise", "hypothesis")
 Pooling = Literal["cls", "mean", "max", "pair"]  # what the head reads: `finetune.pooling`
 Precision = Literal["auto", "on", "off"]  # whether to compute in bf16
 
-# Fields of TrainingArguments that `extra` may not hold, because a setting of ours decides them: field -> setting.
-OWN_SETTINGS = {
-    "per_device_train_batch_size": "batch_size",
-    "per_device_eval_batch_size": "batch_size",
-    "num_train_epochs": "epochs",
-    "learning_rate": "learning_rate",
-    "warmup_steps": "warmup",
-    "weight_decay": "weight_decay",
-    "seed": "seed",
-    "eval_steps": "eval_steps",
-    "eval_strategy": "eval_steps",
-    "logging_steps": "logging_steps",
-    "logging_strategy": "logging_steps",
-    "save_steps": "save_steps",
-    "load_best_model_at_end": "patience",
-    "gradient_accumulation_steps": "gradient_accumulation_steps",
-    "bf16": "bf16",
-}
-# … and those that the project decides: the checkpoint's folder and its files, what is read, when evaluations come and
-# what they return, what an interrupted run needs to go on as if it had not been, and that nothing is sent anywhere.
+# Fields of TrainingArguments that the project decides: the checkpoint's folder and its files, what is read, when
+# evaluations come and what they return, what an interrupted run needs to go on as if it had not been, and that nothing
+# is sent anywhere. What a setting of ours decides is said with the setting.
 RESERVED_ARGUMENTS = frozenset(
     {"output_dir", "remove_unused_columns", "label_names", "eval_on_start", "prediction_loss_only"}
     | {"batch_eval_metrics", "include_for_metrics", "report_to", "push_to_hub", "eval_delay"}
@@ -42,55 +25,154 @@ RESERVED_ARGUMENTS = frozenset(
 RESERVED_PREFIXES = ("save_", "hub_", "trackio_")
 
 
+def _setting(default: Any, said: str, *, decides: str = "", metavar: str = "N", **limits: Any) -> Any:
+    """Declare a setting once: for the checks, the command line, `--set` and the documents' table.
+
+    Args:
+        default: Its value where nothing else is said.
+        said: One line for people.
+        decides: Fields of `transformers.TrainingArguments` that it decides, apart by spaces; the first takes its value
+            as it is, unless `finetune.arguments` computes another.
+        metavar: What stands for its value on the command line.
+        limits: As for pydantic's `Field`.
+    """
+    facts: dict[str, Any] = {"decides": decides.split(), "metavar": metavar}
+    return Field(default, description=said, json_schema_extra=facts, **limits)
+
+
 class TrainSettings(Frozen):
-    """Everything that decides what a training run does, apart from its data.
+    """Everything that decides what a training run does, apart from its data: what each setting says of itself."""
+
+    model: str = _setting("distilbert-base-uncased", "a hub id, a folder, or minilm", metavar="M", min_length=1)
+    text_fields: tuple[str, ...] = _setting(
+        DEFAULT_TEXT_FIELDS,
+        "the inputs to read, one, or two that become a pair",
+        metavar="A[,B]",
+        min_length=1,
+        max_length=2,
+    )
+    replace_head: bool = _setting(
+        False, "train on from a classifier of another task, with a new head for these labels in place of its own"
+    )
+    pooling: Pooling = _setting("cls", "what of the encoder the head reads: see `finetune.pooling`")
+    freeze_embeddings: bool = _setting(
+        False, "leave the encoder's embeddings as they are: less to compute, and less to overfit with"
+    )
+    dropout: float | None = _setting(
+        None,
+        "of hidden states, attention and head while training; without it, as the encoder says",
+        metavar="X",
+        ge=0,
+        lt=1,
+    )
+    max_length: int = _setting(400, "tokens an input is cut at", ge=4)
+    batch_size: int = _setting(
+        64,
+        "items per optimizer step, over all devices",
+        decides="per_device_train_batch_size per_device_eval_batch_size",
+        ge=1,
+    )
+    gradient_accumulation_steps: int = _setting(
+        1,
+        "parts that a device computes its share of a batch in, to save memory",
+        decides="gradient_accumulation_steps",
+        ge=1,
+    )
+    epochs: float = _setting(
+        3, "passes over the training items", decides="num_train_epochs", gt=0, le=10_000, allow_inf_nan=False
+    )
+    learning_rate: float = _setting(
+        5e-5, "the peak of the learning rate", decides="learning_rate", metavar="X", gt=0, allow_inf_nan=False
+    )
+    warmup: float = _setting(
+        0.06,
+        "steps of linear warm-up, or below 1 a share of all steps",
+        decides="warmup_steps",
+        metavar="X",
+        ge=0,
+        allow_inf_nan=False,
+    )
+    weight_decay: float = _setting(
+        0.01, "AdamW's weight decay", decides="weight_decay", metavar="X", ge=0, allow_inf_nan=False
+    )
+    seed: int = _setting(
+        0, "of the draw, and of everything random in training", decides="seed", metavar="S", ge=0, lt=2**32
+    )
+    eval_steps: int | None = _setting(
+        None, "steps between evaluations; without it, after each epoch", decides="eval_steps eval_strategy", ge=1
+    )
+    patience: int | None = _setting(
+        None,
+        "stop after N evaluations without a better accuracy on held-out training items, and keep the best; without it, "
+        "keep the last",
+        decides="load_best_model_at_end",
+        ge=1,
+    )
+    logging_steps: float = _setting(
+        0.02,
+        "steps between logged losses, or below 1 a share of all steps",
+        decides="logging_steps logging_strategy",
+        metavar="X",
+        gt=0,
+        allow_inf_nan=False,
+    )
+    save_steps: float = _setting(
+        0.1,
+        "steps between saved states that an interrupted run can go on from, or below 1 a share of all steps; with "
+        "patience, each evaluation saves one",
+        decides="save_steps",
+        metavar="X",
+        gt=0,
+        allow_inf_nan=False,
+    )
+    bf16: Precision = _setting("auto", "whether to compute in bf16: auto where the hardware has it", decides="bf16")
+    extra: dict[str, Any] = _setting(
+        {}, "fields of transformers.TrainingArguments that no other setting decides", metavar="NAME=VALUE"
+    )
+
+
+class Declared(NamedTuple):
+    """What a setting says of itself.
 
     Attributes:
-        model: A hub id, a folder, or the packaged `minilm`.
-        text_fields: The item inputs the encoder reads: one, or two that become a pair.
-        replace_head: Train on from a classifier of another task, with a head for these labels in place of its own.
-        pooling: What of the encoder the head reads: [CLS]'s last hidden state, all tokens' mean or maximum, or a
-            comparison of the two texts' means (`finetune.pooling`).
-        freeze_embeddings: Leave the encoder's embeddings as they are: a small set changes few of their rows, and each
-            step is cheaper by the optimizer's work on them, half of a small encoder's weights.
-        dropout: Of hidden states, attention and head while training; None: what the encoder's configuration says.
-        max_length: Tokens an encoded pair is cut at.
-        batch_size: Items per optimizer step, however many devices and accumulation steps share them.
-        gradient_accumulation_steps: Parts that a device computes its share of a batch in, where memory is short.
-        epochs: Passes over the training items.
-        learning_rate: The peak.
-        warmup: Steps of linear warm-up; a value below 1 is a share of all steps.
-        weight_decay: AdamW's.
-        seed: Of the new head, the order of the items and dropout.
-        eval_steps: Optimizer steps between evaluations; None evaluates after each epoch.
-        patience: Stop after so many evaluations in a row without a better one, and keep the best; None: keep the last.
-        logging_steps: Steps between two logged losses; a value below 1 is a share of all steps.
-        save_steps: Steps between two states that an interrupted run can go on from; below 1, a share of all steps.
-            With `patience`, each evaluation saves one instead.
-        bf16: "auto" takes it where the hardware has it.
-        extra: Fields of `transformers.TrainingArguments` that none of the above decides.
+        said: One line for people, with the default where there is one.
+        flag: How it is given on the command line.
+        metavar: What stands there for its value; "" for a switch, which has none.
+        choices: Its values, where it has only some.
+        decides: The fields of `transformers.TrainingArguments` that it decides.
     """
 
-    model: str = Field(default="distilbert-base-uncased", min_length=1)
-    text_fields: tuple[str, ...] = Field(default=DEFAULT_TEXT_FIELDS, min_length=1, max_length=2)
-    replace_head: bool = False
-    pooling: Pooling = "cls"
-    freeze_embeddings: bool = False
-    dropout: float | None = Field(default=None, ge=0, lt=1)
-    max_length: int = Field(default=400, ge=4)
-    batch_size: int = Field(default=64, ge=1)
-    gradient_accumulation_steps: int = Field(default=1, ge=1)
-    epochs: float = Field(default=3, gt=0, le=10_000, allow_inf_nan=False)
-    learning_rate: float = Field(default=5e-5, gt=0, allow_inf_nan=False)
-    warmup: float = Field(default=0.06, ge=0, allow_inf_nan=False)
-    weight_decay: float = Field(default=0.01, ge=0, allow_inf_nan=False)
-    seed: int = Field(default=0, ge=0, lt=2**32)
-    eval_steps: int | None = Field(default=None, ge=1)
-    patience: int | None = Field(default=None, ge=1)
-    logging_steps: float = Field(default=0.02, gt=0, allow_inf_nan=False)
-    save_steps: float = Field(default=0.1, gt=0, allow_inf_nan=False)
-    bf16: Precision = "auto"
-    extra: dict[str, Any] = Field(default_factory=dict)
+    said: str
+    flag: str
+    metavar: str
+    choices: tuple[str, ...]
+    decides: tuple[str, ...]
+
+
+def declared_settings() -> dict[str, Declared]:
+    """Return what each field of `TrainSettings` says of itself, by name."""
+    found = {}
+    for name, field in TrainSettings.model_fields.items():
+        facts: Any = field.json_schema_extra
+        default = ",".join(field.default) if isinstance(field.default, tuple) else field.default
+        choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+        found[name] = Declared(
+            said=f"{field.description}{f' (default: {default})' if default not in (None, False, {}) else ''}",
+            flag="--set" if name == "extra" else f"--{name.replace('_', '-')}",
+            metavar="" if field.annotation is bool else f"{{{','.join(choices)}}}" if choices else facts["metavar"],
+            choices=choices,
+            decides=tuple(facts["decides"]),
+        )
+    return found
+
+
+def settings_table() -> str:
+    """Return the settings as the documents' Markdown table."""
+    rows = [
+        f"| `{name}` | `{f'{one.flag} {one.metavar}'.strip()}` | {one.said} |"
+        for name, one in declared_settings().items()
+    ]
+    return "\n".join(["| in a suite | on the command line | what it is |", "|---|---|---|", *rows])
 
 
 def make_settings(values: Mapping[str, Any]) -> TrainSettings:
@@ -106,10 +188,11 @@ def make_settings(values: Mapping[str, Any]) -> TrainSettings:
         hint = f" Allowed: {', '.join(TrainSettings.model_fields)}." if fault.is_unknown else ""
         said = f"training setting '{fault.place}' = {fault.value!r}: {fault.message}.{hint}"
         raise ConfigurationError(said) from error
+    own = {argument: name for name, declared in declared_settings().items() for argument in declared.decides}
     for name in settings.extra:
-        if name in OWN_SETTINGS:
-            own = OWN_SETTINGS[name]
-            raise ConfigurationError(f"--set {name}=…: use --{own.replace('_', '-')} (in a suite, {own}) instead")
+        if name in own:
+            flag = declared_settings()[own[name]].flag
+            raise ConfigurationError(f"--set {name}=…: use {flag} (in a suite, {own[name]}) instead")
         if name in RESERVED_ARGUMENTS or name.startswith(RESERVED_PREFIXES):
             raise ConfigurationError(f"--set {name}=… cannot be changed: the project sets it; leave it out")
     return settings

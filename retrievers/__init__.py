@@ -1,4 +1,6 @@
-"""Retrieval that is good at Korean: sentence chunks, BM25 over morphemes, dense search, and their fusion.
+"""What is looked up: passages and a query come in.
+
+Out go the chunks that fit the query best, by BM25 over Korean morphemes, by embeddings, or by both.
 
     from retrievers import build_retriever, passages_from_items
     retriever = build_retriever("hybrid", passages_from_items(items), k=4)
@@ -7,8 +9,7 @@
 The names are loaded on first use, so that `import retrievers` costs nothing.
 """
 
-from importlib import import_module
-from typing import Any
+from data.common.attributes import late_names
 
 _HOMES = {
     "RETRIEVERS": "retrievers.registry",
@@ -29,13 +30,4 @@ _HOMES = {
     "passages_from_items": "retrievers.corpus",
 }
 __all__ = list(_HOMES)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'retrievers' has no attribute '{name}'")
-    return getattr(import_module(_HOMES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__ = late_names(__name__, _HOMES)

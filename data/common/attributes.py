@@ -1,6 +1,7 @@
 """`module:attr`: how a registry names its own code, and how users name theirs."""
 
 import sys
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -63,3 +64,19 @@ def load_attribute(reference: str, *, kind: str) -> Any:
     if not hasattr(module, attribute):
         raise ConfigurationError(f"{kind} '{reference}' cannot be loaded: {module_name} has no '{attribute}'")
     return getattr(module, attribute)
+
+
+def late_names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
+    """Return the `__getattr__` of a package whose names are imported when they are first used.
+
+    Args:
+        package: Its dotted name.
+        homes: Each name with the module that it is in.
+    """
+
+    def find(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module '{package}' has no attribute '{name}'")
+        return getattr(import_module(homes[name]), name)
+
+    return find

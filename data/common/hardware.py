@@ -8,21 +8,29 @@ import os
 import platform
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 CPU_FILE = Path("/proc/cpuinfo")
 GPU_FOLDER = Path("/proc/driver/nvidia/gpus")
 QUOTA_FILE = Path("/sys/fs/cgroup/cpu.max")  # of the container, where there is one
 
 
-def hardware() -> dict[str, Any]:
-    """Describe this machine.
+class Hardware(TypedDict):
+    """A machine.
 
-    Returns:
+    Attributes:
         cpu: The processor's name.
         cpus: Hardware threads that this process may use, or fewer where a container's quota is below them.
         gpus: The names of the GPUs: those torch may use where it is loaded, else those the driver lists.
     """
+
+    cpu: str
+    cpus: int | None
+    gpus: list[str]
+
+
+def hardware() -> Hardware:
+    """Describe this machine."""
     return {"cpu": _cpu_name(), "cpus": _cpu_count(), "gpus": _gpu_names()}
 
 

@@ -26,6 +26,7 @@ from data.common.text import normalised, text_of, whole_characters
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:]', re.DOTALL)
 _DEEPEST = 100  # levels: nothing that people write has so many, and Pydantic reads no more than 200
 _LARGEST = 10**300  # of whole numbers: not every reader takes more digits, and no float is much larger
+JsonObject = dict[str, Any]  # as it was parsed: any names, any values
 _TOP: frozenset[int] = frozenset()
 # The safe loader, in C where PyYAML was built with it: ten times as fast.
 _YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -62,7 +63,7 @@ def parse_json(text: str, *, line: int = 1) -> Any:
         raise ValueError(f"not usable JSON: it holds a number of more than {limit} digits") from error
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object(pairs: list[tuple[str, Any]]) -> JsonObject:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise RepeatedNameError

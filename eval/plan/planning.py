@@ -99,7 +99,7 @@ def _manifest(suite: Suite, planned: Sequence[PlannedEvaluation]) -> Manifest:
         git_commit=commit,
         git_dirty=bool(_git("status", "--porcelain")) if commit else None,
         versions={"python": sys.version.split()[0]} | {name: v for name in _VERSIONED if (v := _version(name))},
-        hardware=hardware(),
+        hardware=dict(hardware()),
         started_utc=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 

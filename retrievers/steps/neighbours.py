@@ -25,12 +25,12 @@ class NeighboursRetriever(PassageRetriever):
     Attributes:
         retriever: Over the same chunks.
         documents: All chunks, as `retrievers.corpus.chunk_passages` makes them.
-        reach: How many chunks to add on each side.
+        beside: How many chunks to add on each side.
     """
 
     retriever: BaseRetriever
     documents: Sequence[Document] = Field(repr=False)
-    reach: int = Field(default=1, ge=1)
+    beside: int = Field(default=1, ge=1)
     _rows: dict[tuple[str, int], int] = PrivateAttr()  # (passage, order) → the row of the chunk
 
     def model_post_init(self, context: object, /) -> None:
@@ -53,7 +53,7 @@ class NeighboursRetriever(PassageRetriever):
         around: dict[str, list[Stretch]] = {}
         for hit in hits:
             passage, order = hit.metadata["passage_id"], hit.metadata["order"]
-            around.setdefault(passage, []).append((order - self.reach, order + self.reach))
+            around.setdefault(passage, []).append((order - self.beside, order + self.beside))
         joined = {passage: list(_joined(stretches)) for passage, stretches in around.items()}
         best: dict[tuple[str, Stretch], float] = {}
         for hit in hits:
@@ -100,9 +100,9 @@ def build(retriever: BaseRetriever, documents: Sequence[Document], *, k: int, va
     Raises:
         ConfigurationError: The value is no number of chunks.
     """
-    reach = 1 if value is None else int(value) if value.isdecimal() else 0
-    if reach < 1:
+    beside = 1 if value is None else int(value) if value.isdecimal() else 0
+    if beside < 1:
         raise ConfigurationError(
             f"retriever step 'neighbours={value}' needs a number of chunks from 1, as neighbours=2"
         )
-    return NeighboursRetriever(retriever=retriever, documents=documents, reach=reach, k=k)
+    return NeighboursRetriever(retriever=retriever, documents=documents, beside=beside, k=k)

@@ -105,7 +105,7 @@ def test_eda_and_evaluate_check_their_options_first(encoder, data, tmp_path, cap
     eda = ["eda", "--data", str(data), "--model", str(encoder), "--out", str(tmp_path / "eda")]
     evaluate = ["evaluate", "--data", str(data), "--checkpoint", str(encoder)]
     for options, words in (
-        ([*eda, "--max-length", "-5"], "--max-length -5 is not usable"),
+        ([*eda, "--max-length", "-5"], "'max_length' = '-5'"),
         ([*eda, "--text-fields", "premise,hypothesis,label"], "name one input, or two"),
         ([*eda, "--text-fields", "premise,premise"], "name one input, or two"),
         ([*evaluate, "--text-fields", "premise,hypothesis,label"], "name one input, or two"),

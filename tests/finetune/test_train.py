@@ -11,7 +11,7 @@ from data.registry import fingerprint
 from data.splits import without_overlap
 from finetune.card import read_card
 from finetune.classifier import load_classifier
-from finetune.config import OWN_SETTINGS, TrainSettings, make_settings, parse_overrides, use_bf16
+from finetune.config import TrainSettings, declared_settings, make_settings, parse_overrides, settings_table, use_bf16
 from finetune.training_curves import draw_curves
 from tests.support.tiny_encoder import LABELS, MAX_POSITIONS, make_encoder, toy_items
 from tests.support.trainings import log_of, train_toy
@@ -162,6 +162,11 @@ def test_a_loss_that_is_no_number_stops_the_run(encoder: Path, tmp_path: Path) -
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_documents_table_of_the_settings_is_what_they_say_of_themselves() -> None:
+    document = Path(__file__).parents[2] / "docs" / "fine-tuning.md"
+    assert settings_table() in document.read_text(encoding="utf-8")
+
+
 def test_settings() -> None:
     assert TrainSettings(model="minilm").learning_rate == TrainSettings().learning_rate == 5e-5
     assert use_bf16("on")
@@ -182,7 +187,7 @@ def test_settings() -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        *((name, "instead") for name in OWN_SETTINGS),
+        *((name, "instead") for one in declared_settings().values() for name in one.decides),
         *((name, "cannot be changed") for name in ("output_dir", "save_strategy", "save_total_limit", "eval_delay")),
         *((name, "cannot be changed") for name in ("report_to", "push_to_hub", "hub_token", "save_safetensors")),
     ],

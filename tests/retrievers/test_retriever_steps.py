@@ -203,7 +203,7 @@ def test_a_hit_comes_with_the_chunks_beside_it_as_the_passage_has_them(
     assert len(of_poem) > 3
     for chunk in of_poem:
         inner = Scripted(script={"?": [chunk]})
-        (found,) = NeighboursRetriever(retriever=inner, documents=chunks, reach=reach).invoke("?")
+        (found,) = NeighboursRetriever(retriever=inner, documents=chunks, beside=reach).invoke("?")
         at = found.metadata
         order = chunk.metadata["order"]
         first, last = max(0, order - reach), min(len(of_poem) - 1, order + reach)

@@ -33,7 +33,7 @@ def test_the_path_of_a_checked_file(package: Path) -> None:
 
 def test_an_unchanged_file_is_hashed_once(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     weights_path("own")
-    monkeypatch.setattr(packaged.hashlib, "file_digest", lambda *_: pytest.fail("hashed again"))
+    monkeypatch.setattr(packaged, "sha256_of", lambda _: pytest.fail("hashed again"))
     assert weights_path("own") == package
 
 
