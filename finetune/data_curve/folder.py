@@ -8,7 +8,6 @@ A folder of a training is there only when it is whole (`finetune.working_folder`
 
 import json
 import math
-import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,7 +22,6 @@ from finetune.config import TrainSettings
 from finetune.training_curves import CURVE_FILES
 
 PLAN_FILE = "plan.json"
-_TORN_PLAN = re.compile(r"\.plan\.json\.(\d+\.)?tmp")  # of a program that was killed just before it had a plan
 KEPT = (CARD_FILE, "README.md", "training_log.jsonl", *CURVE_FILES)
 
 
@@ -40,9 +38,9 @@ def open_curve_folder(out: Path, plan: Mapping[str, Any]) -> None:
     file = out / PLAN_FILE
     try:
         if not file.exists():
-            if out.exists() and (
-                not out.is_dir() or any(not _TORN_PLAN.fullmatch(path.name) for path in out.iterdir())
-            ):
+            for torn in out.glob(f".{PLAN_FILE}.*tmp"):
+                torn.unlink()  # of a program that was killed just before it had a plan
+            if out.exists() and (not out.is_dir() or any(out.iterdir())):
                 raise ConfigurationError(f"'{out}' is not empty and has no curve; name another --out, or remove it")
             out.mkdir(parents=True, exist_ok=True)
             write_json(file, plan)

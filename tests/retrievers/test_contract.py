@@ -164,11 +164,11 @@ def test_names_are_a_retriever_and_its_steps() -> None:
             "is a LetterEmbeddings; name a langchain_core BaseCrossEncoder",
         ),
         ("bm25+no_such_module:step", "cannot be loaded"),
-        ("bm25+tests.retrievers.test_contract:not_a_step", "made a list"),
+        (f"bm25+{__name__}:not_a_step", "made a list"),
         ("bm52", "unknown retriever 'bm52'. Did you mean 'bm25'?"),
         ("no_such_module:build", "cannot be loaded"),
         ("tests.support.toy_embeddings:DIMENSIONS", "is no factory"),
-        ("tests.retrievers.test_contract:not_a_retriever", "made a list"),
+        (f"{__name__}:not_a_retriever", "made a list"),
     ],
 )
 def test_names_that_give_no_retriever(name, message) -> None:
@@ -200,9 +200,9 @@ class Plain(BaseRetriever):
 
 
 def test_steps_of_one_s_own_and_steps_over_retrievers_of_others() -> None:
-    (found,) = build_retriever("bm25+tests.retrievers.test_contract:only_long=21", PASSAGES).invoke(QUERY)
+    (found,) = build_retriever(f"bm25+{__name__}:only_long=21", PASSAGES).invoke(QUERY)
     assert found.id == "kice/2#0"
-    plain = "tests.retrievers.test_contract:plain_retriever"
+    plain = f"{__name__}:plain_retriever"
     fused = build_retriever(f"{plain}+multi-query", PASSAGES, k=2).invoke("바다\n등대")
     assert [document.id for document in fused] == ["kice/1#0", "kice/2#0"]
     reranked = build_retriever(f"{plain}+{VALUES['rerank']}", PASSAGES, k=1)
@@ -222,7 +222,7 @@ def my_retriever(documents, *, k, embeddings) -> BaseRetriever:
 
 
 def test_a_retriever_of_one_s_own() -> None:
-    assert build_retriever("tests.retrievers.test_contract:my_retriever", PASSAGES, k=1).invoke(QUERY)
+    assert build_retriever(f"{__name__}:my_retriever", PASSAGES, k=1).invoke(QUERY)
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:

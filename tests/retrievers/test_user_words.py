@@ -73,7 +73,7 @@ def test_bm25_finds_by_it_and_the_snippet_marks_it() -> None:
 
 def test_words_are_part_of_what_an_index_and_an_analysis_are(tmp_path: Path) -> None:
     assert len({analysis_identity(words) for words in ((), WORDS, WORDS[:1], (UserWord("밤편지", "NNP", 2.0),))}) == 4
-    assert AnalysisCache()._file.path != AnalysisCache(user_words=WORDS)._file.path
+    assert AnalysisCache().path != AnalysisCache(user_words=WORDS).path
     for words in ((), WORDS, (), WORDS[:1], WORDS):
         kept = Bm25Retriever(documents=DOCUMENTS, user_words=words, index_dir=tmp_path / "ix")
         found = kept.batch(["밤편지", "국어 영역"])
