@@ -11,10 +11,10 @@ from data.common.attributes import late_names
 
 _HOMES = {
     "Extraction": "chains.reading.choices",
-    "Mistral": "chains.models.specs",
+    "Mistral": "chains.models.wrappers",
     "Prompt": "chains.prompt_files",
-    "Qwen": "chains.models.specs",
-    "SmallThinker": "chains.models.specs",
+    "Qwen": "chains.models.wrappers",
+    "SmallThinker": "chains.models.wrappers",
     "extract_choice": "chains.reading.choices",
     "extract_label": "chains.reading.choices",
     "kice_agent": "chains.agent",

@@ -16,10 +16,10 @@ from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableLambda
 
 from chains.local.passage_fit import TooLong
-from chains.predictor import Answering, Assign, Inputs, Predictor, answer_with
+from chains.predictor import Answering, Assign, Predictor, answer_with
 from chains.prompt_files import load_prompt
 from data.common.errors import ConfigurationError
-from data.types import Passage
+from data.types import Inputs, Passage
 
 VARIABLES = ("context", "question", "extra", "choices")
 
@@ -70,7 +70,7 @@ def kice_shuffled(
 
     Args:
         model: Any chat model.
-        passages: Of the items, by `Item.group`.
+        passages: The items' passages, whose ids are the items' groups.
         seed: Decides which passage stands for which.
         prompt: As `load_prompt` takes it.
         answering: As for `answer_with`.

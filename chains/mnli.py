@@ -6,8 +6,9 @@ arXiv:1704.05426. Any item with a premise, a hypothesis and label names as choic
 
 from langchain_core.language_models import BaseChatModel
 
-from chains.predictor import Answering, Inputs, Predictor, answer_with
+from chains.predictor import Answering, Predictor, answer_with
 from chains.prompt_files import load_prompt
+from data.types import Inputs
 
 VARIABLES = ("premise", "hypothesis", "choices")
 

@@ -28,9 +28,8 @@ from chains.reading.logprobs import REQUEST, reply_probs
 from data.common.errors import ConfigurationError
 from data.common.text import whole_characters
 from data.polarity import asks_for_the_wrong_one
-from data.types import NO_TEXT, Prediction, is_text
+from data.types import NO_TEXT, Inputs, Prediction, is_text
 
-Inputs = dict[str, Any]
 Output = TypeVar("Output")
 Predictor = Runnable[Inputs, Prediction]
 Answering = Literal["auto", "score", "score-mean", "score-pmi", "logprobs", "generate"]
@@ -148,7 +147,7 @@ def read_reply(
     """Extract the answer from "reply", the model's message to the input.
 
     Args:
-        form: Of the answer that the prompt asked for.
+        form: The form of the answer that the prompt asked for.
         entry: The input with "reply".
         labels: From the choices to what stands for them in the reply, where the provider was asked how likely they
             are; None: it was not.

@@ -21,9 +21,10 @@ from langchain_core.runnables import Runnable, RunnableConfig, RunnableSequence,
 from langchain_core.runnables.config import merge_configs
 from pydantic import ConfigDict
 
-from chains.models.specs import with_seed
-from chains.predictor import Assign, Inputs, Predictor
-from data.types import ASKING, Ask, Prediction, ProbsSource, answer_fault
+from chains.models.families import Options
+from chains.models.request_fields import with_seed
+from chains.predictor import Assign, Predictor
+from data.types import ASKING, Ask, Inputs, Prediction, ProbsSource, answer_fault
 
 Permute = Literal["cyclic"]
 Order = tuple[int, ...]  # the item's own choices, in the order they are shown
@@ -42,8 +43,8 @@ def askings(n_choices: int, *, permute: Permute | None, votes: int | None) -> in
 
 
 def repeated(
-    make: Callable[[dict[str, Any]], Predictor],
-    parts: dict[str, Any],
+    make: Callable[[Options], Predictor],
+    parts: Options,
     *,
     permute: Permute | None = None,
     votes: int | None = None,
@@ -57,7 +58,7 @@ def repeated(
             same prompt and the same seed give the same reply.
         permute: "cyclic" asks once for each rotation of the choices.
         votes: How many replies are sampled; None: one.
-        seed: Of the run; it decides the votes' seeds and the draws between choices given equally often.
+        seed: The run's seed; it decides the votes' seeds and the draws between choices given equally often.
     """
     if permute is None and votes is None:
         return make(parts)
@@ -98,7 +99,7 @@ class Repeated(RunnableSerializable[Inputs, Prediction]):
     Attributes:
         predictors: One, or as many as there are votes.
         permute: Whether the choices are rotated.
-        seed: Of the draws between choices that are given equally often.
+        seed: Decides the draws between choices that are given equally often.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
@@ -208,7 +209,7 @@ def _mapped_back(answer: Prediction, order: Order) -> Ask:
     )
 
 
-def majority(asks: Sequence[Ask], *, source: ProbsSource | None, key: str) -> dict[str, Any]:
+def majority(asks: Sequence[Ask], *, source: ProbsSource | None, key: str) -> Options:
     """Return the choice that most askings give, as fields of a `Prediction`: choice, status, rule, probs, probs_source.
 
     Where several choices are given equally often, the one with the higher mean probability is taken; where that says
@@ -216,9 +217,9 @@ def majority(asks: Sequence[Ask], *, source: ProbsSource | None, key: str) -> di
     answer at all would count as wrong what is right as often as a guess.
 
     Args:
-        asks: Of one item, their choices mapped back to the item's own order.
-        source: Of the askings' probabilities, which are averaged where every asking has them. Else the probabilities
-            are the share of each choice among the answers, and their source is "votes".
+        asks: One item's trials, their choices mapped back to the item's own order.
+        source: What the trials' probabilities are, which are averaged where every trial has them. Else the
+            probabilities are the share of each choice among the answers, and their source is "votes".
         key: Decides a draw: see `draw_key`.
 
     Source:

@@ -77,7 +77,7 @@ def load_retrieval(path: Path | None, *, name: str = "kice", choices: bool = Tru
 
     Args:
         path: One exam file, or a folder whose `*.json` are pooled; None pools the fetched exams.
-        name: Of the set.
+        name: The set's name.
         choices: Whether the choices are part of the query, as chains ask.
 
     Raises:

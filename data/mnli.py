@@ -17,6 +17,7 @@ from typing import Any
 
 from data.common.errors import ConfigurationError, MissingResourceError
 from data.common.hub import hub_fault
+from data.common.parsing import JsonObject
 from data.common.text import normalised, one_line
 from data.formats import PAIRS, described, folder_contents, object_kind
 from data.rows import Row, required_text, rows_and_faults
@@ -185,7 +186,7 @@ def _hub_items(split: str) -> Iterator[Item]:
         sys.stderr.write(f"mnli: the cached copy is not the pinned revision {REVISION[:12]}; scores may not compare\n")
     names: list[str] = pairs.features["label"].names
     targets = {value: LABELS.index(name) for value, name in enumerate(names)}
-    rows: Iterable[dict[str, Any]] = pairs
+    rows: Iterable[JsonObject] = pairs
     for number, row in enumerate(rows):
         target = targets[row["label"]]
         yield _item(f"{split}/{number}", premise=row["premise"], hypothesis=row["hypothesis"], target=target)

@@ -14,9 +14,9 @@ from data.bounds import LONGEST_S, MOST_POINTS, probs_fault, usage_fault
 from data.common.parsing import JsonObject
 from data.common.text import normalised
 
-# A text that is asked, looked up or chosen, in the one form in which all text is read. Items, passages and queries take
-# theirs in no other form, whoever makes them.
+# A text that is asked, looked up or chosen, in the one form in which all text is read, whoever made it.
 Text = Annotated[str, AfterValidator(normalised)]
+Inputs = JsonObject  # what a predictor sees of an item: see `Item.to_input`
 Model = TypeVar("Model", bound=BaseModel)
 Status = Literal["ok", "none", "multiple", "refusal", "truncated"]
 # Where probabilities come from: an encoder's head, the likelihoods of a model's labels, what a provider says of the
@@ -61,7 +61,7 @@ class Item(Frozen):
             raise ValueError(f"{self.id}: target {self.target} is outside its {len(self.choices)} choices")
         return self
 
-    def to_input(self) -> JsonObject:
+    def to_input(self) -> Inputs:
         """Return what a predictor may see: id, group, choices and the inputs, flat; never the target."""
         return {"id": self.id, "group": self.group, "choices": list(self.choices), **self.inputs}
 
@@ -96,17 +96,17 @@ ASKING = "asking"
 
 
 class Ask(Frozen):
-    """One asking among several of one item: with its choices rotated, or as one of several samples.
+    """One trial among several of one item: with its choices rotated, or as one of several samples.
 
     Attributes:
         order: (n_choices,), the item's own choices in the order that was shown: `order[0]` was shown first.
         choice: 0-based index into the item's own choices; `order.index(choice)` is the position that was chosen.
-        status: As of a prediction.
-        rule: As of a prediction; where it names a number, it is that of the position shown.
+        status: As in a prediction.
+        rule: As in a prediction; where it names a number, it is that of the position shown.
         raw: The text that the model wrote to the order shown, untouched.
-        reasoning: As of a prediction.
-        finish_reason: As of a prediction.
-        probs: (n_choices,), of the item's own choices; None where the asking had none.
+        reasoning: As in a prediction.
+        finish_reason: As in a prediction.
+        probs: (n_choices,), the probabilities of the item's own choices; None where the trial had none.
         messages: What was sent, where that is not what the record says: a rotation's own prompt.
     """
 
@@ -276,7 +276,7 @@ class Benchmark(Frozen):
     Attributes:
         name: Its name on the command line.
         title: One line for people.
-        language: Of the items, as a BCP 47 code.
+        language: The items' language, as a BCP 47 code.
         labels: The class names in target order where every item has the same choices, else None.
         splits: The splits that `load` knows.
         default_split: The split of a plain `eval run NAME`.

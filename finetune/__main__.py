@@ -130,7 +130,7 @@ def _add_data_options(parser: argparse.ArgumentParser, *, split: str) -> None:
     add("--skip-bad-rows", action="store_true", help="leave malformed rows of a file out, and say how many")
     add("--split", metavar="S", help=split)
     add("--limit", type=int, metavar="N", help="use N items only, drawn by the seed where one is given")
-    add("--seed", type=int, metavar="S", help="of the draw, and of everything random in training")
+    add("--seed", type=int, metavar="S", help="the seed of the draw, and of everything random in training")
     _add_settings(parser, "text_fields")
     _add_output_options(parser)
 

@@ -17,6 +17,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from transformers import Trainer, TrainingArguments, get_scheduler
 
 from data.common.errors import ConfigurationError, first_fault
+from data.common.parsing import JsonObject
 from data.common.text import one_line
 from finetune.config import TrainSettings, declared_settings, use_bf16
 
@@ -47,7 +48,7 @@ def training_arguments(settings: TrainSettings, folder: Path, *, n_items: int) -
     return arguments
 
 
-def _own_arguments(settings: TrainSettings, folder: Path, n_items: int) -> dict[str, Any]:
+def _own_arguments(settings: TrainSettings, folder: Path, n_items: int) -> JsonObject:
     per_device = _per_device(settings)
     # Never by epoch: an epoch's end comes after the state of its last step is saved, and would be missed on resuming.
     eval_steps = settings.eval_steps or math.ceil(n_items / settings.batch_size)

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from data.common.errors import ConfigurationError, first_fault
 from data.common.files import replace_file, write_json
 from data.common.hardware import hardware
-from data.common.parsing import parse_json
+from data.common.parsing import JsonObject, parse_json
 from data.common.text import one_line
 from data.registry import fingerprint
 from data.types import Item
@@ -94,7 +94,7 @@ def write_card(
     replace_file(folder / "README.md", _readme(card))
 
 
-def read_card(folder: Path) -> dict[str, Any] | None:
+def read_card(folder: Path) -> JsonObject | None:
     """Return a checkpoint's card; None for one that was trained elsewhere.
 
     Raises:
@@ -128,17 +128,17 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _asked_for(settings: TrainSettings) -> dict[str, Any]:
+def _asked_for(settings: TrainSettings) -> JsonObject:
     asked = settings.model_dump(mode="json")
     reading = {name: asked[name] for name in ("text_fields", "max_length")}
     return {"base_model": settings.model, **reading, "settings": asked}
 
 
-def _describe_items(items: Sequence[Item]) -> dict[str, Any]:
+def _describe_items(items: Sequence[Item]) -> JsonObject:
     return {"n": len(items), "fingerprint": fingerprint(items), "first": items[0].id, "last": items[-1].id}
 
 
-def _outcome(events: Sequence[Event]) -> dict[str, Any]:
+def _outcome(events: Sequence[Event]) -> JsonObject:
     """Return the steps made, the one whose model was kept, and the first and last figures of the evaluated items."""
     evaluations = [event for event in events if event["event"] == "evaluation"]
     tests = [event for event in events if event["event"] == "test"]

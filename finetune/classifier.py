@@ -21,7 +21,8 @@ from transformers import (
 )
 
 from data.common.errors import ConfigurationError, MissingResourceError
-from data.types import Prediction
+from data.common.parsing import JsonObject
+from data.types import Inputs, Prediction
 from finetune.card import read_card
 from finetune.config import DEFAULT_TEXT_FIELDS, Precision, use_bf16
 from finetune.encoders import is_classifier, label_names, load_pretrained, load_tokenizer, position_limit, resolve
@@ -31,7 +32,7 @@ from finetune.pooling import classifier_class
 DEFAULT_MAX_LENGTH = 512
 
 
-class Classifier(RunnableSerializable[dict[str, Any], Prediction]):
+class Classifier(RunnableSerializable[Inputs, Prediction]):
     """A sequence classifier that reads an item's texts and answers with one of its labels.
 
     Attributes:
@@ -54,12 +55,12 @@ class Classifier(RunnableSerializable[dict[str, Any], Prediction]):
     bf16: bool
     columns: tuple[int, ...]
 
-    def invoke(self, input: dict[str, Any], config: RunnableConfig | None = None, **kwargs: Any) -> Prediction:
+    def invoke(self, input: Inputs, config: RunnableConfig | None = None, **kwargs: Any) -> Prediction:
         return self._call_with_config(self._answer_one, input, config, **kwargs)
 
     def batch(
         self,
-        inputs: list[dict[str, Any]],
+        inputs: list[Inputs],
         config: RunnableConfig | list[RunnableConfig] | None = None,
         *,
         return_exceptions: bool = False,
@@ -71,7 +72,7 @@ class Classifier(RunnableSerializable[dict[str, Any], Prediction]):
 
     async def abatch(
         self,
-        inputs: list[dict[str, Any]],
+        inputs: list[Inputs],
         config: RunnableConfig | list[RunnableConfig] | None = None,
         *,
         return_exceptions: bool = False,
@@ -82,13 +83,13 @@ class Classifier(RunnableSerializable[dict[str, Any], Prediction]):
 
         return await run_in_executor(None, batch)
 
-    def _answer_one(self, one: dict[str, Any]) -> Prediction:
+    def _answer_one(self, one: Inputs) -> Prediction:
         (answer,) = self._answer([one])
         if isinstance(answer, Exception):
             raise answer
         return answer
 
-    def _answer(self, inputs: list[dict[str, Any]]) -> list[Exception | Prediction]:
+    def _answer(self, inputs: list[Inputs]) -> list[Exception | Prediction]:
         """Answer in the order of `inputs`; an input without the texts becomes its own error and sinks no other."""
         answers: dict[int, Exception | Prediction] = {}
         texts: dict[int, tuple[str, ...]] = {}
@@ -164,7 +165,7 @@ def load_classifier(
 
 def _load_whole(checkpoint: str | Path, config: PretrainedConfig) -> PreTrainedModel:
     """Load the model if the checkpoint has every weight of it: transformers draws those it misses at random."""
-    loaded: tuple[PreTrainedModel, dict[str, Any]] = load_pretrained(
+    loaded: tuple[PreTrainedModel, JsonObject] = load_pretrained(
         classifier_class(config),
         checkpoint,
         config=config,

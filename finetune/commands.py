@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data.common.errors import ConfigurationError
+from data.common.parsing import JsonObject
 from data.common.terminal import emit, emit_json_text
 from data.types import Item
 
@@ -79,7 +80,7 @@ def train(arguments: argparse.Namespace) -> None:
         _print_card(arguments)
 
 
-def _report(items: Sequence[Item], probs: "np.ndarray", labels: Sequence[str]) -> dict[str, Any]:
+def _report(items: Sequence[Item], probs: "np.ndarray", labels: Sequence[str]) -> JsonObject:
     from eval.measures.classification import classification_report
 
     return classification_report(items, probs, labels=labels)

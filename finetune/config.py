@@ -1,4 +1,4 @@
-"""What a fine-tuning run is told: one frozen object, checked before anything is loaded."""
+"""What a fine-tuning run is asked to do: one frozen object, checked before anything is loaded."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, get_args, get_origin
@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin
 from pydantic import Field, ValidationError
 
 from data.common.errors import ConfigurationError, first_fault
-from data.common.parsing import RepeatedNameError, parse_json
+from data.common.parsing import JsonObject, RepeatedNameError, parse_json
 from data.types import Frozen
 
 DEFAULT_TEXT_FIELDS = ("premise", "hypothesis")
@@ -36,7 +36,7 @@ def _setting(default: Any, said: str, *, decides: str = "", metavar: str = "N", 
         metavar: What stands for its value on the command line.
         limits: As for pydantic's `Field`.
     """
-    facts: dict[str, Any] = {"decides": decides.split(), "metavar": metavar}
+    facts: JsonObject = {"decides": decides.split(), "metavar": metavar}
     return Field(default, description=said, json_schema_extra=facts, **limits)
 
 
@@ -96,7 +96,7 @@ class TrainSettings(Frozen):
         0.01, "AdamW's weight decay", decides="weight_decay", metavar="X", ge=0, allow_inf_nan=False
     )
     seed: int = _setting(
-        0, "of the draw, and of everything random in training", decides="seed", metavar="S", ge=0, lt=2**32
+        0, "the seed of the draw, and of everything random in training", decides="seed", metavar="S", ge=0, lt=2**32
     )
     eval_steps: int | None = _setting(
         None, "steps between evaluations; without it, after each epoch", decides="eval_steps eval_strategy", ge=1
@@ -126,7 +126,7 @@ class TrainSettings(Frozen):
         allow_inf_nan=False,
     )
     bf16: Precision = _setting("auto", "whether to compute in bf16: auto where the hardware has it", decides="bf16")
-    extra: dict[str, Any] = _setting(
+    extra: JsonObject = _setting(
         {}, "fields of transformers.TrainingArguments that no other setting decides", metavar="NAME=VALUE"
     )
 
@@ -198,13 +198,13 @@ def make_settings(values: Mapping[str, Any]) -> TrainSettings:
     return settings
 
 
-def parse_overrides(pairs: Sequence[str]) -> dict[str, Any]:
+def parse_overrides(pairs: Sequence[str]) -> JsonObject:
     """Read `--set name=value` pairs: a value that is JSON is taken as such, anything else as text.
 
     Raises:
         ConfigurationError: A pair has no "=" or no name, or its JSON gives a name twice.
     """
-    overrides: dict[str, Any] = {}
+    overrides: JsonObject = {}
     for pair in pairs:
         name, sign, text = pair.partition("=")
         if not sign or not name.strip():

@@ -14,6 +14,7 @@ import numpy as np
 
 from data.common.errors import ConfigurationError
 from data.common.files import faults_of_writing, write_json
+from data.common.parsing import JsonObject
 from data.common.table import aligned
 from data.labels import label_ids
 from data.splits import fold
@@ -61,7 +62,7 @@ def describe(
     text_fields: Sequence[str],
     max_length: int,
     interval: Interval,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Return the figures of the data set as one JSON object.
 
     Args:
@@ -70,7 +71,7 @@ def describe(
         labels: The class names.
         text_fields: What the encoder reads; two items with the same texts are duplicates.
         max_length: Tokens an input would be cut at.
-        interval: Of the accuracy that one text gives away alone.
+        interval: Computes the interval of the accuracy that one text alone gives away.
 
     Raises:
         ConfigurationError: There are no items, or one has an unknown label.
@@ -190,7 +191,7 @@ def _label_counts(items: Sequence[Item], labels: Sequence[str]) -> dict[str, dic
     return {label: {"n": counts[i], "share": counts[i] / len(items)} for i, label in enumerate(labels)}
 
 
-def _by_tag(items: Sequence[Item], lengths: Lengths, *, labels: Sequence[str], max_length: int) -> dict[str, Any]:
+def _by_tag(items: Sequence[Item], lengths: Lengths, *, labels: Sequence[str], max_length: int) -> JsonObject:
     """Describe the items of each tag, such as a genre, in the order in which the tags first occur."""
     rows_of: dict[str, list[int]] = defaultdict(list)
     for row, item in enumerate(items):
@@ -208,7 +209,7 @@ def _by_tag(items: Sequence[Item], lengths: Lengths, *, labels: Sequence[str], m
     }
 
 
-def _duplicates(items: Sequence[Item], text_fields: Sequence[str]) -> dict[str, Any]:
+def _duplicates(items: Sequence[Item], text_fields: Sequence[str]) -> JsonObject:
     """Find texts that occur more than once, apart from case and surrounding space."""
     same: dict[tuple[str, ...], list[Item]] = defaultdict(list)
     for item in items:

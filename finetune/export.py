@@ -20,6 +20,7 @@ import torch
 from data.common.errors import ConfigurationError, MissingResourceError
 from data.common.files import faults_of_writing, whole_folder
 from data.common.hub import quiet_transformers
+from data.common.parsing import JsonObject
 from data.common.text import one_line
 from finetune.card import CARD_FILE
 from finetune.classifier import Classifier, classifier_config, load_classifier
@@ -39,7 +40,7 @@ TRACED = (("a premise of some words", "a hypothesis"), ("a premise", "another hy
 CHECKED = (("one", "two"), ("a man walks", "nobody walks at all"), ("the dog sits in a house", "a dog sits"))
 
 
-def export_checkpoint(checkpoint: str | Path, out: Path, *, form: str) -> dict[str, Any]:
+def export_checkpoint(checkpoint: str | Path, out: Path, *, form: str) -> JsonObject:
     """Write a checkpoint to a new folder.
 
     Args:

@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from data.common.errors import ConfigurationError
+from data.common.parsing import JsonObject
 from data.labels import label_ids
 from data.types import Item
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-Features = dict[str, Any]  # input_ids, attention_mask, token_type_ids where the encoder has them, label
+Features = JsonObject  # input_ids, attention_mask, token_type_ids where the encoder has them, label
 
 
 def texts_of(inputs: Mapping[str, Any], text_fields: Sequence[str], *, where: str) -> tuple[str, ...]:

@@ -1,12 +1,12 @@
 """The classifier that is trained: an encoder with a head for the labels, its own or a new one."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 
 from data.common.errors import ConfigurationError
+from data.common.parsing import JsonObject
 from finetune.config import Pooling
 from finetune.encoders import is_classifier, label_names, load_pretrained, load_tokenizer
 from finetune.pooling import check_pooling, classifier_class
@@ -48,7 +48,7 @@ def load_new_classifier(
     names = {"id2label": dict(enumerate(labels)), "label2id": {name: column for column, name in enumerate(labels)}}
     # A checkpoint of another task may say another problem.
     config.update(rates | names | _pooling_facts(config, pooling, encoder) | {"problem_type": SINGLE_LABEL})
-    loaded: tuple[PreTrainedModel, dict[str, Any]] = load_pretrained(
+    loaded: tuple[PreTrainedModel, JsonObject] = load_pretrained(
         classifier_class(config),
         encoder,
         config=config,
@@ -77,7 +77,7 @@ def _embeddings(model: PreTrainedModel) -> torch.nn.Module:
     return embeddings
 
 
-def _pooling_facts(config: PretrainedConfig, pooling: Pooling, encoder: str) -> dict[str, Any]:
+def _pooling_facts(config: PretrainedConfig, pooling: Pooling, encoder: str) -> JsonObject:
     """Return what the checkpoint's configuration has to say for `classifier_class`; nothing for the usual pooling."""
     if pooling == "pair":
         return {"pooling": pooling, "separator_token_id": load_tokenizer(encoder).sep_token_id}

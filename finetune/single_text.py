@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from data.common.parsing import JsonObject
 from data.labels import label_ids
 from data.types import Item
 from finetune.features import texts_of
@@ -39,7 +40,7 @@ Splits = list[tuple[np.ndarray, np.ndarray]]  # rows to learn from, rows to pred
 
 def single_text_baselines(
     items: Sequence[Item], *, labels: Sequence[str], text_fields: Sequence[str], interval: Interval
-) -> dict[str, Any]:
+) -> JsonObject:
     """Predict the label from each text field alone, with logistic regression over TF-IDF of words and word pairs.
 
     Folds keep the items of a group together, so that no premise or near-copy is both learnt from and predicted.
@@ -48,7 +49,7 @@ def single_text_baselines(
         items: At least one; above `MAX_ITEMS`, a seeded sample of whole groups is used.
         labels: The class names.
         text_fields: The fields that are each looked at alone.
-        interval: Of each accuracy; what another draw of the folds would change is not in it.
+        interval: Computes the interval of each accuracy; what another draw of the folds would change is not in it.
 
     Returns:
         `n`, `groups` and `folds` used, the `majority` share, and for each of `fields` the `accuracy`, its `ci95`,
@@ -68,7 +69,7 @@ def single_text_baselines(
     if reason:
         return head | {"folds": None, "reason": reason, "fields": {}}
     possible, names = np.ones(len(used)), [item.group for item in used]
-    fields: dict[str, Any] = {}
+    fields: JsonObject = {}
     for field in text_fields:
         correct, measured = _measure(texts[field], targets, splits=splits, labels=labels)
         # Folds are made of two groups or more, so there is an interval.
@@ -111,7 +112,7 @@ def _splits(targets: np.ndarray, groups: np.ndarray) -> tuple[Splits, str | None
 
 def _measure(
     texts: Sequence[str], targets: np.ndarray, *, splits: Splits, labels: Sequence[str]
-) -> tuple[np.ndarray, dict[str, Any]]:
+) -> tuple[np.ndarray, JsonObject]:
     """Return which items were predicted rightly, (n,) bool, and the recall and the telling words of each label."""
     # The words are counted once for all folds: their weights by frequency see no label.
     names, counts = _weighted_ngrams(texts)

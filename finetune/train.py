@@ -22,6 +22,7 @@ from transformers import AutoConfig, PreTrainedTokenizerBase, Trainer, TrainingA
 
 from data.common.errors import ConfigurationError
 from data.common.hub import quiet_transformers
+from data.common.parsing import JsonObject
 from data.labels import label_ids
 from data.registry import fingerprint
 from data.splits import without_overlap
@@ -46,7 +47,7 @@ from finetune.working_folder import (
 )
 
 # items, probs (n, n_classes), the class names in the order of the columns -> figures for the card
-Report = Callable[[Sequence[Item], np.ndarray, Sequence[str]], dict[str, Any]]
+Report = Callable[[Sequence[Item], np.ndarray, Sequence[str]], JsonObject]
 
 
 class _Data(NamedTuple):
@@ -159,7 +160,7 @@ def _without_overlap(train_items: Sequence[Item], eval_items: Sequence[Item], he
     return _Data(learnt, eval_items, held_out, dropped)
 
 
-def _plan(settings: TrainSettings, arguments: TrainingArguments, labels: Sequence[str], data: _Data) -> dict[str, Any]:
+def _plan(settings: TrainSettings, arguments: TrainingArguments, labels: Sequence[str], data: _Data) -> JsonObject:
     """Return all that decides the losses: a state is taken up by the same plan only."""
     sets = {"train": data.learnt, "eval": data.evaluated, "held_out": data.held_out}
     return {
@@ -172,7 +173,7 @@ def _plan(settings: TrainSettings, arguments: TrainingArguments, labels: Sequenc
 
 
 @contextmanager
-def _shared_folder(out: Path, plan: dict[str, Any], *, resume: bool) -> Iterator[Path]:
+def _shared_folder(out: Path, plan: JsonObject, *, resume: bool) -> Iterator[Path]:
     """Let the first process open the working folder, and the others in once it is there."""
     everyone = PartialState()
     if not is_main_process():
@@ -210,7 +211,7 @@ def _test(trainer: ItemTrainer, log: TrainingLog, data: _Data) -> np.ndarray:
     return trainer.probs
 
 
-def _state(saved: Path) -> dict[str, Any]:
+def _state(saved: Path) -> JsonObject:
     """Return what the Trainer noted of a saved state.
 
     Raises:

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from data.common.parsing import JsonObject
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Event = dict[str, Any]  # a line of training_log.jsonl
+Event = JsonObject  # a line of training_log.jsonl
 CURVE_FILES = ("curves.svg", "curves.png")
 BLUE, ORANGE, GREY = "#0b6e99", "#d9730d", "#6b7280"
 

@@ -17,7 +17,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from data.common.errors import ConfigurationError
 from data.common.files import replace_file
 from finetune.arguments import is_main_process
-from finetune.training_curves import draw_curves
+from finetune.training_curves import Event, draw_curves
 
 LOG_FILE = "training_log.jsonl"
 # Drawing takes one to three seconds, which a short training would mostly be spent on.
@@ -91,7 +91,7 @@ class TrainingLog(TrainerCallback):
             event: "step", "evaluation" or "test".
             figures: By name, as the Trainer gives them.
             state: Says where the run is.
-            prefix: Of the names; left out in the log.
+            prefix: What those names start with; it is left out in the log.
         """
         if not is_main_process():
             return
@@ -119,12 +119,12 @@ class TrainingLog(TrainerCallback):
             self._drawn_at = time.monotonic()
 
 
-def _is_before(event: dict[str, Any], step: int) -> bool:
+def _is_before(event: Event, step: int) -> bool:
     """Say whether an event came before the state of a step was saved; the last "test" came after every state."""
     return bool(event["step"] <= step and (event["event"] != "test" or event["step"] == 0))
 
 
-def _read_events(path: Path) -> list[dict[str, Any]]:
+def _read_events(path: Path) -> list[Event]:
     """Read a log up to a line that a kill cut short."""
     events = []
     for line in path.read_text(encoding="utf-8").splitlines():
@@ -135,7 +135,7 @@ def _read_events(path: Path) -> list[dict[str, Any]]:
     return events
 
 
-def _line(event: dict[str, Any]) -> str:
+def _line(event: Event) -> str:
     return json.dumps(event) + "\n"
 
 

@@ -21,6 +21,7 @@ from retrievers.bm25_index import Bm25Index, bm25_scores, build_index, top_rows
 from retrievers.disk_cache import AnalysisCache
 from retrievers.index_files import IndexSettings, persisted_index
 from retrievers.korean import UserWords, analysis_identity, content_tokens, user_words
+from retrievers.registry import NOTHING_KEPT, Kept
 from retrievers.stored_documents import StoredDocuments, texts_fingerprint
 
 _ANALYSED_AT_ONCE = 1000  # texts whose tokens are in memory together; enough to keep all cores busy
@@ -104,8 +105,7 @@ def build(
     *,
     k: int,
     embeddings: str | None,
-    index_dir: Path | None = None,
-    user_words: UserWords = (),
+    kept: Kept = NOTHING_KEPT,
 ) -> Bm25Retriever:
     """Build the registry's "bm25", or one whose index is kept in a folder.
 
@@ -116,4 +116,4 @@ def build(
         raise ConfigurationError(
             f"retriever 'bm25' uses no embeddings but '{embeddings}' was given; drop it, or use 'dense' or 'hybrid'"
         )
-    return Bm25Retriever(documents=documents, index_dir=index_dir, user_words=user_words, k=k)
+    return Bm25Retriever(documents=documents, index_dir=kept.index_dir, user_words=kept.user_words, k=k)

@@ -13,7 +13,7 @@ from data.common.terminal import emit, emit_json
 from data.common.text import normalised
 from retrievers.base import check_corpus, check_k
 from retrievers.corpus import chunk_passages
-from retrievers.disk_cache import kept
+from retrievers.disk_cache import only_new
 from retrievers.index_files import remove_indexes
 from retrievers.korean import UserWords, morpheme_spans, sentence_spans, user_words
 from retrievers.registry import parse_name, retriever_over
@@ -78,7 +78,7 @@ def _opened(folder: Path, words: Path | None) -> StoredDocuments:
 
 def _index_path(path: Path, out: Path | None, words: UserWords) -> tuple[Path, StoredDocuments]:
     """Cut the passages of a path into chunks and store these; what was analysed before is not analysed again."""
-    tokens, sentences = kept("morphemes", morpheme_spans), kept("sentences", sentence_spans)
+    tokens, sentences = only_new("morphemes", morpheme_spans), only_new("sentences", sentence_spans)
     documents = chunk_passages(read_passages(path), tokens=tokens, find_sentences=sentences)
     check_corpus(documents)
     folder = out or cache_dir() / "indexes" / texts_fingerprint(documents)[:32]

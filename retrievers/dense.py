@@ -14,7 +14,6 @@ Source: FAISS (Douze et al. 2024, arXiv:2401.08281), MIT; a document scored by i
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,9 +26,10 @@ from data.common.text import normalised
 from data.types import Passage
 from retrievers.base import PassageRetriever, check_corpus, with_score
 from retrievers.corpus import FindSpans, chunk_passages
-from retrievers.disk_cache import kept
+from retrievers.disk_cache import only_new
 from retrievers.embeddings import DEFAULT_EMBEDDINGS, CachedEmbeddings, Kind, load_embeddings
 from retrievers.korean import sentence_spans
+from retrievers.registry import NOTHING_KEPT, Kept
 
 # That windows help was first seen on KorQuAD's dev set; how large they are was chosen on five KICE exams (2019, 2021 to
 # 2024), by the hybrid's MRR@10, meaned over three kinds of query: a problem, its question alone, and single choices.
@@ -107,15 +107,15 @@ class DenseRetriever(PassageRetriever):
 
 
 def build(
-    documents: Sequence[Document], *, k: int, embeddings: str | None, index_dir: Path | None = None
+    documents: Sequence[Document], *, k: int, embeddings: str | None, kept: Kept = NOTHING_KEPT
 ) -> DenseRetriever:
     """Build the registry's "dense", with windows; without a name the embeddings are the packaged ones.
 
-    Vectors are always kept, by their texts; with an `index_dir` so are the sentences that windows are made of.
+    Vectors are always kept, by their texts; with a `kept.index_dir` so are the sentences that windows are made of.
     """
     check_corpus(documents)
     model = load_embeddings(embeddings or DEFAULT_EMBEDDINGS)
-    find = sentence_spans if index_dir is None else kept("sentences", sentence_spans)
+    find = sentence_spans if kept.index_dir is None else only_new("sentences", sentence_spans)
     return DenseRetriever(documents=documents, embeddings=model, window_chars=WINDOW_CHARS, find_sentences=find, k=k)
 
 

@@ -39,7 +39,7 @@ class DiskCache:
     A cache must never stop a run: where the file cannot be read or written, it says so once and keeps nothing.
 
     Args:
-        path: Of the file.
+        path: The file's path.
         table: The table's name.
         column: The name of what is kept under "key".
         options: What follows the columns in the statement that makes the table.
@@ -106,8 +106,8 @@ class AnalysisCache(DiskCache):
     """Kiwi's analyses of texts, by kind and text: they take nearly all of the time of indexing, and never change.
 
     Args:
-        path: Of the file; None: the one in the project's cache for this analysis.
-        user_words: That texts are analysed with.
+        path: The file's path; None: the one in the project's cache for this analysis.
+        user_words: The words that texts are analysed with.
     """
 
     def __init__(self, path: Path | None = None, *, user_words: UserWords = ()) -> None:
@@ -145,7 +145,7 @@ class AnalysisCache(DiskCache):
             return {}
 
 
-def kept(kind: str, analyse: Analyse) -> Analyse:
+def only_new(kind: str, analyse: Analyse) -> Analyse:
     """Return a function that does as `analyse` does, but only for texts that were never analysed before.
 
     Args:

@@ -10,14 +10,13 @@ Cormack, Clarke & Büttcher 2009, "Reciprocal Rank Fusion", SIGIR.
 
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 from langchain_core.documents import Document
 
 from retrievers import bm25, dense
 from retrievers.base import PassageRetriever, check_corpus, id_of, score_of, with_score
-from retrievers.korean import UserWords
+from retrievers.registry import NOTHING_KEPT, Kept
 
 Ranking = Mapping[str, float]  # document id → score, best first
 
@@ -135,39 +134,21 @@ def scale_scores(ranking: Ranking, *, floor: float | None = None) -> dict[str, f
 
 
 def build(
-    documents: Sequence[Document],
-    *,
-    k: int,
-    embeddings: str | None,
-    index_dir: Path | None = None,
-    user_words: UserWords = (),
+    documents: Sequence[Document], *, k: int, embeddings: str | None, kept: Kept = NOTHING_KEPT
 ) -> HybridRetriever:
     """Build the registry's "hybrid": BM25 and dense over the same documents, by their scores."""
-    parts = _parts(documents, k=k, embeddings=embeddings, index_dir=index_dir, user_words=user_words)
+    parts = _parts(documents, k, embeddings, kept)
     return HybridRetriever(parts=parts, weights=(1 - DENSE_WEIGHT, DENSE_WEIGHT), k=k)
 
 
 def build_rrf(
-    documents: Sequence[Document],
-    *,
-    k: int,
-    embeddings: str | None,
-    index_dir: Path | None = None,
-    user_words: UserWords = (),
+    documents: Sequence[Document], *, k: int, embeddings: str | None, kept: Kept = NOTHING_KEPT
 ) -> HybridRetriever:
     """Build the registry's "hybrid-rrf": BM25 and dense over the same documents, by their ranks."""
-    parts = _parts(documents, k=k, embeddings=embeddings, index_dir=index_dir, user_words=user_words)
-    return HybridRetriever(parts=parts, fusion="rrf", k=k)
+    return HybridRetriever(parts=_parts(documents, k, embeddings, kept), fusion="rrf", k=k)
 
 
-def _parts(
-    documents: Sequence[Document],
-    *,
-    k: int,
-    embeddings: str | None,
-    index_dir: Path | None,
-    user_words: UserWords,
-) -> list[PassageRetriever]:
+def _parts(documents: Sequence[Document], k: int, embeddings: str | None, kept: Kept) -> list[PassageRetriever]:
     check_corpus(documents)
-    lexical = bm25.build(documents, k=k, embeddings=None, index_dir=index_dir, user_words=user_words)
-    return [lexical, dense.build(documents, k=k, embeddings=embeddings, index_dir=index_dir)]
+    lexical = bm25.build(documents, k=k, embeddings=None, kept=kept)
+    return [lexical, dense.build(documents, k=k, embeddings=embeddings, kept=kept)]

@@ -63,7 +63,7 @@ def persisted_index(root: Path, settings: IndexSettings, build: Callable[[], Bm2
 
     Args:
         root: The folder of indexes; made where it is missing.
-        settings: Of the index.
+        settings: The index's settings.
         build: Makes it in memory.
 
     Raises:

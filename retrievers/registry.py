@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from langchain_core.documents import Document
     from langchain_core.retrievers import BaseRetriever
 
+    from retrievers.korean import UserWords
+
 RETRIEVERS: dict[str, str] = {
     "bm25": "retrievers.bm25:build",
     "dense": "retrievers.dense:build",
@@ -46,15 +48,18 @@ STEP_SUMMARIES: dict[str, str] = {
 
 
 class Kept(NamedTuple):
-    """What a retriever of `RETRIEVERS` is made with besides what every factory is given.
+    """What a factory of `RETRIEVERS` is given besides what every factory is given.
 
     Attributes:
         index_dir: A folder in which BM25's index is kept, and that Kiwi's analyses are to be kept too; None: neither.
-        user_words: What `retrievers.korean.user_words` accepts: words that BM25 is to know.
+        user_words: Words that BM25 is to know besides Kiwi's own; the factory of "dense" ignores them.
     """
 
     index_dir: Path | None = None
-    user_words: Any = None
+    user_words: "UserWords" = ()
+
+
+NOTHING_KEPT = Kept()
 
 
 class Plan(NamedTuple):
@@ -88,7 +93,7 @@ def build_retriever(
         chunk: Whether to search chunks of whole sentences, or passages as they are.
         embeddings: See `retrievers.embeddings.load_embeddings`; None: the retriever's default.
         index_dir: See `Kept`; a second run over the same passages then analyses and embeds none of them.
-        user_words: See `Kept`.
+        user_words: What `retrievers.korean.user_words` accepts.
 
     Raises:
         ConfigurationError: The name is unknown, `k` is below 1, there is no text to search, two passages have one id,
@@ -102,7 +107,7 @@ def build_retriever(
     check_k(k)
     documents = _documents(passages, chunk=chunk, keep=index_dir is not None)
     check_corpus(documents)
-    return _made(plan, documents, k=k, embeddings=embeddings, settings=Kept(index_dir, user_words))
+    return _made(plan, documents, k=k, embeddings=embeddings, kept=_kept(plan, index_dir, user_words))
 
 
 def retriever_over(
@@ -115,7 +120,8 @@ def retriever_over(
     user_words: Any = None,
 ) -> "BaseRetriever":
     """Return the named retriever over documents that are cut already; all else is as for `build_retriever`."""
-    return _made(parse_name(name), documents, k=k, embeddings=embeddings, settings=Kept(index_dir, user_words))
+    plan = parse_name(name)
+    return _made(plan, documents, k=k, embeddings=embeddings, kept=_kept(plan, index_dir, user_words))
 
 
 def parse_name(name: str) -> Plan:
@@ -151,50 +157,43 @@ def check_user_words(name: str) -> None:
         ConfigurationError: See above; or the retriever or a step is unknown.
     """
     base = parse_name(name).base
-    if not _knows_words(base):
+    if base not in RETRIEVERS or base == "dense":
         raise ConfigurationError(
             f"retriever '{base}' uses no user words but some were given; drop them, or use 'bm25' or 'hybrid'"
         )
 
 
-def _knows_words(base: str) -> bool:
-    return base in RETRIEVERS and base != "dense"
-
-
 def _documents(passages: Sequence[Passage], *, chunk: bool, keep: bool) -> list["Document"]:
     """Return what is searched; `keep` is whether Kiwi's analyses are kept for the next time."""
     from retrievers.corpus import chunk_passages, whole_passages
-    from retrievers.disk_cache import kept
+    from retrievers.disk_cache import only_new
     from retrievers.korean import morpheme_spans, sentence_spans
 
     if not chunk:
         return whole_passages(passages)
     if not keep:
         return chunk_passages(passages)
-    tokens, sentences = kept("morphemes", morpheme_spans), kept("sentences", sentence_spans)
+    tokens, sentences = only_new("morphemes", morpheme_spans), only_new("sentences", sentence_spans)
     return chunk_passages(passages, tokens=tokens, find_sentences=sentences)
 
 
 def _made(
-    plan: Plan, documents: Sequence["Document"], *, k: int, embeddings: str | None, settings: Kept
+    plan: Plan, documents: Sequence["Document"], *, k: int, embeddings: str | None, kept: Kept
 ) -> "BaseRetriever":
     base = _factory("retriever", plan.base, RETRIEVERS)
-    made = _checked(plan.base, base(documents, k=k, embeddings=embeddings, **_more(plan, settings)))
+    own = {"kept": kept} if plan.base in RETRIEVERS else {}  # which a user's factory does not know
+    made = _checked(plan.base, base(documents, k=k, embeddings=embeddings, **own))
     for step, value in plan.steps:
         made = _checked(step, _factory("retriever step", step, STEPS)(made, documents, k=k, value=value))
     return made
 
 
-def _more(plan: Plan, settings: Kept) -> dict[str, Any]:
-    """Return the settings that only the project's own retrievers know; a user's factory is given none of them."""
+def _kept(plan: Plan, index_dir: Path | None, given: Any) -> Kept:
     from retrievers.korean import user_words
 
-    words = user_words(settings.user_words)
-    if words:
+    if words := user_words(given):
         check_user_words(plan.base)
-    if plan.base not in RETRIEVERS:
-        return {}
-    return {"index_dir": settings.index_dir} | ({"user_words": words} if _knows_words(plan.base) else {})
+    return Kept(index_dir, words)
 
 
 def _factory(kind: str, name: str, known: dict[str, str]) -> Callable[..., Any]:

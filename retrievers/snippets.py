@@ -39,8 +39,8 @@ def snippets(query: str, texts: Sequence[str], *, user_words: UserWords = ()) ->
 
     Args:
         query: What the texts were found by.
-        texts: Of any length; they are analysed, so only those to be shown.
-        user_words: That they were found with.
+        texts: Those to be shown, of any length; they are analysed.
+        user_words: The words that they were found with.
     """
     analyse = partial(content_tokens, user_words=user_words)
     (asked,) = analyse([query])

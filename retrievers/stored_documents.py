@@ -38,9 +38,9 @@ class Stored(Frozen):
     Attributes:
         format: This module's version.
         file: The file's name.
-        sha256: Of the file.
+        sha256: The file's SHA-256.
         texts: See `texts_fingerprint`.
-        user_words: What BM25 is to know of their words.
+        user_words: Words of the documents that BM25 is to know.
     """
 
     format: int
@@ -55,7 +55,7 @@ class StoredDocuments(Sequence[Document]):
 
     Attributes:
         fingerprint: As `texts_fingerprint` would compute it.
-        user_words: What BM25 is to know of their words.
+        user_words: Words of the documents that BM25 is to know.
     """
 
     def __init__(self, path: Path, stored: Stored) -> None:
@@ -131,7 +131,7 @@ def write_documents(
     Args:
         folder: Made where it is missing; it must be empty or hold stored documents.
         documents: At least one; their metadata must be JSON.
-        user_words: What BM25 is to know of their words.
+        user_words: Words of the documents that BM25 is to know.
 
     Returns:
         The stored documents, and the fingerprint of the former ones where they are no more.

@@ -19,8 +19,8 @@ def batches(
     """Split rows into batches of like length, longest first, so that running out of memory happens at once.
 
     Args:
-        lengths: Of each row, in tokens.
-        max_batch_tokens: Of a batch, padding included; a single longer row makes a batch of its own.
+        lengths: The length of each row, in tokens.
+        max_batch_tokens: The most tokens of a batch, padding included; a single longer row makes a batch of its own.
         extra: Tokens that each row costs beyond its length.
         enough: Tokens that keep the hardware busy: a batch with so many takes no row that is a quarter padding,
             nor any beside a first row that is so long alone. None to fill every batch.
@@ -52,7 +52,7 @@ def run_batches(
     """Compute all rows in batches within a budget; when memory runs out, halve it and go on with the rows left.
 
     Args:
-        lengths: Of each row, in tokens, at least 1.
+        lengths: The length of each row, in tokens, at least 1.
         budget: Lowered in place.
         compute: Takes a batch and keeps what it finds. Called again with some of a batch's rows after memory ran out.
         extra: As `batches` takes it.

@@ -30,6 +30,7 @@ from chains.local.memory import MemoryLimitError
 from chains.local.scoring import score_labels
 from chains.local.traces import trace_batch
 from chains.local.weights import LoadedModel, load_model
+from chains.models.families import Options
 from data.common.errors import ProjectError
 
 __all__ = ["ContextLengthError", "LabelScores", "LocalChatModel"]
@@ -46,10 +47,10 @@ class LocalChatModel(BaseChatModel):
         temperature: 0 decodes greedily.
         top_p: Sample from the likeliest tokens that hold this share of the probability; 1 from all.
         top_k: Sample from so many likeliest tokens; 0 from all.
-        max_tokens: Of a reply.
-        seed: Of the sampling; the same prompt gets the same reply, whatever is beside it in a batch.
+        max_tokens: The most tokens of a reply.
+        seed: The seed of the sampling; the same prompt gets the same reply, whatever is beside it in a batch.
         stop: Strings that end a reply, besides the model's own end of turn.
-        max_batch_tokens: Of a forward pass, padding included: what bounds the memory. None for what fits into what
+        max_batch_tokens: The most tokens of a forward pass, padding included. None for what fits into what
             is free at each call; either way, running out of memory halves it for the rest of the call.
         template_options: Further variables of the chat template, such as `{"enable_thinking": False}`.
     """
@@ -65,7 +66,7 @@ class LocalChatModel(BaseChatModel):
     seed: int | None = None
     stop: tuple[str, ...] = ()
     max_batch_tokens: int | None = Field(default=None, gt=0)
-    template_options: dict[str, Any] = Field(default_factory=dict)
+    template_options: Options = Field(default_factory=dict)
 
     _loaded: LoadedModel | None = PrivateAttr(default=None)
 
@@ -232,7 +233,7 @@ class LocalChatModel(BaseChatModel):
     def _render(self, messages: Sequence[BaseMessage]) -> str:
         return render(self.load(), messages, self.template_options)
 
-    def _decoding(self, stop: Sequence[str] | None, options: dict[str, Any]) -> Decoding:
+    def _decoding(self, stop: Sequence[str] | None, options: Options) -> Decoding:
         own = {name: getattr(self, name) for name in ("temperature", "top_p", "top_k", "max_tokens", "seed")}
         if unknown := options.keys() - own.keys():
             raise ValueError(f"a local model takes no {', '.join(sorted(unknown))}; it takes {', '.join(own)}, stop")
@@ -274,7 +275,7 @@ class LocalChatModel(BaseChatModel):
         return "local"
 
     @property
-    def _identifying_params(self) -> dict[str, Any]:
+    def _identifying_params(self) -> Options:
         return {
             name: getattr(self, name) for name in LocalChatModel.model_fields.keys() - BaseChatModel.model_fields.keys()
         }

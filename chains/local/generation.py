@@ -32,8 +32,8 @@ class Decoding:
         temperature: 0 takes the likeliest token; above it, tokens are sampled.
         top_p: Sample from the likeliest tokens that hold this share of the probability.
         top_k: Sample from so many likeliest tokens; 0 from all.
-        max_tokens: Of a reply.
-        seed: Of each row's random stream; None for a new one each time.
+        max_tokens: The most tokens of a reply.
+        seed: The seed of each row's random stream; None for a new one each time.
         stop: Strings that end a reply and are no part of it.
     """
 
@@ -71,7 +71,7 @@ def generate_replies(
         loaded: The model.
         prompts: n prompts of token ids, none empty.
         decoding: The same for all.
-        max_batch_tokens: Of a batch at its end: prompts, padding and replies. None for what fits into memory.
+        max_batch_tokens: The most tokens of a batch at its end, with padding and replies. None: what fits into memory.
 
     Returns:
         n replies; an error in the place of one that does not fit into memory with its prompt, even alone.

@@ -21,7 +21,7 @@ class LabelScores(NamedTuple):
     Attributes:
         logprobs: (n_labels,), natural log-likelihood of each whole label; not normalised by its length.
         probs: (n_labels,), the softmax of what is compared: sums to 1 over the labels.
-        input_tokens: Of the prompt, after the chat template.
+        input_tokens: The prompt's tokens, after the chat template.
     """
 
     logprobs: tuple[float, ...]

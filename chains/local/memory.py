@@ -47,7 +47,7 @@ class TokenBudget:
 
     Attributes:
         tokens: At least 1; a single longer row makes a batch of its own.
-        device: Whose memory it is.
+        device: The device that has the memory.
     """
 
     tokens: int
@@ -93,8 +93,8 @@ def bytes_per_token(config: Any, *, dtype_bytes: int, logits_per_token: float) -
     """Count what a token holds at the worst moment: keys and values, the widest layer, and its share of logits.
 
     Args:
-        config: Of the text model; where it does not say how many heads share keys, none do.
-        dtype_bytes: Of one weight.
+        config: The text model's configuration; where it does not say how many heads share keys, none do.
+        dtype_bytes: The size of one weight, in bytes.
         logits_per_token: How many of a batch's tokens have logits at once, as a share of them all.
     """
     hidden = _largest(config, "hidden_size", 1)
@@ -165,7 +165,7 @@ def memory_for(n_tokens: int, device: torch.device) -> Iterator[None]:
     """Turn running out of memory inside into one line.
 
     Args:
-        n_tokens: Of the longest prompt that is computed inside.
+        n_tokens: The length of the longest prompt that is computed inside, in tokens.
         device: Where it is computed.
 
     Raises:

@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import RunnableConfig, RunnableSerializable
 
-from chains.models.specs import FamilyChatModel, is_local
+from chains.models.specs import is_local
+from chains.models.wrappers import FamilyChatModel
 from chains.prompt_files import Prompt
 from data.common.errors import ConfigurationError, ProjectError
+from data.types import Inputs
 
 if TYPE_CHECKING:
     from chains.local.chat_model import LocalChatModel
     from chains.local.weights import LoadedModel
 
 TooLong = Literal["error", "truncate-passage"]
-Inputs = dict[str, Any]
 Variables = dict[str, str]
 
 MARK = " …"  # stands where a passage was cut
@@ -85,7 +86,7 @@ def fit_passage(model: BaseChatModel, prompt: Prompt, *, scored: bool) -> FitPas
 
     Args:
         model: One that runs in this process: only its tokenizer is here to measure with.
-        prompt: Whose variables are fitted.
+        prompt: The prompt whose variables are fitted.
         scored: Labels are scored; otherwise a reply is generated.
 
     Raises:

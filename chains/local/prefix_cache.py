@@ -65,7 +65,7 @@ class PrefixCache(Cache):
     """What a forward pass extends: a prefix shared by all rows of the batch, then each row's own tokens.
 
     Args:
-        config: Of the model.
+        config: The model's configuration.
         prefix: Keys and values of every layer; None for an empty prefix.
     """
 

@@ -54,7 +54,7 @@ def score_labels(
     Args:
         loaded: The model.
         prompts: n of them; each may have labels of its own.
-        max_batch_tokens: Of a forward pass, padding included; a single longer row makes a batch of its own. None for
+        max_batch_tokens: The most tokens of a forward pass; a single longer row makes a batch of its own. None for
             what fits into memory.
 
     Returns:
@@ -113,8 +113,8 @@ class _Scoring:
     Attributes:
         loaded: The model.
         prompts: n of them.
-        budget: Of passes over prompts.
-        label_budget: Of passes over labels alone. Where these run out of memory, prompts need not be fewer.
+        budget: The token budget of passes over prompts.
+        label_budget: That of passes over labels alone: where these run out of memory, prompts need not be fewer.
         scores: Log-likelihoods by (row, label).
         refused: The rows that do not fit into memory.
     """

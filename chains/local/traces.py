@@ -15,6 +15,7 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import get_config_list
 from langchain_core.utils.utils import LC_ID_PREFIX
 
+from chains.models.families import Options
 from data.common.errors import ProjectError
 
 Encoded = TypeVar("Encoded")
@@ -28,19 +29,19 @@ def trace_batch(
     *,
     encode: Callable[[int], Encoded],
     compute: Callable[[list[Encoded]], list[tuple[Output, AIMessage] | ProjectError]],
-    params: dict[str, Any],
+    params: Options,
     return_exceptions: bool,
 ) -> list[Any]:
     """Encode each conversation, compute all of them together, and report each as a chat model run of its own.
 
     Args:
-        model: Whose runs they are.
+        model: The model whose runs they are.
         conversations: n of them, as they were sent.
         config: One for all, or one for each.
         encode: From a conversation's index to what `compute` takes; its ProjectError or ValueError is that item's.
         compute: From what was encoded to what is returned, each with the message that ends its run; an error in the
             place of an item that fails alone.
-        params: Of the call, for the trace; with "stop".
+        params: The call's parameters, for the trace; with "stop".
         return_exceptions: Return an item's error in its place instead of raising it.
 
     Returns:
@@ -90,7 +91,7 @@ def _encode_all(
 
 
 def _start(
-    model: BaseChatModel, messages: Sequence[BaseMessage], config: RunnableConfig, params: dict[str, Any]
+    model: BaseChatModel, messages: Sequence[BaseMessage], config: RunnableConfig, params: Options
 ) -> CallbackManagerForLLMRun:
     callbacks = CallbackManager.configure(
         config.get("callbacks"),

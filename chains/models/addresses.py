@@ -110,7 +110,7 @@ def _proxy_of(base_url: str, given: str | None) -> _Proxy | None:
     """Return the proxy by which an address is asked; None where that is asked directly.
 
     Args:
-        base_url: Of the server.
+        base_url: The server's address.
         given: The proxy that the model itself was given.
     """
     if given:

@@ -2,13 +2,13 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
+from typing import TYPE_CHECKING, NamedTuple, TypeGuard
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage, SystemMessage
 from pydantic import ValidationError
 
-from chains.models.families import OPEN_TAG, Family
+from chains.models.families import OPEN_TAG, Family, Options
 from chains.models.providers import THINKING_TIMEOUT_S, TIMEOUT_S, endpoint_model
 from data.common.errors import ConfigurationError, first_fault, unknown_name
 from data.common.packaged import PACKAGED, is_installed
@@ -35,12 +35,12 @@ class Template(NamedTuple):
     opens_thoughts: bool = False
 
 
-def local_model(model: str | None, family: Family, asked: Settings, options: dict[str, Any]) -> BaseChatModel:
+def local_model(model: str | None, family: Family, asked: Settings, options: Options) -> BaseChatModel:
     """Make the `LocalChatModel` of a family; it is loaded when it is first used.
 
     Args:
         model: A hub id, "ORG/NAME@revision", a folder or "smollm2"; None for the family's default.
-        family: Whose defaults hold.
+        family: The family whose defaults hold.
         asked: What the user wants otherwise.
         options: Further fields of `LocalChatModel`.
 
@@ -102,13 +102,13 @@ def model_reference(model: str | None, family: Family) -> dict[str, str | None]:
     return {"model_ref": name, "revision": revision or (family.revision if name == family.hub_id else None)}
 
 
-def served_model(name: str, base_url: str, family: Family, asked: Settings, options: dict[str, Any]) -> BaseChatModel:
+def served_model(name: str, base_url: str, family: Family, asked: Settings, options: Options) -> BaseChatModel:
     """Make the chat model of a family on an OpenAI-compatible server.
 
     Args:
         name: What the server calls the model.
         base_url: Such as "http://localhost:8000/v1".
-        family: Whose defaults hold.
+        family: The family whose defaults hold.
         asked: What the user wants otherwise.
         options: Further fields of LangChain's OpenAI chat model.
 
@@ -117,7 +117,7 @@ def served_model(name: str, base_url: str, family: Family, asked: Settings, opti
     """
     sampling = dict(family.sampling) if asked.temperature is None else {"temperature": asked.temperature}
     template_options = _template_options(family, asked)
-    extra: dict[str, Any] = {"chat_template_kwargs": template_options} if template_options else {}
+    extra: Options = {"chat_template_kwargs": template_options} if template_options else {}
     if "top_k" in sampling:
         extra["top_k"] = sampling.pop("top_k")
     max_tokens, thoughts = asked.max_tokens, _room_for_thoughts(family, asked)

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from httpx2 import Client, HTTPTransport, InvalidURL, Request, Response, create_ssl_context
 from openai import DEFAULT_CONNECTION_LIMITS, DefaultAsyncHttpxClient, DefaultHttpxClient
 
+from chains.models.families import Options
 from data.common.errors import ConfigurationError
 
 # A peer that is gone is noticed after a minute and a half, as langchain-openai has it, where the system can.
@@ -25,7 +26,7 @@ _KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3, "TCP_US
 _IDLE_S = 5.0  # as long as a pool keeps a connection that nobody uses
 
 
-def http_client(settings: Mapping[str, Any]) -> dict[str, Any]:
+def http_client(settings: Mapping[str, Any]) -> Options:
     """Return the settings that give a model of langchain-openai a client for many threads.
 
     Args:
@@ -73,7 +74,7 @@ class LendingClient(DefaultHttpxClient):
         self._proxied = bool(_proxies())  # a transport of our own would pass the environment's proxies by
         super().__init__(**self._settings())
 
-    def _settings(self) -> dict[str, Any]:
+    def _settings(self) -> Options:
         return {"verify": _certificates()} if self._proxied else {"transport": _transport()}
 
     def send(self, request: Request, *, stream: bool = False, **options: Any) -> Response:

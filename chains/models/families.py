@@ -6,10 +6,11 @@ A family is known by its models' names. To add one: a row here; nothing else.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage, merge_message_runs
 
+Options = dict[str, Any]  # fields of a chat model's class, by name
 OPEN_TAG, CLOSE_TAG = "<think>", "</think>"
 
 

@@ -17,6 +17,7 @@ from langchain_core.language_models import BaseChatModel
 from pydantic import SecretStr, ValidationError
 
 from chains.models.addresses import check_address, given_address
+from chains.models.families import Options
 from data.common.errors import ConfigurationError, MissingResourceError, first_fault
 
 ENDPOINT_KEY = "ENDPOINT_API_KEY"
@@ -157,7 +158,7 @@ def thought_tokens(provider: str, name: str) -> int:
     return REASONING_TOKENS if provider in ("openai", "azure_openai") and REASONING_MODELS.match(name) else 0
 
 
-def _leave_room_for_thoughts(settings: dict[str, Any]) -> dict[str, Any]:
+def _leave_room_for_thoughts(settings: Options) -> Options:
     max_tokens, timeout = settings.get("max_tokens"), settings.get("timeout")
     return settings | {
         "temperature": None,

@@ -14,6 +14,7 @@ from langchain_core.language_models import BaseChatModel
 from pydantic import Field
 
 from data.common.errors import ConfigurationError
+from data.common.parsing import JsonObject
 
 # One limit under several names: whichever is declared takes the place of the others.
 LIMITS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
@@ -27,7 +28,7 @@ _OTHERS_BUSINESS = {
 }
 
 
-def check_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+def check_fields(fields: Mapping[str, Any]) -> JsonObject:
     """Return declared fields, with None for those that are left out.
 
     Raises:
@@ -55,7 +56,7 @@ def limit_of(fields: Mapping[str, Any]) -> int | None:
     return max((fields[name] for name in LIMITS if fields.get(name) is not None), default=None)
 
 
-def changed(request: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+def changed(request: Mapping[str, Any], fields: Mapping[str, Any]) -> JsonObject:
     """Return a request with its fields as they are declared."""
     gone = {*fields, *(LIMITS if fields.keys() & set(LIMITS) else ())}
     kept = {name: value for name, value in request.items() if name not in gone}
@@ -84,7 +85,7 @@ def with_request(model: BaseChatModel, fields: Mapping[str, Any]) -> BaseChatMod
             "OpenAI's API (openai:NAME, endpoint:NAME@URL)"
         )
     # What the rest of the project reads of a model: its limit, whether it samples, its seed.
-    known: dict[str, Any] = {name: fields[name] for name in ("temperature", "seed") if name in fields}
+    known: JsonObject = {name: fields[name] for name in ("temperature", "seed") if name in fields}
     known |= {"max_tokens": limit_of(fields)} if fields.keys() & set(LIMITS) else {}
     made = model.model_copy(update={name: value for name, value in known.items() if name in type(model).model_fields})
     made.__class__ = _kind_with_request(type(model))
@@ -105,9 +106,9 @@ def with_seed(model: BaseChatModel, seed: int) -> BaseChatModel:
     return model.model_copy(update={"model_kwargs": {**sent, "seed": seed}}) if "seed" in sent else model
 
 
-def fields_of(model: BaseChatModel) -> dict[str, Any]:
+def fields_of(model: BaseChatModel) -> JsonObject:
     """Return the fields that are declared for a model."""
-    fields: dict[str, Any] = getattr(getattr(model, "inner", model), "request_fields", {})
+    fields: JsonObject = getattr(getattr(model, "inner", model), "request_fields", {})
     return fields
 
 
@@ -116,16 +117,16 @@ def _kind_with_request(kind: type[BaseChatModel]) -> type[BaseChatModel]:
     """Return a class that is `kind` to all who ask, and changes what it sends."""
 
     class Declared(kind):  # type: ignore[valid-type,misc]  # whichever class LangChain made the model of
-        request_fields: dict[str, Any] = Field(default_factory=dict)
+        request_fields: JsonObject = Field(default_factory=dict)
 
-        def _get_request_payload(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        def _get_request_payload(self, *args: Any, **kwargs: Any) -> JsonObject:
             payload = changed(super()._get_request_payload(*args, **kwargs), self.request_fields)
             # Among the parameters of its functions, OpenAI's client takes only those that it knows.
             added = {name: payload.pop(name) for name in self.request_fields if name in payload}
             more = changed(payload.get("extra_body") or {}, self.request_fields) | added
             return payload | ({"extra_body": more} if more else {})
 
-        def _get_invocation_params(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        def _get_invocation_params(self, *args: Any, **kwargs: Any) -> JsonObject:
             return changed(super()._get_invocation_params(*args, **kwargs), self.request_fields)
 
     for name in ("__name__", "__qualname__", "__module__", "__doc__"):

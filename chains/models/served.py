@@ -12,6 +12,7 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_openai.chat_models.base import BaseChatOpenAI
 
 from chains.models.reply_fields import REASONING_DETAILS, REASONING_FIELDS
+from data.common.parsing import JsonObject
 
 _SENT: dict[str, type] = {**dict.fromkeys(REASONING_FIELDS, str), REASONING_DETAILS: list}
 
@@ -22,7 +23,7 @@ class ServedChatModel(BaseChatOpenAI):
     Not `ChatOpenAI`, which renames max_tokens to max_completion_tokens, which many servers ignore.
     """
 
-    def _create_chat_result(self, response: Any, generation_info: dict[str, Any] | None = None) -> ChatResult:
+    def _create_chat_result(self, response: Any, generation_info: JsonObject | None = None) -> ChatResult:
         result = super()._create_chat_result(response, generation_info)
         choices = response["choices"] if isinstance(response, dict) else response.choices
         for generation, choice in zip(result.generations, choices, strict=True):
@@ -30,7 +31,7 @@ class ServedChatModel(BaseChatOpenAI):
         return result
 
     def _convert_chunk_to_generation_chunk(
-        self, chunk: dict[str, Any], default_chunk_class: type, base_generation_info: dict[str, Any] | None
+        self, chunk: JsonObject, default_chunk_class: type, base_generation_info: JsonObject | None
     ) -> ChatGenerationChunk | None:
         converted = super()._convert_chunk_to_generation_chunk(chunk, default_chunk_class, base_generation_info)
         choices = chunk.get("choices") or ()

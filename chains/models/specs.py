@@ -20,38 +20,13 @@ from langchain_core.runnables import RunnableConfig
 from chains.local.likelihood import LabelScores, Likelihood
 from chains.models import backends
 from chains.models.addresses import address_of, check_reachable
-from chains.models.families import FAMILIES, Family, family_of
+from chains.models.families import FAMILIES, Options, family_of
 from chains.models.providers import ENDPOINT_KEY, PROVIDERS, provider_model, thought_tokens
-from chains.models.request_fields import fields_of, with_request, with_seed
-from chains.models.wrappers import WRAPPERS, FamilyChatModel, Mistral, Qwen, SmallThinker
+from chains.models.request_fields import fields_of, with_request
+from chains.models.wrappers import WRAPPERS, FamilyChatModel
 from data.common.attributes import load_attribute
 from data.common.errors import ConfigurationError, unknown_name
-
-__all__ = [
-    "ALIASES",
-    "FAMILIES",
-    "FORMS",
-    "Family",
-    "FamilyChatModel",
-    "Mistral",
-    "Qwen",
-    "SmallThinker",
-    "check_reachable",
-    "check_ready",
-    "describe_model",
-    "is_local",
-    "key_names",
-    "load_chat_model",
-    "model_kinds",
-    "names_remote",
-    "reply_limit",
-    "reply_tokens",
-    "resolve_spec",
-    "score_labels",
-    "supports_scoring",
-    "takes_logprobs",
-    "with_seed",
-]
+from data.common.parsing import JsonObject
 
 FORMS = (
     "provider:model (openai:gpt-4o-mini), hf:ORG/NAME[@revision], hf:FOLDER, endpoint:NAME@http://host:port/v1, "
@@ -112,7 +87,7 @@ def load_chat_model(
             temperature are not sent one.
         max_tokens: Room for the answer, in tokens; models that think first get room for that on top. None for the
             family's or the provider's default.
-        seed: Of the sampling, where the model can be given one.
+        seed: The seed of the sampling, where the model can be given one.
         timeout: Seconds until an API must have answered; None: 60, or 600 for a model that thinks first.
         max_retries: How often the client of an API asks again by itself, where it can; None: its default. A model of
             your own keeps its own.
@@ -130,7 +105,7 @@ def load_chat_model(
     return with_request(_load(spec, settings, max_retries), request or {})
 
 
-def _load(spec: str, settings: dict[str, Any], max_retries: int | None) -> BaseChatModel:
+def _load(spec: str, settings: Options, max_retries: int | None) -> BaseChatModel:
     kind, _, name = ALIASES.get(spec, spec).partition(":")
     if kind == "hf":
         return _local(spec if spec in ALIASES else name, settings)
@@ -185,12 +160,12 @@ def reply_limit(model: BaseChatModel) -> int | None:
     return next((limit for limit in limits if isinstance(limit, int) and limit > 0), None)
 
 
-def _local(name: str, settings: dict[str, Any]) -> FamilyChatModel:
+def _local(name: str, settings: Options) -> FamilyChatModel:
     wrapper = WRAPPERS[family_of(name.partition("@")[0]).wrapper]
     return wrapper(**settings) if name == wrapper.default else wrapper(name, **settings)
 
 
-def _served(served: str, settings: dict[str, Any]) -> FamilyChatModel:
+def _served(served: str, settings: Options) -> FamilyChatModel:
     match = _ENDPOINT.fullmatch(served)
     if match is None:
         raise ConfigurationError(
@@ -272,13 +247,13 @@ def check_ready(model: BaseChatModel) -> None:
     check_reachable(model)
 
 
-def describe_model(model: BaseChatModel) -> dict[str, Any]:
+def describe_model(model: BaseChatModel) -> JsonObject:
     """Return what a manifest must say of a model so that its run can be repeated; never a key.
 
     Revision, dtype and device are those of the weights once they are loaded (see `check_ready`).
     """
     inner = _inner(model)
-    described: dict[str, Any] = {
+    described: JsonObject = {
         "class": type(model).__name__,
         "model": next((value for name in _NAME_FIELDS if (value := getattr(inner, name, None))), None),
         "base_url": address_of(model),

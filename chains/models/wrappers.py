@@ -31,6 +31,7 @@ from chains.models.families import (
     FAMILIES,
     UNKNOWN,
     Family,
+    Options,
     ThoughtStream,
     family_of,
     fold_system,
@@ -57,7 +58,7 @@ class FamilyChatModel(BaseChatModel):
         thinking_tokens: Room for thoughts, in tokens; None for the family's default. A server that is given no
             room for thoughts is given no limit at all: its context is one.
         enable_thinking: False asks the model to answer at once, where the family has a switch for it.
-        seed: Of the sampling.
+        seed: The seed of the sampling.
         timeout: Seconds until a server must have answered; None: 60, or 600 if it thinks first.
         options: Fields of the model inside: `LocalChatModel` or LangChain's OpenAI chat model.
 
@@ -94,7 +95,7 @@ class FamilyChatModel(BaseChatModel):
             else:
                 inner = served_model(model or family.hub_id, base_url, family, asked, options)
             # Callbacks, tags and the like are also the wrapper's: it is the one that is traced when it is invoked.
-            shared = {option: value for option, value in options.items() if option in BaseChatModel.model_fields}
+            shared = {name: value for name, value in options.items() if name in BaseChatModel.model_fields}
             options = {"inner": inner, "family": family, **shared}
         super().__init__(**options)
 
@@ -116,10 +117,10 @@ class FamilyChatModel(BaseChatModel):
         return f"{self.family.name or 'unknown'}-family"
 
     @property
-    def _identifying_params(self) -> dict[str, Any]:
+    def _identifying_params(self) -> Options:
         return {"family": self.family.name, **self.inner._identifying_params}
 
-    def _get_invocation_params(self, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
+    def _get_invocation_params(self, stop: list[str] | None = None, **kwargs: Any) -> Options:
         return changed(super()._get_invocation_params(stop, **kwargs), fields_of(self))
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
@@ -158,14 +159,12 @@ class FamilyChatModel(BaseChatModel):
     ) -> ChatResult:
         return self._read(await self.inner._agenerate(self.adapt(messages), stop, run_manager, **kwargs))
 
-    def _read(self, result: ChatResult) -> ChatResult:
+    def _read(self, said: ChatResult) -> ChatResult:
         generations = [
-            ChatGeneration(
-                message=self._without_thoughts(generation.message), generation_info=generation.generation_info
-            )
-            for generation in result.generations
+            ChatGeneration(message=self._without_thoughts(one.message), generation_info=one.generation_info)
+            for one in said.generations
         ]
-        return ChatResult(generations=generations, llm_output=result.llm_output)
+        return ChatResult(generations=generations, llm_output=said.llm_output)
 
     def _without_thoughts(self, message: BaseMessage) -> BaseMessage:
         if not isinstance(message, AIMessage) or not isinstance(message.content, str):
@@ -263,7 +262,7 @@ class FamilyChatModel(BaseChatModel):
         return quiet, f"\n{CLOSE_TAG}\n\n" if try_template(quiet).opens_thoughts else ""
 
     def bind_tools(
-        self, tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool], **kwargs: Any
+        self, tools: Sequence[Options | type | Callable[..., Any] | BaseTool], **kwargs: Any
     ) -> Runnable[LanguageModelInput, AIMessage]:
         """Offer tools to the model, if the model inside can use any."""
         return self.bind(**self.inner.bind_tools(tools, **kwargs).kwargs)  # type: ignore[attr-defined]  # a RunnableBinding

@@ -32,10 +32,10 @@ def run_command(
     """Run one command and return its exit code.
 
     Args:
-        parser: Of the command line; each command has `--debug`, which shows the traceback of an error.
-        arguments: Those of the process where None.
+        parser: The command line's parser; each command has `--debug`, which shows the traceback of an error.
+        arguments: The arguments to parse; None: those of the process.
         command: What is run, with the options that the parser read.
-        interrupted: What is said of an interruption.
+        interrupted: What a person reads after an interruption.
     """
     if sys.excepthook is sys.__excepthook__:
         sys.excepthook = say_uncaught

@@ -20,7 +20,7 @@ from pydantic import BaseModel, SecretStr
 
 from chains.models.addresses import address_of
 from chains.models.providers import PROVIDERS
-from chains.models.specs import FamilyChatModel
+from chains.models.wrappers import FamilyChatModel
 
 # Fields of a model that decide how it is reached, paid and traced, not what it says.
 _NEUTRAL = re.compile(

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from data.common.errors import ConfigurationError
+from data.common.parsing import JsonObject
 from data.types import Item, Record
 from finetune.commands import default_split, labels_of, print_outcome, train_settings, train_split
 
@@ -71,7 +72,7 @@ def curve(arguments: argparse.Namespace) -> None:
     sys.stderr.write(f"curve and JSON: {arguments.out}\n")
 
 
-def _figures(arguments: argparse.Namespace, planned: _Curve, cards: dict[tuple[int, int], Any]) -> dict[str, Any]:
+def _figures(arguments: argparse.Namespace, planned: _Curve, cards: dict[tuple[int, int], Any]) -> JsonObject:
     """Return what `curve.json` has."""
     from data.registry import fingerprint
     from finetune.data_curve.crossings import ONE_DRAW
@@ -195,7 +196,7 @@ def _check(planned: _Curve, size: int) -> None:
     check(settings, train_items=planned.pool, eval_items=planned.evaluated.items, labels=planned.labels)
 
 
-def _plan(planned: _Curve) -> dict[str, Any]:
+def _plan(planned: _Curve) -> JsonObject:
     from data.registry import fingerprint
 
     return {
@@ -207,7 +208,7 @@ def _plan(planned: _Curve) -> dict[str, Any]:
     }
 
 
-def _card(arguments: argparse.Namespace, planned: _Curve, key: tuple[int, int], items: list[Item]) -> dict[str, Any]:
+def _card(arguments: argparse.Namespace, planned: _Curve, key: tuple[int, int], items: list[Item]) -> JsonObject:
     """Return the card of one training, which is done where its folder is not there yet."""
     from eval.measures.metrics import classification_metrics
     from finetune.card import read_card
@@ -240,7 +241,7 @@ def _card(arguments: argparse.Namespace, planned: _Curve, key: tuple[int, int], 
     return card
 
 
-def _report(items: Sequence[Item], probs: "np.ndarray", labels: Sequence[str]) -> dict[str, Any]:
+def _report(items: Sequence[Item], probs: "np.ndarray", labels: Sequence[str]) -> JsonObject:
     """Return a card's report, and which items were answered rightly: a finished size needs no model again."""
     from data.labels import label_ids
     from eval.measures.classification import classification_report
@@ -251,7 +252,7 @@ def _report(items: Sequence[Item], probs: "np.ndarray", labels: Sequence[str]) -
 
 
 def _points(
-    cards: dict[tuple[int, int], dict[str, Any]], items: Sequence[Item]
+    cards: dict[tuple[int, int], JsonObject], items: Sequence[Item]
 ) -> "tuple[list[CurvePoint], list[np.ndarray]]":
     """Return the curve, and for each size how often each item was answered rightly, (n,), as a share of the seeds."""
     import numpy as np
@@ -281,7 +282,7 @@ def _points(
 
 def _cross(
     level: "Level", right: "np.ndarray", points: "list[CurvePoint]", correct: "list[np.ndarray]", items: list[Item]
-) -> dict[str, Any]:
+) -> JsonObject:
     """Return a system with where the curve meets it, and with their paired differences, since they share the items."""
     import numpy as np
 

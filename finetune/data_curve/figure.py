@@ -44,16 +44,11 @@ def spread(values: Sequence[float], gap: float, *, low: float, high: float) -> l
         Barlow et al. 1972, Statistical Inference under Order Restrictions (pool adjacent violators): values less their
         rank times the gap must not fall.
     """
+    from scipy.optimize import isotonic_regression
+
     gap = min(gap, (high - low) / max(1, len(values) - 1))
     order = sorted(range(len(values)), key=values.__getitem__)
-    pools: list[tuple[float, int]] = []  # (mean, how many) of what is moved together
-    for rank, index in enumerate(order):
-        mean, count = values[index] - rank * gap, 1
-        while pools and pools[-1][0] >= mean:
-            before, more = pools.pop()
-            mean, count = (mean * count + before * more) / (count + more), count + more
-        pools.append((mean, count))
-    level = [mean for mean, count in pools for _ in range(count)]
+    level = isotonic_regression([values[index] - rank * gap for rank, index in enumerate(order)]).x.tolist()
     places = [0.0] * len(values)
     for rank, index in enumerate(order):
         places[index] = min(max(level[rank], low), high - (len(values) - 1) * gap) + rank * gap

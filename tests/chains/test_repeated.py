@@ -17,7 +17,8 @@ from pydantic import Field
 
 from chains.kice import kice_rag
 from chains.mnli import mnli_zero_shot
-from chains.models.specs import load_chat_model, with_seed
+from chains.models.request_fields import with_seed
+from chains.models.specs import load_chat_model
 from chains.repeated import Repeated, fault_of, majority, orders, repeated
 from data.types import Ask, Message, Prediction, Record
 from eval.cli.parser import main

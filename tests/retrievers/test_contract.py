@@ -140,7 +140,7 @@ def test_names_are_a_retriever_and_its_steps() -> None:
     steps = (("multi-query", None), ("rerank", "hf:my=folder"), ("mmr", "0.5"))
     assert parse_name("my:build+multi-query+rerank=hf:my=folder+mmr=0.5") == Plan("my:build", steps)
     made = build("hybrid+multi-query+neighbours=2", k=3)
-    assert (type(made).__name__, made.k, made.reach) == ("NeighboursRetriever", 3, 2)
+    assert (type(made).__name__, made.k, made.beside) == ("NeighboursRetriever", 3, 2)
     assert type(made.retriever).__name__ == "MultiQueryRetriever"
     assert type(made.retriever.retriever).__name__ == "HybridRetriever"
 

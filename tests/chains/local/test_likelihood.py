@@ -7,7 +7,7 @@ from langchain_core.messages import HumanMessage
 
 from chains.local.likelihood import label_probs
 from chains.mnli import mnli_zero_shot
-from chains.models.specs import Qwen
+from chains.models.wrappers import Qwen
 from data.common.errors import ConfigurationError
 from tests.support.scripted import ScriptedChatModel
 from tests.support.tiny_models import THINKING, make_tiny_model, tiny_chat_models

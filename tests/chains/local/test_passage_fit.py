@@ -12,7 +12,7 @@ import chains.local.encoding
 from chains.kice import kice_prompt, kice_rag
 from chains.local.encoding import ContextLengthError, encode_labels, encode_prompt, render
 from chains.local.passage_fit import cut_at
-from chains.models.specs import Qwen
+from chains.models.wrappers import Qwen
 from chains.registry import CHAINS
 from data.common.errors import ConfigurationError
 from data.types import Item

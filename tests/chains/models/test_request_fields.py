@@ -8,8 +8,8 @@ import pytest
 import yaml
 from langchain_core.messages import HumanMessage
 
-from chains.models.request_fields import changed
-from chains.models.specs import describe_model, load_chat_model, reply_limit, with_seed
+from chains.models.request_fields import changed, with_seed
+from chains.models.specs import describe_model, load_chat_model, reply_limit
 from data.common.errors import ConfigurationError
 from eval.cli.parser import main
 from eval.execution.request_key import identity_of, request_key, said_of

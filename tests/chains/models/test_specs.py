@@ -12,9 +12,6 @@ from chains.models.families import FAMILIES, ThoughtStream, family_of, fold_syst
 from chains.models.providers import PROVIDERS
 from chains.models.specs import (
     ALIASES,
-    Mistral,
-    Qwen,
-    SmallThinker,
     check_ready,
     describe_model,
     is_local,
@@ -23,7 +20,7 @@ from chains.models.specs import (
     score_labels,
     supports_scoring,
 )
-from chains.models.wrappers import FamilyChatModel
+from chains.models.wrappers import FamilyChatModel, Mistral, Qwen, SmallThinker
 from data.common.errors import ConfigurationError, MissingResourceError
 from data.common.packaged import PACKAGED
 from tests.support.chat_endpoint import serve_chat
