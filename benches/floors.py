@@ -17,6 +17,7 @@ FLOORS = (
     "eval.plan",
     "eval.execution",
     "eval.report",
+    "eval.api",
     "eval.cli",
 )
 # The two that hand the measures of eval to the training.

@@ -82,7 +82,7 @@ def load_items(
     if more and "skip_bad_rows" not in signature(module.load).parameters:
         raise ConfigurationError(f"'{name}' leaves out no malformed rows: its items are not rows of a file")
     items = _loaded(module, name, split, path, more)
-    _check_ids(items, name, split or module.BENCHMARK.default_split, path)
+    check_items(items, str(path or name), empty=str(path or f"{name} {split or module.BENCHMARK.default_split}"))
     if limit is None or limit >= len(items):
         return items
     if seed is None:
@@ -91,15 +91,26 @@ def load_items(
     return [items[index] for index in chosen]
 
 
-def _check_ids(items: Sequence[Item], name: str, split: str, path: Path | None) -> None:
-    """Refuse a benchmark without items, or with an id that occurs more than once."""
+def check_items(items: Sequence[Item], source: str, *, empty: str = "") -> None:
+    """Refuse items that cannot be asked together.
+
+    Args:
+        items: Of one split.
+        source: Where they come from, for the message.
+        empty: What it is called where it holds none; "": as otherwise.
+
+    Raises:
+        ConfigurationError: There are none, a text of one is no text, or an id occurs more than once.
+    """
     if not items:
-        raise ConfigurationError(f"{path or f'{name} {split}'} holds no items")
+        raise ConfigurationError(f"{empty or source} holds no items")
+    for place, item in enumerate(items, start=1):
+        texts = (item.id, item.group, *item.inputs, *item.inputs.values(), *item.choices, *item.tags)
+        if fault := next(filter(None, map(character_fault, texts)), None):
+            raise ConfigurationError(f"{source}: item {place} {fault}")
     repeated = [item_id for item_id, count in Counter(item.id for item in items).items() if count > 1]
     if repeated:
-        raise ConfigurationError(
-            f"{path or name}: {len(repeated)} item ids occur more than once, first '{repeated[0]}'"
-        )
+        raise ConfigurationError(f"{source}: {len(repeated)} item ids occur more than once, first '{repeated[0]}'")
 
 
 def _loaded(module: ModuleType, name: str, split: str | None, path: Path | None, more: Mapping[str, Any]) -> list[Item]:
@@ -114,9 +125,6 @@ def _loaded(module: ModuleType, name: str, split: str | None, path: Path | None,
     for place, item in enumerate(items, start=1):
         if not isinstance(item, Item):
             raise ConfigurationError(f"benchmark '{name}': its load returned a {type(item).__name__} as item {place}")
-        texts = (item.id, item.group, *item.inputs, *item.inputs.values(), *item.choices, *item.tags)
-        if fault := next(filter(None, map(character_fault, texts)), None):
-            raise ConfigurationError(f"benchmark '{name}': item {place} {fault}")
     return items
 
 

@@ -4,30 +4,19 @@ python examples/fine_tune_and_compare.py runs/mine   # packaged weights and samp
 """
 
 import sys
-from pathlib import Path
 
-from eval.execution.runner import run
-from eval.plan.planning import plan
-from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
-from eval.report import write_report
-from eval.report.render.terminal import terminal_table
-from eval.report.summary import summarize
+from eval.api import evaluate
 
-run_dir = Path(sys.argv[1] if len(sys.argv) > 1 else "runs/mine")
-suite = Suite(
-    name="mine",
-    evaluations=(
-        EvaluationSpec(
-            benchmark="mnli",
-            split="sample",
-            systems=(
-                SystemSpec(name="prompted", chain="mnli-zero-shot", model="smollm2"),
-                SystemSpec(name="tuned", finetune={"model": "minilm", "epochs": 1, "max_length": 64}),
-            ),
-        ),
-    ),
+run = evaluate(
+    "mnli",
+    {
+        "prompted": {"chain": "mnli-zero-shot", "model": "smollm2"},
+        "tuned": {"finetune": {"model": "minilm", "epochs": 1, "max_length": 64}},
+    },
+    split="sample",
+    out=sys.argv[1] if len(sys.argv) > 1 else "runs/mine",
 )
 
-run(plan(suite), run_dir)
-write_report(run_dir)
-print(terminal_table(summarize(run_dir)))
+print(run)
+for pair in run.compare():
+    print(f"{pair.a} − {pair.b}: {100 * pair.difference:+.1f} points over {pair.n} items, p = {pair.p_holm:.2g}")

@@ -3,95 +3,64 @@
 import argparse
 import json
 from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING
 
+from data.common.command_line import INTERRUPTED
 from data.common.language import language
 from data.common.progress import log
 from data.common.table import emit_csv
 from data.common.terminal import emit, emit_json, emit_json_text, is_one_reader, write_utf8
+from eval import api
+from eval.api import Run
 from eval.cli.cache import cache
 from eval.cli.calibrate import calibrate
 from eval.cli.call_options import read_policy
-from eval.cli.run_options import plain_name, read_suite
+from eval.cli.run_options import read_suite
 from eval.execution.error_limit import read_error_limit
 from eval.plan.suite import Suite
-
-if TYPE_CHECKING:
-    from eval.plan.call_policy import CallPolicy
-    from eval.report import ReportPaths
-
-RUNS_DIR = Path("runs")
+from eval.rundir.names import MANIFEST_FILE, new_run_dir, plain_name
 
 
 def run(options: argparse.Namespace) -> int:
     """Run a suite or one system over a benchmark, and report."""
     from chains.models.providers import read_env_file
 
-    read_env_file()  # keys, and LANGSMITH_* for traces
-    suite = read_suite(options)
-    policy, max_errors = read_policy(options), read_error_limit(options.max_errors)
+    suite, policy = read_suite(options), read_policy(options)
+    max_errors = read_error_limit(options.max_errors)
     if options.dry_run:
+        read_env_file()
         return _dry_run(suite, options)
-    from eval.execution.trace_client import traces_sent
-
-    with traces_sent():
-        return _run_suite(suite, options, policy, max_errors)
-
-
-def _run_suite(suite: Suite, options: argparse.Namespace, policy: "CallPolicy", max_errors: int | float | None) -> int:
-    from eval.execution.runner import run as run_plan
-    from eval.measures.power import reach_lines
-    from eval.plan.planning import plan
-    from eval.report import write_report
-
-    planned = plan(suite, policy=policy)
-    run_dir = options.resume or options.out or _new_run_dir(suite.name)
-    asked = [(e.evaluation.benchmark, e.items, len(e.systems)) for e in planned.evaluations]
-    for line in reach_lines(asked, language(options.lang)):
-        log(line)  # before anything is paid for
+    run_dir = options.resume or options.out or new_run_dir(suite.name)
     try:
-        outcome = run_plan(
-            planned,
-            run_dir,
+        done = api.evaluate(
+            suite,
+            out=run_dir,
             resume=options.resume is not None,
             retry_errors=options.retry_errors,
             max_concurrency=options.max_concurrency,
             max_errors=max_errors,
             policy=policy,
+            lang=options.lang,
         )
     except KeyboardInterrupt:
+        if not (run_dir / MANIFEST_FILE).is_file():
+            raise  # nothing was written that one could go on with
         log(f"interrupted; go on with --resume {run_dir}")
-        return 130
-    _show_reports(write_report(run_dir, lang=options.lang), as_json=options.json)
-    if outcome.errors:
+        return INTERRUPTED
+    _show_reports(done, as_json=options.json)
+    outcome = done.outcome
+    if outcome is not None and outcome.errors:
         log(f"incomplete: {outcome.errors} items failed; ask them again with --resume {run_dir}")
-    return 1 if outcome.too_many else 0
+    return 1 if outcome is not None and outcome.too_many else 0
 
 
-def _show_reports(paths: "ReportPaths", *, as_json: bool) -> None:
-    from eval.report.render.terminal import terminal_table
-    from eval.report.summary import read_summary
-
-    summary = read_summary(paths.summary)
-    if as_json:
-        emit_json_text(paths.summary.read_text(encoding="utf-8"))
-    else:
-        emit(terminal_table(summary))
-    log(f"\nreports: {paths.markdown}\n         {paths.html}")
+def _show_reports(done: Run, *, as_json: bool) -> None:
+    """Print what a run showed, and say where its reports are."""
+    emit_json_text(_text(done, "summary.json")) if as_json else emit(str(done))
+    log(f"\nreports: {done.path / 'report.md'}\n         {done.path / 'report.html'}")
     if is_one_reader() and not as_json:
         return  # the table has said them
-    for warning in (warning for evaluation in summary.evaluations for warning in evaluation.warnings):
+    for warning in (warning for evaluation in done.summary.evaluations for warning in evaluation.warnings):
         log(f"warning: {warning}")
-
-
-def _new_run_dir(name: str) -> Path:
-    """Return the first of runs/NAME, runs/NAME-2, … that does not exist: a run is never overwritten."""
-    candidate, number = RUNS_DIR / name, 1
-    while candidate.exists():
-        number += 1
-        candidate = RUNS_DIR / f"{name}-{number}"
-    return candidate
 
 
 def _dry_run(suite: Suite, options: argparse.Namespace) -> int:
@@ -109,10 +78,9 @@ def _dry_run(suite: Suite, options: argparse.Namespace) -> int:
 def rescore(options: argparse.Namespace) -> int:
     """Extract every answer again and write the reports anew."""
     from eval.execution.rescore import rescore as read_again
-    from eval.report import write_report
 
     changes = read_again(options.run)
-    write_report(options.run, lang=options.lang)
+    Run(options.run).write_reports(lang=options.lang)
     if options.json:
         emit_json({"changes": [change._asdict() for change in changes]})
         return 0
@@ -127,23 +95,21 @@ def rescore(options: argparse.Namespace) -> int:
 def import_recorded(options: argparse.Namespace) -> int:
     """Make a run of replies recorded elsewhere, and report."""
     from eval.execution.import_replies import import_replies
-    from eval.report import write_report
 
-    run_dir = options.out or _new_run_dir(f"{plain_name(options.benchmark)}.imported")
+    run_dir = options.out or new_run_dir(f"{plain_name(options.benchmark)}.imported")
     more = {"split": options.split, "data": options.data, "skip_bad_rows": options.skip_bad_rows}
     import_replies(options.files, options.benchmark, run_dir, **more)
-    _show_reports(write_report(run_dir, lang=options.lang), as_json=options.json)
+    _show_reports(Run(run_dir).write_reports(lang=options.lang), as_json=options.json)
     return 0
 
 
 def compare(options: argparse.Namespace) -> int:
     """Compare the systems of a run with one another, or with those of another run: how good, and how dear."""
-    from eval.measures.differences import compare as compare_runs
     from eval.measures.differences import to_json
     from eval.report.render.terminal import comparison_text
     from eval.report.run_costs import costs_json, costs_of_runs
 
-    comparisons = compare_runs(options.run, options.other)
+    comparisons = api.compare(options.run, options.other)
     costs = costs_of_runs(options.run, options.other)
     if options.json:
         emit_json_text(to_json(comparisons, **costs_json(costs)))
@@ -154,30 +120,31 @@ def compare(options: argparse.Namespace) -> int:
 
 def report(options: argparse.Namespace) -> int:
     """Write reports again from the journals, and print them; or print every answer as a table."""
-    from eval.report import write_report
-    from eval.report.render.csv import csv_rows
-    from eval.report.render.terminal import terminal_table
-    from eval.report.summary import read_summary
-
     form = "json" if options.json else options.format
     if form == "csv":
+        from eval.report.render.csv import csv_rows
+
         emit_csv(csv_rows(options.runs))
         return 0
-    written = [write_report(run_dir, lang=options.lang) for run_dir in options.runs]
+    written = [Run(run_dir).write_reports(lang=options.lang) for run_dir in options.runs]
     if form == "json" and len(written) > 1:
-        emit_json({"runs": [json.loads(paths.summary.read_text(encoding="utf-8")) for paths in written]})
+        emit_json({"runs": [json.loads(_text(one, "summary.json")) for one in written]})
         return 0
-    for paths in written:
+    for one in written:
         if form == "text":
-            emit(terminal_table(read_summary(paths.summary)))
+            emit(str(one))
         elif form == "json":
-            emit_json_text(paths.summary.read_text(encoding="utf-8"))
+            emit_json_text(_text(one, "summary.json"))
         elif form == "html":
             write_utf8()  # the page says that it is
-            emit(paths.html.read_text(encoding="utf-8"))
+            emit(_text(one, "report.html"))
         else:
-            emit(paths.markdown.read_text(encoding="utf-8"))
+            emit(_text(one, "report.md"))
     return 0
+
+
+def _text(run: Run, file: str) -> str:
+    return (run.path / file).read_text(encoding="utf-8")
 
 
 def show(options: argparse.Namespace) -> int:

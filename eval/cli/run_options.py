@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from data.common.errors import ConfigurationError, first_fault
-from eval.plan.suite import EvaluationSpec, Suite, SystemSpec, list_suites, load_suite
-from eval.rundir.names import LONGEST_NAME
+from eval.plan.suite import EvaluationSpec, Suite, SystemSpec, load_suite, names_suite
+from eval.rundir.names import LONGEST_NAME, plain_name
 
 # Options of `run` that describe a system or its items: a suite says these itself.
 _SYSTEM_OPTIONS = (
@@ -37,9 +37,6 @@ _ITEM_OPTIONS = ("split", "data", "skip_bad_rows", "train_split")
 
 def read_suite(options: argparse.Namespace) -> Suite:
     """Read the suite that is named, or make one of the benchmark and the system that the options describe."""
-    from data.common.attributes import is_module
-    from data.registry import BENCHMARKS
-
     if options.limit is not None and options.limit < 1:
         raise ConfigurationError(f"--limit {options.limit} asks for no items; give 1 or more")
     if options.max_concurrency < 1:
@@ -49,11 +46,8 @@ def read_suite(options: argparse.Namespace) -> Suite:
     if "request" in given:
         given["request"] = _read_fields(given["request"])
     target = options.target
-    if target not in BENCHMARKS and (target.endswith((".yaml", ".yml")) or target in list_suites()):
+    if names_suite(target):
         return _overridden(load_suite(target), given, options)
-    if target not in BENCHMARKS and not is_module(target.removesuffix(":BENCHMARK")):
-        known = ", ".join([*sorted(BENCHMARKS), *sorted(list_suites())])
-        raise ConfigurationError(f"unknown benchmark or suite '{target}'. Allowed: {known}, or a suite's .yaml file.")
     system = {name: given[name] for name in _SYSTEM_OPTIONS if name in given}
     kind = next((name for name in ("chain", "checkpoint", "baseline") if name in system), None)
     if kind is None:
@@ -102,9 +96,3 @@ def _overridden(suite: Suite, given: dict[str, Any], options: argparse.Namespace
         limited = tuple(spec.model_copy(update={"limit": options.limit}) for spec in suite.evaluations)
         suite = suite.model_copy(update={"evaluations": limited})
     return suite if options.seed is None else suite.model_copy(update={"seed": options.seed})
-
-
-def plain_name(text: str) -> str:
-    """Turn a spec such as hf:ORG/NAME or endpoint:NAME@URL into what can be a folder's name: its last part."""
-    last = text.split("@http")[0].rstrip("/").rsplit("/", 1)[-1]
-    return "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in last).strip("-.") or "system"

@@ -72,6 +72,8 @@ def check_prices(suite: Suite) -> None:
         ConfigurationError: See above; nothing has been asked.
     """
     for system in (system for evaluation in suite.evaluations for system in evaluation.systems):
+        if system.runnable is not None:
+            raise ConfigurationError(f"{_UNKNOWN} what the system '{system.name}' asks by itself is unknown")
         if system.chain is None:
             continue
         if ":" in (system.embeddings or "") and not str(system.embeddings).startswith("hf:"):

@@ -18,6 +18,7 @@ from eval.measures.prices import price_table
 from eval.measures.stats import SEED
 from eval.plan.call_policy import CallPolicy
 from eval.plan.call_prices import check_prices, rate_of
+from eval.plan.own_parts import OwnParts
 from eval.plan.suite import Suite
 from eval.plan.systems import Context, System, build_system, load_evaluated
 from eval.rundir.journal import Evaluation, Manifest
@@ -52,12 +53,18 @@ class Plan(NamedTuple):
     evaluations: Sequence[PlannedEvaluation]
 
 
-def plan(suite: Suite, *, policy: CallPolicy = CallPolicy()) -> Plan:  # noqa: B008  # immutable
+def plan(
+    suite: Suite,
+    *,
+    policy: CallPolicy = CallPolicy(),  # noqa: B008  # immutable
+    own: OwnParts = OwnParts(),  # noqa: B008  # immutable
+) -> Plan:
     """Read every item and build every system of a suite.
 
     Args:
         suite: What to run.
         policy: How calls will be made: with a limit on what they may cost, every price must be known.
+        own: Items and systems that a script gives itself.
 
     Raises:
         ProjectError: Anything about the suite that a user must mend first.
@@ -67,9 +74,9 @@ def plan(suite: Suite, *, policy: CallPolicy = CallPolicy()) -> Plan:  # noqa: B
         check_prices(suite)
     planned = []
     for spec in suite.evaluations:
-        about = benchmark(spec.benchmark)
-        pool = load_evaluated(spec)
-        context = Context(about, spec, pool, seed=suite.seed, timeout_s=policy.call_timeout_s)
+        about = own.described(spec.benchmark) if own.items else benchmark(spec.benchmark)
+        pool = own.items or load_evaluated(spec)
+        context = Context(about, spec, pool, seed=suite.seed, timeout_s=policy.call_timeout_s, own=own)
         systems = [build_system(system, context) for system in spec.systems]
         if policy.max_cost_usd is not None:
             for system in systems:

@@ -49,6 +49,7 @@ class SystemSpec(Frozen):
             under other label names; the report says so all the same. It decides no answer, so no manifest holds it,
             and a run it stopped can go on with it.
         note: Shown beside the system's scores: what a reader must know to judge them.
+        runnable: The name of an object that a script gives, see `eval.api.evaluate`; no file can name one.
     """
 
     name: SystemName
@@ -72,10 +73,14 @@ class SystemSpec(Frozen):
     # Left out where there are none, so that a run from before there was this setting can still be resumed.
     user_words: Path | None = Field(default=None, exclude_if=lambda path: path is None)
     note: str = ""
+    runnable: str | None = Field(default=None, exclude_if=lambda name: name is None)
 
     @property
     def kind(self) -> str:
-        return next(kind for kind in KINDS if getattr(self, kind) is not None)
+        return self._kinds()[0]
+
+    def _kinds(self) -> list[str]:
+        return [kind for kind in (*KINDS, "runnable") if getattr(self, kind) is not None]
 
     @field_validator("request")
     @classmethod
@@ -86,7 +91,7 @@ class SystemSpec(Frozen):
 
     @model_validator(mode="after")
     def _is_one_kind(self) -> Self:
-        given = [kind for kind in KINDS if getattr(self, kind) is not None]
+        given = self._kinds()
         if len(given) != 1:
             raise ValueError(f"system '{self.name}' needs exactly one of {', '.join(KINDS)}, not {len(given)}")
         if self.any_label_order and given[0] not in TRAINED_KINDS:
@@ -153,6 +158,25 @@ class Suite(Frozen):
 def list_suites() -> dict[str, Path]:
     """Return the suites that come with the project: name to file."""
     return {path.stem: path for path in sorted(SUITE_DIR.glob("*.yaml"))}
+
+
+def names_suite(target: str) -> bool:
+    """Say whether a name or a path is that of a suite; if not, it is a benchmark's.
+
+    Raises:
+        ConfigurationError: It is neither.
+    """
+    from data.common.attributes import is_module
+    from data.registry import BENCHMARKS
+
+    if target in BENCHMARKS:
+        return False
+    if target.endswith((".yaml", ".yml")) or target in list_suites():
+        return True
+    if is_module(target.removesuffix(":BENCHMARK")):
+        return False
+    known = ", ".join([*sorted(BENCHMARKS), *sorted(list_suites())])
+    raise ConfigurationError(f"unknown benchmark or suite '{target}'. Allowed: {known}, or a suite's .yaml file.")
 
 
 def load_suite(name_or_path: str) -> Suite:

@@ -20,6 +20,7 @@ from eval.plan import baselines
 from eval.plan.chain_check import check_chain
 from eval.plan.chain_predictor import Predictor, chain_predictor
 from eval.plan.chain_retriever import chain_retriever
+from eval.plan.own_parts import OwnParts, own_predictor
 from eval.plan.suite import EvaluationSpec, SystemSpec
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class Context(NamedTuple):
     Attributes:
         items: The items of the whole split, of which a limited run asks the first: the pool of passages is theirs.
         timeout_s: Seconds until an API must have answered a call; None: the model's own.
+        own: What a script gives itself.
     """
 
     benchmark: Benchmark
@@ -82,21 +84,30 @@ class Context(NamedTuple):
     items: Sequence[Item]
     seed: int
     timeout_s: float | None = None
+    own: OwnParts = OwnParts()
 
     def train_items(self) -> list[Item]:
         """Return the items that systems of this evaluation may learn from; none of them is evaluated."""
-        split = self.spec.train_split or self.benchmark.train_splits.get(self.split)
-        if split is None:
-            raise ConfigurationError(
-                f"{self.benchmark.name} has no training split for '{self.split}'; name one as train_split in the suite"
-            )
-        items = _train_items(self.benchmark.name, split, self.spec.data, self.spec.skip_bad_rows)
+        items = self._own_train_items() if self.own.items else self._split_to_learn_from()
         unseen = without_overlap(items, self.items)
         if len(unseen) < len(items):
             _log_once(
                 f"{len(items) - len(unseen)} training items of {self.benchmark.name} are also evaluated: left out"
             )
         return unseen
+
+    def _own_train_items(self) -> list[Item]:
+        if not self.own.train:
+            raise ConfigurationError("a system that learns needs items to learn from; give them as train=[…]")
+        return list(self.own.train)
+
+    def _split_to_learn_from(self) -> list[Item]:
+        split = self.spec.train_split or self.benchmark.train_splits.get(self.split)
+        if split is None:
+            raise ConfigurationError(
+                f"{self.benchmark.name} has no training split for '{self.split}'; name one as train_split in the suite"
+            )
+        return _train_items(self.benchmark.name, split, self.spec.data, self.spec.skip_bad_rows)
 
     @property
     def split(self) -> str:
@@ -125,7 +136,13 @@ def build_system(spec: SystemSpec, context: Context) -> System:
         ConfigurationError: A name, setting or checkpoint that cannot be used.
         MissingResourceError: A key, model, dataset or checkpoint that is not there.
     """
-    builders = {"baseline": _baseline, "chain": _chain, "checkpoint": _checkpoint, "finetune": _finetune}
+    builders = {
+        "baseline": _baseline,
+        "chain": _chain,
+        "checkpoint": _checkpoint,
+        "finetune": _finetune,
+        "runnable": _runnable,
+    }
     system = builders[spec.kind](spec, context)
     note = {"note": spec.note} if spec.note else {}
     return system._replace(description={"kind": spec.kind, **system.description, **note})
@@ -217,6 +234,16 @@ def _chain(spec: SystemSpec, context: Context) -> System:
     batch_size = max(LOCAL_BATCH // times, 1) if local else None
     system = System(spec.name, description, batch_size, lambda _: predictor)
     return system._replace(reply_tokens=limit, several_calls=several_calls, remote=remote)
+
+
+def _runnable(spec: SystemSpec, context: Context) -> System:
+    if spec.name not in context.own.systems:
+        raise ConfigurationError(
+            f"system '{spec.name}' is a runnable, which only a script can give: see eval.api.evaluate; name code in a "
+            "suite as chain: module:attr"
+        )
+    predictor = own_predictor(context.own.systems[spec.name], labels=context.benchmark.labels)
+    return System(spec.name, {"runnable": spec.runnable}, None, lambda _: predictor, several_calls=True)
 
 
 def _prompt(name: str, benchmark: str) -> "Prompt":

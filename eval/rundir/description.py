@@ -13,11 +13,12 @@ from data.bounds import LONGEST_S
 from data.common.errors import first_fault
 
 Role = Literal["trained", "prompted", "baseline"]
-# Any other is a baseline. What is imported are texts that a model wrote.
+# Any other is a baseline. What is imported are texts that a model wrote, and a script's own object most often asks one.
 ROLES: dict[str, Role] = {
     "checkpoint": "trained",
     "finetune": "trained",
     "chain": "prompted",
+    "runnable": "prompted",
     "imported": "prompted",
 }
 _OPENAI_HOST = "api.openai.com"

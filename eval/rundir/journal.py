@@ -26,7 +26,7 @@ from data.common.parsing import parse_json
 from data.common.secrets import make_redactor
 from data.types import Frozen, Model, Record
 from eval.rundir.description import Description, Machine
-from eval.rundir.names import SystemName, check_folders
+from eval.rundir.names import MANIFEST_FILE, SystemName, check_folders
 from eval.rundir.readable import readable_json
 
 SCHEMA_VERSION = 1
@@ -97,7 +97,7 @@ def records_path(run_dir: Path, system: str) -> Path:
 
 
 def write_manifest(run_dir: Path, manifest: Manifest) -> None:
-    replace_file(run_dir / "manifest.json", readable_json(manifest, make_redactor(), indent=2)[1] + "\n")
+    replace_file(run_dir / MANIFEST_FILE, readable_json(manifest, make_redactor(), indent=2)[1] + "\n")
 
 
 def begin_run(run_dir: Path, manifest: Manifest) -> None:
@@ -124,7 +124,7 @@ def read_manifest(run_dir: Path) -> Manifest:
         MissingResourceError: The folder is no run.
         ConfigurationError: The manifest was written by another version or is damaged.
     """
-    path = run_dir / "manifest.json"
+    path = run_dir / MANIFEST_FILE
     try:
         text = path.read_text(encoding="utf-8")
         content = parse_json(text)

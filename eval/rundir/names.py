@@ -6,16 +6,34 @@ A name in, the name out, as a type of the models that hold one.
 import re
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator
 
 from data.common.text import plain
 
+RUNS_DIR = Path("runs")
+MANIFEST_FILE = "manifest.json"  # where it is, there is a run
 LONGEST_NAME = 200  # bytes; a file system takes 255, and a run's name may get a number
 _PLAIN = re.compile(r"[^\W_][\w.-]*")  # letters of any script
 # Files that stand beside the systems' folders in a run.
-_RESERVED = frozenset({"manifest.json", "summary.json", "report.md", "report.html", "spending.log"})
+_RESERVED = frozenset({MANIFEST_FILE, "summary.json", "report.md", "report.html", "spending.log"})
+
+
+def new_run_dir(name: str) -> Path:
+    """Return the first of runs/NAME, runs/NAME-2, … that does not exist: a run is never overwritten."""
+    candidate, number = RUNS_DIR / name, 1
+    while candidate.exists():
+        number += 1
+        candidate = RUNS_DIR / f"{name}-{number}"
+    return candidate
+
+
+def plain_name(text: str) -> str:
+    """Turn a spec such as hf:ORG/NAME or endpoint:NAME@URL into what can be a folder's name: its last part."""
+    last = text.split("@http")[0].rstrip("/").rsplit("/", 1)[-1]
+    return "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in last).strip("-.") or "system"
 
 
 def plain_name_fault(name: str) -> str | None:

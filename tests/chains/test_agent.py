@@ -13,9 +13,9 @@ from data.common.errors import ConfigurationError
 from data.registry import load_items
 from data.types import Prediction
 from eval.cli.parser import main
-from eval.cli.run_options import plain_name
 from eval.execution.tracing import sent_messages
 from eval.rundir.journal import read_records, records_path
+from eval.rundir.names import plain_name
 from retrievers.corpus import passages_from_items
 from retrievers.registry import build_retriever
 from tests.support.scripted import ScriptedChatModel, ToolCallingModel

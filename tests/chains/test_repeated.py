@@ -33,7 +33,7 @@ MODELS = "tests.support.scripted_models"
 
 @pytest.fixture(autouse=True)
 def runs_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eval.cli.commands.RUNS_DIR", tmp_path / "runs")
+    monkeypatch.setattr("eval.rundir.names.RUNS_DIR", tmp_path / "runs")
 
 
 def run(folder: Path, model: str, *more: str, n_passages: int = 4, chain: str = "kice-prompt") -> tuple[int, Path]:

@@ -19,7 +19,7 @@ GOLDEN = GOLDEN_FOLDER
 
 @pytest.fixture(autouse=True)
 def runs_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eval.cli.commands.RUNS_DIR", tmp_path / "runs")
+    monkeypatch.setattr("eval.rundir.names.RUNS_DIR", tmp_path / "runs")
 
 
 def kice(tmp_path: Path, *more: str, chain: str = "kice-prompt", model: str = MODEL) -> list[str]:
@@ -116,6 +116,19 @@ def test_an_interruption_keeps_what_was_answered(tmp_path: Path, capsys: pytest.
     assert kept >= 9
     assert main([a if a != "--out" else "--resume" for a in arguments]) == 0
     assert len(list(read_records(records_path(out, name)))) == 20
+
+
+@pytest.mark.parametrize("moment", ["eval.plan.planning.plan", "eval.execution.runner.begin_run"])
+def test_an_interruption_before_anything_was_written_names_no_folder(
+    moment: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(moment, interrupt)
+    assert main(kice(tmp_path, "--out", str(tmp_path / "out"))) == 130
+    assert capsys.readouterr().err.splitlines()[-1] == "interrupted"
+    assert not (tmp_path / "out" / "manifest.json").exists()
 
 
 def test_another_suite_s_run_is_not_resumed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -227,7 +227,7 @@ def test_several_retrievers_are_asked_for_at_once(tmp_path, capsys) -> None:
 
 def test_a_second_run_analyses_and_embeds_none_of_the_passages(tmp_path, monkeypatch, capsys) -> None:
     monkeypatch.setenv("TUNE_OR_PROMPT_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("eval.cli.commands.RUNS_DIR", tmp_path / "runs")
+    monkeypatch.setattr("eval.rundir.names.RUNS_DIR", tmp_path / "runs")
     model, seen, load = CountingModel(), [], korean._load_kiwi
     monkeypatch.setattr(embeddings, "_packaged_e5", lambda: embeddings.EmbeddingModel("toy:1", model))
     monkeypatch.setattr(korean, "_load_kiwi", lambda words: Counted(load(words), seen))

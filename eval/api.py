@@ -1,0 +1,210 @@
+"""Evaluations in a script or a notebook: what `python -m eval run`, `compare` and `report` do, as functions.
+
+    from eval.api import evaluate
+
+    run = evaluate("mnli", {"words": {"baseline": "tfidf"}, "mine": prompt | model}, split="sample")
+    print(run)                  # the table that the command prints
+    run.frame()                 # a pandas row for each item and system
+    run.compare()               # the paired differences
+    run.summary.conclusion      # the sentences
+
+A benchmark's name, items or a suite come in, and the systems that answer; out comes a run: its folder, and what can be
+read out of it. The command line is made of the same functions. Heavy libraries are imported where they are used.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from data.common.errors import ConfigurationError
+from data.common.language import Language, language
+from data.common.progress import log
+from data.types import Item, Prediction
+from eval.plan.call_policy import CallPolicy
+from eval.plan.suite import EvaluationSpec, Suite, SystemSpec, load_suite, names_suite
+from eval.rundir.names import new_run_dir
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from eval.execution.runner import Outcome
+    from eval.measures.differences import Comparison
+    from eval.plan.own_parts import OwnParts, OwnSystems
+    from eval.report import ReportPaths
+    from eval.report.summary import Summary
+
+__all__ = [
+    "CallPolicy",
+    "EvaluationSpec",
+    "Item",
+    "Prediction",
+    "Run",
+    "Suite",
+    "SystemSpec",
+    "compare",
+    "evaluate",
+    "load_run",
+    "load_suite",
+]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder, and what can be read out of it.
+
+    Attributes:
+        path: The folder; it holds the reports too, as summary.json, report.md and report.html.
+        outcome: How the run ended; None for one that was loaded.
+        reports: The reports that were written with it; None for one that was loaded.
+    """
+
+    path: Path
+    outcome: "Outcome | None" = None
+    reports: "ReportPaths | None" = None
+
+    @cached_property
+    def summary(self) -> "Summary":
+        """Scores with their intervals, differences, costs and conclusions, of each evaluation and system."""
+        from eval.report.summary import read_summary, summarize
+
+        return summarize(self.path) if self.reports is None else read_summary(self.reports.summary)
+
+    def frame(self) -> "DataFrame":
+        """Return a row for each item and system: what was right, what was answered, how long it took, what it cost.
+
+        The columns are those of `eval report --format csv`, see docs/answers-table.md; a missing value is pandas' NA.
+        """
+        from pandas import DataFrame
+
+        from eval.report.render.csv import csv_rows
+
+        columns, *rows = csv_rows([self.path])
+        return DataFrame(rows, columns=list(columns)).convert_dtypes()
+
+    def compare(self, other: "Run | Path | str | None" = None) -> "tuple[Comparison, ...]":
+        """Compare the run's systems with one another, or with those of another run: see `compare`."""
+        return compare(self, other)
+
+    def write_reports(self, *, lang: str = "en") -> "Run":
+        """Write the reports again from the journals, and return the run with them.
+
+        Args:
+            lang: The language of the sentences and headings, one of `data.common.language.LANGUAGES`.
+        """
+        from eval.report import write_report
+
+        return Run(self.path, self.outcome, write_report(self.path, lang=lang))
+
+    def __str__(self) -> str:
+        """Return the table that the command prints."""
+        from eval.report.render.terminal import terminal_table
+
+        return terminal_table(self.summary)
+
+
+def load_run(path: Path | str) -> Run:
+    """Return a run that was made before, by whichever way.
+
+    Raises:
+        MissingResourceError: The folder is no run.
+        ConfigurationError: Its manifest is damaged.
+    """
+    from eval.rundir.journal import read_manifest
+
+    read_manifest(Path(path))
+    return Run(Path(path))
+
+
+def compare(run: Run | Path | str, other: Run | Path | str | None = None) -> "tuple[Comparison, ...]":
+    """Compare the systems of a run, or those of two runs over the same items: paired, with interval and p-value.
+
+    Raises:
+        MissingResourceError: A folder is no run.
+        ConfigurationError: There are no two systems with answers to the same items.
+    """
+    from eval.measures.differences import compare as compare_folders
+
+    return compare_folders(_folder(run), None if other is None else _folder(other))
+
+
+def _folder(run: Run | Path | str) -> Path:
+    return run.path if isinstance(run, Run) else Path(run)
+
+
+def evaluate(
+    asked: str | Path | Suite | Sequence[Item],
+    systems: "OwnSystems | None" = None,
+    *,
+    benchmark: str | None = None,
+    train: Sequence[Item] = (),
+    split: str | None = None,
+    data: Path | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+    out: Path | str | None = None,
+    resume: bool = False,
+    retry_errors: bool = True,
+    max_concurrency: int = 8,
+    max_errors: int | float | None = None,
+    policy: CallPolicy = CallPolicy(),  # noqa: B008  # immutable
+    lang: str = "en",
+) -> Run:
+    """Have systems answer items, write the answers and the reports into a run's folder, and return the run.
+
+    Args:
+        asked: A suite, its name or its YAML file; or a benchmark's name, or items.
+        systems: Who answers a benchmark or items, by name: the settings that a suite's entry would have, or a Runnable
+            from an item's input to a Prediction, a message or a text, of which the last two are read for an answer.
+            None with a suite, which has its own.
+        benchmark: For items: the benchmark that they are of, so that its chains answer them; None: they are your own.
+        train: For items: what systems that learn may learn from.
+        split: Of the benchmark; None is its default split. None for items or a suite, as are `data` and `limit`.
+        data: Where the benchmark's items are; None for its own place.
+        limit: The first so many items.
+        seed: Of all that is drawn; a suite has its own.
+        out: The run's folder; None: runs/NAME, or where that is taken runs/NAME-2 and so on.
+        resume: Go on with the run in `out`: ask only what is missing or failed.
+        retry_errors: Without it, `resume` leaves what failed as it is.
+        max_concurrency: Calls in flight.
+        max_errors: Stop when more items than this have failed: a count, or as a float a share; None: never.
+        policy: How calls are made: retries, limits, the response cache, the most that the run may cost.
+        lang: The language of the reports.
+
+    Raises:
+        ProjectError: Something that the caller can mend, in one line; nothing was asked where it is about the suite.
+        TooManyErrorsError: See `max_errors`.
+        MaxCostError: The next call might cross the limit of `policy`.
+        KeyboardInterrupt: What was answered is in the folder, and `resume` goes on.
+    """
+    from chains.models.providers import read_env_file
+    from eval.execution.trace_client import traces_sent
+    from eval.plan.own_parts import OwnParts, own_suite, refuse
+
+    read_env_file()  # keys, and LANGSMITH_* for traces
+    evaluation = {"split": split, "data": data, "limit": limit}
+    if isinstance(asked, Suite) or (isinstance(asked, str | Path) and names_suite(str(asked))):
+        refuse("a suite", systems=systems, benchmark=benchmark, train=train, seed=seed, **evaluation)
+        suite, own = asked if isinstance(asked, Suite) else load_suite(str(asked)), OwnParts()
+    else:
+        suite, own = own_suite(asked, systems, benchmark=benchmark, train=train, seed=seed, evaluation=evaluation)
+    if resume and out is None:
+        raise ConfigurationError("resume goes on with a run that there is; name its folder as out=…")
+    run_dir = new_run_dir(suite.name) if out is None else Path(out)
+    how = {"resume": resume, "retry_errors": retry_errors, "max_concurrency": max_concurrency, "max_errors": max_errors}
+    with traces_sent():
+        outcome = _run(suite, own, run_dir, policy, language(lang), **how)
+    return Run(outcome.run_dir, outcome).write_reports(lang=lang)
+
+
+def _run(suite: Suite, own: "OwnParts", run_dir: Path, policy: CallPolicy, say: Language, **how: Any) -> "Outcome":
+    from eval.execution.runner import run
+    from eval.measures.power import reach_lines
+    from eval.plan.planning import plan
+
+    planned = plan(suite, policy=policy, own=own)
+    counts = [(one.evaluation.benchmark, one.items, len(one.systems)) for one in planned.evaluations]
+    for line in reach_lines(counts, say):
+        log(line)  # before anything is paid for
+    return run(planned, run_dir, policy=policy, **how)

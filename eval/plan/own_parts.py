@@ -1,0 +1,198 @@
+"""What a script hands over itself where a suite would name it: items in memory, and systems that are objects.
+
+A script's arguments come in; out come a suite like any other, and beside it the items and the predictors that it names.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage
+from langchain_core.runnables import Runnable, RunnableLambda
+from pydantic import BaseModel, ValidationError
+
+from chains.predictor import Assign, Step, read_reply
+from chains.prompt_files import AnswerForm
+from data.common.errors import ConfigurationError
+from data.registry import benchmark, check_items
+from data.types import Benchmark, Item, Prediction
+from eval.plan.chain_predictor import Predictor
+from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
+from eval.rundir.journal import first_fault
+from eval.rundir.names import plain_name
+
+Object = Runnable[Any, Any]
+OwnSystems = Mapping[str, SystemSpec | Mapping[str, Any] | Object]
+Made = TypeVar("Made", bound=BaseModel)
+
+NAME = "items"  # of the benchmark, where the script gives none
+SPLIT = "given"
+_ANSWER = "answer of the script's own system"  # no item has a field of that name
+
+
+class OwnParts(NamedTuple):
+    """What a script gives; a run of a suite that names everything has none of it.
+
+    Attributes:
+        items: The items of the suite's one evaluation; empty: they are loaded by the benchmark's name.
+        train: What its systems may learn from.
+        systems: Its objects, by the names of the suite's systems.
+    """
+
+    items: Sequence[Item] = ()
+    train: Sequence[Item] = ()
+    systems: Mapping[str, Object] = {}
+
+    def described(self, name: str) -> Benchmark:
+        """Return the metadata of the items: those of the benchmark that they are of, or what they show themselves.
+
+        Raises:
+            ConfigurationError: The items have other labels than that benchmark.
+        """
+        choices = {item.choices for item in self.items}
+        shared = self.items[0].choices if len(choices) == 1 else None
+        if name == NAME:
+            return _metadata(shared)
+        about = benchmark(name)
+        if about.labels is not None and about.labels != shared:
+            found = ", ".join(next(iter(choices - {about.labels})))
+            raise ConfigurationError(
+                f"the labels of {name} are {', '.join(about.labels)}, those of an item {found}; leave benchmark out"
+            )
+        return about
+
+
+def _metadata(labels: tuple[str, ...] | None) -> Benchmark:
+    return Benchmark(
+        name=NAME,
+        title="items that a script gave",
+        language="und",  # undetermined
+        labels=labels,
+        splits=(SPLIT,),
+        default_split=SPLIT,
+        sample_split=SPLIT,
+        source="a script",
+        licence="unknown",
+        citation="none",
+    )
+
+
+def own_suite(
+    asked: str | Path | Sequence[Item],
+    systems: OwnSystems | None,
+    *,
+    benchmark: str | None,
+    train: Sequence[Item],
+    seed: int,
+    evaluation: Mapping[str, object],
+) -> tuple[Suite, OwnParts]:
+    """Make a suite of one evaluation out of what a script asks for, as `eval.api.evaluate` takes it.
+
+    Args:
+        asked: A benchmark's name, or items.
+        systems: Who answers, by name.
+        benchmark: That the items are of; None: of none that is known.
+        train: Items that systems may learn from.
+        seed: Of the suite.
+        evaluation: Other fields of its `EvaluationSpec`, None where the script says nothing.
+
+    Raises:
+        ConfigurationError: An argument is not usable, or does not go with the others.
+    """
+    if not systems:
+        raise ConfigurationError("nobody is to answer; give systems={'majority': {'baseline': 'majority'}, …}")
+    objects = {name: as_runnable(name, one) for name, one in systems.items() if not _is_settings(one)}
+    specs = tuple(_spec(name, one, objects.get(name)) for name, one in systems.items())
+    given = {name: value for name, value in evaluation.items() if value is not None}
+    if isinstance(asked, str | Path):
+        refuse("a benchmark's name", benchmark=benchmark, train=train)
+        name, own = str(asked), OwnParts(systems=objects)
+    else:
+        refuse("a list of items", **evaluation)
+        name, own = benchmark or NAME, OwnParts(_items(asked), _items(train), objects)
+        check_items(own.items, "the list of items")
+        given["split"] = SPLIT
+    entry = _made(EvaluationSpec, "evaluation", benchmark=name, systems=specs, **given)
+    return _made(Suite, "suite", name=plain_name(name), seed=seed, evaluations=(entry,)), own
+
+
+def refuse(what: str, **given: object) -> None:
+    """Refuse the arguments that were given and do not go with what is asked.
+
+    Raises:
+        ConfigurationError: There is one.
+    """
+    if wrong := [name for name, value in given.items() if value]:
+        raise ConfigurationError(f"{wrong[0]} does not go with {what}; leave it out")
+
+
+def _is_settings(system: object) -> bool:
+    return isinstance(system, SystemSpec | Mapping)
+
+
+def _spec(name: str, system: object, given: Object | None) -> SystemSpec:
+    if given is not None:
+        settings: Mapping[str, Any] = {"runnable": given.get_name()}
+    elif isinstance(system, SystemSpec):
+        settings = {field: getattr(system, field) for field in system.model_fields_set}
+    else:
+        settings = dict(system)  # type: ignore[call-overload]  # `_is_settings`
+    return _made(SystemSpec, f"system '{name}'", **{**settings, "name": name})
+
+
+def _made(kind: type[Made], what: str, **fields: Any) -> Made:
+    try:
+        return kind.model_validate(fields)
+    except ValidationError as error:
+        raise ConfigurationError(f"{what}: {first_fault(error)}") from None
+
+
+def _items(given: object) -> tuple[Item, ...]:
+    if not isinstance(given, Sequence):
+        raise ConfigurationError(f"{type(given).__name__} is no list of items; give a list of eval.api.Item")
+    for place, item in enumerate(given, start=1):
+        if not isinstance(item, Item):
+            raise ConfigurationError(f"item {place} is of the type {type(item).__name__}; give a list of eval.api.Item")
+    return tuple(given)
+
+
+def as_runnable(name: str, system: object) -> Object:
+    """Return an object that a script gave as a system.
+
+    Raises:
+        ConfigurationError: It cannot be invoked with an item's input.
+    """
+    if isinstance(system, BaseChatModel):
+        raise ConfigurationError(
+            f"system '{name}' is a chat model, which takes messages; give a chain such as prompt | model"
+        )
+    if isinstance(system, Runnable):
+        return system
+    if callable(system) and not isinstance(system, type):
+        return RunnableLambda(system)
+    raise ConfigurationError(
+        f"system '{name}' is of the type {type(system).__name__}; give a Runnable, a SystemSpec, or a mapping of its "
+        "settings such as {'baseline': 'majority'}"
+    )
+
+
+def own_predictor(system: Object, *, labels: Sequence[str] | None) -> Predictor:
+    """Return the predictor that a script's object makes.
+
+    Args:
+        system: From an item's input to a Prediction, a message, or a text.
+        labels: That all items of the benchmark share: a text is read for one of them; None: it is read for a number.
+    """
+    form = AnswerForm(form="number" if labels is None else "choice", max_tokens=1)
+    return Assign(key=_ANSWER, step=system) | Step(function=partial(_prediction, form))
+
+
+def _prediction(form: AnswerForm, entry: dict[str, Any]) -> Prediction:
+    answer = entry[_ANSWER]
+    if isinstance(answer, str):
+        answer = AIMessage(answer)
+    if not isinstance(answer, AIMessage):
+        return answer  # type: ignore[no-any-return]  # what is no Prediction is its item's error, as with any chain
+    return read_reply(form, {"reply": answer, "choices": entry["choices"], "question": entry.get("question", "")})
