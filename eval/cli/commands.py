@@ -13,8 +13,7 @@ from eval import api
 from eval.api import Run
 from eval.cli.cache import cache
 from eval.cli.calibrate import calibrate
-from eval.cli.call_options import read_policy
-from eval.cli.run_options import read_suite
+from eval.cli.run_options import read_policy, read_suite
 from eval.execution.error_limit import read_error_limit
 from eval.plan.suite import Suite
 from eval.rundir.names import MANIFEST_FILE, new_run_dir, plain_name
@@ -97,7 +96,7 @@ def import_recorded(options: argparse.Namespace) -> int:
     from eval.execution.import_replies import import_replies
 
     run_dir = options.out or new_run_dir(f"{plain_name(options.benchmark)}.imported")
-    more = {"split": options.split, "data": options.data, "skip_bad_rows": options.skip_bad_rows}
+    more = {"split": options.split, "data": options.data, "skip_bad_rows": bool(options.skip_bad_rows)}
     import_replies(options.files, options.benchmark, run_dir, **more)
     _show_reports(Run(run_dir).write_reports(lang=options.lang), as_json=options.json)
     return 0

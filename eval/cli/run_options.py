@@ -1,38 +1,19 @@
-"""The suite that `python -m eval run` is asked for: one by name or file, or one of a benchmark and a single system.
+"""What `python -m eval run` is to do: a suite by name or file, or one of a benchmark and a system, and its calls.
 
-Parsed options in, a checked `Suite` out.
+Parsed options in, a checked `Suite` and `CallPolicy` out.
 """
 
 import argparse
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from data.common.errors import ConfigurationError, first_fault
+from eval.cli.flags import given
+from eval.plan.call_policy import CallPolicy
+from eval.plan.options import CALLS, ITEMS, SYSTEM
 from eval.plan.suite import EvaluationSpec, Suite, SystemSpec, load_suite, names_suite
 from eval.rundir.names import LONGEST_NAME, plain_name
-
-# Options of `run` that describe a system or its items: a suite says these itself.
-_SYSTEM_OPTIONS = (
-    "chain",
-    "model",
-    "prompt",
-    "answering",
-    "permute",
-    "votes",
-    "too_long",
-    "temperature",
-    "max_tokens",
-    "request",
-    "retriever",
-    "embeddings",
-    "k",
-    "user_words",
-    "checkpoint",
-    "any_label_order",
-    "baseline",
-)
-_ITEM_OPTIONS = ("split", "data", "skip_bad_rows", "train_split")
 
 
 def read_suite(options: argparse.Namespace) -> Suite:
@@ -41,19 +22,16 @@ def read_suite(options: argparse.Namespace) -> Suite:
         raise ConfigurationError(f"--limit {options.limit} asks for no items; give 1 or more")
     if options.max_concurrency < 1:
         raise ConfigurationError(f"--max-concurrency {options.max_concurrency} lets nothing run; give 1 or more")
-    names = (*_SYSTEM_OPTIONS, *_ITEM_OPTIONS)
-    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
-    if "request" in given:
-        given["request"] = _read_fields(given["request"])
-    target = options.target
+    system, items, target = given(options, SYSTEM), given(options, ITEMS), options.target
     if names_suite(target):
-        return _overridden(load_suite(target), given, options)
-    system = {name: given[name] for name in _SYSTEM_OPTIONS if name in given}
+        return _overridden(load_suite(target), {**system, **items}, options)
+    if "request" in system:
+        system["request"] = _read_fields(system["request"])
     kind = next((name for name in ("chain", "checkpoint", "baseline") if name in system), None)
     if kind is None:
         raise ConfigurationError(f"'{target}' is a benchmark: say who answers with --chain, --checkpoint or --baseline")
     name = ".".join(plain_name(str(system[part])) for part in (kind, "model") if part in system)[:LONGEST_NAME]
-    return _validated(target, name, system, given, options)
+    return _validated(target, name, system, items, options)
 
 
 def _read_fields(written: Sequence[str]) -> dict[str, Any]:
@@ -71,28 +49,44 @@ def _read_fields(written: Sequence[str]) -> dict[str, Any]:
 
 
 def _validated(
-    target: str, name: str, system: dict[str, Any], given: dict[str, Any], options: argparse.Namespace
+    target: str, name: str, system: dict[str, Any], items: dict[str, Any], options: argparse.Namespace
 ) -> Suite:
     from pydantic import ValidationError
 
-    items = {option: given[option] for option in _ITEM_OPTIONS if option in given}
     try:
         spec = SystemSpec(name=name, **system)
-        evaluation = EvaluationSpec(benchmark=target, limit=options.limit, systems=(spec,), **items)
-        return Suite(
-            name=f"{plain_name(target)}.{name}"[:LONGEST_NAME], seed=options.seed or 0, evaluations=(evaluation,)
-        )
+        evaluation = EvaluationSpec(benchmark=target, systems=(spec,), **items)
+        run = f"{plain_name(target)}.{name}"[:LONGEST_NAME]
+        return Suite(name=run, seed=options.seed or 0, evaluations=(evaluation,))
     except ValidationError as error:
         fault = first_fault(error)
         raise ConfigurationError(f"{f'--{fault.place}: ' if fault.path else ''}{fault.message}") from None
 
 
-def _overridden(suite: Suite, given: dict[str, Any], options: argparse.Namespace) -> Suite:
-    if given:
-        name = next(iter(given)).replace("_", "-")
-        said = f"suite '{suite.name}' says that itself; change a copy of its file"
-        raise ConfigurationError(f"--{name} goes with a benchmark; {said}")
-    if options.limit is not None:
-        limited = tuple(spec.model_copy(update={"limit": options.limit}) for spec in suite.evaluations)
+def _overridden(suite: Suite, said: dict[str, Any], options: argparse.Namespace) -> Suite:
+    """Return a suite with what the command line may change of it: how many items, and the seed."""
+    limit = said.pop("limit", None)
+    if said:
+        name = next(iter(said)).replace("_", "-")
+        itself = f"suite '{suite.name}' says that itself; change a copy of its file"
+        raise ConfigurationError(f"--{name} goes with a benchmark; {itself}")
+    if limit is not None:
+        limited = tuple(spec.model_copy(update={"limit": limit}) for spec in suite.evaluations)
         suite = suite.model_copy(update={"evaluations": limited})
     return suite if options.seed is None else suite.model_copy(update={"seed": options.seed})
+
+
+def read_policy(options: argparse.Namespace) -> CallPolicy:
+    """Return how calls are to be made.
+
+    Raises:
+        ConfigurationError: A value lets nothing run.
+    """
+    if options.retries is not None and options.retries < 0:
+        raise ConfigurationError(f"--retries {options.retries} is below 0; give 0 or more")
+    for option in (option for option in CALLS if option.name != "retries"):
+        value = getattr(options, option.dest)
+        if value is not None and not 0 < value < float("inf"):
+            raise ConfigurationError(f"{option.spelt} {value:g} is no limit; give a number above 0")
+    cache: Literal["none", "greedy", "sampled"] = "greedy" if options.cache else "none"
+    return CallPolicy(**given(options, CALLS), cache="sampled" if options.cache_sampled else cache)

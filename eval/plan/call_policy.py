@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 # Beyond it an item is given up: a server that sends a byte now and then is never late for a client, whose limits are on
 # the time between two bytes.
 ITEM_TIMEOUT_S = 1800.0
+RETRIES = 6
 
 
 class CallPolicy(NamedTuple):
@@ -22,7 +23,7 @@ class CallPolicy(NamedTuple):
         first_wait_s: The longest wait before the first retry; it doubles with each.
     """
 
-    retries: int = 6
+    retries: int = RETRIES
     rpm: int | None = None
     tpm: int | None = None
     timeout_s: float | None = None

@@ -16,7 +16,7 @@ trained as part of the run). Whether the names exist is checked when the systems
 import operator
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -24,6 +24,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from data.common.errors import ConfigurationError, first_fault, unknown_name
 from data.common.parsing import read_yaml
 from data.types import Frozen
+from eval.plan.options import Answering, Permute, TooLong
 from eval.rundir.description import TRAINED_KINDS
 from eval.rundir.names import PlainName, SystemName, check_folders
 
@@ -32,23 +33,15 @@ KINDS = ("baseline", "chain", "checkpoint", "finetune")
 
 
 class SystemSpec(Frozen):
-    """A system as a suite names it.
+    """A system as a suite names it: `eval.plan.options.SYSTEM` says what each setting does.
 
     Attributes:
-        answering: For a chain: score the labels, generate text, or whichever the model and the prompt allow.
-        too_long: For a chain that shows passages to a local model: a prompt beyond its context is an error, or its
-            passage is shortened.
-        request: For a chain: fields of what its model is sent, see `chains.models.request_fields`: {seed: "-"} leaves
-            one out, {max_completion_tokens: 64} takes the place of max_tokens.
-        permute: For a chain: ask each item once for every rotation of its choices, and take the majority.
-        votes: For a chain: sample so many replies to each item, and take the majority.
-        user_words: For a chain whose retriever has a BM25: a file of words that it is to know, as
-            `retrievers.korean` reads it; a path is from where the command runs, like that of `data`.
+        request: See `chains.models.request_fields`: {seed: "-"} leaves a field out, {max_completion_tokens: 64} takes
+            the place of max_tokens.
+        user_words: As `retrievers.korean` reads it; a path is from where the command runs, like that of `data`.
         finetune: Settings of `finetune.config.TrainSettings`, such as {model: minilm, epochs: 3}.
-        any_label_order: For a checkpoint or finetune: go on, and report its answers, even where they fit far better
-            under other label names; the report says so all the same. It decides no answer, so no manifest holds it,
-            and a run it stopped can go on with it.
-        note: Shown beside the system's scores: what a reader must know to judge them.
+        any_label_order: The report says so all the same. It decides no answer, so no manifest holds it, and a run that
+            it stopped can go on with it.
         runnable: The name of an object that a script gives, see `eval.api.evaluate`; no file can name one.
     """
 
@@ -60,9 +53,9 @@ class SystemSpec(Frozen):
     any_label_order: bool = Field(default=False, exclude=True)
     model: str | None = None
     prompt: str | None = None
-    answering: Literal["auto", "score", "score-mean", "score-pmi", "logprobs", "generate"] = "auto"
-    too_long: Literal["error", "truncate-passage"] = "error"
-    permute: Literal["cyclic"] | None = None
+    answering: Answering = "auto"
+    too_long: TooLong = "error"
+    permute: Permute | None = None
     votes: int | None = Field(default=None, ge=2)
     temperature: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     max_tokens: int | None = Field(default=None, gt=0)
@@ -126,11 +119,7 @@ class SystemSpec(Frozen):
 
 
 class EvaluationSpec(Frozen):
-    """One benchmark's items and the systems that answer them; None means the benchmark's own default.
-
-    Attributes:
-        skip_bad_rows: Malformed rows of `data` are left out and counted; else the first stops the run.
-    """
+    """One benchmark's items and the systems that answer them: `eval.plan.options.ITEMS` says what each setting does."""
 
     benchmark: str
     split: str | None = None

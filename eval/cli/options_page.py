@@ -1,0 +1,50 @@
+"""docs/options.md: every setting of a suite and of `python -m eval run`, made of their declarations.
+
+`python -m pytest tests/eval/cli/test_options_page.py --update-golden` writes the file.
+"""
+
+from collections.abc import Sequence
+
+from eval.plan.options import CALLS, ITEMS, SYSTEM, Option
+
+_INTRODUCTION = """# Settings
+
+Each setting is a key of a suite's YAML file and a flag of `python -m eval run`, with the same meaning. This page is
+made of their declarations in `eval/plan/options.py`.
+"""
+
+
+def options_page() -> str:
+    """Return the page as Markdown."""
+    parts = [
+        _INTRODUCTION,
+        _section("Of a system", "A system is exactly one of `chain`, `checkpoint`, `baseline` and `finetune`.", SYSTEM),
+        _section("Of the items", "In a suite they stand beside `benchmark`; it is the first word after `run`.", ITEMS),
+        _section(
+            "Of calls over a network",
+            "No suite has these: they change no answer. `--cache` takes replies from the response cache and keeps\n"
+            "them there; `--cache-sampled` does so for sampled ones too. In a script all of them are fields of\n"
+            "`eval.api.CallPolicy`.",
+            CALLS,
+        ),
+    ]
+    return "\n".join(parts)
+
+
+def _section(title: str, about: str, options: Sequence[Option]) -> str:
+    rows = [_row(option) for option in options]
+    return "\n".join([f"## {title}\n", f"{about}\n", *_TABLE, *rows, ""])
+
+
+_TABLE = ("| name | flag | value | default | what it does |", "|---|---|---|---|---|")
+
+
+def _row(option: Option) -> str:
+    value = (
+        ", ".join(f"`{choice}`" for choice in option.choices)
+        or option.metavar
+        or ("true" if option.kind is bool else "")
+    )
+    default = "" if option.default in (None, False, "") else f"`{option.default}`"
+    flag = f"`{option.spelt}`" if option.spelt else "–"
+    return f"| `{option.name}` | {flag} | {value} | {default} | {option.about} |"

@@ -1,0 +1,130 @@
+"""What a suite or the command line can say of systems, items and calls: one row a setting, each declared here alone.
+
+The flags of `python -m eval run`, its help, and the tables of docs/options.md are made of these rows. The values are
+in `eval.plan.suite` and `eval.plan.call_policy`, under the same names. The help needs this module: it is light.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, get_args
+
+from eval.plan.call_policy import ITEM_TIMEOUT_S, RETRIES
+
+Answering = Literal["auto", "score", "score-mean", "score-pmi", "logprobs", "generate"]
+TooLong = Literal["error", "truncate-passage"]
+Permute = Literal["cyclic"]
+
+
+class Option(NamedTuple):
+    """One setting.
+
+    Attributes:
+        name: Its key in a suite, and its field in the code.
+        about: What it does, in one line.
+        metavar: What stands for its value; "" for one of `choices`, and for a setting that is on or off.
+        kind: Reads what is written after the flag; bool for a setting that is on or off.
+        choices: All that it can be; empty where it can be anything.
+        default: What it is where nothing is said.
+        flag: "" for `--name`, "-" for none: then only a suite has it.
+        several: Whether the flag takes several values.
+    """
+
+    name: str
+    about: str
+    metavar: str = ""
+    kind: Callable[[str], Any] = str
+    choices: tuple[str, ...] = ()
+    default: object = None
+    flag: str = ""
+    several: bool = False
+
+    @property
+    def spelt(self) -> str:
+        """The flag as it is written; "" for none."""
+        return "" if self.flag == "-" else self.flag or f"--{self.name.replace('_', '-')}"
+
+    @property
+    def dest(self) -> str:
+        """The attribute of the parsed options that holds the value."""
+        return self.spelt.lstrip("-").replace("-", "_")
+
+
+SYSTEM = (
+    Option("chain", "a chain, see: python -m eval list chains; or your own as module:attr", "C"),
+    Option("model", "a chat model, such as smollm2, gpt, hf:DIR, endpoint:NAME@URL", "SPEC"),
+    Option("prompt", "a prompt's id or a YAML file", "P"),
+    Option(
+        "answering",
+        "score labels (by their mean per token, or beyond what they are without the prompt), or read generated text "
+        "(logprobs: and ask the provider how likely each label was)",
+        choices=get_args(Answering),
+        default="auto",
+    ),
+    Option(
+        "too_long",
+        "a prompt beyond a local model's context: an error, or its passage is shortened",
+        choices=get_args(TooLong),
+        default="error",
+    ),
+    Option("permute", "ask once for each rotation of the choices, and take the majority", choices=get_args(Permute)),
+    Option("votes", "sample K replies, and take the majority", "K", int),
+    Option("temperature", "0 decodes greedily; above it, replies are sampled", "T", float, default=0.0),
+    Option("max_tokens", "the longest reply; default: what the prompt needs", "N", int),
+    Option(
+        "request",
+        "fields of what the model is sent, over all others: seed=- leaves one out; the same in suites as a mapping",
+        "NAME=VALUE",
+        several=True,
+    ),
+    Option("retriever", "bm25, dense, hybrid …, with steps such as hybrid+rerank, or your own as module:attr", "R"),
+    Option("embeddings", "the embedding model of dense and hybrid; default: e5-small", "E"),
+    Option("k", "chunks to retrieve", "K", int, default=4, flag="-k"),
+    Option(
+        "user_words",
+        "words that BM25 is to know: a line each, WORD or WORD, TAG and SCORE apart by tabs",
+        "FILE",
+        Path,
+    ),
+    Option("checkpoint", "a fine-tuned encoder's folder or hub name", "DIR"),
+    Option(
+        "any_label_order",
+        "report a checkpoint even where other label names fit its answers far better",
+        kind=bool,
+        default=False,
+    ),
+    Option("baseline", "what must be beaten, such as majority or tfidf; see: python -m eval list systems", "B"),
+    Option("finetune", "train an encoder in the run: settings of python -m finetune train, as a mapping", flag="-"),
+    Option("name", "the system's name, and its folder in the run", flag="-"),
+    Option("note", "what a reader must know to judge the scores; shown beside them", flag="-", default=""),
+)
+
+ITEMS = (
+    Option("split", "which split of the benchmark is asked; default: its own", "S"),
+    Option("data", "read the items from a file or folder of yours", "PATH", Path),
+    Option("skip_bad_rows", "leave malformed rows of the data out, and say how many", kind=bool, default=False),
+    Option("limit", "the first N items of each benchmark", "N", int),
+    Option("train_split", "what systems that learn may learn from; default: the benchmark's own", "S"),
+)
+
+# The names are those of `eval.plan.call_policy.CallPolicy`, whose `cache` has two flags: --cache and --cache-sampled.
+CALLS = (
+    Option(
+        "retries",
+        "make a call again so often after faults that pass (429, 5xx, a lost connection)",
+        "N",
+        int,
+        default=RETRIES,
+    ),
+    Option("rpm", "requests a minute, at most", "N", int),
+    Option("tpm", "tokens a minute, at most", "N", int),
+    Option("timeout_s", "seconds for a call; default: 60, or 600 to think", "S", float, flag="--timeout"),
+    Option(
+        "item_timeout_s",
+        "seconds for an item, retries included",
+        "S",
+        float,
+        default=ITEM_TIMEOUT_S,
+        flag="--item-timeout",
+    ),
+    Option("max_cost_usd", "stop before the run has cost more than this", "USD", float, flag="--max-cost"),
+)
