@@ -188,11 +188,7 @@ def _record_usd(record: Record, rate: Rate, system: System) -> float:
         return 0.0
     about = system.description
     # Where replies are kept, an attempt asks only what is missing, and ends with the call that failed.
-    times = (
-        1
-        if system.keeps_replies
-        else askings(len(record.item.choices), permute=about.get("permute"), votes=about.get("votes"))
-    )
+    times = 1 if system.keeps_replies else askings(len(record.item.choices), permute=about.permute, votes=about.votes)
     sent = [message.content for message in record.messages]
     sent += [as_text(call.model_dump()) for message in record.messages for call in message.tool_calls]
     return times * record.attempts * rate.highest_usd(sent)

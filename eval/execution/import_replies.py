@@ -14,7 +14,6 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from pydantic import Field, ValidationError
 
@@ -27,6 +26,7 @@ from data.common.progress import log
 from data.registry import benchmark, fingerprint, load_items
 from data.rows import read_rows
 from data.types import Frozen, Item, Prediction, Record, Text
+from eval.rundir.description import AnswerForm, SystemDescription
 from eval.rundir.journal import Evaluation, Journal, Manifest, begin_run, records_path
 from eval.rundir.names import system_name_fault
 
@@ -71,7 +71,7 @@ def import_replies(
     """
     about = benchmark(benchmark_name)
     items = load_items(benchmark_name, split=split, path=data, skip_bad_rows=skip_bad_rows)
-    form = "number" if about.labels is None else "label"
+    form: AnswerForm = "number" if about.labels is None else "label"
     systems = _systems(files)
     records = {name: _records(file, name, items, form) for name, file in systems.items()}
     _say_numbers(systems, records, form)
@@ -93,7 +93,7 @@ def import_replies(
 
 
 def _manifest(
-    name: str, files: Sequence[Path], evaluation: Evaluation, descriptions: dict[str, dict[str, Any]]
+    name: str, files: Sequence[Path], evaluation: Evaluation, descriptions: dict[str, SystemDescription]
 ) -> Manifest:
     return Manifest(
         name=name,
@@ -143,10 +143,10 @@ def _systems(files: Sequence[Path]) -> dict[str, Path]:
     return systems
 
 
-def _description(file: Path, form: str) -> dict[str, Any]:
+def _description(file: Path, form: AnswerForm) -> SystemDescription:
     with open_bytes(file) as replies:
         sha256 = hashlib.file_digest(replies, "sha256").hexdigest()
-    return {"kind": "imported", "replies": str(file), "replies_sha256": sha256, "answer_form": form}
+    return SystemDescription(kind="imported", replies=str(file), replies_sha256=sha256, answer_form=form)
 
 
 def _records(file: Path, system: str, items: Sequence[Item], form: str) -> list[Record]:

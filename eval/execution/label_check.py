@@ -34,7 +34,7 @@ def check_labels(system: System, path: Path) -> None:
         if record.prediction is not None:
             targets.append(record.item.target)
             choices.append(NO_ANSWER if record.prediction.choice is None else record.prediction.choice)
-    checkpoint = system.description.get("checkpoint")
+    checkpoint = system.description.checkpoint
     where = (
         f"the system '{system.name}', trained in this run," if checkpoint is None else f"the checkpoint '{checkpoint}'"
     )

@@ -3,21 +3,21 @@
 Records in, the same records out. The answers stand: a reply without probabilities is still a reply.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from data.common.progress import log
 from data.types import Record
+from eval.rundir.description import SystemDescription
 
 
-def note_missing_probs(records: Iterator[Record], description: Mapping[str, Any]) -> Iterator[Record]:
+def note_missing_probs(records: Iterator[Record], description: SystemDescription) -> Iterator[Record]:
     """Yield a system's records as they come, and write one line to standard error for the first without probabilities.
 
     Args:
         records: Of one system.
         description: As the manifest has it.
     """
-    expected = description.get("answering") == "logprobs"
+    expected = description.answering == "logprobs"
     for record in records:
         answer = record.prediction
         if expected and answer is not None and answer.choice is not None and answer.probs_source != "logprobs":

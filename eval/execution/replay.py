@@ -164,7 +164,7 @@ def known_replies(system: System, cache: ResponseCache | None) -> KnownReplies |
     if system.remote is None:
         return None
     model = system.remote.model
-    kept = cache.of(model, votes="votes" in system.description) if cache else None
+    kept = cache.of(model, votes=system.description.votes is not None) if cache else None
     if kept is None and (not system.several_calls or model.cache):  # one of the user's own stays
         return None
     return KnownReplies(kept)

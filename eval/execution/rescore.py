@@ -42,10 +42,11 @@ def _read_all_again(run_dir: Path, manifest: Manifest) -> list[Change]:
     redact = make_redactor()
     for system, description in manifest.systems.items():
         path = records_path(run_dir, system)
-        if "answer_form" not in description:
+        form = description.answer_form
+        if form is None:
             continue
         before = list(read_records(path))
-        after = [_read_again(record, description["answer_form"], seed=manifest.seed) for record in before]
+        after = [_read_again(record, form, seed=manifest.seed) for record in before]
         if after != before:
             replace_file(path, "".join(readable_json(record, redact)[1] + "\n" for record in after))
         for old, new in zip(before, after, strict=True):

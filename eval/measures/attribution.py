@@ -11,7 +11,6 @@ Source: RAGChecker (Ru et al. 2024, NeurIPS) asks likewise whether it is the ret
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -31,6 +30,7 @@ from eval.measures.lookups import (
 )
 from eval.measures.retrieval_metrics import score_ranking
 from eval.measures.stats import Interval, share_interval
+from eval.rundir.description import SystemDescription
 from eval.rundir.journal import read_records, records_path
 
 
@@ -99,7 +99,7 @@ class Attribution(Frozen):
 
 
 def causes_of_item(
-    run_dir: Path, records: Mapping[str, Record], descriptions: Mapping[str, Mapping[str, Any]]
+    run_dir: Path, records: Mapping[str, Record], descriptions: Mapping[str, SystemDescription]
 ) -> dict[str, Cause]:
     """Return why one item came out as it did, for each system that retrieves its passages and has an answer to it.
 
@@ -108,11 +108,11 @@ def causes_of_item(
         records: Each system's record of the item.
         descriptions: What each of these systems is, as the manifest says it.
     """
-    described = {name: descriptions.get(name, {}) for name in records}
+    described = {name: descriptions[name] for name in records}
     causes = {}
     for name, record in records.items():
         about = described[name]
-        if not about.get("retriever"):
+        if about.retriever is None:
             continue
         lookups = {one.item_id: one for one in _lookups(run_dir, name, about)}
         if is_idle(lookups.values()) or (not searches_own_passages(about) and is_foreign(lookups.values())):
@@ -126,7 +126,7 @@ def causes_of_item(
 
 
 def attribute(
-    run_dir: Path, answers: Mapping[str, Answers], descriptions: Mapping[str, Mapping[str, Any]]
+    run_dir: Path, answers: Mapping[str, Answers], descriptions: Mapping[str, SystemDescription]
 ) -> list[Attribution]:
     """Attribute the items of every system of an evaluation that retrieves.
 
@@ -137,10 +137,10 @@ def attribute(
     """
     found = []
     for name in answers:
-        about = descriptions.get(name, {})
-        if not about.get("retriever"):
+        about = descriptions[name]
+        if about.retriever is None:
             continue
-        oracle = oracle_of(name, {system: descriptions.get(system, {}) for system in answers})
+        oracle = oracle_of(name, {system: descriptions[system] for system in answers})
         found.append(
             attribute_lookups(
                 _lookups(run_dir, name, about),
@@ -154,7 +154,7 @@ def attribute(
     return found
 
 
-def _lookups(run_dir: Path, system: str, about: Mapping[str, Any]) -> list[Lookup]:
+def _lookups(run_dir: Path, system: str, about: SystemDescription) -> list[Lookup]:
     """Return what a journal says of each item; of one that was asked again, the later record counts."""
     found = {one.item.id: look_up(one) for one in read_records(records_path(run_dir, system))}
     return with_searches(found.values(), by_tools=searches_by_tools(about))

@@ -9,12 +9,15 @@ from it is None too; it is never 0.
 
 import math
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from data.types import Frozen
 from eval.measures.prices import PriceTable, machine_parts, price
 from eval.rundir.description import (
+    Machine,
     Role,
+    SystemDescription,
+    TrainingFacts,
     is_api,
     machine_name,
     model_spec,
@@ -122,11 +125,11 @@ class BreakEven(Frozen):
 
 
 def system_cost(
-    description: Mapping[str, Any],
+    description: SystemDescription,
     measured: Measured,
     *,
-    hardware: Mapping[str, Any] | None,
-    training: Mapping[str, Any] | None,
+    hardware: Machine | None,
+    training: TrainingFacts | None,
     table: PriceTable,
 ) -> SystemCost:
     """Price one system.
@@ -210,10 +213,10 @@ def unknown_parts(cost: SystemCost) -> list[str]:
 
 
 def _query(
-    description: Mapping[str, Any],
+    description: SystemDescription,
     measured: Measured,
     *,
-    hardware: Mapping[str, Any] | None,
+    hardware: Machine | None,
     role: Role,
     table: PriceTable,
 ) -> Amount:
@@ -232,16 +235,18 @@ def _query(
             return Amount(None, f"no price for the model {name}")
         return Amount(usd / measured.counted, source=table.cited())
     if role == "prompted" and spec is None:
-        imported = description.get("kind") == "imported"
+        imported = description.kind == "imported"
         return Amount(
             None, "what its replies cost is not recorded" if imported else "what a chain of your own calls is not known"
         )
     return _machine_time(measured.seconds / measured.predictions, hardware, table=table)
 
 
-def _machine_time(seconds: float | None, hardware: Mapping[str, Any] | None, *, table: PriceTable) -> Amount:
-    if not hardware or seconds is None:
-        return Amount(None, "the machine is not noted" if not hardware else "the time is not noted")
+def _machine_time(seconds: float | None, hardware: Machine | None, *, table: PriceTable) -> Amount:
+    if hardware is None or not hardware.is_known:
+        return Amount(None, "the machine is not noted")
+    if seconds is None:
+        return Amount(None, "the time is not noted")
     parts = machine_parts(hardware, table=table)
     if parts is None:
         return Amount(None, f"no price for the machine {machine_name(hardware)}")
@@ -250,28 +255,28 @@ def _machine_time(seconds: float | None, hardware: Mapping[str, Any] | None, *, 
 
 
 def _training(
-    description: Mapping[str, Any], facts: Mapping[str, Any] | None, *, role: Role, table: PriceTable
+    description: SystemDescription, facts: TrainingFacts | None, *, role: Role, table: PriceTable
 ) -> tuple[Training | None, list[str]]:
     """Price a training, and name the sources. A baseline that learns is fitted in seconds that nobody counts."""
-    n_items = (facts or {}).get("n") or description.get("train_items")
+    known = facts or TrainingFacts()
+    n_items = known.n or description.train_items
     if role == "prompted" or (role == "baseline" and not n_items):
         return None, []
-    hardware, seconds = (facts or {}).get("hardware"), (facts or {}).get("wall_s")
-    spent = _machine_time(seconds, hardware, table=table)
+    spent = _machine_time(known.wall_s, known.hardware, table=table)
     if facts is None:
         spent = Amount(None, "not timed" if role == "baseline" else "the checkpoint has no training card")
     notes = [spent.note] if spent.note else []
     labels = None
     if table.labels_usd is not None and n_items is not None:
-        labels = table.labels_usd * (n_items + ((facts or {}).get("held_out") or 0))
+        labels = table.labels_usd * (n_items + (known.held_out or 0))
     elif table.labels_usd is not None and facts is not None:
         notes.append("how many items were labelled is not noted")
     training = Training(
         usd=spent.usd,
         labels_usd=labels,
-        wall_s=seconds,
+        wall_s=known.wall_s,
         n_items=n_items,
-        machine=machine_name(hardware),
+        machine=machine_name(known.hardware),
         notes=tuple(notes),
     )
     return training, [spent.source, *([table.cited()] if labels is not None else [])]

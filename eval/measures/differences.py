@@ -196,8 +196,7 @@ def _names_across(ours: Asked, theirs: Asked) -> list[tuple[str, str]]:
     if not names:
         return list(product(ours.evaluation.systems, theirs.evaluation.systems))
     roles = [
-        {name: role_of(asked.manifest.systems.get(name, {})) for name in asked.evaluation.systems}
-        for asked in (ours, theirs)
+        {name: role_of(asked.manifest.systems[name]) for name in asked.evaluation.systems} for asked in (ours, theirs)
     ]
     against = {"trained", "prompted"}
     across = [(a, b) for a, b in product(*roles) if {roles[0][a], roles[1][b]} == against]

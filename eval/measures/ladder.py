@@ -7,7 +7,6 @@ its way of answering: systems that differ in nothing but in what they are shown.
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from chains.registry import CHAINS, RUNGS, Rung
 from data.types import Frozen
 from eval.measures.differences import Answers
 from eval.measures.stats import FEW_CLUSTERS, Interval, bootstrap_interval, paired_difference_interval
-from eval.rundir.description import model_spec
+from eval.rundir.description import SystemDescription, model_spec
 
 # What of a system's description says what it is shown, and not who reads it.
 SHOWN = frozenset({"chain", "retriever", "pool_fingerprint", "too_long", "note"})
@@ -78,15 +77,15 @@ class Ladder(Frozen):
         return next((step.system for step in self.steps if step.rung == rung), None)
 
 
-def rung_of(description: Mapping[str, Any]) -> Rung | None:
+def rung_of(description: SystemDescription) -> Rung | None:
     """Return where a system stands; a chain of the user's own that is given a retriever stands among the retrieved."""
-    entry = CHAINS.get(str(description.get("chain")))
+    entry = CHAINS.get(str(description.chain))
     if entry is not None and entry.rung is not None:
         return entry.rung
-    return "retrieved" if description.get("retriever") else None
+    return "retrieved" if description.retriever else None
 
 
-def oracle_of(system: str, descriptions: Mapping[str, Mapping[str, Any]]) -> str | None:
+def oracle_of(system: str, descriptions: Mapping[str, SystemDescription]) -> str | None:
     """Return the system that shows the same reader each item's own passage; None where the run has none.
 
     The same model under another prompt is another reader. So an agent, whose prompt tells it to search, has no oracle
@@ -97,7 +96,7 @@ def oracle_of(system: str, descriptions: Mapping[str, Mapping[str, Any]]) -> str
     return next(oracles, None)
 
 
-def climb(answers: Mapping[str, Answers], descriptions: Mapping[str, Mapping[str, Any]]) -> list[Ladder]:
+def climb(answers: Mapping[str, Answers], descriptions: Mapping[str, SystemDescription]) -> list[Ladder]:
     """Return the ladder of each reader that stands on two rungs or more.
 
     Args:
@@ -106,10 +105,10 @@ def climb(answers: Mapping[str, Answers], descriptions: Mapping[str, Mapping[str
     """
     readers: dict[str, list[Step]] = {}
     for name in answers:
-        about = descriptions.get(name, {})
+        about = descriptions[name]
         rung = rung_of(about)
         if rung is not None:
-            step = Step(rung=rung, system=name, k=(about.get("retriever") or {}).get("k"))
+            step = Step(rung=rung, system=name, k=about.retriever.k if about.retriever else None)
             readers.setdefault(_reader(about), []).append(step)
     ladders = []
     for steps in readers.values():
@@ -117,7 +116,7 @@ def climb(answers: Mapping[str, Answers], descriptions: Mapping[str, Mapping[str
             continue
         ordered = tuple(sorted(steps, key=lambda step: (RUNGS.index(step.rung), step.k or 0)))
         about = descriptions[ordered[0].system]
-        model, prompt = model_spec(about) or "", str(about.get("prompt") or "")
+        model, prompt = model_spec(about) or "", about.prompt or ""
         ladder = Ladder(model=model, prompt=prompt, steps=ordered, gaps=())
         ladders.append(ladder.model_copy(update={"gaps": tuple(_gaps(ladder, answers))}))
     return ladders
@@ -200,6 +199,6 @@ def _common_rows(answers: Sequence[Answers]) -> list[tuple[int, ...]]:
     return [tuple(at[item_id] for at in places) for item_id in answers[0].ids if all(item_id in at for at in places)]
 
 
-def _reader(description: Mapping[str, Any]) -> str:
-    reading = {key: value for key, value in description.items() if key not in SHOWN}
-    return json.dumps(reading, sort_keys=True, ensure_ascii=False, default=str)
+def _reader(description: SystemDescription) -> str:
+    reading = {key: value for key, value in description.as_json().items() if key not in SHOWN}
+    return json.dumps(reading, sort_keys=True, ensure_ascii=False)

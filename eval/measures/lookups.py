@@ -4,13 +4,14 @@ A `Record` in, a `Lookup` out; and whether a system searched the passages of the
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from chains.registry import CHAINS
 from data.types import Record
+from eval.rundir.description import SystemDescription
 
 CHUNK = re.compile(r"#\d+$")  # what `retrievers.corpus` adds to a passage's id
 
@@ -82,20 +83,19 @@ def is_cut(record: Record) -> bool:
     return record.prediction is not None and bool(record.prediction.usage.get("cut_tokens"))
 
 
-def searches_own_passages(description: Mapping[str, Any]) -> bool:
+def searches_own_passages(description: SystemDescription) -> bool:
     """Tell by its description whether a system can have searched nothing but the passages of its benchmark's split.
 
     A retriever of the project in a chain of the project is given these; what the user's own code searches, only what
     it found can tell.
     """
-    retriever = description.get("retriever")
-    name = str(retriever.get("name") if isinstance(retriever, Mapping) else retriever)
-    return description.get("chain") in CHAINS and ":" not in name.partition("+")[0]  # steps behind it only re-order
+    name = str(description.retriever.name if description.retriever else None)
+    return description.chain in CHAINS and ":" not in name.partition("+")[0]  # steps behind it only re-order
 
 
-def searches_by_tools(description: Mapping[str, Any]) -> bool:
+def searches_by_tools(description: SystemDescription) -> bool:
     """Tell whether a system's model decides itself what is looked up, and whether anything is."""
-    entry = CHAINS.get(str(description.get("chain")))
+    entry = CHAINS.get(str(description.chain))
     return entry is not None and entry.several_calls and "retriever" in entry.needs
 
 

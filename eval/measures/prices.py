@@ -5,13 +5,14 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, ValidationError
 
 from data.common.errors import ConfigurationError, first_fault
 from data.common.parsing import read_yaml
 from data.types import Frozen, Message
+from eval.rundir.description import Machine
 
 PRICE_FILE = Path(__file__).parent / "prices.yaml"
 
@@ -107,18 +108,18 @@ def price(usage: Mapping[str, int], model_spec: str, *, table: PriceTable | None
     return (fresh * found.input + cached * cached_price + usage["output_tokens"] * found.output) / 1e6
 
 
-def machine_parts(hardware: Mapping[str, Any], *, table: PriceTable) -> list[MachinePrice] | None:
+def machine_parts(machine: Machine, *, table: PriceTable) -> list[MachinePrice] | None:
     """Return the price of each GPU, or without one of each CPU; None where one is unknown or there is nothing.
 
     Args:
-        hardware: As `data.common.hardware.hardware` gives it.
+        machine: What is rented.
         table: Prices.
     """
-    per: Literal["cpu", "gpu"] = "gpu" if hardware.get("gpus") else "cpu"
-    names = hardware["gpus"] if per == "gpu" else [str(hardware.get("cpu", ""))] * int(hardware.get("cpus") or 0)
+    per: Literal["cpu", "gpu"] = "gpu" if machine.gpus else "cpu"
+    names = machine.gpus or [machine.cpu or ""] * (machine.cpus or 0)
     parts = []
     for name in names:
-        found = next((machine for machine in table.machines if machine.per == per and machine.fits(name)), None)
+        found = next((one for one in table.machines if one.per == per and one.fits(name)), None)
         if found is None:
             return None
         parts.append(found)

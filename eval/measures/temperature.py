@@ -15,6 +15,7 @@ from eval.measures.calibration import Calibration, calibrate, calibration_interv
 from eval.measures.metrics import class_names
 from eval.measures.probabilities import Probabilities, read_probabilities, rescaled
 from eval.measures.stats import Interval
+from eval.rundir.description import SystemDescription
 from eval.rundir.journal import latest_records, records_path
 from eval.rundir.run_check import read_run
 
@@ -63,7 +64,7 @@ class _Answered(NamedTuple):
     """One system of a run."""
 
     benchmark: str
-    description: Mapping[str, Any]
+    description: SystemDescription
     items: list[Item]
     given: Probabilities | None
 
@@ -140,7 +141,7 @@ def _read(run_dir: Path) -> dict[str, _Answered]:
     for evaluation in manifest.evaluations:
         for name in evaluation.systems:
             records: list[Record] = list(latest_records(records_path(run_dir, name), texts=False).values())
-            items, description = [record.item for record in records], manifest.systems.get(name, {})
+            items, description = [record.item for record in records], manifest.systems[name]
             systems[name] = _Answered(evaluation.benchmark, description, items, read_probabilities(records))
     return systems
 
@@ -176,9 +177,9 @@ def _refuse_another_system(name: str, ours: _Answered, theirs: _Answered, fit_di
         )
 
 
-def _identifying(description: Mapping[str, Any]) -> dict[str, Any]:
+def _identifying(description: SystemDescription) -> dict[str, Any]:
     """Return what tells a system from others; what is None is not known, and left out."""
-    told = {key: value for key, value in description.items() if key not in _INCIDENTAL and value is not None}
+    told = {key: value for key, value in description.as_json().items() if key not in _INCIDENTAL and value is not None}
     if isinstance(model := told.get("model"), Mapping):
         told["model"] = {
             key: value for key, value in model.items() if key not in _INCIDENTAL_OF_MODEL and value is not None

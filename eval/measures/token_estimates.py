@@ -4,12 +4,11 @@ A system's journal in, one `Estimated` out: how far the next estimate for such p
 tokenizer is not at hand. A report looks for none, so that it is the same on every machine.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from data.types import Frozen, Record
 from eval.measures.prices import PriceTable, estimate_request_tokens, price
-from eval.rundir.description import is_api, priced_as, reply_limit_of
+from eval.rundir.description import SystemDescription, is_api, priced_as, reply_limit_of
 
 
 class Estimated(Frozen):
@@ -35,7 +34,7 @@ class Estimated(Frozen):
 
 
 def compare_estimate(
-    records: Iterable[Record], description: Mapping[str, Any], *, prices: PriceTable
+    records: Iterable[Record], description: SystemDescription, *, prices: PriceTable
 ) -> Estimated | None:
     """Set the estimate beside the count.
 

@@ -1,12 +1,13 @@
 """What the cost model must know of how a checkpoint was trained: read from its card, whoever trained it and when."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from data.bounds import LONGEST_S
 from data.common.errors import ConfigurationError, first_fault
+from eval.rundir.description import Machine, TrainingFacts
 
 
 class _Part(BaseModel):
@@ -17,14 +18,14 @@ class _Part(BaseModel):
 
 class _Hardware(_Part):
     cpu: str | None = None
-    cpus: int | None = Field(default=None, ge=0)
+    cpus: int | None = Field(default=None, ge=0, le=10**5)
     gpus: list[str] | None = None
-    devices: int = Field(default=0, ge=0)  # 0: not noted
-    machines: int = Field(default=1, ge=1)
+    devices: int = Field(default=0, ge=0, le=10**5)  # 0: not noted
+    machines: int = Field(default=1, ge=1, le=10**4)
 
 
 class _Items(_Part):
-    n: int | None = Field(default=None, ge=0)
+    n: int | None = Field(default=None, ge=0, le=10**9)
 
 
 class _Data(_Part):
@@ -39,21 +40,20 @@ class _Settings(_Part):
 class _Card(_Part):
     """What a card says of the cost; an older one need not say all of it."""
 
-    wall_s: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    wall_s: float | None = Field(default=None, ge=0, le=LONGEST_S)
     hardware: _Hardware | None = None
     data: _Data = _Data()
     settings: _Settings = _Settings()
 
 
-def training_facts(checkpoint: Path) -> dict[str, Any] | None:
+def training_facts(checkpoint: Path) -> TrainingFacts | None:
     """Read the seconds, the machine and the number of labelled items from a checkpoint's card.
 
     Args:
         checkpoint: Its folder; a name on the hub has no card.
 
     Returns:
-        wall_s, hardware (the CPUs or GPUs that the training kept busy), n (items learnt from) and held_out (items set
-        apart to stop early by), each None where the card does not say it; None without a card.
+        Each fact None where the card does not say it; None without a card.
 
     Raises:
         ConfigurationError: The card is damaged.
@@ -74,10 +74,10 @@ def training_facts(checkpoint: Path) -> dict[str, Any] | None:
     hardware = (
         None if card.hardware is None else _worked_on(card.hardware, on_cpu=bool(card.settings.extra.get("use_cpu")))
     )
-    return {"wall_s": card.wall_s, "hardware": hardware, "n": card.data.train.n, "held_out": card.data.held_out.n}
+    return TrainingFacts(wall_s=card.wall_s, hardware=hardware, n=card.data.train.n, held_out=card.data.held_out.n)
 
 
-def _worked_on(noted: _Hardware, *, on_cpu: bool) -> Mapping[str, Any]:
+def _worked_on(noted: _Hardware, *, on_cpu: bool) -> Machine:
     """Return what was kept busy, which need not be all of a machine, nor one machine alone.
 
     The card is written on one machine; where there were more, or more devices shared a batch than it has, the others
@@ -85,6 +85,6 @@ def _worked_on(noted: _Hardware, *, on_cpu: bool) -> Mapping[str, Any]:
     """
     gpus = [] if on_cpu else noted.gpus or []
     if not gpus:
-        return {"cpu": noted.cpu, "cpus": noted.cpus and noted.cpus * noted.machines, "gpus": []}
+        return Machine(cpu=noted.cpu, cpus=noted.cpus and noted.cpus * noted.machines, gpus=[])
     busy = noted.devices or len(gpus) * noted.machines
-    return {"cpu": noted.cpu, "cpus": noted.cpus, "gpus": (gpus * -(-busy // len(gpus)))[:busy]}
+    return Machine(cpu=noted.cpu, cpus=noted.cpus, gpus=(gpus * -(-busy // len(gpus)))[:busy])

@@ -106,6 +106,7 @@ def rate_of(system: System) -> Rate | None:
             f"--max-cost cannot be kept: nothing limits the replies of '{spec}' ({system.name}); "
             "give the model max_tokens"
         )
-    name = priced_name(resolve_spec(spec), system.description["model"].get("base_url"))
+    model = system.description.model
+    name = priced_name(resolve_spec(spec), model.base_url if model else None)
     _check_price(name)
     return Rate(name, system.reply_tokens)

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from data.types import Item
 from eval.plan.suite import SystemSpec
+from eval.rundir.description import RetrieverDescription
 
 if TYPE_CHECKING:
     from langchain_core.retrievers import BaseRetriever
 
 
-def chain_retriever(spec: SystemSpec, items: Sequence[Item]) -> tuple["BaseRetriever", dict[str, Any]]:
+def chain_retriever(spec: SystemSpec, items: Sequence[Item]) -> tuple["BaseRetriever", RetrieverDescription]:
     """Return the retriever of an entry, and its description.
 
     The user's words are described by what they are, not by their file: other words are another system, and the same
@@ -29,9 +30,8 @@ def chain_retriever(spec: SystemSpec, items: Sequence[Item]) -> tuple["BaseRetri
     from retrievers.registry import build_retriever
 
     words = user_words(spec.user_words)
-    description: dict[str, Any] = {"name": spec.retriever, "embeddings": spec.embeddings, "k": spec.k}
-    if words:
-        description["user_words_sha256"] = words_sha256(words)
+    known = {"user_words_sha256": words_sha256(words)} if words else {}
+    description = RetrieverDescription(name=spec.retriever, embeddings=spec.embeddings, k=spec.k, **known)
     more: dict[str, Any] = {
         "k": spec.k,
         "embeddings": spec.embeddings,

@@ -15,12 +15,11 @@ from pydantic import BaseModel, ValidationError
 
 from chains.predictor import Assign, Step, read_reply
 from chains.prompt_files import AnswerForm
-from data.common.errors import ConfigurationError
+from data.common.errors import ConfigurationError, first_fault
 from data.registry import benchmark, check_items
 from data.types import Benchmark, Item, Prediction
 from eval.plan.chain_predictor import Predictor
 from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
-from eval.rundir.journal import first_fault
 from eval.rundir.names import plain_name
 
 Object = Runnable[Any, Any]

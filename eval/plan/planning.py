@@ -21,6 +21,7 @@ from eval.plan.call_prices import check_prices, rate_of
 from eval.plan.own_parts import OwnParts
 from eval.plan.suite import Suite
 from eval.plan.systems import Context, System, build_system, load_evaluated
+from eval.rundir.description import Machine
 from eval.rundir.journal import Evaluation, Manifest
 
 # The packages whose versions can change an answer or a score.
@@ -106,7 +107,7 @@ def _manifest(suite: Suite, planned: Sequence[PlannedEvaluation]) -> Manifest:
         git_commit=commit,
         git_dirty=bool(_git("status", "--porcelain")) if commit else None,
         versions={"python": sys.version.split()[0]} | {name: v for name in _VERSIONED if (v := _version(name))},
-        hardware=dict(hardware()),
+        hardware=Machine(**hardware()),
         started_utc=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 

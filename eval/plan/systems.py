@@ -22,6 +22,7 @@ from eval.plan.chain_predictor import Predictor, chain_predictor
 from eval.plan.chain_retriever import chain_retriever
 from eval.plan.own_parts import OwnParts, own_predictor
 from eval.plan.suite import EvaluationSpec, SystemSpec
+from eval.rundir.description import ChatModelDescription, SystemDescription
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -56,7 +57,7 @@ class System(NamedTuple):
     """
 
     name: str
-    description: dict[str, Any]
+    description: SystemDescription
     batch_size: int | None
     open: Callable[[Path], Predictor]
     labels: tuple[str, ...] | None = None
@@ -144,15 +145,16 @@ def build_system(spec: SystemSpec, context: Context) -> System:
         "runnable": _runnable,
     }
     system = builders[spec.kind](spec, context)
-    note = {"note": spec.note} if spec.note else {}
-    return system._replace(description={"kind": spec.kind, **system.description, **note})
+    if not spec.note:
+        return system
+    return system._replace(description=system.description.model_copy(update={"note": spec.note}))
 
 
 def _baseline(spec: SystemSpec, context: Context) -> System:
     name = str(spec.baseline)
     train_items = context.train_items() if baselines.needs_training(name) else []
     predictor = baselines.build_baseline(name, train_items, seed=context.seed)
-    description = {"baseline": name, **_learnt_from(train_items)}
+    description = SystemDescription(kind="baseline", baseline=name, **_learnt_from(train_items))
     return System(spec.name, description, LOCAL_BATCH, lambda _: predictor)
 
 
@@ -168,7 +170,7 @@ class PreparedChain(NamedTuple):
     spec: SystemSpec
     needs_model: bool
     parts: dict[str, Any]
-    description: dict[str, Any]
+    description: SystemDescription
     max_tokens: int | None
     several_calls: bool
 
@@ -181,22 +183,23 @@ def prepare_chain(spec: SystemSpec, context: Context) -> PreparedChain:
     entry = chain_entry(str(spec.chain))
     check_chain(spec, entry, context.benchmark.name)
     parts: dict[str, Any] = {}
-    description: dict[str, Any] = {"chain": spec.chain, "answering": spec.answering, "too_long": spec.too_long}
-    description |= {name: value for name in ("permute", "votes") if (value := getattr(spec, name)) is not None}
+    described: dict[str, Any] = {"chain": spec.chain, "answering": spec.answering, "too_long": spec.too_long}
+    described |= {name: value for name in ("permute", "votes") if (value := getattr(spec, name)) is not None}
     max_tokens = None
     if entry.prompt:
         prompt = _prompt(spec.prompt or entry.prompt, context.benchmark.name)
         max_tokens = prompt.answer.max_tokens
         parts["prompt"] = spec.prompt or entry.prompt
-        description |= {"prompt": prompt.id, "prompt_sha256": prompt.sha256, "answer_form": prompt.answer.form}
+        described |= {"prompt": prompt.id, "prompt_sha256": prompt.sha256, "answer_form": prompt.answer.form}
     if "retriever" in entry.needs:
-        parts["retriever"], description["retriever"] = chain_retriever(spec, context.items)
+        parts["retriever"], described["retriever"] = chain_retriever(spec, context.items)
     if "passages" in entry.needs:
         parts["passages"] = passages_from_items(context.items)
     if {"retriever", "passages"} & set(entry.needs):
-        description["pool_fingerprint"] = fingerprint(context.items)
+        described["pool_fingerprint"] = fingerprint(context.items)
     if "seed" in entry.needs:
         parts["seed"] = context.seed
+    description = SystemDescription(kind="chain", **described)
     return PreparedChain(spec, "model" in entry.needs, parts, description, max_tokens, entry.several_calls)
 
 
@@ -229,7 +232,8 @@ def _chain(spec: SystemSpec, context: Context) -> System:
             others = prepared.parts
             remote = RemoteModel(model, lambda it: chain_predictor(spec, {**others, "model": it}, seed=context.seed))
         parts = {**parts, "model": model}
-        description = {**description, "model": {"spec": spec.model, **describe_model(model)}}
+        described = ChatModelDescription(spec=spec.model, **describe_model(model))
+        description = description.model_copy(update={"model": described})
     predictor = chain_predictor(spec, parts, seed=context.seed)
     batch_size = max(LOCAL_BATCH // times, 1) if local else None
     system = System(spec.name, description, batch_size, lambda _: predictor)
@@ -242,8 +246,9 @@ def _runnable(spec: SystemSpec, context: Context) -> System:
             f"system '{spec.name}' is a runnable, which only a script can give: see eval.api.evaluate; name code in a "
             "suite as chain: module:attr"
         )
+    description = SystemDescription(kind="runnable", runnable=spec.runnable)
     predictor = own_predictor(context.own.systems[spec.name], labels=context.benchmark.labels)
-    return System(spec.name, {"runnable": spec.runnable}, None, lambda _: predictor, several_calls=True)
+    return System(spec.name, description, None, lambda _: predictor, several_calls=True)
 
 
 def _prompt(name: str, benchmark: str) -> "Prompt":
@@ -258,9 +263,10 @@ def _checkpoint(spec: SystemSpec, context: Context) -> System:
 
     name, labels = str(spec.checkpoint), _labels(context)
     predictor = load_classifier(name, labels=labels)
-    description: dict[str, Any] = {"checkpoint": name, "checkpoint_sha256": _checkpoint_sha256(name)}
-    if training := training_facts(Path(name)):
-        description["training"] = training
+    training = training_facts(Path(name))
+    trained: dict[str, Any] = {} if training is None else {"training": training}
+    sha256 = _checkpoint_sha256(name)
+    description = SystemDescription(kind="checkpoint", checkpoint=name, checkpoint_sha256=sha256, **trained)
     return System(spec.name, description, LOCAL_BATCH, lambda _: predictor, _checked(spec, labels))
 
 
@@ -291,7 +297,9 @@ def _finetune(spec: SystemSpec, context: Context) -> System:
     settings = make_settings({"seed": context.seed, **(spec.finetune or {})})
     learnt, held_out = hold_out(context.train_items(), seed=settings.seed)
     check(settings, train_items=learnt, eval_items=held_out, labels=labels)
-    description = {"finetune": settings.model_dump(mode="json"), **_learnt_from(learnt), "held_out": len(held_out)}
+    description = SystemDescription(
+        kind="finetune", finetune=settings.model_dump(mode="json"), held_out=len(held_out), **_learnt_from(learnt)
+    )
     open_trained = partial(_train_and_load, settings, learnt, held_out, labels)
     return System(spec.name, description, LOCAL_BATCH, open_trained, _checked(spec, labels))
 

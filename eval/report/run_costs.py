@@ -14,7 +14,7 @@ from eval.measures.costs import BreakEven, Measured, SystemCost, break_evens, sy
 from eval.measures.differences import evaluation_groups
 from eval.measures.prices import PriceTable, price_table
 from eval.measures.training_costs import training_facts
-from eval.rundir.description import model_spec
+from eval.rundir.description import Machine, SystemDescription, model_spec
 from eval.rundir.journal import latest_records, records_path
 
 
@@ -45,7 +45,7 @@ def costs_of_runs(run_a: Path, run_b: Path | None = None) -> list[EvaluationCost
         for prefix, run_dir, manifest, evaluation in group:
             for name in evaluation.systems:
                 measured = measure(latest_records(records_path(run_dir, name), texts=False).values())
-                description, hardware = manifest.systems.get(name, {}), manifest.hardware
+                description, hardware = manifest.systems[name], manifest.hardware
                 systems[prefix + name] = cost_of(description, measured, run_dir / name, hardware=hardware, table=table)
                 n = measured.predictions
                 accuracies[prefix + name] = measured.correct / n if n else None
@@ -95,11 +95,11 @@ def measure(records: Collection[Record]) -> Measured:
 
 
 def cost_of(
-    description: Mapping[str, Any],
+    description: SystemDescription,
     measured: Measured,
     folder: Path,
     *,
-    hardware: Mapping[str, Any] | None,
+    hardware: Machine | None,
     table: PriceTable,
 ) -> SystemCost:
     """Price one system of a run.
@@ -111,8 +111,8 @@ def cost_of(
         hardware: The run's.
         table: Prices.
     """
-    training = description.get("training")
-    if description.get("kind") == "finetune":
+    training = description.training
+    if description.kind == "finetune":
         training = training_facts(folder / "checkpoint")
     return system_cost(with_full_spec(description), measured, hardware=hardware, training=training, table=table)
 
@@ -134,14 +134,14 @@ def _is_counted(usage: Mapping[str, int]) -> bool:
     return usage.get("input_tokens", 0) > 0 and "output_tokens" in usage
 
 
-def with_full_spec(description: Mapping[str, Any]) -> Mapping[str, Any]:
+def with_full_spec(description: SystemDescription) -> SystemDescription:
     """Replace an alias such as "gpt" by the spec that the price table knows."""
     from chains.models.specs import resolve_spec
 
-    spec, model = model_spec(description), description.get("model")
-    if spec is None or not isinstance(model, Mapping):
+    spec, model = model_spec(description), description.model
+    if spec is None or model is None:
         return description
     try:
-        return {**description, "model": {**model, "spec": resolve_spec(spec)}}
+        return description.model_copy(update={"model": model.model_copy(update={"spec": resolve_spec(spec)})})
     except ProjectError:  # a name of another version's, which the price table may still know
         return description

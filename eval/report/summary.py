@@ -6,7 +6,6 @@ cannot disagree. The same records always give the same summary: no clock and no 
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from data.common.language import ENGLISH, Language, language
 from data.types import Frozen, Record
@@ -21,6 +20,7 @@ from eval.report.sections.conclusion import conclude
 from eval.report.sections.cost_curve import Drawing, lay_out
 from eval.report.sections.warnings import warning_sentences
 from eval.report.system_summary import SystemSummary, summarize_system
+from eval.rundir.description import Machine
 from eval.rundir.journal import Evaluation, Manifest, latest_records, records_path
 from eval.rundir.run_check import read_run
 
@@ -81,7 +81,7 @@ class Summary(Frozen):
     git_commit: str | None
     git_dirty: bool | None
     versions: dict[str, str]
-    hardware: dict[str, Any] | None
+    hardware: Machine | None
     started_utc: str
 
 

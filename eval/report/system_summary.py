@@ -27,7 +27,7 @@ from eval.measures.repeats import Askings, measure_askings, measure_positions
 from eval.measures.stats import Interval, is_outside, macro_f1_interval, share_interval
 from eval.measures.token_estimates import Estimated, compare_estimate
 from eval.report.run_costs import cost_of, measure, with_full_spec
-from eval.rundir.description import TRAINED_KINDS
+from eval.rundir.description import TRAINED_KINDS, SystemDescription
 from eval.rundir.journal import Manifest, read_records, records_path
 from eval.rundir.names import SystemName
 
@@ -60,7 +60,7 @@ class SystemSummary(Frozen):
     """
 
     name: SystemName
-    description: dict[str, Any]
+    description: SystemDescription
     records: int
     missing: int
     scores: Scores | None
@@ -111,7 +111,7 @@ def summarize_system(
         manifest: The run's.
         prices: In force.
     """
-    description = manifest.systems.get(folder.name, {})
+    description = manifest.systems[folder.name]
     scores = score(records.values()) if records else None
     return SystemSummary(
         name=folder.name,
@@ -132,10 +132,10 @@ def summarize_system(
     )
 
 
-def _sent(folder: Path, description: Mapping[str, Any], prices: PriceTable) -> dict[str, Any]:
+def _sent(folder: Path, description: SystemDescription, prices: PriceTable) -> dict[str, Any]:
     """Return what the prompts that were sent tell: the whole journal again, as the records that are kept have none."""
     counts: dict[str, PromptCount] = {}
-    imported = description.get("kind") == "imported"
+    imported = description.kind == "imported"
     sent = noting_prompts(read_records(records_path(folder.parent, folder.name)), counts, imported=imported)
     estimated = compare_estimate(sent, with_full_spec(description), prices=prices)
     if imported:  # nothing is estimated of it, so that nothing was read yet
@@ -143,9 +143,9 @@ def _sent(folder: Path, description: Mapping[str, Any], prices: PriceTable) -> d
     return {"estimated": estimated, "equal_counts": find_equal_counts(counts.values())}
 
 
-def _exchanged(description: Mapping[str, Any], answers: Answers, scores: Scores | None) -> Exchange | None:
+def _exchanged(description: SystemDescription, answers: Answers, scores: Scores | None) -> Exchange | None:
     """Check a classifier's label order, whatever its run was told: a report shows the scores to others too."""
-    if description.get("kind") not in TRAINED_KINDS or scores is None:
+    if description.kind not in TRAINED_KINDS or scores is None:
         return None
     return find_exchange(answers.targets.tolist(), answers.choices.tolist(), labels=scores.class_names)
 

@@ -1,17 +1,24 @@
-"""What the cost model reads out of a system's description, as a manifest has it: what it is, and what it ran on.
+"""What a manifest says of a system and of a machine: what it is, and what it ran on.
 
-A description in, a role, a place or a machine out. It is the one place that knows which kinds of system are trained.
+A part of a manifest in, a typed description out, and of that a role, a place or a name. It is the one place that knows
+which kinds of system are trained.
 """
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+)
 
 from data.bounds import LONGEST_S
-from data.common.errors import first_fault
 
+AnswerForm = Literal["number", "choice", "label"]
 Role = Literal["trained", "prompted", "baseline"]
 # Any other is a baseline. What is imported are texts that a model wrote, and a script's own object most often asks one.
 ROLES: dict[str, Role] = {
@@ -24,115 +31,167 @@ ROLES: dict[str, Role] = {
 _OPENAI_HOST = "api.openai.com"
 TRAINED_KINDS = tuple(kind for kind, role in ROLES.items() if role == "trained")
 
-
 _Count = Annotated[int, Field(ge=0, le=10**9)]
 
 
-class _Said(BaseModel):
-    """What is read of a part of a manifest; all else in it is only compared."""
+class _Described(BaseModel):
+    """A part of a manifest: what is read of it has a type here, all else is kept as it is and only compared.
 
-    model_config = ConfigDict(strict=True)
+    It is written as it was given: a field that nobody gave is left out, so that older manifests stay what they are.
+    """
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="allow")
+
+    @model_serializer(mode="wrap")
+    def _only_what_was_given(self, serialized: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in serialized(self).items() if name in self.model_fields_set}
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what is written of it."""
+        return self.model_dump(mode="json")
 
 
-class _Machine(_Said):
+class Machine(_Described):
+    """A machine, as `data.common.hardware.hardware` describes it.
+
+    Attributes:
+        cpu: The processor's name.
+        cpus: Hardware threads that the process may use.
+        gpus: The names of the GPUs.
+    """
+
     cpu: str | None = None
     cpus: _Count | None = None
     gpus: list[str] | None = None
 
+    @property
+    def is_known(self) -> bool:
+        """Whether anything is said of it."""
+        return bool(self.model_fields_set)
 
-class _Training(_Said):
+
+class TrainingFacts(_Described):
+    """How a checkpoint was trained, as far as its card says it.
+
+    Attributes:
+        wall_s: Seconds.
+        hardware: The CPUs or GPUs that the training kept busy.
+        n: Items that it learnt from.
+        held_out: Items that were set apart to stop early by.
+    """
+
     wall_s: float | None = Field(default=None, ge=0, le=LONGEST_S)
-    hardware: _Machine | None = None
+    hardware: Machine | None = None
     n: _Count | None = None
     held_out: _Count | None = None
 
 
-class _ChatModel(_Said):
+class ChatModelDescription(_Described):
+    """A chain's model, as `chains.models.specs.describe_model` describes it, with its spec.
+
+    Attributes:
+        spec: As the suite names it.
+        base_url: Where it is asked, if that is an address of the user's choice.
+        device: What it runs on, in this process; a model that runs elsewhere has none.
+        max_tokens: The longest reply.
+    """
+
     spec: str | None = None
+    base_url: str | None = None
     device: str | None = None
     max_tokens: _Count | None = None
 
 
-class _Retriever(_Said):
+class RetrieverDescription(_Described):
+    """What a chain looks passages up with; `k` is how many chunks it retrieves."""
+
     name: str | None = None
     embeddings: str | None = None
     k: _Count | None = None
+    user_words_sha256: str | None = None
 
 
-class _Description(_Said):
+class SystemDescription(_Described):
+    """A system of a run: everything that can change its answers, and what a reader must know to judge them.
+
+    Attributes:
+        kind: "chain", "checkpoint", "finetune", "baseline", "runnable" (a script's object) or "imported".
+        prompt: Its id.
+        answer_form: In which form its replies are read.
+        pool_fingerprint: Of the items whose passages are searched.
+        training: How a checkpoint that was trained before was trained.
+        finetune: The settings of an encoder that is trained in the run.
+        train_items: How many items it learnt from; `train_fingerprint` says which.
+        replies: The file of replies that were recorded elsewhere.
+    """
+
     kind: str = ""
-    chain: str | None = None
     baseline: str | None = None
-    checkpoint: str | None = None
-    finetune: dict[str, Any] | None = None
-    prompt: str | None = None
-    answer_form: Literal["number", "choice", "label"] | None = None
+    chain: str | None = None
+    answering: str | None = None
+    too_long: str | None = None
     permute: Literal["cyclic"] | None = None
     votes: _Count | None = None
-    model: _ChatModel | str | None = None
-    retriever: _Retriever | None = None
-    training: _Training | None = None
+    prompt: str | None = None
+    prompt_sha256: str | None = None
+    answer_form: AnswerForm | None = None
+    model: ChatModelDescription | None = None
+    retriever: RetrieverDescription | None = None
+    pool_fingerprint: str | None = None
+    checkpoint: str | None = None
+    checkpoint_sha256: str | None = None
+    training: TrainingFacts | None = None
+    finetune: dict[str, Any] | None = None
     train_items: _Count | None = None
+    train_fingerprint: str | None = None
+    held_out: _Count | None = None
+    runnable: str | None = None
+    replies: str | None = None
+    replies_sha256: str | None = None
     note: str | None = None
 
-
-def _checked(kind: type[BaseModel]) -> AfterValidator:
-    def check(said: dict[str, Any]) -> dict[str, Any]:
-        try:
-            kind.model_validate(said)
-        except ValidationError as error:
-            raise ValueError(str(first_fault(error))) from None
-        return said
-
-    return AfterValidator(check)
+    @field_validator("model", mode="before")
+    @classmethod
+    def _an_older_run_names_its_model_alone(cls, model: object) -> object:
+        return {"spec": model} if isinstance(model, str) else model
 
 
-# As a manifest has them: objects of which a part is read here, and by whoever makes something of a run.
-Description = Annotated[dict[str, Any], _checked(_Description)]
-Machine = Annotated[dict[str, Any], _checked(_Machine)]
+def role_of(description: SystemDescription) -> Role:
+    """Say whether a system is trained, prompted or a baseline."""
+    return ROLES.get(description.kind, "baseline")
 
 
-def role_of(description: Mapping[str, Any]) -> Role:
-    """Say whether a system is trained, prompted or a yardstick, out of its description."""
-    return ROLES.get(str(description.get("kind")), "baseline")
-
-
-def is_api(description: Mapping[str, Any]) -> bool:
+def is_api(description: SystemDescription) -> bool:
     """Say whether a model answers that runs elsewhere: only a model that runs here is described with its device."""
-    model = description.get("model")
-    return model_spec(description) is not None and not (isinstance(model, Mapping) and "device" in model)
+    model = description.model
+    return model is not None and bool(model.spec) and "device" not in model.model_fields_set
 
 
-def place_of(description: Mapping[str, Any]) -> str:
+def place_of(description: SystemDescription) -> str:
     """Name where a model answers that runs elsewhere; "" for what runs here."""
     if not is_api(description):
         return ""
     return "endpoint" if str(model_spec(description)).startswith("endpoint:") else "API"
 
 
-def model_spec(description: Mapping[str, Any]) -> str | None:
-    """Return the model spec out of a system's description, None for a system without a model."""
-    model = description.get("model")
-    spec = model.get("spec") if isinstance(model, Mapping) else model
-    return str(spec) if spec else None
+def model_spec(description: SystemDescription) -> str | None:
+    """Return the spec of a system's model, None for a system without a model."""
+    return (description.model.spec if description.model else None) or None
 
 
-def reply_limit_of(description: Mapping[str, Any]) -> int | None:
+def reply_limit_of(description: SystemDescription) -> int | None:
     """Return the most tokens that a system's model was told to write; None where nothing says so."""
-    model = description.get("model")
-    limit = model.get("max_tokens") if isinstance(model, Mapping) else None
-    return limit if isinstance(limit, int) else None
+    return description.model.max_tokens if description.model else None
 
 
-def priced_as(description: Mapping[str, Any]) -> str | None:
+def priced_as(description: SystemDescription) -> str | None:
     """Return what the price table calls a system's model, None for a system without one.
 
     That is its spec; where an address was given in the place of OpenAI's, "openai:NAME@ADDRESS": who answers there, and
     for how much, its name does not say.
     """
-    spec, model = model_spec(description), description.get("model")
-    address = model.get("base_url") if isinstance(model, Mapping) else None
-    return spec if spec is None else priced_name(spec, address)
+    spec, model = model_spec(description), description.model
+    return None if spec is None or model is None else priced_name(spec, model.base_url)
 
 
 def priced_name(spec: str, address: str | None) -> str:
@@ -142,42 +201,39 @@ def priced_name(spec: str, address: str | None) -> str:
     return f"{spec}@{address}" if elsewhere and spec.startswith("openai:") else spec
 
 
-def machine_name(hardware: Mapping[str, Any] | None) -> str:
+def machine_name(machine: Machine | None) -> str:
     """Write a machine as what it is priced by, such as "2 × AMD EPYC"; "" where it is unknown."""
-    if not hardware:
+    if machine is None or not machine.is_known:
         return ""
-    gpus = hardware.get("gpus") or []
+    gpus = machine.gpus or []
     if gpus:
         return ", ".join(f"{gpus.count(name)} × {name}" for name in dict.fromkeys(gpus))
-    return f"{hardware.get('cpus') or 'unknown'} × {hardware.get('cpu') or 'unknown CPU'}"
+    return f"{machine.cpus or 'unknown'} × {machine.cpu or 'unknown CPU'}"
 
 
-def used_hardware(
-    description: Mapping[str, Any], hardware: Mapping[str, Any] | None, *, role: Role
-) -> Mapping[str, Any] | None:
+def used_hardware(description: SystemDescription, machine: Machine | None, *, role: Role) -> Machine | None:
     """Return the machine with the GPUs that a system used, one or none: the others can be left unrented."""
-    if not hardware:
-        return hardware
-    model = description.get("model")
-    device = str(model.get("device", "")) if isinstance(model, Mapping) else ""
+    if machine is None or not machine.is_known:
+        return None
+    device = (description.model.device if description.model else None) or ""
     if role == "baseline" or device.startswith("cpu"):
-        return {**hardware, "gpus": []}
+        return machine.model_copy(update={"gpus": []})
     number = device.partition(":")[2]  # of "cuda:1"; a classifier takes the first
     first = int(number) if number.isdecimal() else 0
-    gpus = hardware.get("gpus") or []
-    return {**hardware, "gpus": gpus[first : first + 1] or gpus[:1]}
+    gpus = machine.gpus or []
+    return machine.model_copy(update={"gpus": gpus[first : first + 1] or gpus[:1]})
 
 
-def unpriced_retrieval(description: Mapping[str, Any]) -> str:
+def unpriced_retrieval(description: SystemDescription) -> str:
     """Say why what it costs to look something up is unknown; "" where that is done on the machine, or not at all."""
-    retriever = description.get("retriever")
-    if not isinstance(retriever, Mapping):
+    retriever = description.retriever
+    if retriever is None:
         return ""
-    embeddings = str(retriever.get("embeddings") or "")
+    embeddings = retriever.embeddings or ""
     if embeddings.startswith("openai:"):
         return f"what the embeddings {embeddings} of a query cost is not known"
     if ":" in embeddings and not embeddings.startswith("hf:"):
         return "what embeddings of your own call is not known"
     # A step's local model is on the machine: "hybrid+rerank=hf:DIR"; any other "module:attr" is the user's own.
-    own = any(":" in part for part in str(retriever.get("name")).replace("=hf:", "=").split("+"))
+    own = any(":" in part for part in str(retriever.name).replace("=hf:", "=").split("+"))
     return "what a retriever of your own calls is not known" if own else ""

@@ -25,7 +25,7 @@ from data.common.line_file import SyncedFile, cut_torn_line, open_lines, whole_l
 from data.common.parsing import parse_json
 from data.common.secrets import make_redactor
 from data.types import Frozen, Model, Record
-from eval.rundir.description import Description, Machine
+from eval.rundir.description import Machine, SystemDescription
 from eval.rundir.names import MANIFEST_FILE, SystemName, check_folders
 from eval.rundir.readable import readable_json
 
@@ -67,7 +67,7 @@ class Manifest(Frozen):
     name: str
     suite: dict[str, Any]
     evaluations: tuple[Evaluation, ...]
-    systems: dict[SystemName, Description]
+    systems: dict[SystemName, SystemDescription]
     seed: int
     bootstrap_seed: int | None = None
     git_commit: str | None = None

@@ -141,7 +141,7 @@ def _run_items(arguments: argparse.Namespace) -> _Evaluated:
         raise ConfigurationError("--run decides the evaluated items: leave out --eval-data and --eval-limit")
     manifest = read_run(arguments.run)
     evaluation = _evaluation(arguments, manifest.evaluations)
-    kinds = {name: str(manifest.systems.get(name, {}).get("kind", "")) for name in evaluation.systems}
+    kinds = {name: manifest.systems[name].kind for name in evaluation.systems}
     items: list[Item] = []
     levels, left_out = [], {}
     # What was trained is no alternative to training.

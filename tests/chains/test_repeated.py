@@ -25,6 +25,7 @@ from eval.cli.parser import main
 from eval.plan.suite import SystemSpec
 from eval.rundir.journal import read_manifest, read_records, records_path
 from tests.support import scripted_models
+from tests.support.described import described
 from tests.support.exam_file import exam, write_exam
 from tests.support.scripted import ScriptedChatModel
 
@@ -107,8 +108,8 @@ def test_always_the_first_choice_falls_to_chance(tmp_path: Path) -> None:
 def test_tokens_are_summed_and_the_manifest_says_how_it_was_asked(tmp_path: Path) -> None:
     _, out = run(tmp_path, "first", "--permute", "cyclic", "--limit", "2")
     assert all(prediction.usage == {"input_tokens": 500, "output_tokens": 25} for prediction in predictions(out))
-    (described,) = read_manifest(out).systems.values()
-    assert described["permute"] == "cyclic"
+    (system,) = read_manifest(out).systems.values()
+    assert system.permute == "cyclic"
 
 
 def test_votes_have_seeds_of_their_own_and_are_shares(tmp_path: Path) -> None:
@@ -439,7 +440,7 @@ def test_calls_whose_cost_is_unknown_are_counted_for_every_rotation() -> None:
     rate = Rate("openai:gpt-4o-mini", 10)
 
     def usd(**description: Any) -> float:
-        return _record_usd(record, rate, System("s", description, None, lambda _: None))
+        return _record_usd(record, rate, System("s", described(description), None, lambda _: None))
 
     once = usd()
     assert once > 0

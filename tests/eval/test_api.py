@@ -93,7 +93,7 @@ def test_systems_learn_from_the_items_that_are_given_for_it() -> None:
     learning = [pair_item(number) for number in range(9, 40)]
     run = evaluate(PAIRS, {"majority": {"baseline": "majority"}}, train=learning)
     description = run.summary.evaluations[0].systems[0].description
-    assert description["train_items"] == 28  # three of them are evaluated
+    assert description.train_items == 28  # three of them are evaluated
     with pytest.raises(ConfigurationError, match=r"give them as train="):
         evaluate(PAIRS, {"majority": {"baseline": "majority"}})
 

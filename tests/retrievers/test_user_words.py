@@ -128,8 +128,8 @@ def test_a_chain_finds_by_them_and_other_words_are_another_system(
         ((system, description),) = read_manifest(tmp_path / name).systems.items()
         records = read_records(records_path(tmp_path / name, system))
         found[name] = {passage.id.rpartition("/")[2] for record in records for passage in record.passages}
-        descriptions[name] = description["retriever"]
-        hashes.append(description["retriever"].get("user_words_sha256"))
+        descriptions[name] = description.retriever.as_json()
+        hashes.append(description.retriever.user_words_sha256)
     assert found["none"] > found["one"] == found["same"] and len(found["one"]) == 1
     assert hashes[0] is None and hashes[1] == hashes[2] and len({*hashes}) == 3
     assert descriptions["none"] == {"name": "bm25", "embeddings": None, "k": 2}
@@ -163,8 +163,9 @@ def test_a_suite_names_them_from_where_the_command_runs(tmp_path: Path, monkeypa
     monkeypatch.chdir(tmp_path)
     assert main(["run", str(suite), "--out", "out"]) == 0
     about = read_manifest(Path("out")).systems
-    assert about["worded"]["retriever"].pop("user_words_sha256") == words_sha256((UserWord("밤편지"),))
-    assert about["worded"]["retriever"] == about["plain"]["retriever"]
+    worded, plain = (about[name].as_json()["retriever"] for name in ("worded", "plain"))
+    assert worded.pop("user_words_sha256") == words_sha256((UserWord("밤편지"),))
+    assert worded == plain
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from data.registry import fingerprint
 from data.types import Item, Prediction
 from eval.plan.planning import Plan, PlannedEvaluation
 from eval.plan.systems import System
+from eval.rundir.description import SystemDescription
 from eval.rundir.journal import Evaluation, Manifest
 
 
@@ -29,7 +30,10 @@ def planned(items: list[Item], answer: Callable[[dict[str, Any]], Prediction], b
         started_utc="2026-01-01T00:00:00+00:00",
     )
     predictor = RunnableLambda(lambda entry: entry) | RunnableLambda(answer)
-    return Plan(manifest, [PlannedEvaluation(evaluation, items, [System("s", {}, batch_size, lambda _: predictor)])])
+    return Plan(
+        manifest,
+        [PlannedEvaluation(evaluation, items, [System("s", SystemDescription(), batch_size, lambda _: predictor)])],
+    )
 
 
 def manifest(**changes: object) -> Manifest:

@@ -77,7 +77,7 @@ def csv_rows(run_dirs: Sequence[Path]) -> Iterator[Sequence[str | float | None]]
 def _rows(
     run_dir: Path, system: str, evaluation: Evaluation, *, manifest: Manifest, prices: PriceTable
 ) -> Iterator[Row]:
-    description, n = with_full_spec(manifest.systems.get(system, {})), 0
+    description, n = with_full_spec(manifest.systems[system]), 0
     for n, record in enumerate(read_counting_records(records_path(run_dir, system)), start=1):  # noqa: B007  # counted
         cost = system_cost(description, measure([record]), hardware=manifest.hardware, training=None, table=prices)
         yield _row(record, evaluation, run=str(run_dir), usd=cost.usd)

@@ -185,7 +185,9 @@ def tags_table(evaluation: EvaluationSummary, say: Language = ENGLISH) -> Table:
 
 def settings_table(evaluation: EvaluationSummary, say: Language = ENGLISH) -> Table:
     """Everything the manifest says of each system, flat."""
-    rows = tuple((system.name, key, value) for system in evaluation.systems for key, value in _flat(system.description))
+    rows = tuple(
+        (system.name, key, value) for system in evaluation.systems for key, value in _flat(system.description.as_json())
+    )
     return Table("settings", say("Settings"), (say("System"), say("Setting"), say("Value")), rows, text_columns=3)
 
 

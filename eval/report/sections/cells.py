@@ -1,34 +1,29 @@
 """The cells of a report's tables: one figure with what belongs to it, as a person reads it."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from data.common.language import ENGLISH, Language
 from eval.measures.metrics import Scores
 from eval.measures.stats import Interval
 from eval.report.figures import decimal_with_interval, share_with_interval, with_interval
 from eval.report.system_summary import SystemSummary
-from eval.rundir.description import model_spec
+from eval.rundir.description import SystemDescription, model_spec
 
 NOTHING = "–"
 
 
-def what_it_is(description: Mapping[str, Any], say: Language = ENGLISH) -> str:
+def what_it_is(description: SystemDescription, say: Language = ENGLISH) -> str:
     """Put a system's description into a few words."""
-    kind = description.get("kind", "")
-    first = description.get("chain") or description.get("baseline") or description.get("checkpoint") or ""
-    parts = [str(kind) if not first or kind == "finetune" else f"{kind} {first}"]
-    finetune = description.get("finetune")
-    if isinstance(finetune, Mapping) and finetune.get("model"):
-        parts.append(str(finetune["model"]))
+    kind = description.kind
+    first = description.chain or description.baseline or description.checkpoint or description.runnable
+    parts = [kind if not first or kind == "finetune" else f"{kind} {first}"]
+    if description.finetune and description.finetune.get("model"):
+        parts.append(str(description.finetune["model"]))
     parts += [spec] if (spec := model_spec(description)) else []
-    if description.get("prompt"):
-        parts.append(say("prompt {prompt}", prompt=description["prompt"]))
-    retriever = description.get("retriever")
-    if isinstance(retriever, Mapping):
-        parts.append(f"{retriever.get('name')}, k = {retriever.get('k')}")
-    if description.get("note"):
-        parts.append(str(description["note"]))
+    if description.prompt:
+        parts.append(say("prompt {prompt}", prompt=description.prompt))
+    if description.retriever is not None:
+        parts.append(f"{description.retriever.name}, k = {description.retriever.k}")
+    if description.note:
+        parts.append(description.note)
     return " · ".join(part for part in parts if part) or NOTHING
 
 

@@ -112,7 +112,7 @@ def _adds_retrieval(a: SystemSummary, b: SystemSummary) -> bool:
         return False
     both_prompted = role_of(a.description) == role_of(b.description) == "prompted"
     same_model = model_spec(a.description) == model_spec(b.description)
-    return both_prompted and same_model and bool(a.description.get("retriever")) > bool(b.description.get("retriever"))
+    return both_prompted and same_model and bool(a.description.retriever) > bool(b.description.retriever)
 
 
 def _sides(evaluation: EvaluationSummary, belongs: Belongs) -> list[tuple[str, Comparison]]:

@@ -235,7 +235,7 @@ def test_a_run_from_the_command_line_keeps_and_reports_what_was_cut(tiny, prompt
     (system,) = json.loads(capsys.readouterr().out)["evaluations"][0]["systems"]
     manifest = read_manifest(out)
     (name,) = manifest.systems
-    assert manifest.systems[name]["too_long"] == "truncate-passage"
+    assert manifest.systems[name].too_long == "truncate-passage"
     cuts = [r.prediction.usage.get("cut_tokens", 0) for r in read_records(records_path(out, name)) if r.prediction]
     assert cuts[0] > 0 and cuts[1] > 0 and cuts[2:] == [0, 0]
     assert (system["shortened"], system["most_cut_tokens"]) == (2, max(cuts))

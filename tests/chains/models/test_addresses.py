@@ -256,7 +256,7 @@ def test_another_address_for_openai_s_models_is_in_the_manifest_and_has_no_price
         assert main(arguments) == 0
         assert "price unknown" in capsys.readouterr().out
         (about,) = read_manifest(tmp_path / "out").systems.values()
-        assert about["model"]["base_url"] == server.base_url
+        assert about.model is not None and about.model.base_url == server.base_url
         assert f"no price for the model {name}" in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
 
         prices = tmp_path / "prices.yaml"

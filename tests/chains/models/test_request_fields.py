@@ -50,11 +50,11 @@ def test_a_field_is_left_out_renamed_and_added(tmp_path: Path, monkeypatch: pyte
     kept = {name: value for name, value in usual.items() if name not in ("seed", "max_tokens", "max_completion_tokens")}
     added = {"max_completion_tokens": 64, "top_logprobs": 5, "metadata": {"run": [1, "둘"]}, "user": "- -"}
     assert sent == kept | added
-    (about,) = read_manifest(tmp_path / "out").systems.values()
+    (about,) = (system.as_json() for system in read_manifest(tmp_path / "out").systems.values())
     assert about["model"]["request"] == {"seed": None, **added}
     assert about["model"]["max_tokens"] == 64 and about["model"]["seed"] is None
     (about,) = read_manifest(tmp_path / "as-usual").systems.values()
-    assert "request" not in about["model"]
+    assert "request" not in about.as_json()["model"]
 
 
 def test_a_server_that_takes_five_logprobs_is_asked_for_five(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_a_suite_says_it_as_a_mapping_for_each_system(tmp_path: Path) -> None:
     assert "seed" not in renamed and "max_tokens" not in renamed and renamed["max_completion_tokens"] == 9
     assert unlimited == {name: value for name, value in usual.items() if name != "max_tokens"}
     manifest = read_manifest(tmp_path / "out")
-    assert [about["model"].get("request") for about in manifest.systems.values()] == [
+    assert [about.as_json()["model"].get("request") for about in manifest.systems.values()] == [
         {"seed": None}, {"seed": None, "max_completion_tokens": 9}, {"max_tokens": None}, None
     ]  # fmt: skip
 

@@ -43,7 +43,7 @@ def test_a_run_leaves_manifest_records_and_reports(tmp_path: Path, capsys: pytes
     manifest = read_manifest(out)
     assert manifest.evaluations[0].n_items == 10
     (name,) = manifest.systems
-    assert manifest.systems[name]["prompt"] == "kice/minimal"
+    assert manifest.systems[name].prompt == "kice/minimal"
     records = list(read_records(records_path(out, name)))
     assert [record.item.id for record in records] == [f"kice/2030-11/q{i:02}" for i in range(1, 11)]
     assert all(record.messages and "지문이다" in record.messages[-1].content for record in records)

@@ -28,6 +28,7 @@ from eval.plan.call_prices import Rate, most_tokens
 from eval.plan.planning import Plan
 from eval.plan.systems import System
 from eval.rundir.journal import Journal, read_manifest, read_records, records_path
+from tests.support.described import described
 from tests.support.exam_file import exam, write_exam
 from tests.support.fault_server import Faults, serve_faults
 from tests.support.runs_by_hand import planned
@@ -94,7 +95,7 @@ def priced_plan(items: list[Item], biller: Biller) -> Plan:
 
     plan = planned(items, lambda entry: None, None)  # type: ignore[arg-type, return-value]
     chain = RunnableLambda(lambda entry: entry["passage"]) | model | RunnableLambda(read)
-    system = System("s", {"model": {"spec": SPEC}}, None, lambda _: chain, reply_tokens=biller.reply_tokens)
+    system = System("s", described({"model": {"spec": SPEC}}), None, lambda _: chain, reply_tokens=biller.reply_tokens)
     (entry,) = plan.evaluations
     return plan._replace(evaluations=[entry._replace(systems=[system])])
 

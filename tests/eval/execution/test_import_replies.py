@@ -52,8 +52,8 @@ def test_replies_become_a_run_that_is_scored_compared_and_read_again(exam: Path,
     (cut,) = read_records(records_path(run, "cut"))
     assert cut.prediction is not None and cut.prediction.choice is None
     description = read_manifest(run).systems["right"]
-    assert (description["kind"], description["answer_form"]) == ("imported", "number")
-    assert len(description["replies_sha256"]) == 64
+    assert (description.kind, description.answer_form) == ("imported", "number")
+    assert len(str(description.replies_sha256)) == 64
     assert "incomplete" in (run / "report.md").read_text(encoding="utf-8")
     assert "what its replies cost is not recorded" in (run / "report.md").read_text(encoding="utf-8")
     assert main(["rescore", str(run)]) == 0

@@ -31,6 +31,7 @@ from eval.measures.prices import Price, PriceTable, price
 from eval.plan.systems import System
 from eval.rundir.journal import read_records
 from tests.support.chat_endpoint import ChatEndpoint, serve_chat
+from tests.support.described import described
 from tests.support.runs_over_server import journal_of
 from tests.support.scripted import ScriptedChatModel
 
@@ -344,7 +345,7 @@ def test_kept_replies_are_spent_money(tmp_path: Path) -> None:
     with ReplyJournal(replies, [], pytest.fail) as journal:
         for item_id in ("a", "a", "b"):
             journal.of(item_id).keep("r", said("3"), 1)
-    system = System("s", {"model": {"spec": "openai:gpt-4o-mini"}}, None, lambda _: None, reply_tokens=8)
+    system = System("s", described({"model": {"spec": "openai:gpt-4o-mini"}}), None, lambda _: None, reply_tokens=8)
     each = price({"input_tokens": 5, "output_tokens": 1}, "openai:gpt-4o-mini")
     assert each is not None and spent_before(tmp_path, [system]) == pytest.approx(3 * each)
 

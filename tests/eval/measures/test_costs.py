@@ -23,7 +23,9 @@ from eval.report.sections.cost_curve import COLOURS, lay_out
 from eval.report.sections.cost_sentences import cost_sentences
 from eval.report.sections.cost_tables import break_even_table, cost_table
 from eval.report.summary import Summary, summarize
+from eval.rundir.description import Machine, TrainingFacts
 from eval.rundir.journal import read_manifest
+from tests.support.described import described
 from tests.support.folders import GOLDEN_FOLDER
 from tests.support.journaled_runs import answer, pair_item
 from tests.support.priced_runs import API, FACTS, TABLE, TOY, TUNED, priced_run, toy_prices
@@ -39,11 +41,16 @@ def measured(*, correct=8, n=10, seconds=2.5, usage=USAGE, counted=10):
 
 
 def cost(description, *, of=None, hardware=TOY, training=None, table=TABLE):
-    return system_cost(description, of or measured(), hardware=hardware, training=training, table=table)
+    facts = None
+    if training is not None:  # also of more seconds than a manifest may hold
+        facts = TrainingFacts(**{**training, "wall_s": None}).model_copy(update={"wall_s": training.get("wall_s")})
+    return system_cost(
+        described(description), of or measured(), hardware=Machine(**(hardware or {})), training=facts, table=table
+    )
 
 
 def hourly(hardware, table):
-    parts = machine_parts(hardware, table=table)
+    parts = machine_parts(Machine(**hardware), table=table)
     return None if parts is None else sum(part.usd_per_hour for part in parts)
 
 
@@ -312,7 +319,7 @@ def test_a_curve_without_a_break_even_says_so():
 def test_the_training_of_a_checkpoint_is_read_from_its_card(tmp_path):
     def facts(**card):
         (tmp_path / "training_card.json").write_text(json.dumps({"schema_version": 1, **card}), encoding="utf-8")
-        return training_facts(tmp_path)
+        return training_facts(tmp_path).as_json()
 
     assert training_facts(tmp_path) is None
     assert facts() == {"wall_s": None, "hardware": None, "n": None, "held_out": None}
@@ -487,7 +494,7 @@ def test_a_run_notes_its_machine_and_what_training_took_on_it(tmp_path, monkeypa
         return run(plan(suite), tmp_path / name).run_dir
 
     def priced(run_dir):
-        assert read_manifest(run_dir).hardware == here
+        assert read_manifest(run_dir).hardware.as_json() == here
         (found,) = costs_of_runs(run_dir)
         return found.systems[run_dir.name]
 
@@ -498,5 +505,5 @@ def test_a_run_notes_its_machine_and_what_training_took_on_it(tmp_path, monkeypa
         assert one.fixed_usd == pytest.approx(one.training.wall_s / 3600 * here["cpus"])
         assert one.usd > 0
     assert again.training == first.training
-    described = read_manifest(tmp_path / "again").systems["again"]["training"]
-    assert described["wall_s"] == first.training.wall_s
+    training = read_manifest(tmp_path / "again").systems["again"].training
+    assert training.wall_s == first.training.wall_s

@@ -18,6 +18,7 @@ from eval.plan.systems import Context, System, build_system
 from eval.report.summary import summarize
 from eval.rundir.journal import latest_records, read_manifest, records_path
 from finetune.__main__ import main as finetune
+from tests.support.described import described
 from tests.support.journaled_runs import answer, pair_item, write_run
 from tests.support.tiny_encoder import LABELS, make_encoder, write_nli
 
@@ -329,7 +330,7 @@ def test_a_system_trained_in_the_run_is_told_to_look_at_its_data(tmp_path):
     path = records_path(
         write_run(tmp_path / "run", [("mnli", items, {"s": lambda i: answer(i, "s", ROTATED[i.target])})]), "s"
     )
-    system = System("s", {"kind": "finetune"}, 64, lambda _: None, LABELS)
+    system = System("s", described({"kind": "finetune"}), 64, lambda _: None, LABELS)
     with pytest.raises(
         ConfigurationError, match="the system 's', trained in this run, names its labels wrongly"
     ) as caught:

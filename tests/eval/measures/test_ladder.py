@@ -18,14 +18,18 @@ from eval.plan.suite import load_suite
 from eval.report.sections.ladder_sentences import ladder_sentences
 from eval.report.sections.ladder_tables import SHOWN, ladder_tables
 from eval.report.summary import summarize
+from eval.rundir.description import SystemDescription
 from tests.support.journaled_runs import answer, exam_item, right_where, write_run
 from tests.support.ladder_exam import ladder_suite
 
 READER = {"kind": "chain", "prompt": "kice/minimal", "answering": "auto", "model": {"spec": "made-up"}}
 
 
-def described(chain: str, **more: Any) -> dict[str, Any]:
-    return {**READER, "chain": chain, "too_long": "error", **more}
+def described(chain: str, **more: Any) -> SystemDescription:
+    return SystemDescription.model_validate({**READER, "chain": chain, "too_long": "error", **more})
+
+
+BASELINE = SystemDescription(kind="baseline", baseline="always-3")
 
 
 def answers(right: list[bool], *, tags: tuple[str, ...] = ()) -> Answers:
@@ -48,10 +52,10 @@ def answers(right: list[bool], *, tags: tuple[str, ...] = ()) -> Answers:
         (described("kice-rag", retriever={"name": "bm25", "k": 2}), "retrieved"),
         (described("my.module:chain", retriever={"name": "bm25", "k": 2}), "retrieved"),
         (described("my.module:chain"), None),
-        ({"kind": "baseline", "baseline": "always-3"}, None),
+        (BASELINE, None),
     ],
 )
-def test_a_chain_names_its_rung(description: dict[str, Any], rung: str | None) -> None:
+def test_a_chain_names_its_rung(description: SystemDescription, rung: str | None) -> None:
     assert rung_of(description) == rung
 
 
@@ -77,7 +81,7 @@ def test_a_reader_s_rungs_are_in_order_and_readers_apart() -> None:
         "rag-2": described("kice-rag", retriever={"name": "bm25", "k": 2}),
         "closed": described("kice-closed-book"),
         "alone": described("kice-closed-book", **other),
-        "always-3": {"kind": "baseline", "baseline": "always-3"},
+        "always-3": BASELINE,
     }
     (ladder,) = climb({name: answers([True, False]) for name in descriptions}, descriptions)
     assert [step.system for step in ladder.steps] == ["closed", "rag-2", "rag-8", "oracle"]
@@ -192,7 +196,7 @@ def test_no_gap_is_said_without_a_figure(tmp_path: Path) -> None:
 def test_the_suite_that_ships_stands_on_every_rung() -> None:
     (evaluation,) = load_suite("ladder").evaluations
     described_systems = {
-        system.name: {"chain": system.chain, "retriever": {"k": system.k} if system.retriever else None}
+        system.name: described(str(system.chain), retriever={"k": system.k} if system.retriever else None)
         for system in evaluation.systems
     }
     assert {rung_of(description) for description in described_systems.values()} == set(RUNGS)

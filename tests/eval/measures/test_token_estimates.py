@@ -8,8 +8,9 @@ from data.types import Ask, Item, Message, Prediction, Record
 from eval.measures.prices import estimate_tokens, price_table
 from eval.measures.token_estimates import compare_estimate
 from eval.report.sections.cost_tables import estimate_table
+from tests.support.described import described
 
-API: dict[str, Any] = {"kind": "chain", "model": {"spec": "openai:gpt-4o-mini", "max_tokens": 64}}
+API = described({"kind": "chain", "model": {"spec": "openai:gpt-4o-mini", "max_tokens": 64}})
 ITEM = Item(id="a", inputs={"question": "?"}, choices=("1", "2"), target=0, group="g")
 SENT = (Message(role="user", content="지문을 읽고 답하세요. Answer with one number."),)
 
@@ -34,7 +35,9 @@ def test_tokens_and_dollars_are_summed_over_what_was_counted() -> None:
 
 
 def test_what_is_unknown_stays_unknown() -> None:
-    description = {"kind": "chain", "model": {"spec": "endpoint:m@http://127.0.0.1:1/v1", "max_tokens": None}}
+    description = described(
+        {"kind": "chain", "model": {"spec": "endpoint:m@http://127.0.0.1:1/v1", "max_tokens": None}}
+    )
     used = {"input_tokens": 20, "output_tokens": 3}
     found = compare_estimate([record(used)], description, prices=price_table())
     assert found is not None
@@ -47,7 +50,6 @@ def test_what_is_unknown_stays_unknown() -> None:
     "description", [{"kind": "baseline"}, {"kind": "chain", "model": {"spec": "x", "device": "cpu"}}]
 )
 def test_only_systems_behind_a_server_are_estimated(description: dict[str, Any]) -> None:
-    assert (
-        compare_estimate([record({"input_tokens": 1, "output_tokens": 1})], description, prices=price_table()) is None
-    )
+    local, sent = described(description), [record({"input_tokens": 1, "output_tokens": 1})]
+    assert compare_estimate(sent, local, prices=price_table()) is None
     assert compare_estimate([], API, prices=price_table()) is None

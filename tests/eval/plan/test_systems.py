@@ -94,11 +94,11 @@ def test_the_manifest_says_what_was_learnt_from_and_the_checkpoint_answers(encod
     settings = {"model": str(encoder), "max_length": 48, "batch_size": 16, "epochs": 1}
     system = build(tmp_path, train_items, settings)
     assert "3 training items of mnli are also evaluated" in capsys.readouterr().err
-    assert (system.description["train_items"], system.description["held_out"]) == (57, 3)
+    assert (system.description.train_items, system.description.held_out) == (57, 3)
     predictor = system.open(tmp_path / "run")
     card = json.loads((tmp_path / "run" / "checkpoint" / "training_card.json").read_text())
     assert (card["data"]["train"]["n"], card["data"]["eval"]["n"]) == (57, 3)
-    assert card["data"]["train"]["fingerprint"] == system.description["train_fingerprint"]
+    assert card["data"]["train"]["fingerprint"] == system.description.train_fingerprint
     answers = predictor.batch([item.to_input() for item in toy_items(4, seed=9)])
     assert all(len(answer.probs) == len(LABELS) for answer in answers)
 
