@@ -9,6 +9,7 @@ any case, whole words; "_", "-" and a space are the same). Pure functions over t
 import re
 from collections.abc import Sequence
 from functools import lru_cache, partial
+from threading import RLock
 from typing import NamedTuple
 
 from chains.reading import label_words
@@ -23,6 +24,8 @@ _DENIES = re.compile(r"(?i)[\"' ]{0,2}(?:not|neither|no)\b")
 _SHORT = 100  # characters: replies that say little more than a label come again and again
 _REFERENCE = re.compile(r"[\d⟦]|(?<![A-Za-z])[A-Za-z](?![A-Za-z])")
 _NLI = frozenset(label_words.NLI_WORDS)
+# The first replies of a run come together: without it, each of their threads would compile the same patterns.
+_COMPILING = RLock()
 
 
 class _Mention(NamedTuple):
@@ -62,9 +65,10 @@ def extract_label(text: str, labels: Sequence[str], *, truncated: bool = False, 
     names = tuple(normalised(label).casefold().strip() for label in labels)
     if not names or len(set(names)) != len(names):
         raise ValueError(f"labels must be distinct names, not {list(labels)}")
-    if len(text) <= _SHORT and (known := _read_in_words(text, truncated, names)) is not None:
-        return known
-    words = _words(names)
+    with _COMPILING:
+        if len(text) <= _SHORT and (known := _read_in_words(text, truncated, names)) is not None:
+            return known
+        words = _words(names)
     shown = _numbering(canonical(normalised(prompt)), words)
     return read_parts(text, truncated, partial(_read, words=words._replace(numbering=shown)))
 
