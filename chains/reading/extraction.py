@@ -8,15 +8,18 @@ from typing import NamedTuple
 from data.common.text import normalised
 from data.types import Status
 
-# An answer stands at one of the two ends; what is dropped between them is reasoning. It also bounds the time that
-# any text can take.
+# An answer stands at one of the two ends of what is said, and thoughts are told apart at those of the whole text; what
+# is dropped between them is reasoning. It also bounds the time that any text can take.
 _END_LENGTH = 8_000
+_WHOLE_END_LENGTH = 100_000
+_BREAK = re.compile(r"[\s<\[]")  # a text is cut before a word or a tag
 _FEW_WORDS = 3
 
 # Markup is `<name>`, `<|name|>` or `[NAME]`. What stands in it is thought, not said, unless its name says otherwise.
 _TAG = re.compile(
     r"(?P<bracket>[<\[◁])[|｜]?(?P<closes>/)?(?P<name>[A-Za-z가-힣][\w.:▁-]{0,40})(?P<attributes>\s[^<>\[\]\n]{0,200})?[|｜]?[>\]▷]"
 )
+_MARK = re.compile(r"[<\[◁][^<>\[\]◁▷\n]{1,80}[>\]▷]")  # roughly the same, found fast
 _ENDS = re.compile(r"(?i)\Aend(?:[_▁]of)?[_▁]|[_▁]end\Z")
 _EDGE = re.compile(r"(?i)\A(?:start|begin|end)(?:[_▁]of)?[_▁]|[_▁](?:start|begin|end)\Z")
 _THOUGHT = (
@@ -39,7 +42,8 @@ _AS_TAGS = (
     ("\x1b\\[[\\d;]*m|[\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\u200c\u200d\U000110bd\U000110cd]", ""),
     ("’", "'"),
     (r"(?s)<!--.*?(?:-->|\Z)", ""),
-    (r"&lt;(/?\w{1,30})&gt;", r"<\1>"),
+    ("&lt;", "<"),
+    ("&gt;", ">"),
     (r"\[\[ ## (\w{1,30}) ## \]\]\n?", r"<\1>\n"),  # DSPy's fields
     (
         rf"(?s)<\|(?:im_start|start|start_header_id)\|>(?i:(?:\w+/)?{_THOUGHT})(?:<\|end_header_id\|>)?\s.*?"
@@ -47,12 +51,18 @@ _AS_TAGS = (
         "",
     ),
     (rf"(?s)```(?i:{_THOUGHT})\n.*?(?:```|\Z)", ""),
-    (r"done thinking\.|[Hh]ere(?: is|'s) my response:", "</think>"),
-    (r"\A\s*(?i:here(?: is|'s) my thought process:|thinking(?:\.\.\.|…)\n)", "<think>"),
+    # GPT-OSS's channels, also where the special tokens around their names are lost: "analysisWe need …assistantfinal5".
+    (
+        r"<\|channel\|>final(?: ?<\|constrain\|>\w+)?<\|message\|>|assistant(?:final| final(?![a-z]))"
+        r"|done thinking\.|[Hh]ere(?: is|'s) my response:",
+        "</think>",
+    ),
+    (
+        r"<\|channel\|>(?:analysis|commentary)<\|message\|>"
+        r"|\A\s*(?:analysis(?=[A-Z\"'*가-힣])|(?i:here(?: is|'s) my thought process:|thinking(?:\.\.\.|…)\n))",
+        "<think>",
+    ),
 )
-# GPT-OSS's channels, also where the special tokens around their names are lost: "analysisWe need …assistantfinal5".
-_FINAL = re.compile(r"<\|channel\|>final(?: ?<\|constrain\|>\w+)?<\|message\|>|assistant(?:final| final(?![a-z]))")
-_ANALYSIS_CHANNEL = re.compile(r"\A\s*(?:<\|channel\|>(?:analysis|commentary)<\|message\|>|analysis(?=[A-Z\"'*가-힣]))")
 _SPEAKER = re.compile(
     r"\A(?:<\|[^|<>\s]{1,30}\|>|<(?:s|bos|start_of_turn)>|\[/?INST\]|\s)*(?:(?i:assistant|ai|bot|model)(?: ?:\s*|\n+"
     r"|<\|[^|<>\s]{1,30}\|>\s*))?"
@@ -111,10 +121,9 @@ def visible_text(text: str) -> tuple[str, bool]:
     text = normalised(text)
     for marked, tag in _AS_TAGS:
         text = re.sub(marked, tag, text)
-    if channels := list(_FINAL.finditer(text)):
-        text = text[channels[-1].end() :]
-    elif _ANALYSIS_CHANNEL.match(text):
-        return "", True
+    if len(text) > 2 * _WHOLE_END_LENGTH:  # of its middle only the marks of thoughts count, and how each stands last
+        marks = dict.fromkeys(reversed(_MARK.findall(text, _WHOLE_END_LENGTH, len(text) - _WHOLE_END_LENGTH)))
+        text = _both_ends(text, _WHOLE_END_LENGTH, "\n".join(reversed(marks)))
     visible, cut = _outside_thoughts(text)
     visible = _SPEAKER.sub("", visible.strip())
     end = _END_OF_TURN.search(visible)
@@ -122,8 +131,15 @@ def visible_text(text: str) -> tuple[str, bool]:
         visible = visible[: end.start()]
     visible = _SPECIAL_TOKEN.sub("\n", visible)
     if len(visible) > 2 * _END_LENGTH:
-        visible = visible[:_END_LENGTH] + "\n" + visible[-_END_LENGTH:]
+        visible = _both_ends(visible, _END_LENGTH, "\n")
     return visible, cut
+
+
+def _both_ends(text: str, length: int, between: str) -> str:
+    """Return about the first and the last `length` characters of a text; neither breaks off within a word or a tag."""
+    places = (length, len(text) - length)
+    head, tail = (_BREAK.search(text, place, place + 60) for place in places)
+    return text[: head.start() if head else length] + between + text[tail.start() if tail else -length :]
 
 
 @lru_cache(maxsize=256)
@@ -137,7 +153,7 @@ def _named(written: str, closes: bool) -> tuple[str, str, bool]:
 
 
 def _opens_line(tag: re.Match[str]) -> bool:
-    return not tag.string[tag.string.rfind("\n", 0, tag.start()) + 1 : tag.start()].strip()
+    return not tag.string[max(0, tag.start() - 80) : tag.start()].rpartition("\n")[2].strip()
 
 
 def _outside_thoughts(text: str) -> tuple[str, bool]:
