@@ -116,12 +116,18 @@ def _single(judged: list[Statement], n_choices: int) -> list[Statement]:
 
 def _stands_out(reading: str, n_choices: int, negative: bool | None) -> list[Statement]:
     """Read a text that judges every choice once, where the question tells which judgement is the answer."""
-    places = list(re.finditer(r"⟦(\d+)⟧", reading))
-    if negative is None or [int(place[1]) for place in places] != list(range(1, n_choices + 1)):
+    if negative is None:
         return []
-    ends = [*(place.start() for place in places[1:]), len(reading)]
-    said = [reading[place.end() : end] for place, end in zip(places, ends, strict=True)]
-    wrong = [cues.JUDGED_WRONG.search(one) is not None for one in said]
-    found = [number for number, is_wrong in enumerate(wrong, 1) if is_wrong == negative]
-    judged = all(is_wrong or cues.JUDGED_RIGHT.search(one) for is_wrong, one in zip(wrong, said, strict=True))
-    return [Statement(0, (found[0],), "stands-out")] if judged and len(found) == 1 else []
+    every, rest = set(range(1, n_choices + 1)), None
+    judged: dict[bool, set[int]] = {True: set(), False: set()}
+    for part in cues.EACH_JUDGED.finditer(reading):
+        named = {int(sign) if sign.isdigit() else ord(sign) - 64 for sign in re.findall(r"\d+|[A-J]", part["choices"])}
+        is_wrong = cues.JUDGED_WRONG.search(part["said"]) is not None
+        if not is_wrong and not cues.JUDGED_RIGHT.search(part["said"]):
+            return []
+        rest = rest if named else is_wrong
+        judged[is_wrong] |= named
+    if rest is not None:
+        judged[rest] |= every - judged[not rest]
+    each_once = judged[True] | judged[False] == every and not judged[True] & judged[False]
+    return [Statement(0, tuple(judged[negative]), "stands-out")] if each_once and len(judged[negative]) == 1 else []

@@ -51,8 +51,8 @@ LABEL: Cues = {
         rf"(?=[ \n] ?{_ITEM})",
         rf"(?:答案|正答|正解|解答|答え|回答|正确选项|正確選項)(?:(?:应该|應該|应|の番号)?{_CLOSE} ?"
         r"(?:(?=不是)|是|为|為|は|选|選|:){1,2}|\])",
-        r"(?:^|[\n,.:]|故|应|因此|所以|本题|可|则|我) ?(?:应|答案)?[选選][择擇]?:? ?(?=[A-H⟦])",
-        r"(?:正しい|適切な|適切でない|不適切な|誤っている|ふさわしい|合致する|正确|错误|恰当|不正确|不恰当)の?(?:もの"
+        r"(?:^|[\n,.:]|故|应|因此|所以|本题|可|则|我|该) ?(?:应|答案)?[选選][择擇]?:? ?(?=[A-H⟦])",
+        r"(?:正しい|正しくない|適切な|適切でない|不適切な|誤っている|ふさわしい|合致する|正确|错误|恰当|不正确|不恰当)[の的]?(?:もの"
         r"|の|選択肢|选项|一项|一項|的一项)?[は是为]",
         # "A: 4" tags an answer, unless "B: 2" follows.
         r"(?:^|\n)(?:A|답)[:.](?= ?⟦)|(?:^|\n)A[:.](?= ?\d{1,2}[.)]?(?:$|\n|,| -| because"
@@ -89,6 +89,7 @@ CONCLUSION: Cues = {
         rf" {_IS}{_ADVERB})(?= ?[\"']?{_ITEM})",
         r"(?i:\b(?:change|switch|revise) (?:my|the) (?:answer|choice) to )",
         r"(?i:\bleav(?:ing|es) (?:only |us with |just )?|\bif (?:forced|I had|I must|pressed)[^.\n,]{0,20},)"
+        r"|(?i:\bonly )(?=⟦\d+⟧ (?:holds|works|fits|remains|matches|satisfies|follows|makes sense)\b)"
         rf"|(?i:\b(?:is|get|gives) (?:the )?answer )(?={_ITEM})|(?i:\bboth )(?=\S+ and \S+ are (?:the )?(?i:correct"
         r"|right|valid|answers))|(?i:\b(?:corresponds? to|matches|which is|this is|that's) (?:the )?)(?=⟦|[A-J]\b)",
         rf"(?i:\b{_SO}\b[^.\n]{{3,150}}? is) ?(?=[\[(]?[A-H][\])]?(?:[.,:]|$|\n))",
@@ -101,7 +102,7 @@ CONCLUSION: Cues = {
         r"(?i:\b(?:I|we|let's)(?:'(?:ll|d|m)| will| would| must| should)?(?: (?!not\b)\w+){0,2}? (?:choose|pick|select"
         r"|go with|going with|opt for|chose|selected|vote for|say|guess|settle on|(?:lean|leaning) (?:more )?towards?"
         r"|answer(?: with)?)(?: the)?)(?! between| from| among)|(?:^|\n)(?i:choose|select|pick|going with|choosing"
-        r"|selecting) (?=\S+[.!]?(?:$|\n)|⟦\d+⟧[.!]?(?:$|\n))",
+        r"|selecting) (?=[A-J](?= here\b)|\S+[.!]?(?:$|\n)|⟦\d+⟧[.!]?(?:$|\n))",
     ],
 }
 
@@ -207,7 +208,7 @@ CALLED_THE_ANSWER = re.compile(
     rf"|선택지)){_NO_DENIAL}(?:[이입임일인]|$|[.!\n])|[이가]? ?(?:모두|둘 다) ?정?답{_NO_DENIAL}"
     rf"|(?:[을를]|으?로) ?(?:(?:최종 )?(?:정?답으로 )?)?{_CHOOSE_KO}{_NOT_CHOSEN}|[을를] 정?답으로(?! 고르기| 착각"
     rf"| 오해|[가-힣 ]{{0,6}}{_PEOPLE_KO})|[은는이가] [^.!?\n⟦]{{0,60}}?(?:므로|때문에) 정답(?:이다|입니다|이 [된됩])"
-    r"|이 (?:확실|분명|틀림없)|만 남|(?:으)?로 하겠|[을를]? ?(?:고르|고르시|선택하|찾)면 [된됩]|이?라고 [볼할] 수"
+    r"|이 (?:확실|분명|틀림)|만 남|밖에 없|(?:으)?로 하겠|[을를]? ?(?:고르|고르시|선택하|찾)면 [된됩]|이?라고 [볼할] 수"
     rf" 있(?:습니다|다|겠)|(?:이?라고|으?로|인 것으로|인) ?{_THINK_KO}(?![가-힣 ]{{0,6}}(?:으나|지만|는데|수|쉽"
     rf"|{_PEOPLE_KO}))|[일인] ?듯|(?:[일인] 것)? ?같(?:습니다|다|아요|네요|긴)|[이가]? ?아닐까"
     r"|[がは]?(?:最も)?(?:正解|正答|正しい|適切(?!で(?:は)?な))|だと思|(?:选项|項|项)?[是为]?最?(?:正确|正確|恰当|对的)(?:的?答案"
@@ -227,12 +228,18 @@ CALLED_BY_TEXT = re.compile(
 # "3번이 가장 적절하다" singles a choice out; "3번은 적절하다" only judges it.
 _JUDGED = rf"{_VERY}[^.!?\n⟦]{{0,40}}?{_RIGHT_KO}"
 SINGLED_OUT = re.compile(
-    rf"{_ASIDE}(?:(?:[이가]|만이?) ?{_JUDGED}|(?i: {_IS}(?: not)?"
+    rf"{_ASIDE}(?:(?:[이가]|만이?) ?{_JUDGED}|(?i:(?: alone)? {_IS}(?: not)?"
     rf"(?: (?:clearly|definitely|the|most|more|least|best|only|therefore))* {_RIGHT_EN}))"
 )
 JUDGED = re.compile(rf"{_ASIDE}[은는] ?{_JUDGED}")
 WRONG_EN = re.compile(r"(?i)\b(?:not|in(?:correct|appropriate|accurate|consistent|valid))\b")
-# In a text that judges every choice: what is said of one.
+# In a text that judges every choice: what is said of one, of some, or of all that are not named.
+_LETTER_JUDGED = r"\b[A-J]\b(?=[).:]| ?[-–—=(✓✔✅✗✘×❌]| (?:is|was)\b)"
+_THE_REST = r"나머지|다른 (?:선택지|선지|것|보기)|\b(?i:the (?:rest|others?)\b|other (?:options|choices|statements))"
+EACH_JUDGED = re.compile(
+    rf"(?s)(?P<choices>(?:⟦\d+⟧(?: ?[,·와과및] ?| )?)+|{_LETTER_JUDGED}|{_THE_REST})"
+    rf"(?P<said>.*?)(?=⟦|{_LETTER_JUDGED}|{_THE_REST}|\Z)"
+)
 JUDGED_WRONG = re.compile(
     r"(?i)않|아니|틀[리린렸]|잘못|부적절|어긋|불일치|다르|다름|없|[X✗✘×❌]|\b(?:not|wrong|false|in\w+)\b|n't"
 )
@@ -240,8 +247,8 @@ JUDGED_RIGHT = re.compile(r"(?i)적절|옳|맞|참|일치|타당|올바|[O○✓
 # "나머지와 다른 하나는 네 번째 것이다", "the false statement is D": what a sentence is about is said to be one choice.
 POINTED = re.compile(
     r"(?<!오답)(?:[은는면건]|は|是) ?[^.!?\n⟦]{0,60}?⟦(\d+)⟧(?: ?(?:것|번째))?[\"')]{0,2} ?(?:입니다|이다|이에요|예요"
-    r"|임|다|です|である)(?=[.!,]|$|\n)|\b(?:is|are|be)(?: a case of| just| simply)? (?:⟦0?(\d+)⟧(?=[.,;]|\n|$)"
-    r"|([A-J])(?=[.;]?(?:$|\n)|, (?:so|not|because|since|as)\b))"
+    r"|임|다|です|である)(?=[.!,]|$|\n)|\b(?<!could )(?<!might )(?<!may )(?<!also )(?:is|are|be)(?: a case of| just"
+    r"| simply)? (?:⟦0?(\d+)⟧(?=[.,;]|\n|$)|([A-J])(?=[.;]?(?:$|\n)|, (?:so|not|because|since|as)\b))"
 )
 # "…한 선지는 ③이며, 이 선지를 정답으로 선택한다": the choice that was named last.
 NAMED_BEFORE = re.compile(
@@ -258,7 +265,7 @@ QUOTED_BEFORE = re.compile(r"[\"'] ?\(?$")  # "'<text of the choice>'(2번)입�
 COPULA_END = re.compile(rf"{_ASIDE}(?:{IS_KO}|일 것(?:입니다|이다)|[.!]{{0,2}}(?:$|\n)|[.!] )")
 # "C is the correct answer", "C가 정답이다": a lone letter or digit counts as the subject of a sentence.
 LONE_SUBJECT = re.compile(
-    r"(?:(?:^|[.\n,:] ?)|(?i:\b(?:so|therefore|thus|hence|that|but) ?,? ))(?:[\[(\"']?([A-H])[)\]\"']?"
-    rf"|(\d{{1,2}}))(?i:(?= {_IS}\b))|(?<![A-Za-z])(?:([A-H])(?:[와과]|랑|,) ?)?([A-H])[)\]\"']?(?=(?:[가이를을은]|는"
-    r"|만이?|로|으로|도|라고|이라고|인|일) |が|は|是?(?:正确|对的))"
+    r"(?:(?:^|[.\n,:] ?)|(?i:\b(?:so|therefore|thus|hence|that|but|only) ?,? ))(?:[\[(\"']?([A-H])[)\]\"']?"
+    rf"|(\d{{1,2}}))(?i:(?=(?: alone)? {_IS}\b))|(?<![A-Za-z])(?:([A-H])(?:[와과]|랑|,) ?)?([A-H])[)\]\"']?"
+    r"(?=(?:[가이를을은]|는|만이?|로|으로|도|라고|이라고|인|일) |が|は|是?(?:正确|对的))"
 )

@@ -32,6 +32,7 @@ _IS_ANSWER = re.compile(
     r"|solution|conclusion|class(?:ification)?|category|intent|sentiment|verdict|relation(?:ship)?|judge?ment|topic"
     r"|정?답|답변|라벨|레이블|분류|선택|결론)(?:_(?:id|name|text|number))?"
 )
+_TITLED_ANSWER = re.compile(r"(?i)\s*<summary>[^<\n]{0,20}(?:정?답|결론|결과|answer|conclusion|verdict)")
 _IS_TYPE = re.compile(
     r"(?i)[bius]|em|strong|p|br|hr|span|div|mark|code|pre|su[bp]|small|big|font|center|a|blockquote|[uo]l|li|h[1-6]"
     r"|html|body|table|thead|tbody|t[rdh]|img|json|xml|ya?ml|root|data|summary|text|bos|eos|turn|message|channel"
@@ -192,7 +193,8 @@ def _hides(tag: re.Match[str], name: str, holds: str, *, is_closed: bool) -> boo
     """Tell whether a tag opens what is not said."""
     alone = tag["bracket"] == "<" and len(name) > 2 and name.isascii() and _opens_line(tag)
     is_thought = holds == "thought" or _IS_THOUGHT.search(tag["attributes"] or "") is not None
-    return is_thought or (holds == "unknown" and (is_closed or alone))
+    is_answer = _TITLED_ANSWER.match(tag.string, tag.end()) is not None
+    return is_thought or (holds == "unknown" and (is_closed or alone) and not is_answer)
 
 
 def refuses(text: str) -> bool:

@@ -38,6 +38,13 @@ NLI_ANSWERS = {
     r"|거짓(?!인지|일지|일 수|일 가능)|inconsistent|incompatible|conflict(?:s|ing)?(?: with)?"
     r"|(?:the )?opposites?(?: is true)?|반대|양립 ?불가",
 }
+# Labels that are a determiner before a noun ("no evidence", "other colors") count only where they stand alone.
+DETERMINERS = frozenset({"no", "other", "any", "some", "all", "both"})
+DETERMINES_NOTHING = (
+    r"(?! (?!(?:it|there|the|this|that|he|she|they|we|you|I|because|since|as|but|and|or|is|was|would|fits|applies|label"
+    r"|category|intent|class|answer|here|overall|with|for)\b)[a-z])"
+)
+SYLLABLE_END = r"(?=(?:입니다|이다|이에요|예요|임|으?로|이?라고|이며|이고|이므로|[은는이가을](?= ))?(?![가-힣]))"
 # Answers to "does it follow?": they count only where no label word occurs and nothing of substance follows.
 NLI_POLAR = {
     "entailment": r"yes|예|네|그렇다|그렇습니다",
@@ -145,6 +152,9 @@ NUMBER_BEHIND = re.compile(r" ?(?:[:=] ?|\()(\d{1,2}|[A-Z])(?![\w.%])| ?⟦0?(\d
 NUMBERED = re.compile(
     r"(?:(?<![\w.])[\[(]?(\d{1,2}|[A-Z])[\])]?(?:[.):=-]| [-–—])?|⟦0?(\d+)⟧) ?[.):=\-\"'(]{0,3} ?(?:for )?"
 )
+BRACKETED = re.compile(
+    r" ?\([^()\n]{1,200}\)| ?\[[^\[\]\n]{1,200}\]"
+)  # where it may explain a number: "2 (0: entailment, …)"
 # A field or a line with a name of its own.
 KEY = re.compile(r"(?:^|[\n{,.!?;] ?|- )[\"'(\[]?([^\W\d][\w /#]{0,60}?)[\"')\]]? ?(?::|=>?|->|[→⇒]) ?[\"'(\[{]?")
 NO_ANSWER_KEY = re.compile(
@@ -161,6 +171,17 @@ NAMED_BEFORE = re.compile(
     r"(?i)(?:\b(?:is|are|was|be|as|being|an?|leans?|seems?|feels?|sounds?|reads?|remains|both|under|into|very|quite"
     r"|more|\w+ly|overall|label|category|intent|class|topic|sentiment|emotion|expresses|conveys|shows|priority|rating"
     r"|level|stance|type) |[:=>\"'(\[] ?|[.!?] |^)$"
+)
+# "사랑은 어렵다", "기타 사항은 없다": the subject or a part of a sentence that says something else.
+IN_A_SENTENCE = re.compile(
+    r"(?:(?: [가-힣]+){0,2}[은는이가]|[을를의도와과]|에[서게]?|하[는고며]|했[가-힣]*|해[가-힣]*|한)(?= [가-힣])"
+    r"(?! (?:가장|제일|더|선택|고르|골|정답|맞|적절|적합|해당|가깝|가까|관|대한|속))"
+)
+# Around a label: "Is it a contradiction?", "모순일까?", "If he slept, it would be a contradiction."
+NOT_ASSERTED = re.compile(
+    r"(?i)(?:^|[.!?\n] )(?:\w+[,:]? )?(?:is|are|does|do|did|can|could|would|should)\b[^.!?\n]{0,80}⟦⟧[^.!?\n]{0,80}\?"
+    r"|\bif\b(?! (?:we|you|I|one)\b)[^.!?\n]{0,80}\b(?:would|could|might)\b[^.,!?\n]{0,20}⟦⟧"
+    r"|⟦⟧(?:인가|일까|인지|일지|[하한][가-힣]{0,3}까)요?\?"
 )
 NAMED_AFTER = re.compile(
     r"(?i)[\"')]| (?:sentiment|label|category|class|intent|emotion|topic|tone|review|attitude|ticket|article|news)\b"

@@ -82,7 +82,12 @@ def _read_in_words(text: str, truncated: bool, names: tuple[str, ...]) -> Extrac
 
 
 def _exact(name: str) -> str:
-    """Return the pattern of a label's own name, in which "_", "-" and a space are the same."""
+    """Return the pattern of a label's own name, in which "_", "-" and a space are the same.
+
+    A determiner ("no evidence") and the first syllable of a longer word ("예외") are no names.
+    """
+    if name in label_words.DETERMINERS or re.fullmatch("[가-힣]", name):
+        return name + (label_words.DETERMINES_NOTHING if name.isascii() else label_words.SYLLABLE_END)
     form = re.sub(r"(?:\\[ /-]|[ _/-])+", " ?[ _/-]? ?", re.escape(name))
     if form.isdigit():
         return rf"(?<!\d)(?<!out of )(?<!/){form}(?!\d)"
@@ -112,7 +117,7 @@ def _numbering(text: str, words: _Words) -> dict[str, int]:
     signs = ((one[1] or one[2], words.anywhere.match(text, one.end())) for one in label_words.NUMBERED.finditer(text))
     listed = {sign: _label(match) for sign, match in signs if match}
     behind = ((label_words.NUMBER_BEHIND.match(text, one.end()), one) for one in words.anywhere.finditer(text))
-    listed = listed or {sign[1] or sign[2]: _label(match) for sign, match in behind if sign}
+    listed = listed if len(listed) > 1 else {sign[1] or sign[2]: _label(match) for sign, match in behind if sign}
     return listed if len(set(listed.values())) == len(listed) > 1 else {}
 
 
@@ -122,6 +127,7 @@ def _read(text: str, truncated: bool, *, words: _Words) -> Extraction | None:
     if words.anywhere.search(text):
         words = words._replace(polar=words.answer)
     words = words._replace(numbering=_numbering(text, words) or words.numbering)
+    text = label_words.BRACKETED.sub(lambda one: "" if _numbering(one[0], words) else one[0], text).strip()
     read = partial(_label_at, words=words)
     stated = stated_after(text, FINAL | LABEL, read) + _after_keys(text, words)
     lines, turns = text.split("\n"), revision_places(text)
@@ -278,13 +284,18 @@ def _mentions(text: str, words: _Words) -> list[_Mention]:
             found[i - 1] = found[i - 1]._replace(denied=True)
     held = [one for one in found if not label_words.SUPPOSED_BEFORE.search(text[max(0, one.start - 70) : one.start])]
     held = [one for one in held if not label_words.SUPPOSED_AFTER.match(text, one.end)]
-    return _without_lists(text, held or found, len(words.names))
+    around = ((one, text[max(0, one.start - 90) : one.start], text[one.end : one.end + 90]) for one in held or found)
+    held = [one for one, before, after in around if not label_words.NOT_ASSERTED.search(f"{before}⟦⟧{after}")]
+    return _without_lists(text, held, len(words.names))
 
 
 def _is_named(text: str, match: re.Match[str], words: _Words) -> bool:
     """Tell whether a word stands as a label: one that is a plain word may also only be a word of the text's."""
+    is_plain = not set(words.names) <= _NLI and match[0].isalpha()
+    if is_plain and label_words.IN_A_SENTENCE.match(text, match.end()):
+        return False
     is_short = len(text.split(maxsplit=_FEW_WORDS)) <= _FEW_WORDS
-    if is_short or set(words.names) <= _NLI or not match[0].isalpha() or match[0] != match[0].lower():
+    if is_short or not is_plain or match[0] != match[0].lower():
         return True
     before = label_words.NAMED_BEFORE.search(text[max(0, match.start() - 20) : match.start()])
     return bool(before or label_words.NAMED_AFTER.match(text, match.end()))

@@ -41,15 +41,15 @@ _ASSERTED = re.compile(rf"⟦\d+⟧{IS_KO}[.!]")
 # "⟦1⟧ 적절하다. ⟦2⟧ 적절하다. ⟦3⟧ …", "(a) … (b) …": every choice is judged, or the points of an explanation.
 _WALK = re.compile(
     r"\W{0,3}⟦1⟧(?:[^⟦]*[^⟦,와과 ] ?[^⟦\w]?\s?⟦2⟧[^⟦]*⟦3⟧| (?:먼저|우선|(?i:first|to begin)\b)"
-    r"|[^⟦]*⟦2⟧ (?:다음|이어|(?i:then|next)\b))|\([aA]\) .*\([bB]\) "
+    r"|[^⟦]*⟦2⟧ (?:다음|이어|(?i:then|next)\b))|\([aA]\) .*\([bB]\) |A[).:] .*\bB[).:] .*\bC[).:] "
 )
 _KEY = re.compile(
     r"(?:[가-힣]{2,6}|[^\W\d]{3,12})(?: [^\W\d]{1,12}){0,2} ?: ?|[^\n:⟦]{3,80}(?:: ?"
-    r"| (?!not|or|and|of|no|nor)[^\W\d]{1,3} |letra )(?=\(?[A-J]\)?[.!]?$)|[^⟦]{0,12}(?=⟦\d+⟧[^⟦]{0,6}$)"
+    r"| (?!not|or|and|of|no|nor|but)[^\W\d]{1,3} |letra )(?=\(?[A-J]\)?[.!]?$)|[^⟦]{0,12}(?=⟦\d+⟧[^⟦]{0,6}$)"
 )
 _NO_KEY = re.compile(
     r"(?i)step|page|paragraph|section|part|chapter|level|point|score|confiden|question|passage|number|note|group|단계"
-    r"|문[단항제장]|쪽|점수|배점|확신|신뢰|난이도|번호|보기|지문|해설|오답|wrong|option|choice|선택지|선지|eliminat"
+    r"|문[단항제장]|쪽|점수|배점|확신|신뢰|난이도|번호|보기|지문|해설|오답|wrong|option|choice|선택지|선지|eliminat|\b(?:could|might|may)\b"
 )
 _KEY_END = re.compile(r"[)\]]?[.!]?(?:$|,| because| [-–—(])|[)\]] ")
 _RIGHT = re.compile(r"(?i)\W{0,3}(?:⟦\d+⟧|[A-J])[).:]? ?(?:정답|correct(?: answer)?|right)(?:입니다)?[.!:]")

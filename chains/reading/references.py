@@ -88,7 +88,7 @@ _MARKUP = (
     (r"(?m)^ ?\|?[-: ]*\|[-:| ]*$\n?|^ ?\| ?| ?\| ?$", ""),
     (r"\\(?:text(?:bf|it|tt|circled)?|circled|math(?:rm|bf|sf))\s?\{([^{}\n]{0,200})\}", r"\1"),
     (r"\\[()\[\]]|\$", ""),
-    (r"</?(?:b|strong|em|i|u|p|br|span|mark|div|code|summary)\s?/?>", " "),
+    (r"</?(?:b|strong|em|i|u|p|br|span|mark|div|code|summary|details)(?:\s(?:open)?)?/?>", " "),
     (r"```[a-z]{0,10}|\*{1,3}|`|(?<!\w)_{1,2}|_{1,2}(?!\w)", ""),
     (r" {2,}", " "),
     (r" ?\n[\n ]*", "\n"),
@@ -110,7 +110,7 @@ _NUMBER_TAIL = (
     rf"| ?번 ?(?:문제|문항|질문|등장|반복|나오|나온|나타|언급|사용)|(?:[와과]|이나|이거나) ?\d| (?!{_UNIT})[가-힣']))"
 )
 _LETTER_TAIL = (
-    rf"(?=(?!\.\w|-\w|'\w)(?:{_END}| ?>|{_SHUT}{_COPULA}|{_OR}| (?:{_MORE})\b|다\b|번|뿐|가 |이 "
+    rf"(?=(?!\.\w|-\w|'\w)(?:{_END}| ?>|{_SHUT}{_COPULA}|{_OR}| (?:{_MORE})\b|다\b|번|뿐|밖에|가 |이 "
     r"| ?(?:[와과]|이나|랑|と|和) ?[A-H]))"
 )
 ITEM = re.compile(
