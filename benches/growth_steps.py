@@ -66,20 +66,19 @@ def make_set(folder: Path, items: Sequence[Item], n: int) -> Path:
     """Fill a folder with n pairs, a run over them and its answers' columns; return it."""
     import numpy as np
 
-    from eval.measures.differences import read_answers
-    from eval.rundir.journal import read_records, records_path
+    from eval.measures.answers import read_answers
 
     folder.mkdir(parents=True)
     with (folder / PAIRS).open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in repeated(items, n))
     _run_suite(folder, folder / RUN)
-    answers = read_answers(read_records(records_path(folder / RUN, SYSTEMS[1])))
+    answers = read_answers(folder / RUN).evaluations[0][SYSTEMS[1]]
     np.savez(
         folder / COLUMNS,
         targets=answers.targets,
         choices=answers.choices,
         weights=answers.weights,
-        groups=np.array(answers.groups),
+        groups=answers.groups,
     )
     return folder
 
@@ -128,12 +127,12 @@ def _journal(folder: Path) -> Callable[[], object]:
 
 
 def _metrics(folder: Path) -> Callable[[], object]:
-    """Score a system's records."""
+    """Score a system's answers."""
+    from eval.measures.answers import read_answers
     from eval.measures.metrics import score
-    from eval.rundir.journal import latest_records, records_path
 
-    records = latest_records(records_path(folder / RUN, SYSTEMS[1]))
-    return lambda: score(records.values())
+    answers = read_answers(folder / RUN).evaluations[0][SYSTEMS[1]]
+    return lambda: score(answers)
 
 
 def _bootstrap(folder: Path) -> Callable[[], object]:
@@ -144,7 +143,7 @@ def _bootstrap(folder: Path) -> Callable[[], object]:
 
     with np.load(folder / COLUMNS) as columns:
         targets, choices, weights = (columns[name] for name in ("targets", "choices", "weights"))
-        groups = columns["groups"].tolist()
+        groups = columns["groups"]
 
     def work() -> object:
         right = targets == choices
@@ -159,9 +158,10 @@ def _bootstrap(folder: Path) -> Callable[[], object]:
 
 def _compare(folder: Path) -> Callable[[], object]:
     """Compare two systems of a run, from their journals."""
+    from eval.measures.answers import read_answers
     from eval.measures.differences import compare
 
-    return lambda: compare(folder / RUN)
+    return lambda: compare(read_answers(folder / RUN))
 
 
 def _report(folder: Path) -> Callable[[], object]:

@@ -124,9 +124,10 @@ def compare(run: Run | Path | str, other: Run | Path | str | None = None) -> "tu
         MissingResourceError: A folder is no run.
         ConfigurationError: There are no two systems with answers to the same items.
     """
-    from eval.measures.differences import compare as compare_folders
+    from eval.measures.answers import read_answers
+    from eval.measures.differences import compare as compare_answers
 
-    return compare_folders(_folder(run), None if other is None else _folder(other))
+    return compare_answers(read_answers(_folder(run)), None if other is None else read_answers(_folder(other)))
 
 
 def _folder(run: Run | Path | str) -> Path:

@@ -15,12 +15,8 @@ from benches.growth_scoring import prepare as prepare_scoring
 from benches.growth_steps import STEPS, repeated
 from benches.items import bench_items
 from benches.own_process import ROOT, Measured, in_own_process, measure
-from data.types import Message, Passage
-from eval.measures.differences import read_answers
-from eval.measures.metrics import score
 from eval.measures.stats import mcnemar_midp
-from eval.rundir.journal import Journal, latest_records
-from tests.support.journaled_runs import answer, exam_item
+from eval.rundir.journal import latest_records
 
 
 @pytest.fixture(autouse=True)
@@ -118,20 +114,3 @@ def test_midp_of_many_items_takes_no_time_and_neither_over_nor_underflows() -> N
     assert mcnemar_midp(100_000, 100_000) == pytest.approx(1.0)
     assert mcnemar_midp(0, 5000) == 0.0
     assert 0 < mcnemar_midp(49_000, 51_000) < 1e-9
-
-
-def test_records_without_their_texts_score_the_same(tmp_path: Path) -> None:
-    path = tmp_path / "records.jsonl"
-    with Journal(path) as journal:
-        for number in range(1, 9):
-            record = answer(exam_item(number), "s", number % 5, raw="Because …", usage={"input_tokens": 9})
-            said = {"messages": (Message(role="user", content="?"),), "passages": (Passage(id="p", text="…"),)}
-            journal.append(record.model_copy(update=said))
-    whole, bare = latest_records(path), latest_records(path, texts=False)
-    assert score(bare.values()) == score(whole.values())
-    assert read_answers(bare.values()).ids == read_answers(whole.values()).ids
-    assert bare.keys() == whole.keys()
-    for record in bare.values():
-        assert not (record.item.inputs or record.messages or record.passages)
-        assert record.prediction is not None and not record.prediction.raw
-    assert whole["kice/made-up/q01"].item.inputs

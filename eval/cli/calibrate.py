@@ -11,9 +11,10 @@ if TYPE_CHECKING:
 
 def calibrate(options: argparse.Namespace) -> int:
     """Fit, measure, and print both."""
+    from eval.measures.answers import read_answers
     from eval.measures.temperature import scale_run
 
-    found = scale_run(options.run, options.fit)
+    found = scale_run(read_answers(options.run), read_answers(options.fit))
     if options.json:
         emit_json(_as_data(found))
     else:

@@ -104,12 +104,14 @@ def import_recorded(options: argparse.Namespace) -> int:
 
 def compare(options: argparse.Namespace) -> int:
     """Compare the systems of a run with one another, or with those of another run: how good, and how dear."""
+    from eval.measures.answers import read_answers
+    from eval.measures.differences import compare as compare_runs
     from eval.measures.differences import to_json
     from eval.report.render.terminal import comparison_text
     from eval.report.run_costs import costs_json, costs_of_runs
 
-    comparisons = api.compare(options.run, options.other)
-    costs = costs_of_runs(options.run, options.other)
+    run, other = read_answers(options.run), None if options.other is None else read_answers(options.other)
+    comparisons, costs = compare_runs(run, other), costs_of_runs(run, other)
     if options.json:
         emit_json_text(to_json(comparisons, **costs_json(costs)))
     else:

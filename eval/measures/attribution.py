@@ -1,6 +1,6 @@
 """Why a RAG item came out as it did: was its own passage found, and is the reader right when it is handed that passage?
 
-The journals of a run in; for each system that retrieves, the cause of every item's outcome, and how well the passages
+The answers of a run in; for each system that retrieves, the cause of every item's outcome, and how well the passages
 were found for exactly these queries. No retriever and no model is needed. The cause rests on three facts: whether a
 chunk of the item's own passage is among the retrieved, whether the answer is right, and whether the same reader is
 right with the own passage in the prompt (the oracle of the same run).
@@ -9,29 +9,19 @@ Source: RAGChecker (Ru et al. 2024, NeurIPS) asks likewise whether it is the ret
     the oracle decides it, where a judge would guess.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
-from data.types import Frozen, Record
-from eval.measures.causes import CAUSES, OPEN, RETRIEVAL_MISS, Cause, cause_of
-from eval.measures.differences import Answers
+from chains.registry import CHAINS
+from data.types import Frozen
+from eval.measures.answer_columns import NO_MESSAGES
+from eval.measures.answers import Answers
+from eval.measures.causes import CAUSES, OPEN, RETRIEVAL_MISS, Cause, Outcome, cause_of
 from eval.measures.ladder import oracle_of
-from eval.measures.lookups import (
-    Lookup,
-    is_cut,
-    is_foreign,
-    is_idle,
-    look_up,
-    searches_by_tools,
-    searches_own_passages,
-    with_searches,
-)
-from eval.measures.retrieval_metrics import score_ranking
 from eval.measures.stats import Interval, share_interval
 from eval.rundir.description import SystemDescription
-from eval.rundir.journal import read_records, records_path
 
 
 class CauseCount(Frozen):
@@ -98,157 +88,179 @@ class Attribution(Frozen):
     not_searched: int = 0
 
 
+class _Retrieval(NamedTuple):
+    """What a system that retrieves was found to do.
+
+    Attributes:
+        oracle: Its oracle; None where the run has none.
+        given: Its predictions.
+        searched: (n,) bool, whether anything was looked up for each of them.
+        foreign: As of an `Attribution`.
+        idle: Likewise.
+        causes: (n,) of each of the predictions; empty where it is foreign or idle.
+    """
+
+    oracle: str | None
+    given: Answers
+    searched: np.ndarray
+    foreign: bool
+    idle: bool
+    causes: list[Cause]
+
+
 def causes_of_item(
-    run_dir: Path, records: Mapping[str, Record], descriptions: Mapping[str, SystemDescription]
+    item_id: str, answers: Mapping[str, Answers], descriptions: Mapping[str, SystemDescription]
 ) -> dict[str, Cause]:
     """Return why one item came out as it did, for each system that retrieves its passages and has an answer to it.
 
     Args:
-        run_dir: Where the journals are, which say whether a system searched these items' passages at all.
-        records: Each system's record of the item.
-        descriptions: What each of these systems is, as the manifest says it.
-    """
-    described = {name: descriptions[name] for name in records}
-    causes = {}
-    for name, record in records.items():
-        about = described[name]
-        if about.retriever is None:
-            continue
-        lookups = {one.item_id: one for one in _lookups(run_dir, name, about)}
-        if is_idle(lookups.values()) or (not searches_own_passages(about) and is_foreign(lookups.values())):
-            continue
-        oracle = records.get(oracle_of(name, described) or "")
-        right = None if oracle is None else look_up(oracle).oracle_right
-        cause = cause_of(lookups[record.item.id], right, oracle_cut=oracle is not None and is_cut(oracle))
-        if cause is not None:
-            causes[name] = cause
-    return causes
-
-
-def attribute(
-    run_dir: Path, answers: Mapping[str, Answers], descriptions: Mapping[str, SystemDescription]
-) -> list[Attribution]:
-    """Attribute the items of every system of an evaluation that retrieves.
-
-    Args:
-        run_dir: Where the journals are.
+        item_id: The item's.
         answers: By system name, all of one evaluation.
         descriptions: What each of these systems is, as the manifest says it.
     """
-    found = []
+    causes = {}
     for name in answers:
-        about = descriptions[name]
-        if about.retriever is None:
-            continue
-        oracle = oracle_of(name, {system: descriptions[system] for system in answers})
-        found.append(
-            attribute_lookups(
-                _lookups(run_dir, name, about),
-                {} if oracle is None else right_by_item(answers[oracle]),
-                system=name,
-                oracle=oracle,
-                oracle_cut=_cut_items(run_dir, oracle) if oracle else (),
-                own_passages=searches_own_passages(about),
-            )
-        )
-    return found
+        if descriptions[name].retriever is not None:
+            retrieval = _retrieval(name, answers, descriptions)
+            of_items = dict(zip(retrieval.given.ids, retrieval.causes, strict=False))  # without causes it has none
+            if item_id in of_items:
+                causes[name] = of_items[item_id]
+    return causes
 
 
-def _lookups(run_dir: Path, system: str, about: SystemDescription) -> list[Lookup]:
-    """Return what a journal says of each item; of one that was asked again, the later record counts."""
-    found = {one.item.id: look_up(one) for one in read_records(records_path(run_dir, system))}
-    return with_searches(found.values(), by_tools=searches_by_tools(about))
-
-
-def _cut_items(run_dir: Path, system: str) -> set[str]:
-    path = records_path(run_dir, system)
-    cut = {record.item.id: is_cut(record) for record in read_records(path)}
-    return {item_id for item_id, was_cut in cut.items() if was_cut}
-
-
-def right_by_item(answers: Answers) -> dict[str, bool]:
-    """Return whether each item is right that was answered with any text."""
-    right = zip(answers.ids, answers.correct.tolist(), strict=True)
-    return {item_id: is_right for item_id, is_right in right if item_id not in answers.blank_ids}
-
-
-def attribute_lookups(
-    lookups: Iterable[Lookup],
-    oracle_right: Mapping[str, bool],
-    *,
-    system: str,
-    oracle: str | None,
-    oracle_cut: Collection[str] = (),
-    own_passages: bool = False,
-) -> Attribution:
-    """Attribute one system's items.
+def attribute(answers: Mapping[str, Answers], descriptions: Mapping[str, SystemDescription]) -> list[Attribution]:
+    """Attribute the items of every system of an evaluation that retrieves.
 
     Args:
-        lookups: One an item.
-        oracle_right: By item id; an item that is not in it has no oracle.
-        system: Its name.
-        oracle: The oracle's name.
-        oracle_cut: Ids of the items whose passage was shortened for the oracle.
-        own_passages: Whether the system can have searched these items' passages alone; False: its finds tell.
+        answers: By system name, all of one evaluation.
+        descriptions: What each of these systems is, as the manifest says it.
     """
-    everything = list(lookups)
-    foreign, idle = not own_passages and is_foreign(everything), is_idle(everything)
-    answered = [one for one in everything if one.right is not None]
-    caused = [] if foreign or idle else _caused(answered, oracle_right, oracle_cut)
-    wrong = [(one, cause) for one, cause in caused if one.right is False and one.retrieved is not None]
-    known = [(one, cause) for one, cause in wrong if cause not in OPEN]
-    missed = np.array([cause == RETRIEVAL_MISS for _, cause in known], dtype=float)
+    return [
+        _attribution(name, _retrieval(name, answers, descriptions), n_records=len(answers[name]))
+        for name in answers
+        if descriptions[name].retriever is not None
+    ]
+
+
+def searches_own_passages(description: SystemDescription) -> bool:
+    """Tell by its description whether a system can have searched nothing but the passages of its benchmark's split.
+
+    A retriever of the project in a chain of the project is given these; what the user's own code searches, only what
+    it found can tell.
+    """
+    name = description.retriever.name if description.retriever is not None else None
+    return description.chain in CHAINS and ":" not in str(name).partition("+")[0]  # steps behind it only re-order
+
+
+def _searches_by_tools(description: SystemDescription) -> bool:
+    """Tell whether a system's model decides itself what is looked up, and whether anything is."""
+    entry = CHAINS.get(str(description.chain))
+    return entry is not None and entry.several_calls and "retriever" in entry.needs
+
+
+def _retrieval(name: str, answers: Mapping[str, Answers], descriptions: Mapping[str, SystemDescription]) -> _Retrieval:
+    everything, about = answers[name], descriptions[name]
+    given = everything.predictions
+    was_recorded, called = given.rows["messages"] != NO_MESSAGES, given.rows["tool_calls"] > 0
+    found_any = given.rows["chunks"] > 0
+    by_tools = _searches_by_tools(about) or (everything.rows["tool_calls"] > 0).any()
+    searched = ~(by_tools & was_recorded) | called | found_any
+    idle = len(given) > 0 and bool((was_recorded & ~found_any).all())
+    foreign = not searches_own_passages(about) and _is_foreign(everything)
+    oracle = oracle_of(name, {system: descriptions[system] for system in answers})
+    outcomes = [] if foreign or idle else _outcomes(given, searched, None if oracle is None else answers[oracle])
+    return _Retrieval(oracle, given, searched, foreign, idle, [cause_of(one) for one in outcomes])
+
+
+def _is_foreign(answers: Answers) -> bool:
+    """Tell whether nothing that was retrieved is a passage of these items or of the set that they come from.
+
+    A limited run asks a part of the items whose passages are searched, so an id that is no asked item's passage still
+    belongs where it begins as theirs do: "kice/2023-11/p7" beside the items of "kice/2023-11/p1".
+    """
+    found, groups = answers.found_passages, {answers.items.group_names[group] for group in answers.groups.tolist()}
+    origins = {_origin(group) for group in groups} - {""}
+    return bool(found) and not found & groups and not {_origin(passage) for passage in found} & origins
+
+
+def _origin(passage_id: str) -> str:
+    return passage_id.rpartition("/")[0]
+
+
+def _outcomes(given: Answers, searched: np.ndarray, oracle: Answers | None) -> list[Outcome]:
+    """Return what came of each item that was answered."""
+    of_oracle: dict[int, tuple[bool | None, bool]] = {}
+    if oracle is not None:
+        own = oracle.predictions
+        shown = (own.rows["item"], own.correct, own.rows["blank"], own.counted("cut_tokens") > 0)
+        for place, right, blank, cut in zip(*(column.tolist() for column in shown), strict=True):
+            of_oracle[place] = (None if blank else right, cut)  # a reply without text does not tell
+    rows, outcomes = given.rows, []
+    columns = (
+        rows["item"],
+        given.items.has_passage[rows["item"]],
+        rows["own_rank"] > 0,
+        given.correct,
+        given.counted("cut_tokens") > 0,
+        searched,
+        rows["blank"],
+    )
+    for place, has_passage, found, right, cut, looked, blank in zip(*(one.tolist() for one in columns), strict=True):
+        oracle_right, oracle_cut = of_oracle.get(place, (None, False))
+        retrieved = found if has_passage else None
+        outcomes.append(Outcome(retrieved, right, cut, looked, blank, oracle_right, oracle_cut))
+    return outcomes
+
+
+def _attribution(name: str, retrieval: _Retrieval, *, n_records: int) -> Attribution:
+    given, causes = retrieval.given, np.array([cause.name for cause in retrieval.causes])
+    has_passage = given.items.has_passage[given.rows["item"]]
+    # Without any cause nothing is known of a wrong answer either.
+    is_known = ~given.correct & has_passage & ~np.isin(causes, [*OPEN]) if len(causes) else np.zeros(len(given), bool)
+    known, missed = given.take(is_known), (causes[is_known[: len(causes)]] == RETRIEVAL_MISS).astype(float)
     return Attribution(
-        system=system,
-        oracle=oracle,
-        n=len(answered),
-        failed=len(everything) - len(answered),
-        causes=tuple(_count(cause.name, caused) for cause in CAUSES) if caused else (),
+        system=name,
+        oracle=retrieval.oracle,
+        n=len(given),
+        failed=n_records - len(given),
+        causes=tuple(_count(cause.name, causes, given) for cause in CAUSES) if len(causes) else (),
         wrong=len(known),
-        to_retrieval=float(missed.mean()) if known else None,
-        to_retrieval_interval=_interval(missed, [one for one, _ in known]),
-        found=_found([one for one, _ in caused if one.has_passage and one.searched]),
-        foreign=foreign,
-        idle=idle,
-        not_searched=sum(not one.searched for one in answered),
+        to_retrieval=float(missed.mean()) if len(missed) else None,
+        to_retrieval_interval=_interval(missed, known),
+        found=_found(given.take(has_passage & retrieval.searched)) if len(causes) else None,
+        foreign=retrieval.foreign,
+        idle=retrieval.idle,
+        not_searched=int((~retrieval.searched).sum()),
     )
 
 
-def _caused(
-    answered: Sequence[Lookup], oracle_right: Mapping[str, bool], oracle_cut: Collection[str]
-) -> list[tuple[Lookup, str]]:
-    causes = [cause_of(one, oracle_right.get(one.item_id), oracle_cut=one.item_id in oracle_cut) for one in answered]
-    return [(one, cause.name) for one, cause in zip(answered, causes, strict=True) if cause is not None]
-
-
-def _count(name: str, caused: Sequence[tuple[Lookup, str]]) -> CauseCount:
-    indicator = np.array([cause == name for _, cause in caused], dtype=float)
+def _count(name: str, causes: np.ndarray, given: Answers) -> CauseCount:
+    own = causes == name
     return CauseCount(
         cause=name,
-        n=int(indicator.sum()),
-        share=float(indicator.mean()),
-        interval=_interval(indicator, [one for one, _ in caused]),
-        item_ids=tuple(one.item_id for one, cause in caused if cause == name),
+        n=int(own.sum()),
+        share=float(own.mean()),
+        interval=_interval(own.astype(float), given),
+        item_ids=tuple(given.take(own).ids),
     )
 
 
-def _found(lookups: Sequence[Lookup]) -> Found | None:
-    if not lookups:
+def _found(queries: Answers) -> Found | None:
+    """Score what was found as retrieval is scored, where one passage is relevant to a query: its own."""
+    if not len(queries):
         return None
-    depth = max(1, *(one.chunks for one in lookups))
-    scored = [score_ranking(one.ranking, frozenset({one.group}), k=depth) for one in lookups]
-    recalls = np.array([one.recall_at_k for one in scored])
-    shares = [one.own_share for one in lookups if one.retrieved and one.own_share is not None]
+    ranks, shares = queries.rows["own_rank"], queries.rows["own_share"]
+    recalls, read = (ranks > 0).astype(float), shares[(ranks > 0) & ~np.isnan(shares)]
     return Found(
-        n_queries=len(scored),
-        depth=depth,
-        recall_at_1=float(np.mean([one.recall_at_1 for one in scored])),
+        n_queries=len(queries),
+        depth=max(1, int(queries.rows["chunks"].max())),
+        recall_at_1=float((ranks == 1).mean()),
         recall=float(recalls.mean()),
-        recall_interval=_interval(recalls, lookups),
-        mrr=float(np.mean([one.mrr_at_k for one in scored])),
-        read=round(float(np.mean(shares)), 6) if shares else None,
+        recall_interval=_interval(recalls, queries),
+        mrr=float(np.where(ranks > 0, 1 / np.maximum(ranks, 1), 0.0).mean()),
+        read=round(float(read.mean()), 6) if len(read) else None,
     )
 
 
-def _interval(shares: np.ndarray, lookups: Sequence[Lookup]) -> Interval | None:
-    return share_interval(shares, np.ones(len(shares)), [one.group for one in lookups]) if lookups else None
+def _interval(shares: np.ndarray, answers: Answers) -> Interval | None:
+    return share_interval(shares, np.ones(len(shares)), answers.groups) if len(shares) else None

@@ -6,11 +6,9 @@ items on the other side of a class each item ranks on the right side. Sorting is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from eval.measures.resampling import number_clusters
+from eval.measures.resampling import Groups, number_clusters
 from eval.measures.stats import Interval, student_quantile
 
 FEWEST_CLUSTERS = 3  # that must hold a class: two say too little of how much it varies
@@ -30,7 +28,7 @@ def roc_auc(targets: np.ndarray, probs: np.ndarray) -> float | None:
     return None if ranked is None else float(_areas(targets, ranked).mean())
 
 
-def area_interval(targets: np.ndarray, probs: np.ndarray, groups: Sequence[str]) -> Interval | None:
+def area_interval(targets: np.ndarray, probs: np.ndarray, groups: Groups) -> Interval | None:
     """Return the 95 % interval of `roc_auc`, by DeLong's variance over whole clusters, on the logit scale.
 
     What an item contributes to the area is its placement among the items of the other side. The contributions are
@@ -68,7 +66,7 @@ def area_interval(targets: np.ndarray, probs: np.ndarray, groups: Sequence[str])
     return _logit_interval(area, variance, degrees=min(welch, sums.shape[1] - 1))
 
 
-def _class_sums(targets: np.ndarray, contributions: np.ndarray, groups: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def _class_sums(targets: np.ndarray, contributions: np.ndarray, groups: Groups) -> tuple[np.ndarray, np.ndarray]:
     """Sum contributions over the items of each class in each cluster, and count the clusters that hold each class.
 
     Returns:

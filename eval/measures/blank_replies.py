@@ -1,13 +1,11 @@
 """Replies without any text: how many a system has, why, and what its scores would be had they all been right.
 
 Such a reply counts as wrong, and says nothing of what the model knows: a figure that they could move out of its own
-95 % interval supports no conclusion. A system's records in, one `BlankReplies` out.
+95 % interval supports no conclusion. A system's `Answers` in, one `BlankReplies` out.
 """
 
-from collections.abc import Iterable
-
-from data.types import Ask, Frozen, Prediction, Record
-from eval.measures.differences import Answers
+from data.types import Frozen
+from eval.measures.answers import Answers
 
 
 class BlankReplies(Frozen):
@@ -32,31 +30,19 @@ class BlankReplies(Frozen):
     items: int = 0
 
 
-def measure_blank_replies(records: Iterable[Record], answers: Answers) -> BlankReplies | None:
-    """Count the replies without text; None where there is none.
-
-    Args:
-        records: One an item, all of one system.
-        answers: What `read_answers` makes of them.
-    """
-    predictions = [record.prediction for record in records if record.prediction is not None]
-    replies = [reply for prediction in predictions for reply in prediction.replies]
-    blank = [reply for reply in replies if reply.is_blank]
-    if not blank:
+def measure_blank_replies(answers: Answers) -> BlankReplies | None:
+    """Count the replies without text; None where there is none."""
+    given = answers.predictions
+    cut, reasoned, empty = (int(given.rows[f"{why}_replies"].sum()) for why in ("cut", "reasoned", "empty"))
+    if not cut + reasoned + empty:
         return None
-    cut = sum(_is_cut(reply) for reply in blank)
-    reasoned = sum(bool(reply.reasoning) and not _is_cut(reply) for reply in blank)
-    at_best = answers.correct_at_best
+    at_best = given.correct_at_best
     return BlankReplies(
-        replies=len(replies),
+        replies=int(given.rows["replies"].sum()),
         cut=cut,
         reasoned=reasoned,
-        empty=len(blank) - cut - reasoned,
+        empty=empty,
         accuracy_at_best=float(at_best.mean()),
-        points_at_best=float(answers.weights[at_best].sum()),
-        items=sum(prediction.is_blank for prediction in predictions),
+        points_at_best=float(given.weights[at_best].sum()),
+        items=int(given.rows["blank"].sum()),
     )
-
-
-def _is_cut(reply: Prediction | Ask) -> bool:
-    return reply.finish_reason == "length" or reply.status == "truncated"

@@ -7,8 +7,6 @@ whether the same reader is right with the own passage in the prompt (the oracle 
 from collections.abc import Collection
 from typing import NamedTuple
 
-from eval.measures.lookups import Lookup
-
 EITHER: tuple[bool | None, ...] = (True, False, None)
 
 
@@ -52,29 +50,43 @@ WITHOUT_ORACLE = frozenset(cause.name for cause in CAUSES if tuple(cause.oracle_
 OPEN = WITHOUT_ORACLE | {SHORTENED, NO_SEARCH, BLANK}
 
 
-def cause_of(lookup: Lookup, oracle_right: bool | None, *, oracle_cut: bool = False) -> Cause | None:
-    """Return the cause of an item's outcome; None where the call failed.
+class Outcome(NamedTuple):
+    """What came of one item that a system answered.
 
-    Args:
-        lookup: What the RAG system's record says.
+    Attributes:
+        retrieved: Whether its own passage is among the retrieved; None where it has none.
+        right: Whether the answer is right.
+        cut: Whether the prompt was shortened to fit the model's context, so that a chunk may not have been read.
+        searched: Whether anything was looked up: a model that searches by tools may do without.
+        blank: Whether the answer holds no text.
         oracle_right: Whether the oracle is right on the item; None where that is not known.
         oracle_cut: Whether the oracle's prompt was shortened: it then did not read the whole passage.
     """
-    if lookup.right is None:
-        return None
-    if lookup.right is False and lookup.has_passage and (apart := _apart(lookup, oracle_cut=oracle_cut)):
+
+    retrieved: bool | None
+    right: bool
+    cut: bool = False
+    searched: bool = True
+    blank: bool = False
+    oracle_right: bool | None = None
+    oracle_cut: bool = False
+
+
+def cause_of(one: Outcome) -> Cause:
+    """Return the cause of an item's outcome."""
+    if not one.right and one.retrieved is not None and (apart := _apart(one)):
         return next(cause for cause in CAUSES if cause.name == apart)
     return next(
         cause
         for cause in CAUSES
-        if (cause.retrieved, cause.right) == (lookup.retrieved, lookup.right) and oracle_right in cause.oracle_right
+        if (cause.retrieved, cause.right) == (one.retrieved, one.right) and one.oracle_right in cause.oracle_right
     )
 
 
-def _apart(lookup: Lookup, *, oracle_cut: bool) -> str:
+def _apart(one: Outcome) -> str:
     """Name the cause of a wrong answer that lies neither in what was found nor in how it was read; "" for none."""
-    if lookup.blank:
+    if one.blank:
         return BLANK
-    if not lookup.searched:
+    if not one.searched:
         return NO_SEARCH
-    return SHORTENED if oracle_cut or (lookup.retrieved and lookup.cut) else ""
+    return SHORTENED if one.oracle_cut or (one.retrieved and one.cut) else ""

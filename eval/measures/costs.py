@@ -1,6 +1,6 @@
 """Which is cheaper: what training costs once against what each query costs, and where the two meet.
 
-A system's description and what a run measured of it in, US dollars out. Nothing here reads a file: the price table
+A system's description and its answers in a run in, US dollars out. Nothing here reads a file: the price table
 and the training's facts are handed in. An unknown price is None with the reason beside it, and whatever is computed
 from it is None too; it is never 0.
 
@@ -11,7 +11,10 @@ import math
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
+import numpy as np
+
 from data.types import Frozen
+from eval.measures.answers import Answers
 from eval.measures.prices import PriceTable, machine_parts, price
 from eval.rundir.description import (
     Machine,
@@ -29,24 +32,6 @@ from eval.rundir.description import (
 )
 
 SAME = 1e-9  # two amounts that differ by a smaller share are the same: the rest is rounding
-
-
-class Measured(NamedTuple):
-    """What a run measured of one system.
-
-    Attributes:
-        predictions: Items that it gave a prediction for, usable or not.
-        correct: How many are right.
-        seconds: What those items took: of a batch each item has its share, so that the sum is the time that passed.
-        usage: Token counts, summed over the counted predictions.
-        counted: Predictions whose tokens, those sent and those written, were reported.
-    """
-
-    predictions: int
-    correct: int
-    seconds: float
-    usage: Mapping[str, int]
-    counted: int
 
 
 class Amount(NamedTuple):
@@ -126,7 +111,7 @@ class BreakEven(Frozen):
 
 def system_cost(
     description: SystemDescription,
-    measured: Measured,
+    answers: Answers,
     *,
     hardware: Machine | None,
     training: TrainingFacts | None,
@@ -136,17 +121,18 @@ def system_cost(
 
     Args:
         description: What the manifest says that the system is.
-        measured: What the run measured of it.
+        answers: Its own; failed calls are left out, as in its scores.
         hardware: The machine of the run; None where the run does not say.
         training: As `training_costs.training_facts` returns them; None where nothing is known of the training.
         table: Prices.
     """
     role = role_of(description)
     worked_on = used_hardware(description, hardware, role=role)
-    query = _query(description, measured, hardware=worked_on, role=role, table=table)
+    given = answers.predictions
+    query = _query(description, given, hardware=worked_on, role=role, table=table)
     trained, training_source = _training(description, training, role=role, table=table)
     fixed = 0.0 if trained is None else None if trained.notes else (trained.usd or 0.0) + (trained.labels_usd or 0.0)
-    n, correct = measured.predictions, measured.correct
+    n, correct = len(given), int(given.correct.sum())
     return SystemCost(
         role=role,
         fixed_usd=fixed,
@@ -161,7 +147,7 @@ def system_cost(
 
 
 def break_evens(costs: Mapping[str, SystemCost]) -> tuple[BreakEven, ...]:
-    """Set every trained system against every prompted one; baselines are yardsticks and no choice to be made.
+    """Set every trained system against every prompted one; a baseline is no choice that is to be made.
 
     Args:
         costs: By system name.
@@ -214,7 +200,7 @@ def unknown_parts(cost: SystemCost) -> list[str]:
 
 def _query(
     description: SystemDescription,
-    measured: Measured,
+    given: Answers,
     *,
     hardware: Machine | None,
     role: Role,
@@ -222,24 +208,43 @@ def _query(
 ) -> Amount:
     """Price a mean query."""
     spec = model_spec(description)
-    if not measured.predictions:
+    if not len(given):
         return Amount(None, "it answered nothing")
     if unpriced := unpriced_retrieval(description):
         return Amount(None, unpriced)
     if is_api(description):
-        if not measured.counted:
+        usage, n_counted = query_usage(given)
+        if not n_counted:
             return Amount(None, "no token counts were reported")
         name = priced_as(description)
-        usd = price(measured.usage, str(name), table=table)
+        usd = price(usage, str(name), table=table)
         if usd is None:
             return Amount(None, f"no price for the model {name}")
-        return Amount(usd / measured.counted, source=table.cited())
+        return Amount(usd / n_counted, source=table.cited())
     if role == "prompted" and spec is None:
         imported = description.kind == "imported"
         return Amount(
             None, "what its replies cost is not recorded" if imported else "what a chain of your own calls is not known"
         )
-    return _machine_time(measured.seconds / measured.predictions, hardware, table=table)
+    return _machine_time(mean_seconds(given), hardware, table=table)
+
+
+def query_usage(given: Answers) -> tuple[dict[str, int], int]:
+    """Sum the tokens of the predictions whose tokens, those sent and those written, were reported; and count these.
+
+    A query's cost is what the next one will cost: what the response cache saved counts as if it had not. A prompt of
+    0 tokens is no report.
+    """
+    names = {name.removeprefix("saved_") for name in given.usage}
+    taken = {name: given.counted(name) + given.counted(f"saved_{name}") for name in names}
+    has_output = given.has_count("output_tokens") | given.has_count("saved_output_tokens")
+    reported = has_output & (taken["input_tokens"] > 0) if "input_tokens" in taken else has_output & False
+    return {name: int(counts[reported].sum()) for name, counts in taken.items()}, int(reported.sum())
+
+
+def mean_seconds(given: Answers) -> float:
+    """Return the seconds of an item: of a batch each has its share, so that their sum is the time that passed."""
+    return float(np.nansum(given.rows["latency_s"])) / len(given)
 
 
 def _machine_time(seconds: float | None, hardware: Machine | None, *, table: PriceTable) -> Amount:

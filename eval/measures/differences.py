@@ -1,70 +1,32 @@
 """Which of two systems is better on the same items: paired, with an interval, a p-value and the items won and lost.
 
-Two run directories in (or one), one `Comparison` a pair out. Comparing answers to different items says nothing,
+The answers of one run or of two in, one `Comparison` a pair out. Comparing answers to different items says nothing,
 so runs whose items differ are refused with what differs.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from itertools import combinations, product
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from data.common.errors import ConfigurationError
-from data.types import Frozen, Record
-from eval.measures.metrics import NO_ANSWER
+from data.types import Frozen
+from eval.measures.answers import Answers, RunAnswers, common_rows
 from eval.measures.run_difference import what_differs
 from eval.measures.stats import LEVEL, Interval, holm, is_outside, mcnemar_midp, paired_difference_interval
 from eval.rundir.description import role_of
-from eval.rundir.journal import Evaluation, Manifest, latest_records, read_manifest, records_path
-from eval.rundir.run_check import read_run
+from eval.rundir.journal import Evaluation
 
 
-class Asked(NamedTuple):
+class ComparedEvaluation(NamedTuple):
     """One evaluation of a run that is compared; `prefix` stands before its systems' names where there are two runs."""
 
     prefix: str
-    run_dir: Path
-    manifest: Manifest
+    run: RunAnswers
     evaluation: Evaluation
-
-
-@dataclass(frozen=True)
-class Answers:
-    """The columns that a comparison needs, one row a prediction; small enough to keep for every system of a run.
-
-    Attributes:
-        ids: (n,) item ids.
-        groups: (n,) cluster of each item.
-        targets: (n,) int.
-        choices: (n,) int, NO_ANSWER where nothing usable was said.
-        weights: (n,) points.
-        tags: (n,) section, question type, genre.
-        blank_ids: Ids of the items to which the system said nothing at all.
-    """
-
-    ids: tuple[str, ...]
-    groups: tuple[str, ...]
-    targets: np.ndarray
-    choices: np.ndarray
-    weights: np.ndarray
-    tags: tuple[tuple[str, ...], ...]
-    blank_ids: frozenset[str] = frozenset()
-
-    @property
-    def correct(self) -> np.ndarray:
-        """(n,) bool."""
-        right: np.ndarray = self.targets == self.choices
-        return right
-
-    @property
-    def correct_at_best(self) -> np.ndarray:
-        """(n,) bool, as if all to which nothing was said had been answered rightly."""
-        at_best: np.ndarray = self.correct | np.array([item_id in self.blank_ids for item_id in self.ids], dtype=bool)
-        return at_best
+    answers: dict[str, Answers]
 
 
 class Comparison(Frozen):
@@ -115,21 +77,7 @@ class Comparison(Frozen):
         return self.p_holm < LEVEL and (self.interval.low > 0 or self.interval.high < 0)
 
 
-def read_answers(records: Iterable[Record]) -> Answers:
-    """Take the columns out of the records that hold a prediction."""
-    rows = [(r.item, r.prediction) for r in records if r.prediction is not None]
-    return Answers(
-        ids=tuple(item.id for item, _ in rows),
-        groups=tuple(item.group for item, _ in rows),
-        targets=np.array([item.target for item, _ in rows], dtype=np.int64),
-        choices=np.array([NO_ANSWER if p.choice is None else p.choice for _, p in rows], dtype=np.int64),
-        weights=np.array([item.weight for item, _ in rows], dtype=np.float64),
-        tags=tuple(item.tags for item, _ in rows),
-        blank_ids=frozenset(item.id for item, prediction in rows if prediction.is_blank),
-    )
-
-
-def compare(run_a: Path, run_b: Path | None = None) -> tuple[Comparison, ...]:
+def compare(run_a: RunAnswers, run_b: RunAnswers | None = None) -> tuple[Comparison, ...]:
     """Compare the systems of one run, or those of two runs over the same items.
 
     Within a run every pair of an evaluation is compared. Between two runs, systems of the same name are compared with
@@ -137,40 +85,52 @@ def compare(run_a: Path, run_b: Path | None = None) -> tuple[Comparison, ...]:
     where the runs share no name, every system of the one with every one of the other.
 
     Raises:
-        MissingResourceError: A folder is no run.
-        ConfigurationError: The runs have no benchmark in common, their items differ, or nothing was answered; or a
-            file of one is damaged.
+        ConfigurationError: The runs have no benchmark in common, their items differ, or nothing was answered.
     """
-    for run_dir in filter(None, (run_a, run_b)):
-        read_run(run_dir)
     found: list[Comparison] = []
     for group in evaluation_groups(run_a, run_b):
-        answers = [_answers(asked.run_dir, asked.evaluation) for asked in group]
-        evaluation = group[0].evaluation
-        if run_b is None:
-            found += compare_all(answers[0], evaluation=evaluation)
+        ours, evaluation = group[0].answers, group[0].evaluation
+        if len(group) == 1:
+            found += compare_all(ours, evaluation=evaluation)
         else:
-            names = _names_across(*group)
-            pairs = [((f"A/{a}", answers[0][a]), (f"B/{b}", answers[1][b])) for a, b in names]
+            theirs = group[1].answers
+            pairs = [((f"A/{a}", ours[a]), (f"B/{b}", theirs[b])) for a, b in _names_across(*group)]
             found += _compare_pairs(pairs, evaluation)
     if not found:
-        raise ConfigurationError(f"{run_a}: there are no two systems with answers to the same items to compare")
+        raise ConfigurationError(f"{run_a.run_dir}: there are no two systems with answers to the same items to compare")
     return tuple(found)
 
 
-def evaluation_groups(run_a: Path, run_b: Path | None = None) -> list[list[Asked]]:
+def evaluation_groups(run_a: RunAnswers, run_b: RunAnswers | None = None) -> list[list[ComparedEvaluation]]:
     """Return each evaluation of a run alone, or with the one of another run over the same items.
 
     Raises:
-        MissingResourceError: A folder is no run.
         ConfigurationError: The runs have no benchmark in common, or their items differ.
     """
-    manifest_a = read_manifest(run_a)
     if run_b is None:
-        return [[Asked("", run_a, manifest_a, evaluation)] for evaluation in manifest_a.evaluations]
-    manifest_b = read_manifest(run_b)
-    pairs = _same_items((run_a, manifest_a), (run_b, manifest_b))
-    return [[Asked("A/", run_a, manifest_a, ours), Asked("B/", run_b, manifest_b, theirs)] for ours, theirs in pairs]
+        return [[one] for one in _evaluations(run_a, "")]
+    pairs = []
+    for ours in _evaluations(run_a, "A/"):
+        candidates = [one for one in _evaluations(run_b, "B/") if one.evaluation.benchmark == ours.evaluation.benchmark]
+        same = [one for one in candidates if one.evaluation.fingerprint == ours.evaluation.fingerprint]
+        if same:
+            pairs.append([ours, same[0]])
+        elif candidates:
+            raise ConfigurationError(what_differs(ours[1:], candidates[0][1:]))
+    if not pairs:
+        (names_a, names_b) = (", ".join(one.benchmark for one in run.manifest.evaluations) for run in (run_a, run_b))
+        raise ConfigurationError(
+            f"{run_a.run_dir} ({names_a}) and {run_b.run_dir} ({names_b}) share no benchmark; compare runs over the "
+            "same items"
+        )
+    return pairs
+
+
+def _evaluations(run: RunAnswers, prefix: str) -> list[ComparedEvaluation]:
+    return [
+        ComparedEvaluation(prefix, run, evaluation, answers)
+        for evaluation, answers in zip(run.manifest.evaluations, run.evaluations, strict=True)
+    ]
 
 
 def compare_all(answers: Mapping[str, Answers], *, evaluation: Evaluation) -> list[Comparison]:
@@ -190,13 +150,13 @@ def to_json(comparisons: Sequence[Comparison], **more: Any) -> str:
     return json.dumps(content, ensure_ascii=False, indent=2)
 
 
-def _names_across(ours: Asked, theirs: Asked) -> list[tuple[str, str]]:
+def _names_across(ours: ComparedEvaluation, theirs: ComparedEvaluation) -> list[tuple[str, str]]:
     """Return which systems of two runs are compared, those of the same name first."""
     names = [(name, name) for name in ours.evaluation.systems if name in theirs.evaluation.systems]
     if not names:
         return list(product(ours.evaluation.systems, theirs.evaluation.systems))
     roles = [
-        {name: role_of(asked.manifest.systems[name]) for name in asked.evaluation.systems} for asked in (ours, theirs)
+        {name: role_of(one.run.manifest.systems[name]) for name in one.evaluation.systems} for one in (ours, theirs)
     ]
     against = {"trained", "prompted"}
     across = [(a, b) for a, b in product(*roles) if {roles[0][a], roles[1][b]} == against]
@@ -215,28 +175,25 @@ def _compare_pairs(
 def _compare_pair(
     named_a: tuple[str, Answers], named_b: tuple[str, Answers], *, evaluation: Evaluation
 ) -> Comparison | None:
-    (name_a, a), (name_b, b) = named_a, named_b
-    place_b = {item_id: place for place, item_id in enumerate(b.ids)}
-    rows = [(place, place_b[item_id]) for place, item_id in enumerate(a.ids) if item_id in place_b]
-    if not rows:
+    (name_a, all_a), (name_b, all_b) = named_a, named_b
+    answers = all_a.predictions, all_b.predictions
+    a, b = (one.take(rows) for one, rows in zip(answers, common_rows(answers), strict=True))
+    if not len(a):
         return None
-    in_a, in_b = np.array(rows).T
-    right_a, right_b, weights = a.correct[in_a], b.correct[in_b], a.weights[in_a]
-    ids, groups = [a.ids[place] for place in in_a], [a.groups[place] for place in in_a]
+    places, groups, weights, right_a, right_b = a.rows["item"], a.groups, a.weights, a.correct, b.correct
     gained = right_a.astype(np.int64) - right_b
-    won = tuple(item_id for item_id, gain in zip(ids, gained, strict=True) if gain > 0)
-    lost = tuple(item_id for item_id, gain in zip(ids, gained, strict=True) if gain < 0)
+    won, lost = (tuple(a.ids_of(places[one])) for one in (gained > 0, gained < 0))
     p = mcnemar_midp(len(won), len(lost))
-    interval = paired_difference_interval(gained, np.ones(len(ids)), groups)
-    best_a, best_b = a.correct_at_best[in_a], b.correct_at_best[in_b]
-    at_best = (best_a.mean() - right_b.mean(), right_a.mean() - best_b.mean())  # each side in turn
+    interval = paired_difference_interval(gained, np.ones(len(a)), groups)
+    at_best = (a.correct_at_best.mean() - right_b.mean(), right_a.mean() - b.correct_at_best.mean())  # each in turn
+    has_blank = any(one.rows["blank"].any() for one in answers)
     return Comparison(
         benchmark=evaluation.benchmark,
         a=name_a,
         b=name_b,
-        n=len(ids),
-        n_left_out=evaluation.n_items - len(ids),
-        n_clusters=len(set(groups)),
+        n=len(a),
+        n_left_out=evaluation.n_items - len(a),
+        n_clusters=len(np.unique(groups)),
         accuracy_a=float(right_a.mean()),
         accuracy_b=float(right_b.mean()),
         difference=float(gained.mean()),
@@ -249,31 +206,5 @@ def _compare_pair(
         lost=lost,
         both_right=int((right_a & right_b).sum()),
         both_wrong=int((~right_a & ~right_b).sum()),
-        unsettled=bool(a.blank_ids or b.blank_ids) and any(is_outside(difference, interval) for difference in at_best),
+        unsettled=has_blank and any(is_outside(difference, interval) for difference in at_best),
     )
-
-
-def _answers(run_dir: Path, evaluation: Evaluation) -> dict[str, Answers]:
-    paths = {name: records_path(run_dir, name) for name in evaluation.systems}
-    return {name: read_answers(latest_records(path, texts=False).values()) for name, path in paths.items()}
-
-
-def _same_items(a: tuple[Path, Manifest], b: tuple[Path, Manifest]) -> list[tuple[Evaluation, Evaluation]]:
-    """Pair up the evaluations of two runs that ask the same items; refuse a shared benchmark with other items."""
-    (run_a, manifest_a), (run_b, manifest_b) = a, b
-    pairs = []
-    for ours in manifest_a.evaluations:
-        candidates = [theirs for theirs in manifest_b.evaluations if theirs.benchmark == ours.benchmark]
-        same = [theirs for theirs in candidates if theirs.fingerprint == ours.fingerprint]
-        if same:
-            pairs.append((ours, same[0]))
-        elif candidates:
-            raise ConfigurationError(what_differs((run_a, ours), (run_b, candidates[0])))
-    if not pairs:
-        names_a, names_b = (
-            ", ".join(e.benchmark for e in manifest.evaluations) for manifest in (manifest_a, manifest_b)
-        )
-        raise ConfigurationError(
-            f"{run_a} ({names_a}) and {run_b} ({names_b}) share no benchmark; compare runs over the same items"
-        )
-    return pairs

@@ -50,7 +50,9 @@ def exchange_words(found: Exchange, say: Language = ENGLISH) -> str:
     )
 
 
-def find_exchange(targets: Sequence[int], choices: Sequence[int], *, labels: Sequence[str]) -> Exchange | None:
+def find_exchange(
+    targets: Sequence[int] | np.ndarray, choices: Sequence[int] | np.ndarray, *, labels: Sequence[str]
+) -> Exchange | None:
     """Find whether another order of the label names is more than 10 points better than the declared one.
 
     Better in accuracy and in macro recall, where each label counts the same: on unbalanced items a classifier that

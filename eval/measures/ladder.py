@@ -6,13 +6,14 @@ its way of answering: systems that differ in nothing but in what they are shown.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
 from chains.registry import CHAINS, RUNGS, Rung
 from data.types import Frozen
-from eval.measures.differences import Answers
+from eval.measures.answers import Answers, common_rows
+from eval.measures.resampling import Groups
 from eval.measures.stats import FEW_CLUSTERS, Interval, bootstrap_interval, paired_difference_interval
 from eval.rundir.description import SystemDescription, model_spec
 
@@ -126,7 +127,7 @@ def gap_recovered(
     closed: np.ndarray,
     reached: np.ndarray,
     oracle: np.ndarray,
-    groups: Sequence[str],
+    groups: Groups,
     *,
     system: str = "",
     tag: str = "",
@@ -159,9 +160,9 @@ def gap_recovered(
     )
 
 
-def _interval(gained: np.ndarray, lead: np.ndarray, groups: Sequence[str]) -> Interval | None:
+def _interval(gained: np.ndarray, lead: np.ndarray, groups: Groups) -> Interval | None:
     """Return the interval of sum(gained) / sum(lead), where there are clusters enough to resample."""
-    if len(set(groups)) < FEW_CLUSTERS:
+    if len(np.unique(groups)) < FEW_CLUSTERS:
         return None
     columns = np.stack([gained, lead], axis=1)  # (n, 2)
 
@@ -180,23 +181,15 @@ def _gaps(ladder: Ladder, answers: Mapping[str, Answers]) -> list[Gap]:
     for step in ladder.steps:
         if step.rung not in COMPARED:
             continue
-        three = [answers[name] for name in (closed, step.system, oracle)]
-        rows = _common_rows(three)
-        if not rows:
+        three = [answers[name].predictions for name in (closed, step.system, oracle)]
+        none, some, own = (one.take(rows) for one, rows in zip(three, common_rows(three), strict=True))
+        if not len(some):
             continue
-        none, some, own = (one.correct[[row[place] for row in rows]] for place, one in enumerate(three))  # each (n,)
-        of_items = [(three[1].groups[row[1]], three[1].tags[row[1]]) for row in rows]
-        for tag in ("", *dict.fromkeys(tag for _, tags in of_items for tag in tags)):
-            kept = [place for place, (_, tags) in enumerate(of_items) if not tag or tag in tags]
-            groups = [of_items[place][0] for place in kept]
-            found.append(gap_recovered(none[kept], some[kept], own[kept], groups, system=step.system, tag=tag))
+        for tag, kept in {"": np.ones(len(some), dtype=bool), **some.rows_by_tag}.items():
+            closed_right, reached_right, oracle_right = (one.correct[kept] for one in (none, some, own))
+            groups = some.groups[kept]
+            found.append(gap_recovered(closed_right, reached_right, oracle_right, groups, system=step.system, tag=tag))
     return found
-
-
-def _common_rows(answers: Sequence[Answers]) -> list[tuple[int, ...]]:
-    """Return the places of each item that all have answered, in the order of the first."""
-    places = [{item_id: place for place, item_id in enumerate(one.ids)} for one in answers]
-    return [tuple(at[item_id] for at in places) for item_id in answers[0].ids if all(item_id in at for at in places)]
 
 
 def _reader(description: SystemDescription) -> str:

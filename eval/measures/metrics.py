@@ -1,21 +1,22 @@
-"""Scores of one system on one benchmark, from its records alone: no model and no dataset is needed.
+"""Scores of one system on one benchmark, from its answers alone: no model and no dataset is needed.
 
-Records in, one `Scores` out. "No answer" is its own column of the confusion matrix and counts as wrong;
+`Answers` in, one `Scores` out. "No answer" is its own column of the confusion matrix and counts as wrong;
 a failed call is no prediction at all: it is counted apart and makes the scores incomplete.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
-from data.types import Frozen, Item, Prediction, Record, Status
+from data.types import Frozen, Status
 from eval.measures.calibration import Calibration, calibrate
-from eval.measures.probabilities import read_probabilities
+from eval.measures.probabilities import probabilities_of
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from eval.measures.answers import Answers
 
 NO_ANSWER = -1
 STATUSES: tuple[Status, ...] = get_args(Status)
@@ -91,47 +92,38 @@ class Scores(Frozen):
     calibration: Calibration | None = None
 
 
-def score(records: Iterable[Record]) -> Scores:
-    """Score one system's records on one benchmark.
-
-    Args:
-        records: One record an item, all of one system.
+def score(answers: Answers) -> Scores:
+    """Score one system's answers on one benchmark.
 
     Raises:
         ValueError: There is no record.
     """
-    import numpy as np
-
-    everything = list(records)
-    if not everything:
+    if not len(answers):
         raise ValueError("no records: there is nothing to score")
-    answered = [(r, r.prediction) for r in everything if r.prediction is not None]
-    targets = np.array([r.item.target for r, _ in answered], dtype=np.int64)
-    choices = np.array([NO_ANSWER if p.choice is None else p.choice for _, p in answered], dtype=np.int64)
-    weights = np.array([r.item.weight for r, _ in answered])
-    correct = targets == choices
-    names = class_names([r.item for r in everything])
-    confusion = confusion_matrix(targets, choices, len(names))
+    given, names = answers.predictions, class_names(answers)
+    correct, weights = given.correct, given.weights
+    confusion = confusion_matrix(given.targets, given.choices, len(names))
     classes = class_scores(confusion, names)
-    macro = _macro(classes) if answered else (None, None, None)
+    macro = _macro(classes) if len(given) else (None, None, None)
+    probabilities = probabilities_of(given)
     return Scores(
         correct=int(correct.sum()),
-        accuracy=float(correct.mean()) if answered else None,
+        accuracy=float(correct.mean()) if len(given) else None,
         points=float(weights[correct].sum()),
         points_possible=float(weights.sum()),
         macro_precision=macro[0],
         macro_recall=macro[1],
         macro_f1=macro[2],
-        roc_auc=_records_roc_auc(answered, len(names)),
+        roc_auc=_roc_auc(given, len(names)),
         class_names=names,
         classes=classes,
         confusion=tuple(tuple(int(count) for count in row) for row in confusion),
         target_counts=tuple(int(count) for count in confusion.sum(axis=1)),
         prediction_counts=tuple(int(count) for count in confusion.sum(axis=0)),
-        by_tag=_by_tag(answered),
-        calibration=None if (given := read_probabilities(everything)) is None else calibrate(given),
-        **_counts(len(everything), [p for _, p in answered]),
-        **_latencies([r.latency_s for r, _ in answered if r.latency_s is not None and not r.cache_hits]),
+        by_tag=_by_tag(given),
+        calibration=None if probabilities is None else calibrate(probabilities),
+        **_counts(answers),
+        **_latencies(given),
     )
 
 
@@ -169,12 +161,9 @@ def classification_metrics(targets: Sequence[int], probs: np.ndarray) -> dict[st
     return scores if auc is None else {**scores, "roc_auc": auc}
 
 
-def class_names(items: Sequence[Item]) -> tuple[str, ...]:
+def class_names(answers: Answers) -> tuple[str, ...]:
     """Return the choices where all items share them, else the positions from "1"."""
-    shared = {item.choices for item in items}
-    if len(shared) == 1 and len(items) > 1:
-        return items[0].choices
-    return tuple(str(position + 1) for position in range(max(len(item.choices) for item in items)))
+    return answers.shared_choices or tuple(str(position + 1) for position in range(answers.n_choices.max()))
 
 
 def confusion_matrix(targets: np.ndarray, choices: np.ndarray, n_classes: int) -> np.ndarray:
@@ -192,27 +181,33 @@ def confusion_matrix(targets: np.ndarray, choices: np.ndarray, n_classes: int) -
     return cells.reshape(n_classes, n_classes + 1)  # (n_classes, n_classes + 1)
 
 
-def _counts(n: int, predictions: Sequence[Prediction]) -> dict[str, Any]:
-    statuses = Counter(prediction.status for prediction in predictions)
+def _counts(answers: Answers) -> dict[str, Any]:
+    given = answers.predictions
+    statuses = {status: int(given.has_status(status).sum()) for status in STATUSES}
+    rules = {name: int((given.rows["rule"] == place).sum()) for place, name in enumerate(given.rules) if name}
+    usage = {name: int(given.counted(name).sum()) for name in sorted(given.usage) if given.has_count(name).any()}
     return {
-        "n": n,
+        "n": len(answers),
         "answered": statuses["ok"],
-        "unparsed": len(predictions) - statuses["ok"],
-        "errors": n - len(predictions),
-        "complete": n == len(predictions),
-        "usage": _sum_usage(prediction.usage for prediction in predictions),
-        "rules": dict(sorted(Counter(p.rule for p in predictions if p.rule).items())),
-        "statuses": {status: statuses[status] for status in STATUSES if statuses[status]},
+        "unparsed": len(given) - statuses["ok"],
+        "errors": len(answers) - len(given),
+        "complete": len(answers) == len(given),
+        "usage": usage,
+        "rules": {name: n for name, n in sorted(rules.items()) if n},
+        "statuses": {status: n for status, n in statuses.items() if n},
     }
 
 
-def _latencies(seconds: Sequence[float]) -> dict[str, Any]:
+def _latencies(given: Answers) -> dict[str, Any]:
+    """Return seconds of the items that were measured; a reply from the response cache took none."""
     import numpy as np
 
+    seconds = given.rows["latency_s"]
+    seconds = seconds[~np.isnan(seconds) & (given.rows["cache_hits"] == 0)]
     return {
-        "latency_p50_s": float(np.percentile(seconds, 50)) if seconds else None,
-        "latency_p95_s": float(np.percentile(seconds, 95)) if seconds else None,
-        "latency_total_s": float(sum(seconds)),
+        "latency_p50_s": float(np.percentile(seconds, 50)) if len(seconds) else None,
+        "latency_p95_s": float(np.percentile(seconds, 95)) if len(seconds) else None,
+        "latency_total_s": float(seconds.sum()),
     }
 
 
@@ -238,36 +233,24 @@ def _macro(classes: Sequence[ClassScores]) -> tuple[float, float, float]:
     return sum(c.precision for c in classes) / n, sum(c.recall for c in classes) / n, sum(c.f1 for c in classes) / n
 
 
-def _records_roc_auc(answered: Sequence[tuple[Record, Prediction]], n_classes: int) -> float | None:
-    import numpy as np
-
+def _roc_auc(given: Answers, n_classes: int) -> float | None:
+    """Return the area where every prediction has probabilities of all classes."""
     from eval.measures.auc import roc_auc
 
-    probs = [p.probs for _, p in answered]
-    if not probs or any(row is None or len(row) != n_classes for row in probs):
+    if not len(given) or not ((given.rows["source"] >= 0) & (given.n_choices == n_classes)).all():
         return None
-    return roc_auc(np.array([r.item.target for r, _ in answered]), np.array(probs, dtype=np.float64))
+    return roc_auc(given.targets, given.probs)
 
 
-def _by_tag(answered: Sequence[tuple[Record, Prediction]]) -> dict[str, TagScores]:
-    tagged: dict[str, list[tuple[bool, float]]] = {}
-    for record, prediction in answered:
-        for tag in record.item.tags:
-            tagged.setdefault(tag, []).append((prediction.choice == record.item.target, record.item.weight))
+def _by_tag(given: Answers) -> dict[str, TagScores]:
+    correct, weights = given.correct, given.weights
     return {
         tag: TagScores(
-            n=len(rows),
-            correct=sum(right for right, _ in rows),
-            accuracy=sum(right for right, _ in rows) / len(rows),
-            points=sum(weight for right, weight in rows if right),
-            points_possible=sum(weight for _, weight in rows),
+            n=int(own.sum()),
+            correct=int(correct[own].sum()),
+            accuracy=float(correct[own].mean()),
+            points=float(weights[own & correct].sum()),
+            points_possible=float(weights[own].sum()),
         )
-        for tag, rows in tagged.items()
+        for tag, own in given.rows_by_tag.items()
     }
-
-
-def _sum_usage(usages: Iterable[Mapping[str, int]]) -> dict[str, int]:
-    total: Counter[str] = Counter()
-    for usage in usages:
-        total.update(usage)
-    return dict(sorted(total.items()))

@@ -78,7 +78,13 @@ def rotated_alternatives(chosen: Sequence[int], n_choices: int) -> np.ndarray:
     return np.stack([np.roll(counts, shift) for shift in range(n_choices)])
 
 
-def position_test(counts: Sequence[int], key: Sequence[int], alternatives: Sequence[np.ndarray]) -> PositionTest:
+def position_test(
+    counts: Sequence[int],
+    key: Sequence[int],
+    alternatives: Sequence[np.ndarray],
+    *,
+    n_items: Sequence[int] | None = None,
+) -> PositionTest:
     """Test whether the positions chosen are what they would be, did position mean nothing.
 
     With D the difference of the counts from their expectation and V its covariance, both summed over the items'
@@ -89,6 +95,7 @@ def position_test(counts: Sequence[int], key: Sequence[int], alternatives: Seque
         counts: (n_positions,) how often each position was chosen.
         key: (n_positions,) how often it was right.
         alternatives: For each item (n_alternatives, n_choices) as above, the observed one among them.
+        n_items: How many items have each of the alternatives; None: each is of one.
 
     Raises:
         ValueError: There is no item.
@@ -100,7 +107,7 @@ def position_test(counts: Sequence[int], key: Sequence[int], alternatives: Seque
     """
     if not alternatives:
         raise ValueError("no answers: there are no positions to test")
-    kinds = _kinds(alternatives, len(counts))
+    kinds = _kinds(alternatives, n_items or [1] * len(alternatives), n_positions=len(counts))
     expected, covariance = _moments(kinds)
     inverse = np.linalg.pinv(covariance, hermitian=True)
     df = int(np.linalg.matrix_rank(covariance, hermitian=True))
@@ -120,10 +127,13 @@ def position_test(counts: Sequence[int], key: Sequence[int], alternatives: Seque
     )
 
 
-def _kinds(alternatives: Sequence[np.ndarray], n_positions: int) -> list[tuple[int, np.ndarray]]:
+def _kinds(
+    alternatives: Sequence[np.ndarray], n_items: Sequence[int], *, n_positions: int
+) -> list[tuple[int, np.ndarray]]:
     """Count the items that have the same alternatives; (n_alternatives, n_positions), few kinds for many items."""
-    padded = (np.pad(rows, ((0, 0), (0, n_positions - rows.shape[1]))) for rows in alternatives)
-    counts = Counter((len(rows), rows.tobytes()) for rows in padded)
+    counts: Counter[tuple[int, bytes]] = Counter()
+    for rows, n in zip(alternatives, n_items, strict=True):
+        counts[len(rows), np.pad(rows, ((0, 0), (0, n_positions - rows.shape[1]))).tobytes()] += n
     return [(n, np.frombuffer(content).reshape(length, n_positions)) for (length, content), n in counts.items()]
 
 

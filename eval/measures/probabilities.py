@@ -1,29 +1,27 @@
-"""The probabilities of a system's records as columns: what calibration scores and a temperature rescales.
+"""The probabilities of a system's answers: what calibration scores and a temperature rescales.
 
-Records in, `Probabilities` out, over those that hold probabilities alone.
+`Answers` in, `Probabilities` out, over the rows that have probabilities alone.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from data.types import Record
-
 if TYPE_CHECKING:
     import numpy as np
+
+    from eval.measures.answers import Answers
 
 FLOOR = 2.0**-52  # the smallest probability that a logarithm is taken of, as in scikit-learn
 
 
 @dataclass(frozen=True)
 class Probabilities:
-    """Everything that is scored, one row a record with probabilities.
+    """Everything that is scored, one row an answer with probabilities.
 
     Attributes:
-        groups: (n,) cluster of each item.
+        groups: (n,) the cluster of each item, by name or number.
         targets: (n,) int.
         choices: (n,) int, -1 where nothing usable was said.
         probs: (n, most choices), 0 beyond an item's own choices.
@@ -31,7 +29,7 @@ class Probabilities:
         sources: Where the probabilities come from.
     """
 
-    groups: tuple[str, ...]
+    groups: np.ndarray
     targets: np.ndarray
     choices: np.ndarray
     probs: np.ndarray
@@ -53,23 +51,21 @@ class Probabilities:
         return at(self.probs, chosen)
 
 
-def read_probabilities(records: Iterable[Record]) -> Probabilities | None:
-    """Take the columns out of the records that hold probabilities; None where none does."""
+def probabilities_of(answers: Answers) -> Probabilities | None:
+    """Take the rows that hold probabilities; None where none does."""
     import numpy as np
 
-    rows = [(r.item, p, p.probs) for r in records if (p := r.prediction) is not None and p.probs is not None]
-    if not rows:
+    given = answers.take(answers.rows["source"] >= 0)
+    if not len(given):
         return None
-    widths = np.array([len(probs) for _, _, probs in rows])
-    padded = np.zeros((len(rows), widths.max()))
-    padded[np.arange(widths.max()) < widths[:, None]] = np.concatenate([probs for _, _, probs in rows])
+    counts = np.bincount(given.rows["source"], minlength=len(given.sources)).tolist()
     return Probabilities(
-        groups=tuple(item.group for item, _, _ in rows),
-        targets=np.array([item.target for item, _, _ in rows], dtype=np.int64),
-        choices=np.array([-1 if p.choice is None else p.choice for _, p, _ in rows], dtype=np.int64),
-        probs=padded,
-        n_choices=widths,
-        sources=dict(sorted(Counter(p.probs_source or "unknown" for _, p, _ in rows).items())),
+        groups=given.groups,
+        targets=given.targets,
+        choices=given.choices,
+        probs=given.probs[:, : given.n_choices.max()],
+        n_choices=given.n_choices,
+        sources={name: n for name, n in sorted(zip(given.sources, counts, strict=True)) if n},
     )
 
 

@@ -1,14 +1,14 @@
 """Whether a server seems to cut prompts silently: prompts of different length that it counts as equally many tokens.
 
-A system's records with their texts in; out comes what the longest prompts were all counted as, where they were. A
+A system's `Answers` in; out comes what the longest prompts were all counted as, where they were. A
 server whose context is too short for a prompt may drop a part of it (Ollama does), and tells nobody; but it counts
 what it read.
 """
 
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+import numpy as np
 
-from data.types import Frozen, Record
+from data.types import Frozen
+from eval.measures.answers import Answers
 
 # Prompts of so many different lengths, the longest of them longer than the shortest by this share over their number,
 # have no count in common by chance, and least of all the highest: three that differ by 10 %, or thirty by 1 %.
@@ -18,14 +18,6 @@ LEAST_SPREAD = 0.3
 # differ by so many tokens, but never by more than this share, as short prompts of different length may by chance.
 NEARLY_EQUAL = 2
 NEARLY_EQUAL_SHARE = 0.01
-
-
-class PromptCount(NamedTuple):
-    """A prompt of an item: its length in characters, and how many tokens the server says that it has."""
-
-    item_id: str
-    characters: int
-    tokens: int
 
 
 class EqualCounts(Frozen):
@@ -48,53 +40,47 @@ class EqualCounts(Frozen):
     longest: int
 
 
-def noting_prompts(records: Iterable[Record], counts: dict[str, PromptCount], *, imported: bool) -> Iterator[Record]:
-    """Yield records as they come, and note of each what its prompt was counted as; of an item asked again the last.
+def equal_counts_of(answers: Answers, *, imported: bool) -> EqualCounts | None:
+    """Find the prompts of a system that seem to have been cut; None where there may be none.
 
     Args:
-        records: Of one system, with their texts.
-        counts: Where that is noted, by item id.
+        answers: Of one system.
         imported: The replies were recorded elsewhere, without their prompts: they are taken to grow with the item.
     """
-    for record in records:
-        if (count := _count_prompt(record, imported=imported)) is not None:
-            counts[record.item.id] = count
-        yield record
+    rows = answers.rows
+    known = (rows["status"] >= 0) & (rows["tool_calls"] == 0)  # a prompt among tool calls is one turn of several
+    # A reply from the response cache takes no tokens now; its prompt was counted when it was first sent.
+    sent = answers.counted("input_tokens") + answers.counted("saved_input_tokens")
+    tokens = sent // np.maximum(rows["replies"], 1)
+    shown = answers.items.characters[rows["item"]] if imported else rows["sent_characters"]
+    counted = known & (tokens > 0) & (imported | (rows["messages"] > 0))
+    return find_equal_counts(shown[counted], tokens[counted])
 
 
-def _count_prompt(record: Record, *, imported: bool) -> PromptCount | None:
-    """Return how long an item's prompt is; None where nobody recorded or counted it, or it is one turn of several."""
-    prediction, messages = record.prediction, record.messages or ()
-    if prediction is None or any(message.tool_calls for message in messages):
-        return None
-    usage, item = prediction.usage, record.item
-    # A reply from the response cache takes none now; its prompt was counted when it was first sent.
-    tokens = (usage.get("input_tokens", 0) + usage.get("saved_input_tokens", 0)) // len(prediction.replies)
-    shown = [*item.inputs.values(), *item.choices] if imported else [message.content for message in messages]
-    return PromptCount(item.id, sum(map(len, shown)), tokens) if tokens and shown else None
-
-
-def find_equal_counts(counts: Iterable[PromptCount]) -> EqualCounts | None:
+def find_equal_counts(characters: np.ndarray, tokens: np.ndarray) -> EqualCounts | None:
     """Find the prompts that share the highest count, or nearly, the longest of all among them.
 
-    None where that may be chance.
+    Args:
+        characters: (n,) int, the length of each prompt.
+        tokens: (n,) int, what the server says that it has.
+
+    Returns:
+        None where that may be chance.
     """
-    counted = sorted(counts, key=lambda one: one.characters)
-    if not counted:
+    if not len(tokens):
         return None
-    highest = max(one.tokens for one in counted)
-    least = highest - min(NEARLY_EQUAL, int(NEARLY_EQUAL_SHARE * highest))
-    alike = [one for one in counted if one.tokens >= least]
-    lengths = [one.characters for one in alike]
-    shortest, longest, different = lengths[0], counted[-1].characters, len(set(lengths))
+    highest = int(tokens.max())
+    alike = tokens >= highest - min(NEARLY_EQUAL, int(NEARLY_EQUAL_SHARE * highest))
+    lengths = characters[alike]
+    shortest, longest, different = int(lengths.min()), int(characters.max()), len(np.unique(lengths))
     is_spread = different * (longest - shortest) >= LEAST_SPREAD * shortest
-    if different < FEWEST_LENGTHS or lengths[-1] < longest or not is_spread:
+    if different < FEWEST_LENGTHS or lengths.max() < longest or not is_spread:
         return None
     return EqualCounts(
-        prompts=len(alike),
-        counted=len(counted),
+        prompts=len(lengths),
+        counted=len(tokens),
         tokens=highest,
-        fewest=min(one.tokens for one in alike),
+        fewest=int(tokens[alike].min()),
         shortest=shortest,
         longest=longest,
     )

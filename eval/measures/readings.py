@@ -5,13 +5,17 @@ worth a look at what it read (`python -m eval show`); after a rule is changed, `
 replies again and names the items whose score changed.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable
+from __future__ import annotations
 
-from data.types import Frozen, Record, Status
+from typing import TYPE_CHECKING
 
-# The rule of a reply that names one choice by its number and another by its text (docs/evidence.md).
-NUMBER_OR_TEXT = "number-or-text"
+import numpy as np
+
+from data.types import Frozen, Status
+from eval.measures.metrics import STATUSES
+
+if TYPE_CHECKING:
+    from eval.measures.answers import Answers
 
 
 class RuleReading(Frozen):
@@ -62,40 +66,35 @@ class ExtractionAudit(Frozen):
     number_or_text: int = 0
 
 
-def audit(records: Iterable[Record]) -> ExtractionAudit | None:
-    """Count what each rule read, and bound the score; None without any answer.
-
-    Args:
-        records: One record an item, all of one system.
-    """
-    answers = [(record.item, record.prediction) for record in records if record.prediction is not None]
-    if not answers:
+def audit(answers: Answers) -> ExtractionAudit | None:
+    """Count what each rule read, and bound the score; None without any answer."""
+    given = answers.predictions
+    if not len(given):
         return None
-    counts: dict[tuple[str, Status], list[int]] = defaultdict(lambda: [0, 0])
-    for item, prediction in answers:
-        count = counts[prediction.rule, prediction.status]
-        count[0] += 1
-        count[1] += prediction.choice == item.target
-    rules = [RuleReading(rule=rule, status=status, n=n, correct=k) for (rule, status), (n, k) in counts.items()]
-    right = [prediction.choice == item.target for item, prediction in answers]
-    unread = [prediction.choice is None for _, prediction in answers]
-    guesses = [1 / len(item.choices) for item, _ in answers]
+    unread = given.choices < 0
     return ExtractionAudit(
-        n=len(answers),
-        unparsed=sum(unread),
-        rules=tuple(sorted(rules, key=lambda one: (one.status != "ok", -one.n, one.rule, one.status))),
-        accuracy=_bounds(right, unread, guesses, [1.0] * len(answers)),
-        points=_bounds(right, unread, guesses, [item.weight for item, _ in answers]),
-        number_or_text=sum(
-            any(NUMBER_OR_TEXT in reply.rule for reply in prediction.replies) for _, prediction in answers
-        ),
+        n=len(given),
+        unparsed=int(unread.sum()),
+        rules=tuple(sorted(_rule_readings(given), key=lambda one: (one.status != "ok", -one.n, one.rule, one.status))),
+        accuracy=_bounds(given, np.ones(len(given))),
+        points=_bounds(given, given.weights),
+        number_or_text=int(given.rows["number_or_text"].sum()),
     )
 
 
-def _bounds(right: list[bool], unread: list[bool], guesses: list[float], weights: list[float]) -> Bounds:
-    rows = list(zip(right, unread, guesses, weights, strict=True))
-    total = sum(weights)
-    earned = sum(weight for is_right, _, _, weight in rows if is_right)
-    guessed = sum(weight * guess for _, is_unread, guess, weight in rows if is_unread)
-    open_to_all = sum(weight for _, is_unread, _, weight in rows if is_unread)
-    return Bounds(wrong=earned / total, chance=(earned + guessed) / total, right=(earned + open_to_all) / total)
+def _rule_readings(given: Answers) -> list[RuleReading]:
+    pairs, which = np.unique(given.rows[["rule", "status"]], return_inverse=True)
+    counts, right = np.bincount(which), np.bincount(which, weights=given.correct)
+    return [
+        RuleReading(rule=given.rules[rule], status=STATUSES[status], n=int(n), correct=int(k))
+        for (rule, status), n, k in zip(pairs.tolist(), counts, right, strict=True)
+    ]
+
+
+def _bounds(given: Answers, weights: np.ndarray) -> Bounds:
+    unread, total = given.choices < 0, weights.sum()
+    earned, left_open = weights[given.correct].sum(), weights[unread].sum()
+    guessed = (weights / given.n_choices)[unread].sum()
+    return Bounds(
+        wrong=float(earned / total), chance=float((earned + guessed) / total), right=float((earned + left_open) / total)
+    )

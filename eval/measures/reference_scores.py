@@ -4,15 +4,17 @@ The answers of an evaluation in, `ConstantScore`s and `PublishedPoint`s out. Pub
 (`reference_points.yaml`), each with its source; they are shown as not measured here.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from data.common.errors import ConfigurationError, first_fault
 from data.common.parsing import read_yaml
 from data.types import Frozen
-from eval.measures.differences import Answers
+from eval.measures.answers import Answers
 
 REFERENCE_POINTS = Path(__file__).with_name("reference_points.yaml")
 
@@ -58,58 +60,59 @@ class PublishedPoint(Frozen):
     date: str
 
 
-class Yardsticks(Frozen):
+class ReferenceScores(Frozen):
     """Both, of one evaluation; empty in an older run's summary."""
 
     constants: tuple[ConstantScore, ...] = ()
     published: tuple[PublishedPoint, ...] = ()
 
 
-def yardsticks_of(answers: Collection[Answers], *, n_choices: int) -> Yardsticks:
+def reference_scores(answers: Collection[Answers]) -> ReferenceScores:
     """Find what the scores of an evaluation are held against.
 
     Args:
         answers: Of all its systems.
-        n_choices: The most that an item has.
     """
-    return Yardsticks(constants=constant_scores(answers, n_choices=n_choices), published=published_for(answers))
+    return ReferenceScores(constants=constant_scores(answers), published=published_for(answers))
 
 
-def constant_scores(answers: Iterable[Answers], *, n_choices: int) -> tuple[ConstantScore, ...]:
+def constant_scores(answers: Collection[Answers]) -> tuple[ConstantScore, ...]:
     """Score every constant answer by the key of the items that any system answered; empty without any.
 
     Args:
         answers: Of all systems of one evaluation.
-        n_choices: The most that an item has.
     """
-    key = {
-        item_id: (int(target), float(weight))
-        for one in answers
-        for item_id, target, weight in zip(one.ids, one.targets, one.weights, strict=True)
-    }
-    possible = sum(weight for _, weight in key.values())
-    scores = []
-    for choice in range(n_choices if key else 0):
-        earned = [weight for target, weight in key.values() if target == choice]
-        scores.append(
-            ConstantScore(
-                choice=choice,
-                correct=len(earned),
-                accuracy=len(earned) / len(key),
-                points=sum(earned),
-                points_possible=possible,
-            )
+    places = _answered_items(answers)
+    if not len(places):
+        return ()
+    items = next(iter(answers)).items
+    targets, weights = items.targets[places], items.weights[places]
+    return tuple(
+        ConstantScore(
+            choice=choice,
+            correct=int((targets == choice).sum()),
+            accuracy=float((targets == choice).mean()),
+            points=float(weights[targets == choice].sum()),
+            points_possible=float(weights.sum()),
         )
-    return tuple(scores)
+        for choice in range(items.n_choices.max())
+    )
 
 
-def published_for(answers: Iterable[Answers]) -> tuple[PublishedPoint, ...]:
+def published_for(answers: Collection[Answers]) -> tuple[PublishedPoint, ...]:
     """Return the published figures about these items, the highest first; none where items of two sources are mixed."""
-    origins = {item_id.rpartition("/")[0] for one in answers for item_id in one.ids}
+    places = _answered_items(answers).tolist()
+    origins = {one.items.ids[place].rpartition("/")[0] for one in [*answers][:1] for place in places}
     if len(origins) != 1:
         return ()
     found = [point for point in published_points() if point.items in origins]
     return tuple(sorted(found, key=lambda point: -point.score))
+
+
+def _answered_items(answers: Collection[Answers]) -> np.ndarray:
+    """Return the places of the items that any system has a prediction for."""
+    places = [one.predictions.rows["item"] for one in answers]
+    return np.unique(np.concatenate(places)) if places else np.array([], dtype=np.int64)
 
 
 @cache

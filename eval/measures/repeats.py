@@ -1,14 +1,17 @@
-"""What it shows to ask an item several times, and which positions a system chooses: measured from its records alone.
+"""What it shows to ask an item several times, and which positions a system chooses: measured from its answers alone.
 
-Records in; out come how consistent the answers are, how right each asking was alone, and the test of
+`Answers` in; out come how consistent the trials of an item are, how right each trial was alone, and the test of
 `eval.measures.position_bias` with the alternatives that fit how the items were asked.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
-from data.types import Ask, Frozen, Item, Prediction, Record
+from data.types import Frozen
+from eval.measures.answer_columns import NO_TRIAL
+from eval.measures.answers import Answers
+from eval.measures.metrics import NO_ANSWER
 from eval.measures.position_bias import PositionTest, position_test, rotated_alternatives, single_alternatives
 from eval.measures.stats import Interval, share_interval
 
@@ -41,64 +44,76 @@ class Askings(Frozen):
     drawn: int
 
 
-def measure_askings(records: Iterable[Record]) -> Askings | None:
+def measure_askings(answers: Answers) -> Askings | None:
     """Measure the items that were asked several times; None without any."""
-    asked = [(r.item, p) for r in records if (p := r.prediction) is not None and p.asks]
-    if not asked:
+    asked = answers.take(answers.rows["trials"] > 0)
+    if not len(asked):
         return None
-    same = [_is_consistent(prediction.asks) for _, prediction in asked]
-    times = max(len(prediction.asks) for _, prediction in asked)
-    shares = [_share_right(asked, number) for number in range(times)]
+    chosen = asked.trial_choices  # (n, most trials)
+    same = (chosen[:, 0] != NO_ANSWER) & ((chosen == chosen[:, :1]) | (chosen == NO_TRIAL)).all(axis=1)
+    was_asked = chosen != NO_TRIAL
+    shares = ((chosen == asked.targets[:, None]).sum(axis=0) / was_asked.sum(axis=0)).tolist()  # of each trial
     return Askings(
         n=len(asked),
-        times=times,
-        rotated=any(_is_rotated(prediction.asks) for _, prediction in asked),
-        consistent=sum(same),
-        consistent_interval=share_interval(np.array(same), np.ones(len(same)), [item.group for item, _ in asked]),
+        times=chosen.shape[1],
+        rotated=bool(_is_rotated(asked).any()),
+        consistent=int(same.sum()),
+        consistent_interval=share_interval(same, np.ones(len(same)), asked.groups),
         first_accuracy=shares[0],
         lowest_accuracy=min(shares),
         highest_accuracy=max(shares),
-        majority_accuracy=sum(prediction.choice == item.target for item, prediction in asked) / len(asked),
-        drawn=sum(prediction.rule == "tie-drawn" for _, prediction in asked),
+        majority_accuracy=float(asked.correct.mean()),
+        drawn=sum(asked.rules[rule] == "tie-drawn" for rule in asked.rows["rule"].tolist()),
     )
 
 
-def _is_consistent(asks: Sequence[Ask]) -> bool:
-    return asks[0].choice is not None and len({ask.choice for ask in asks}) == 1
+def _is_rotated(answers: Answers) -> np.ndarray:
+    """Return (n,) bool, whether an item was shown with its choices in several orders."""
+    orders = answers.trial_orders
+    if not orders.shape[1]:
+        return np.zeros(len(answers), dtype=bool)
+    rotated: np.ndarray = ((orders != orders[:, :1]) & (answers.trial_choices != NO_TRIAL)).any(axis=1)
+    return rotated
 
 
-def _is_rotated(asks: Sequence[Ask]) -> bool:
-    return len({ask.order for ask in asks}) > 1
-
-
-def _share_right(asked: Sequence[tuple[Item, Prediction]], number: int) -> float:
-    right = [p.asks[number].choice == item.target for item, p in asked if number < len(p.asks)]
-    return sum(right) / len(right)
-
-
-def measure_positions(records: Iterable[Record]) -> PositionTest | None:
+def measure_positions(answers: Answers) -> PositionTest | None:
     """Test the positions that a system chose; None where it answered nothing.
 
     An item that was asked several times without rotation is one answer, the majority's.
     """
-    answered = [(r.item, p) for r in records if (p := r.prediction) is not None]
-    shared = {item.choices for item, _ in answered}
-    labelled = len(shared) == 1 and len(answered) > 1
-    counts, key = (np.zeros(max((len(c) for c in shared), default=0), dtype=np.int64) for _ in range(2))
-    alternatives = []
-    for item, prediction in answered:
-        n_choices = len(item.choices)
-        if _is_rotated(prediction.asks):
-            shown = [(ask.order.index(ask.choice), ask.order) for ask in prediction.asks if ask.choice is not None]
-            chosen, right = [position for position, _ in shown], [order.index(item.target) for _, order in shown]
-            possible = rotated_alternatives(chosen, n_choices)
-        elif prediction.choice is not None:
-            chosen, right = [prediction.choice], [item.target]
-            possible = single_alternatives(item.target, prediction.choice, n_choices, labelled=labelled)
-        else:
-            continue
-        if chosen:
-            np.add.at(counts, chosen, 1)
-            np.add.at(key, right, 1)
-            alternatives.append(possible)
-    return position_test(counts.tolist(), key.tolist(), alternatives) if alternatives else None
+    given = answers.predictions
+    if not len(given):
+        return None
+    rotated = _is_rotated(given)
+    once = given.take(~rotated & (given.choices != NO_ANSWER))
+    n_positions = int(given.n_choices.max())
+    counts = np.bincount(once.choices, minlength=n_positions)
+    key = np.bincount(once.targets, minlength=n_positions)
+    alternatives, n_items = _of_single_answers(once, labelled=given.shared_choices is not None)
+    for chosen, right, n_choices in _shown_positions(given.take(rotated)):
+        np.add.at(counts, chosen, 1)
+        np.add.at(key, right, 1)
+        alternatives.append(rotated_alternatives(chosen, n_choices))
+        n_items.append(1)
+    return position_test(counts.tolist(), key.tolist(), alternatives, n_items=n_items) if alternatives else None
+
+
+def _of_single_answers(once: Answers, *, labelled: bool) -> tuple[list[np.ndarray], list[int]]:
+    """Return the alternatives of each kind of item, the kind that occurs first in front, and how many items it has."""
+    cases = np.stack([once.targets, once.choices, once.n_choices], axis=1)
+    kinds, first, n_items = np.unique(cases, axis=0, return_index=True, return_counts=True)
+    order = np.argsort(first)
+    found = [
+        single_alternatives(target, choice, n_choices, labelled=labelled)
+        for target, choice, n_choices in kinds[order].tolist()
+    ]
+    return found, n_items[order].tolist()
+
+
+def _shown_positions(rotated: Answers) -> Iterator[tuple[list[int], list[int], int]]:
+    """Yield (positions chosen, positions of the right choice, n_choices) of each item's trials that were answered."""
+    columns = (rotated.trial_choices, rotated.trial_orders, rotated.targets, rotated.n_choices)
+    for choices, orders, target, n_choices in zip(*(column.tolist() for column in columns), strict=True):
+        shown = [(rotated.orders[order], choice) for order, choice in zip(orders, choices, strict=True) if choice >= 0]
+        if shown:
+            yield [one.index(choice) for one, choice in shown], [one.index(target) for one, _ in shown], n_choices

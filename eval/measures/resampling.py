@@ -11,14 +11,15 @@ from functools import lru_cache
 
 import numpy as np
 
+Groups = Sequence[str] | np.ndarray  # (n,) the cluster of each item, by name, or by a number in the names' order
 CHUNK = 64  # resamples at once, so that memory does not grow with their number
 DRAWS, DRAWS_AT_ONCE = 20_000, 500  # of signs
 ROUNDING = 1e-9  # sums that differ by less are the same
 
 
-def number_clusters(groups: Sequence[str]) -> tuple[np.ndarray, int]:
+def number_clusters(groups: Groups) -> tuple[np.ndarray, int]:
     """Number the groups from 0 in sorted order, so that the order of the items does not change the draws."""
-    if not groups:
+    if not len(groups):
         raise ValueError("no items: there is no interval")
     names, index = np.unique(np.asarray(groups), return_inverse=True)
     return index, len(names)  # (n,)
@@ -63,7 +64,7 @@ def _draws(n_clusters: int, resamples: int, seed: int) -> np.ndarray:
     return counts
 
 
-def randomization_p(gained: np.ndarray, groups: Sequence[str], *, seed: int) -> np.ndarray:
+def randomization_p(gained: np.ndarray, groups: Groups, *, seed: int) -> np.ndarray:
     """Return two-sided p-values: how often differences as large arise where each cluster's sign is a coin's toss.
 
     Args:

@@ -1,28 +1,31 @@
 """What two runs over one benchmark asked differently: said where a comparison is refused, so that it can be mended.
 
-Two run directories and their evaluations in, one line out: how many items each asked, which only one of them did, and
+Two runs and their evaluations in, one line out: how many items each asked, which only one of them did, and
 of those that both did, which are another version and in what.
 """
 
 from collections import Counter
-from collections.abc import Collection
-from pathlib import Path
+from collections.abc import Collection, Mapping
 
 from data.types import Item
-from eval.rundir.journal import Evaluation, read_records, records_path
+from eval.measures.answers import Answers, RunAnswers, records_of_items
+from eval.rundir.journal import Evaluation, records_path
 
 NAMED_ITEMS = 3
 
 
-def what_differs(a: tuple[Path, Evaluation], b: tuple[Path, Evaluation]) -> str:
+_Asked = tuple[RunAnswers, Evaluation, Mapping[str, Answers]]
+
+
+def what_differs(a: _Asked, b: _Asked) -> str:
     """Say in one line why the items of two evaluations are not the same.
 
     Args:
-        a: A run's directory, and its evaluation.
+        a: A run, an evaluation of it and the answers to that.
         b: The other's, of the same benchmark, with another fingerprint.
     """
-    (run_a, ours), (run_b, theirs) = a, b
-    items_a, items_b = _items(run_a, ours), _items(run_b, theirs)
+    (ours, theirs), (run_a, run_b) = (a[1], b[1]), (a[0].run_dir, b[0].run_dir)
+    items_a, items_b = _items(a), _items(b)
     parts = [f"items {ours.n_items:,} and {theirs.n_items:,}"]
     if ours.split != theirs.split:
         parts.append(f"split {ours.split} and {theirs.split}")
@@ -39,13 +42,14 @@ def what_differs(a: tuple[Path, Evaluation], b: tuple[Path, Evaluation]) -> str:
     )
 
 
-def _items(run_dir: Path, evaluation: Evaluation) -> dict[str, Item]:
-    """Return every item that the run has a record of."""
+def _items(asked: _Asked) -> dict[str, Item]:
+    """Return every item that the run has a record of, read back from the journals."""
+    run, _, answers = asked
     found: dict[str, Item] = {}
-    for name in evaluation.systems:
-        path = records_path(run_dir, name)
-        for record in read_records(path):
-            found.setdefault(record.item.id, record.item)
+    for system, one in answers.items():
+        wanted = [place for place, item_id in enumerate(one.items.ids) if item_id not in found]
+        for _, record in records_of_items(records_path(run.run_dir, system), one, wanted):
+            found[record.item.id] = record.item
     return found
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eval.measures.resampling import drawn_chunks, number_clusters, ratio_replicates, resampled_sums
+from eval.measures.resampling import Groups, drawn_chunks, number_clusters, ratio_replicates, resampled_sums
 
 RESAMPLES = 2000
 SEED = 20240101
@@ -49,7 +49,7 @@ def wilson(successes: float, n: float, *, confidence: float = CONFIDENCE) -> Int
     return _score_interval(successes / n, n, NormalDist().inv_cdf((1 + confidence) / 2))
 
 
-def share_interval(earned: np.ndarray, possible: np.ndarray, groups: Sequence[str]) -> Interval | None:
+def share_interval(earned: np.ndarray, possible: np.ndarray, groups: Groups) -> Interval | None:
     """Return the interval of sum(earned) / sum(possible): accuracy where `possible` is 1, the share of points else.
 
     Wilson's interval with the number of independent items that would vary as much as these clusters do, and Student's
@@ -82,7 +82,7 @@ def share_interval(earned: np.ndarray, possible: np.ndarray, groups: Sequence[st
 def macro_f1_interval(
     targets: np.ndarray,
     choices: np.ndarray,
-    groups: Sequence[str],
+    groups: Groups,
     *,
     n_classes: int,
     resamples: int = RESAMPLES,
@@ -117,7 +117,7 @@ def macro_f1_interval(
 def paired_difference_interval(
     gained: np.ndarray,
     possible: np.ndarray,
-    groups: Sequence[str],
+    groups: Groups,
     *,
     resamples: int = RESAMPLES,
     seed: int = SEED,
@@ -154,7 +154,7 @@ def paired_difference_interval(
     return _expanded_percentile(replicates, n_clusters)
 
 
-def mean_interval(values: np.ndarray, groups: Sequence[str], *, within: Interval = ANYWHERE) -> Interval | None:
+def mean_interval(values: np.ndarray, groups: Groups, *, within: Interval = ANYWHERE) -> Interval | None:
     """Return the interval of the mean of (n,) values: a bootstrap of whole clusters, below FEW_CLUSTERS Student's t.
 
     Args:
@@ -177,7 +177,7 @@ def mean_interval(values: np.ndarray, groups: Sequence[str], *, within: Interval
     return _expanded_percentile(replicates, n_clusters)
 
 
-def bootstrap_interval(statistic: Callable[[np.ndarray], np.ndarray], groups: Sequence[str]) -> Interval | None:
+def bootstrap_interval(statistic: Callable[[np.ndarray], np.ndarray], groups: Groups) -> Interval | None:
     """Return the cluster bootstrap interval of any statistic of items that can be weighted.
 
     Args:

@@ -1,6 +1,6 @@
 """One temperature a system, fitted on another run: what its probabilities would be worth with their sureness put right.
 
-Two run directories in, a `Scaling` for each system out. What is fitted on the items that it is then measured on always
+Two runs in, a `Scaling` for each system out. What is fitted on the items that it is then measured on always
 looks good, so runs that share an item are refused. Choices and accuracy stay as they are: only confidence changes.
 """
 
@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from data.common.errors import ConfigurationError
-from data.types import Frozen, Item, Record
+from data.types import Frozen
+from eval.measures.answers import Answers, RunAnswers
 from eval.measures.calibration import Calibration, calibrate, calibration_intervals, log_losses
 from eval.measures.metrics import class_names
-from eval.measures.probabilities import Probabilities, read_probabilities, rescaled
+from eval.measures.probabilities import Probabilities, probabilities_of, rescaled
 from eval.measures.stats import Interval
 from eval.rundir.description import SystemDescription
-from eval.rundir.journal import latest_records, records_path
-from eval.rundir.run_check import read_run
 
 COLDEST, HOTTEST = 0.01, 100.0
 # What a description may differ in although the same system answers: it names the items, the place or the machine.
@@ -60,29 +59,28 @@ class Scalings(NamedTuple):
     left_out: tuple[str, ...]
 
 
-class _Answered(NamedTuple):
+class _System(NamedTuple):
     """One system of a run."""
 
     benchmark: str
     description: SystemDescription
-    items: list[Item]
+    answers: Answers
     given: Probabilities | None
 
 
-def scale_run(run_dir: Path, fit_dir: Path) -> Scalings:
+def scale_run(run: RunAnswers, fit: RunAnswers) -> Scalings:
     """Fit a temperature for each system on one run and measure it on another.
 
     Args:
-        run_dir: What is measured.
-        fit_dir: What is fitted on: the same systems on other items.
+        run: What is measured.
+        fit: What is fitted on: the same systems on other items.
 
     Raises:
-        MissingResourceError: A folder is no run.
         ConfigurationError: The runs share an item, a system is not in both with the same settings and choices, or
             there are no probabilities.
     """
-    measured, fitted = _read(run_dir), _read(fit_dir)
-    _refuse_shared_items((run_dir, measured), (fit_dir, fitted))
+    measured, fitted = _systems(run), _systems(fit)
+    _refuse_shared_items(run, fit)
     scalings = []
     for name, ours in measured.items():
         if ours.given is None:
@@ -90,14 +88,14 @@ def scale_run(run_dir: Path, fit_dir: Path) -> Scalings:
         theirs = fitted.get(name)
         if theirs is None or theirs.given is None:
             known = ", ".join(other for other, entry in fitted.items() if entry.given is not None) or "none"
-            missing = f"{fit_dir} has no probabilities of system '{name}' (it has those of: {known})"
+            missing = f"{fit.run_dir} has no probabilities of system '{name}' (it has those of: {known})"
             raise ConfigurationError(f"{missing}; fit on a run of the same systems over other items")
-        _refuse_another_system(name, ours, theirs, fit_dir)
+        _refuse_another_system(name, ours, theirs, fit.run_dir)
         scalings.append(_scale(name, ours.benchmark, ours.given, theirs.given))
     if not scalings:
         raise ConfigurationError(
-            f"{run_dir} has no probabilities; encoders give them, and models asked with --answering score or logprobs, "
-            "or with --votes"
+            f"{run.run_dir} has no probabilities; encoders give them, and models asked with --answering score or "
+            "logprobs, or with --votes"
         )
     return Scalings(tuple(scalings), tuple(name for name, ours in measured.items() if ours.given is None))
 
@@ -135,31 +133,29 @@ def _scale(name: str, benchmark: str, ours: Probabilities, theirs: Probabilities
     )
 
 
-def _read(run_dir: Path) -> dict[str, _Answered]:
-    manifest = read_run(run_dir)
-    systems = {}
-    for evaluation in manifest.evaluations:
-        for name in evaluation.systems:
-            records: list[Record] = list(latest_records(records_path(run_dir, name), texts=False).values())
-            items, description = [record.item for record in records], manifest.systems[name]
-            systems[name] = _Answered(evaluation.benchmark, description, items, read_probabilities(records))
-    return systems
+def _systems(run: RunAnswers) -> dict[str, _System]:
+    return {
+        name: _System(evaluation.benchmark, run.manifest.systems[name], answers, probabilities_of(answers.predictions))
+        for evaluation, systems in zip(run.manifest.evaluations, run.evaluations, strict=True)
+        for name, answers in systems.items()
+    }
 
 
-def _refuse_shared_items(
-    measured: tuple[Path, dict[str, _Answered]], fitted: tuple[Path, dict[str, _Answered]]
-) -> None:
-    ours, theirs = ({item.id for entry in run.values() for item in entry.items} for _, run in (measured, fitted))
+def _refuse_shared_items(measured: RunAnswers, fitted: RunAnswers) -> None:
+    ours, theirs = (
+        {item_id for systems in run.evaluations for one in systems.values() for item_id in one.items.ids}
+        for run in (measured, fitted)
+    )
     if shared := sorted(ours & theirs):
         first = ", ".join(shared[:3]) + (", ..." if len(shared) > 3 else "")
         raise ConfigurationError(
-            f"{measured[0]} and {fitted[0]} share {len(shared):,} items ({first}); a temperature is measured on other "
-            "items than it is fitted on: give --fit a run of another split"
+            f"{measured.run_dir} and {fitted.run_dir} share {len(shared):,} items ({first}); a temperature is measured "
+            "on other items than it is fitted on: give --fit a run of another split"
         )
 
 
-def _refuse_another_system(name: str, ours: _Answered, theirs: _Answered, fit_dir: Path) -> None:
-    choices, others = class_names(ours.items), class_names(theirs.items)
+def _refuse_another_system(name: str, ours: _System, theirs: _System, fit_dir: Path) -> None:
+    choices, others = class_names(ours.answers), class_names(theirs.answers)
     if choices != others:
         raise ConfigurationError(
             f"system '{name}' chooses among {', '.join(choices)}, but in {fit_dir} among {', '.join(others)}; "

@@ -1,13 +1,12 @@
 """What the rule of thumb of `--dry-run` makes of the prompts that were sent, beside what the server counted.
 
-A system's journal in, one `Estimated` out: how far the next estimate for such prompts can be trusted, where the model's
-tokenizer is not at hand. A report looks for none, so that it is the same on every machine.
+A system's `Answers` in, one `Estimated` out: how far the next estimate for such prompts can be trusted, where the
+model's tokenizer is not at hand. A report looks for none, so that it is the same on every machine.
 """
 
-from collections.abc import Iterable
-
-from data.types import Frozen, Record
-from eval.measures.prices import PriceTable, estimate_request_tokens, price
+from data.types import Frozen
+from eval.measures.answers import Answers
+from eval.measures.prices import PriceTable, price
 from eval.rundir.description import SystemDescription, is_api, priced_as, reply_limit_of
 
 
@@ -33,13 +32,11 @@ class Estimated(Frozen):
     usd: float | None
 
 
-def compare_estimate(
-    records: Iterable[Record], description: SystemDescription, *, prices: PriceTable
-) -> Estimated | None:
+def compare_estimate(answers: Answers, description: SystemDescription, *, prices: PriceTable) -> Estimated | None:
     """Set the estimate beside the count.
 
     Args:
-        records: Of one system, one an item, with their messages.
+        answers: Of one system.
         description: The system's, with its model's spec as the price table names it.
         prices: Of the report.
 
@@ -48,36 +45,23 @@ def compare_estimate(
     """
     if not is_api(description):
         return None
-    counted = [found for record in records if (found := _counted(record)) is not None]
-    if not counted:
+    rows = answers.rows
+    single_call = (rows["messages"] > 0) & (rows["trials"] == 0) & (rows["tool_calls"] == 0) & (rows["status"] >= 0)
+    is_counted = (answers.counted("input_tokens") > 0) & answers.has_count("output_tokens")
+    counted = answers.take(single_call & is_counted)
+    if not len(counted):
         return None
-    items, estimated, sent, written, cached = len(counted), *(sum(column) for column in zip(*counted, strict=True))
+    used = {name: int(counted.counted(name).sum()) for name in ("input_tokens", "output_tokens", "cached_tokens")}
+    estimated = int(counted.rows["estimated_tokens"].sum())
     name, limit = str(priced_as(description)), reply_limit_of(description)
-    most_written = None if limit is None else items * limit
+    most_written = None if limit is None else len(counted) * limit
     at_most = None if most_written is None else {"input_tokens": estimated, "output_tokens": most_written}
-    actual = {"input_tokens": sent, "output_tokens": written, "cached_tokens": cached}
     return Estimated(
-        items=items,
+        items=len(counted),
         estimated_input_tokens=estimated,
-        input_tokens=sent,
+        input_tokens=used["input_tokens"],
         most_output_tokens=most_written,
-        output_tokens=written,
+        output_tokens=used["output_tokens"],
         most_usd=None if at_most is None else price(at_most, name, table=prices),
-        usd=price(actual, name, table=prices),
-    )
-
-
-def _counted(record: Record) -> tuple[int, int, int, int] | None:
-    """Return estimated, sent, written and cached tokens of an item that took one call; None for any other."""
-    prediction, messages = record.prediction, record.messages
-    if prediction is None or not messages or prediction.asks or any(message.tool_calls for message in messages):
-        return None
-    usage = prediction.usage
-    if not usage.get("input_tokens") or "output_tokens" not in usage:
-        return None
-    return (
-        estimate_request_tokens(messages),
-        usage["input_tokens"],
-        usage["output_tokens"],
-        usage.get("cached_tokens", 0),
+        usd=price(used, name, table=prices),
     )

@@ -5,11 +5,12 @@ from typing import NamedTuple
 
 from data.common.files import write_atomically
 from data.common.language import language
+from eval.measures.answers import read_answers
 from eval.report.render.html import render_html
 from eval.report.render.markdown import render_markdown
 from eval.report.sections.calibration import diagram_file, draw_diagram, reliability_diagram
 from eval.report.sections.cost_curve import curve_file, draw_svg
-from eval.report.summary import Summary, cost_drawing, summarize
+from eval.report.summary import Summary, cost_drawing, summarize_answers
 
 
 class ReportPaths(NamedTuple):
@@ -33,11 +34,12 @@ def write_report(run_dir: Path, *, lang: str = "en") -> ReportPaths:
         MissingResourceError: The folder is no run.
         ConfigurationError: A file in it is damaged.
     """
-    summary = summarize(run_dir, lang=lang)
+    run = read_answers(run_dir)
+    summary = summarize_answers(run, lang=lang)
     paths = ReportPaths(run_dir / "summary.json", run_dir / "report.md", run_dir / "report.html")
     write_atomically(paths.summary, summary.model_dump_json(indent=2) + "\n")
     write_atomically(paths.markdown, render_markdown(summary))
-    write_atomically(paths.html, render_html(summary, run_dir))
+    write_atomically(paths.html, render_html(summary, run))
     _write_drawings(summary, run_dir)
     return paths
 

@@ -1,21 +1,21 @@
-"""What the systems of a run cost: the cost model fed from the run's directory.
+"""What the systems of a run cost: the cost model fed from the run's answers.
 
-A manifest, its records and the cards of what it trained in, a `SystemCost` a system out. It reads the prices that are
-in force when it is called, so a run can be priced again at any time.
+A run and the cards of what it trained in, a `SystemCost` a system out. It reads the prices that are in force when it is
+called, so a run can be priced again at any time.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from data.common.errors import ProjectError
-from data.types import Frozen, Prediction, Record
-from eval.measures.costs import BreakEven, Measured, SystemCost, break_evens, system_cost
+from data.types import Frozen
+from eval.measures.answers import Answers, RunAnswers
+from eval.measures.costs import BreakEven, SystemCost, break_evens, system_cost
 from eval.measures.differences import evaluation_groups
 from eval.measures.prices import PriceTable, price_table
 from eval.measures.training_costs import training_facts
 from eval.rundir.description import Machine, SystemDescription, model_spec
-from eval.rundir.journal import latest_records, records_path
 
 
 class EvaluationCosts(Frozen):
@@ -32,23 +32,21 @@ class EvaluationCosts(Frozen):
     break_even: tuple[BreakEven, ...]
 
 
-def costs_of_runs(run_a: Path, run_b: Path | None = None) -> list[EvaluationCosts]:
+def costs_of_runs(run_a: RunAnswers, run_b: RunAnswers | None = None) -> list[EvaluationCosts]:
     """Price the systems of one run, or those of two runs over the same items.
 
     Raises:
-        MissingResourceError: A folder is no run.
         ConfigurationError: As `eval.measures.differences.compare`; or the price table or a training card is damaged.
     """
     table, found = price_table(), []
     for group in evaluation_groups(run_a, run_b):
         systems, accuracies = {}, {}
-        for prefix, run_dir, manifest, evaluation in group:
-            for name in evaluation.systems:
-                measured = measure(latest_records(records_path(run_dir, name), texts=False).values())
-                description, hardware = manifest.systems[name], manifest.hardware
-                systems[prefix + name] = cost_of(description, measured, run_dir / name, hardware=hardware, table=table)
-                n = measured.predictions
-                accuracies[prefix + name] = measured.correct / n if n else None
+        for prefix, run, _, answers in group:
+            for name, one in answers.items():
+                description, hardware = run.manifest.systems[name], run.manifest.hardware
+                systems[prefix + name] = cost_of(description, one, run.run_dir / name, hardware=hardware, table=table)
+                given = one.predictions
+                accuracies[prefix + name] = float(given.correct.mean()) if len(given) else None
         benchmark = group[0].evaluation.benchmark
         found.append(
             EvaluationCosts(
@@ -77,26 +75,9 @@ def costs_json(found: Sequence[EvaluationCosts]) -> dict[str, list[dict[str, Any
     }
 
 
-def measure(records: Collection[Record]) -> Measured:
-    """Add up what the cost model needs of a system's records; failed calls are left out, as in its scores."""
-    answered = [(record, record.prediction) for record in records if record.prediction is not None]
-    counted = [taken for _, prediction in answered if _is_counted(taken := _asked_for(prediction))]
-    usage: dict[str, int] = {}
-    for one in counted:
-        for name, count in one.items():
-            usage[name] = usage.get(name, 0) + count
-    return Measured(
-        predictions=len(answered),
-        correct=sum(prediction.choice == record.item.target for record, prediction in answered),
-        seconds=sum(record.latency_s or 0 for record, _ in answered),
-        usage=usage,
-        counted=len(counted),
-    )
-
-
 def cost_of(
     description: SystemDescription,
-    measured: Measured,
+    answers: Answers,
     folder: Path,
     *,
     hardware: Machine | None,
@@ -106,7 +87,7 @@ def cost_of(
 
     Args:
         description: What the manifest says of it.
-        measured: Of its records.
+        answers: Its own.
         folder: Its folder in the run, where training left its checkpoint.
         hardware: The run's.
         table: Prices.
@@ -114,24 +95,7 @@ def cost_of(
     training = description.training
     if description.kind == "finetune":
         training = training_facts(folder / "checkpoint")
-    return system_cost(with_full_spec(description), measured, hardware=hardware, training=training, table=table)
-
-
-def _asked_for(prediction: Prediction) -> dict[str, int]:
-    """Return the tokens that an answer takes where it is asked for: a query's cost is what the next one will cost.
-
-    So what the response cache saved counts as if it had not.
-    """
-    usage: dict[str, int] = {}
-    for name, count in prediction.usage.items():
-        name = name.removeprefix("saved_")
-        usage[name] = usage.get(name, 0) + count
-    return usage
-
-
-def _is_counted(usage: Mapping[str, int]) -> bool:
-    """Say whether a server reported both counts that are paid for: none, or a prompt of 0 tokens, is no report."""
-    return usage.get("input_tokens", 0) > 0 and "output_tokens" in usage
+    return system_cost(with_full_spec(description), answers, hardware=hardware, training=training, table=table)
 
 
 def with_full_spec(description: SystemDescription) -> SystemDescription:

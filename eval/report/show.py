@@ -9,10 +9,10 @@ from typing import Any
 from data.common.errors import ProjectError, unknown_name
 from data.common.text import plain
 from data.types import Ask, Item, Record
+from eval.measures.answers import read_answers, records_of_items
 from eval.measures.attribution import causes_of_item
 from eval.measures.causes import Cause
-from eval.rundir.journal import Manifest, read_manifest, read_records, records_path
-from eval.rundir.run_check import read_run
+from eval.rundir.journal import records_path
 
 RULE = "-" * 100
 
@@ -24,19 +24,17 @@ def show_item(run_dir: Path, item_id: str) -> str:
         MissingResourceError: The folder is no run.
         ConfigurationError: The run has no such item; near ids are named.
     """
-    found = _records_of(run_dir, item_id)
+    found, causes = _records_and_causes(run_dir, item_id)
     item = next(iter(found.values())).item
-    causes = causes_of_item(run_dir, found, read_manifest(run_dir).systems)
     answers = [_answer(record, causes.get(system)) for system, record in found.items()]
     return plain("\n".join([_item(item), *answers]))
 
 
 def show_item_json(run_dir: Path, item_id: str) -> dict[str, Any]:
     """Return the same as `show_item` for programs: the item, each system's record without it, each one's cause."""
-    found = _records_of(run_dir, item_id)
+    found, causes = _records_and_causes(run_dir, item_id)
     item = next(iter(found.values())).item
     records = {system: record.model_dump(mode="json", exclude={"item"}) for system, record in found.items()}
-    causes = causes_of_item(run_dir, found, read_manifest(run_dir).systems)
     return {
         "item": item.model_dump(mode="json"),
         "records": records,
@@ -44,24 +42,20 @@ def show_item_json(run_dir: Path, item_id: str) -> dict[str, Any]:
     }
 
 
-def _records_of(run_dir: Path, item_id: str) -> dict[str, Record]:
-    """Return each system's record of one item; at least one."""
-    manifest = read_run(run_dir)
-    found: dict[str, Record] = {}
-    ids: set[str] = set()
-    for system in _systems(manifest):
-        path = records_path(run_dir, system)
-        for record in read_records(path):
-            ids.add(record.item.id)
-            if record.item.id == item_id:
-                found[system] = record  # an item that was asked again: the later record counts
-    if not found:
+def _records_and_causes(run_dir: Path, item_id: str) -> tuple[dict[str, Record], dict[str, Cause]]:
+    """Return each system's record of one item, at least one, and why it came out as it did."""
+    run, records, causes = read_answers(run_dir), dict[str, Record](), dict[str, Cause]()
+    for answers in run.evaluations:
+        for system, one in answers.items():
+            if item_id in one.items.places:
+                places = [one.items.places[item_id]]
+                for _, record in records_of_items(records_path(run_dir, system), one, places):
+                    records[system] = record
+        causes |= causes_of_item(item_id, answers, run.manifest.systems)
+    if not records:
+        ids = {item_id for answers in run.evaluations for one in answers.values() for item_id in one.items.ids}
         raise _unknown_item(item_id, ids, run_dir=run_dir)
-    return found
-
-
-def _systems(manifest: Manifest) -> list[str]:
-    return [system for evaluation in manifest.evaluations for system in evaluation.systems]
+    return records, causes
 
 
 def _unknown_item(item_id: str, ids: set[str], *, run_dir: Path) -> ProjectError:

@@ -1,28 +1,27 @@
 """What a run showed, as data: scores with intervals, paired differences, cost, and the sentences they support.
 
-A run's directory in, one `Summary` out; the Markdown, HTML and terminal reports are all drawn from it, so they
+A run in, one `Summary` out; the Markdown, HTML and terminal reports are all drawn from it, so they
 cannot disagree. The same records always give the same summary: no clock and no unseeded draw.
 """
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from data.common.language import ENGLISH, Language, language
-from data.types import Frozen, Record
+from data.types import Frozen
+from eval.measures.answers import Answers, RunAnswers, read_answers
 from eval.measures.attribution import Attribution, attribute
 from eval.measures.costs import BreakEven, break_evens
-from eval.measures.differences import Answers, Comparison, compare_all, read_answers
+from eval.measures.differences import Comparison, compare_all
 from eval.measures.ladder import Ladder, climb
 from eval.measures.power import ASSUMED_DISCORDANCE, minimum_detectable_difference
 from eval.measures.prices import PriceTable, price_table
-from eval.measures.reference_scores import Yardsticks, yardsticks_of
+from eval.measures.reference_scores import ReferenceScores, reference_scores
 from eval.report.sections.conclusion import conclude
 from eval.report.sections.cost_curve import Drawing, lay_out
 from eval.report.sections.warnings import warning_sentences
 from eval.report.system_summary import SystemSummary, summarize_system
 from eval.rundir.description import Machine
-from eval.rundir.journal import Evaluation, Manifest, latest_records, records_path
-from eval.rundir.run_check import read_run
+from eval.rundir.journal import Evaluation
 
 
 class EvaluationSummary(Frozen):
@@ -60,7 +59,7 @@ class EvaluationSummary(Frozen):
     conclusion: tuple[str, ...]
     ladders: tuple[Ladder, ...] = ()
     attributions: tuple[Attribution, ...] = ()
-    yardsticks: Yardsticks = Yardsticks()
+    yardsticks: ReferenceScores = ReferenceScores()
     warnings: tuple[str, ...] = ()
 
 
@@ -86,23 +85,27 @@ class Summary(Frozen):
 
 
 def summarize(run_dir: Path, *, prices: PriceTable | None = None, lang: str = "en") -> Summary:
-    """Score everything that a run's journals hold.
-
-    Args:
-        run_dir: The run; a journal or an item that is missing makes the summary incomplete.
-        prices: None for the price table in force.
-        lang: The language of the conclusions.
+    """Read a run and sum it up; for the arguments see `summarize_answers`.
 
     Raises:
         MissingResourceError: The folder is no run.
         ConfigurationError: A file in it is damaged.
     """
-    manifest = read_run(run_dir)
+    return summarize_answers(read_answers(run_dir), prices=prices, lang=lang)
+
+
+def summarize_answers(run: RunAnswers, *, prices: PriceTable | None = None, lang: str = "en") -> Summary:
+    """Score everything that a run's journals hold.
+
+    Args:
+        run: A journal or an item that is missing makes the summary incomplete.
+        prices: None for the price table in force.
+        lang: The language of the conclusions.
+    """
+    manifest, table, say = run.manifest, prices or price_table(), language(lang)
     evaluations = tuple(
-        _summarize_evaluation(
-            run_dir, evaluation, manifest=manifest, prices=prices or price_table(), say=language(lang)
-        )
-        for evaluation in manifest.evaluations
+        _summarize_evaluation(run, evaluation, answers, prices=table, say=say)
+        for evaluation, answers in zip(manifest.evaluations, run.evaluations, strict=True)
     )
     return Summary(
         lang=lang,
@@ -130,46 +133,33 @@ def cost_drawing(evaluation: EvaluationSummary, say: Language = ENGLISH) -> Draw
 
 
 def _summarize_evaluation(
-    run_dir: Path, evaluation: Evaluation, *, manifest: Manifest, prices: PriceTable, say: Language
+    run: RunAnswers, evaluation: Evaluation, answers: dict[str, Answers], *, prices: PriceTable, say: Language
 ) -> EvaluationSummary:
-    systems: list[SystemSummary] = []
-    answers: dict[str, Answers] = {}
-    traits = _Traits()
-    for name in evaluation.systems:
-        records = latest_records(records_path(run_dir, name), texts=False)
-        answers[name] = read_answers(records.values())
-        traits.see(records.values())
-        systems.append(
-            summarize_system(
-                run_dir / name,
-                records,
-                answers=answers[name],
-                n_items=evaluation.n_items,
-                manifest=manifest,
-                prices=prices,
-            )
-        )
-        del records  # before the next journal is read
+    manifest, items = run.manifest, next(iter(answers.values())).items
+    systems = tuple(
+        summarize_system(one, run.run_dir / name, n_items=evaluation.n_items, manifest=manifest, prices=prices)
+        for name, one in answers.items()
+    )
     without_conclusion = EvaluationSummary(
         benchmark=evaluation.benchmark,
         split=evaluation.split,
         data=evaluation.data,
         n_items=evaluation.n_items,
-        n_clusters=len(traits.groups),
+        n_clusters=len(items.group_names),
         fingerprint=evaluation.fingerprint,
         complete=all(system.complete for system in systems),
-        chance=traits.chance,
-        weighted=traits.weights != {1.0},
+        chance=round(float((1 / items.n_choices).mean()), 6) if items.ids else None,
+        weighted=set(items.weights.tolist()) != {1.0},
         labelled=any(s.scores is not None and not s.scores.class_names[0].isdigit() for s in systems),
-        systems=tuple(systems),
+        systems=systems,
         comparisons=tuple(compare_all(answers, evaluation=evaluation)),
         break_even=break_evens({system.name: system.cost for system in systems}),
         detectable_difference=minimum_detectable_difference(evaluation.n_items),
         assumed_discordance=ASSUMED_DISCORDANCE,
         conclusion=(),
         ladders=tuple(climb(answers, manifest.systems)),
-        attributions=tuple(attribute(run_dir, answers, manifest.systems)),
-        yardsticks=yardsticks_of(answers.values(), n_choices=traits.n_choices),
+        attributions=tuple(attribute(answers, manifest.systems)),
+        yardsticks=reference_scores(answers.values()),
     )
     return _with_words(without_conclusion, say)
 
@@ -178,27 +168,3 @@ def _with_words(evaluation: EvaluationSummary, say: Language) -> EvaluationSumma
     """Put into words what an evaluation shows."""
     words = {"conclusion": tuple(conclude(evaluation, say)), "warnings": tuple(warning_sentences(evaluation, say))}
     return evaluation.model_copy(update=words)
-
-
-class _Traits:
-    """What is true of the items, gathered over all journals, as no single one need hold every item."""
-
-    def __init__(self) -> None:
-        self.groups: set[str] = set()
-        self.weights: set[float] = set()
-        self._choices: dict[str, int] = {}
-
-    def see(self, records: Iterable[Record]) -> None:
-        for record in records:
-            self.groups.add(record.item.group)
-            self.weights.add(record.item.weight)
-            self._choices[record.item.id] = len(record.item.choices)
-
-    @property
-    def n_choices(self) -> int:
-        return max(self._choices.values(), default=0)
-
-    @property
-    def chance(self) -> float | None:
-        counts = self._choices.values()
-        return round(sum(1 / n for n in counts) / len(counts), 6) if counts else None

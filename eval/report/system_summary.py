@@ -1,34 +1,33 @@
 """One system of a run, summarized: what it scored, how its answers were read, what they cost.
 
-Its records and the run's manifest in, a `SystemSummary` out: what every form of the report draws.
+Its answers and the run's manifest in, a `SystemSummary` out: what every form of the report draws.
 """
 
-from collections import deque
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import Field
 
-from data.types import Frozen, Record
+from data.types import Frozen
+from eval.measures.answers import Answers
 from eval.measures.auc import area_interval
 from eval.measures.blank_replies import BlankReplies, measure_blank_replies
 from eval.measures.calibration import calibration_intervals
 from eval.measures.costs import SystemCost
-from eval.measures.differences import Answers
 from eval.measures.label_order import Exchange, find_exchange
 from eval.measures.metrics import Scores, score
 from eval.measures.position_bias import PositionTest
 from eval.measures.prices import PriceTable
-from eval.measures.probabilities import Probabilities, read_probabilities
-from eval.measures.prompt_counts import EqualCounts, PromptCount, find_equal_counts, noting_prompts
+from eval.measures.probabilities import probabilities_of
+from eval.measures.prompt_counts import EqualCounts, equal_counts_of
 from eval.measures.readings import ExtractionAudit, audit
 from eval.measures.repeats import Askings, measure_askings, measure_positions
 from eval.measures.stats import Interval, is_outside, macro_f1_interval, share_interval
 from eval.measures.token_estimates import Estimated, compare_estimate
-from eval.report.run_costs import cost_of, measure, with_full_spec
+from eval.report.run_costs import cost_of, with_full_spec
 from eval.rundir.description import TRAINED_KINDS, SystemDescription
-from eval.rundir.journal import Manifest, read_records, records_path
+from eval.rundir.journal import Manifest
 from eval.rundir.names import SystemName
 
 
@@ -93,92 +92,60 @@ class SystemSummary(Frozen):
 
 
 def summarize_system(
-    folder: Path,
-    records: Mapping[str, Record],
-    *,
-    answers: Answers,
-    n_items: int,
-    manifest: Manifest,
-    prices: PriceTable,
+    answers: Answers, folder: Path, *, n_items: int, manifest: Manifest, prices: PriceTable
 ) -> SystemSummary:
     """Summarize one system of a run.
 
     Args:
+        answers: Its own.
         folder: Its folder in the run.
-        records: By item id, without their texts.
-        answers: What `read_answers` makes of them.
         n_items: Of the evaluation.
         manifest: The run's.
         prices: In force.
     """
     description = manifest.systems[folder.name]
-    scores = score(records.values()) if records else None
+    scores, cut_tokens = score(answers) if len(answers) else None, answers.counted("cut_tokens")
     return SystemSummary(
         name=folder.name,
         description=description,
-        records=len(records),
-        missing=max(0, n_items - len(records)),
+        records=len(answers),
+        missing=max(0, n_items - len(answers)),
         scores=scores,
-        cost=cost_of(description, measure(records.values()), folder, hardware=manifest.hardware, table=prices),
-        exchanged=_exchanged(description, answers, scores),
-        cached=sum(record.cache_hits > 0 for record in records.values()),
-        audit=audit(records.values()),
-        positions=measure_positions(records.values()),
-        askings=measure_askings(records.values()),
-        blank=measure_blank_replies(records.values(), answers),
-        **_sent(folder, description, prices),
-        **_shortened(records.values()),
-        **_intervals(scores, answers, read_probabilities(records.values())),
+        cost=cost_of(description, answers, folder, hardware=manifest.hardware, table=prices),
+        exchanged=_exchanged(description, answers.predictions, scores),
+        shortened=int((cut_tokens > 0).sum()),
+        most_cut_tokens=int(cut_tokens.max(initial=0)),
+        cached=int((answers.rows["cache_hits"] > 0).sum()),
+        estimated=compare_estimate(answers, with_full_spec(description), prices=prices),
+        audit=audit(answers),
+        positions=measure_positions(answers),
+        askings=measure_askings(answers),
+        blank=measure_blank_replies(answers),
+        equal_counts=equal_counts_of(answers, imported=description.kind == "imported"),
+        **_intervals(scores, answers.predictions),
     )
 
 
-def _sent(folder: Path, description: SystemDescription, prices: PriceTable) -> dict[str, Any]:
-    """Return what the prompts that were sent tell: the whole journal again, as the records that are kept have none."""
-    counts: dict[str, PromptCount] = {}
-    imported = description.kind == "imported"
-    sent = noting_prompts(read_records(records_path(folder.parent, folder.name)), counts, imported=imported)
-    estimated = compare_estimate(sent, with_full_spec(description), prices=prices)
-    if imported:  # nothing is estimated of it, so that nothing was read yet
-        deque(sent, maxlen=0)
-    return {"estimated": estimated, "equal_counts": find_equal_counts(counts.values())}
-
-
-def _exchanged(description: SystemDescription, answers: Answers, scores: Scores | None) -> Exchange | None:
+def _exchanged(description: SystemDescription, given: Answers, scores: Scores | None) -> Exchange | None:
     """Check a classifier's label order, whatever its run was told: a report shows the scores to others too."""
     if description.kind not in TRAINED_KINDS or scores is None:
         return None
-    return find_exchange(answers.targets.tolist(), answers.choices.tolist(), labels=scores.class_names)
+    return find_exchange(given.targets, given.choices, labels=scores.class_names)
 
 
-def _tag_intervals(answers: Answers) -> dict[str, Interval | None]:
-    places: dict[str, list[int]] = {}
-    for place, tags in enumerate(answers.tags):
-        for tag in tags:
-            places.setdefault(tag, []).append(place)
-    earned, groups = answers.correct * answers.weights, answers.groups
-    return {
-        tag: share_interval(earned[kept], answers.weights[kept], [groups[place] for place in kept])
-        for tag, kept in places.items()
-    }
-
-
-def _shortened(records: Iterable[Record]) -> dict[str, Any]:
-    predictions = (record.prediction for record in records)
-    cuts = [one.usage["cut_tokens"] for one in predictions if one and one.usage.get("cut_tokens")]
-    return {"shortened": len(cuts), "most_cut_tokens": max(cuts, default=0)}
-
-
-def _intervals(scores: Scores | None, answers: Answers, given: Probabilities | None) -> dict[str, Any]:
+def _intervals(scores: Scores | None, given: Answers) -> dict[str, Any]:
     """Return every interval by its field; None for what is not known."""
-    if scores is None or not answers.ids:
+    if scores is None or not len(given):
         return {"accuracy_interval": None, "points_interval": None, "macro_f1_interval": None}
-    ones, groups, n_classes = answers.weights * 0 + 1, answers.groups, len(scores.class_names)
-    ranked = given if scores.roc_auc is not None else None
+    earned, weights, groups = given.correct * given.weights, given.weights, given.groups
+    n_classes, probabilities = len(scores.class_names), probabilities_of(given)
     return {
-        "accuracy_interval": share_interval(answers.correct, ones, groups),
-        "points_interval": share_interval(answers.correct * answers.weights, answers.weights, groups),
-        "macro_f1_interval": macro_f1_interval(answers.targets, answers.choices, groups, n_classes=n_classes),
-        "roc_auc_interval": ranked and area_interval(ranked.targets, ranked.probs, ranked.groups),
-        "tag_intervals": _tag_intervals(answers),
-        "calibration_intervals": {} if given is None else calibration_intervals(given),
+        "accuracy_interval": share_interval(given.correct, np.ones(len(given)), groups),
+        "points_interval": share_interval(earned, weights, groups),
+        "macro_f1_interval": macro_f1_interval(given.targets, given.choices, groups, n_classes=n_classes),
+        "roc_auc_interval": None if scores.roc_auc is None else area_interval(given.targets, given.probs, groups),
+        "tag_intervals": {
+            tag: share_interval(earned[own], weights[own], groups[own]) for tag, own in given.rows_by_tag.items()
+        },
+        "calibration_intervals": {} if probabilities is None else calibration_intervals(probabilities),
     }

@@ -20,7 +20,7 @@ from typing import Any, Self
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from data.common.errors import ConfigurationError, MissingResourceError, first_fault
-from data.common.files import faults_of_writing, replace_file
+from data.common.files import faults_of_reading, faults_of_writing, replace_file
 from data.common.line_file import SyncedFile, cut_torn_line, open_lines, whole_lines
 from data.common.parsing import parse_json
 from data.common.secrets import make_redactor
@@ -161,10 +161,19 @@ def read_records(path: Path) -> Iterator[Record]:
     yield from (record for _, record in _parsed(path, Record))
 
 
-def read_counting_records(path: Path) -> Iterator[Record]:
-    """Yield the records of `latest_records` as `read_records` does: only their ids and places are held in memory."""
-    last = {outcome.item.id: offset for offset, outcome in _parsed(path, _Outcome)}
-    yield from (record for offset, record in _parsed(path, Record) if last.get(record.item.id) == offset)
+def records_at(path: Path, offsets: Sequence[int]) -> Iterator[Record]:
+    """Yield the records whose lines begin at these places of a journal, in their order, one at a time.
+
+    Args:
+        path: Of a journal that was checked.
+        offsets: In bytes.
+    """
+    if not offsets:  # there may be no journal
+        return
+    with faults_of_reading(path), path.open("rb") as file:
+        for offset in offsets:
+            file.seek(offset)
+            yield Record.model_validate_json(file.readline(), strict=True)
 
 
 class _Named(BaseModel):
@@ -207,14 +216,9 @@ def bad_line(path: Path, number: int, fault: str) -> ConfigurationError:
     return ConfigurationError(f"{path}, line {number}: {fault}; restore or delete it")
 
 
-def latest_records(path: Path, *, texts: bool = True) -> dict[str, Record]:
-    """Return the record that counts for each item id: the last one that was written; empty without a journal.
-
-    Args:
-        path: Of the journal.
-        texts: Keep what was shown, sent, looked up and said. No score needs it, and it may be most of a record.
-    """
-    return {record.item.id: record if texts else record.without_texts() for record in read_records(path)}
+def latest_records(path: Path) -> dict[str, Record]:
+    """Return the record that counts for each item id: the last one that was written; empty without a journal."""
+    return {record.item.id: record for record in read_records(path)}
 
 
 class Journal:

@@ -1,6 +1,6 @@
 """Every answer of a run as a row, for a spreadsheet or pandas.
 
-Runs' directories in, rows out, one at a time: a journal of any length is never held in memory. A row is an item as one
+Runs' directories in, rows out, one at a time: the texts of a journal are never held in memory. A row is an item as one
 system answered it; what it says is what `eval show` says. The columns are the same for every run.
 """
 
@@ -9,13 +9,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from data.common.progress import log
 from data.types import Prediction, Record
+from eval.measures.answers import Answers, RunAnswers, read_answers
 from eval.measures.costs import system_cost
 from eval.measures.prices import PriceTable, price_table
-from eval.report.run_costs import measure, with_full_spec
-from eval.rundir.journal import Evaluation, Manifest, read_counting_records, records_path
-from eval.rundir.run_check import read_run
+from eval.report.run_costs import with_full_spec
+from eval.rundir.journal import Evaluation, records_at, records_path
 
 
 class Row(NamedTuple):
@@ -66,23 +68,25 @@ def csv_rows(run_dirs: Sequence[Path]) -> Iterator[Sequence[str | float | None]]
         MissingResourceError: A folder is no run; then nothing is yielded.
         ConfigurationError: A file in a run is damaged, or the price table is.
     """
-    manifests, prices = [read_run(run_dir) for run_dir in run_dirs], price_table()
+    runs, prices = [read_answers(run_dir) for run_dir in run_dirs], price_table()
     yield Row._fields
-    for run_dir, manifest in zip(run_dirs, manifests, strict=True):
-        for evaluation in manifest.evaluations:
-            for system in evaluation.systems:
-                yield from _rows(run_dir, system, evaluation, manifest=manifest, prices=prices)
+    for run in runs:
+        for evaluation, systems in zip(run.manifest.evaluations, run.evaluations, strict=True):
+            for system, answers in systems.items():
+                yield from _rows(run, system, answers, evaluation, prices=prices)
 
 
 def _rows(
-    run_dir: Path, system: str, evaluation: Evaluation, *, manifest: Manifest, prices: PriceTable
+    run: RunAnswers, system: str, answers: Answers, evaluation: Evaluation, *, prices: PriceTable
 ) -> Iterator[Row]:
-    description, n = with_full_spec(manifest.systems[system]), 0
-    for n, record in enumerate(read_counting_records(records_path(run_dir, system)), start=1):  # noqa: B007  # counted
-        cost = system_cost(description, measure([record]), hardware=manifest.hardware, training=None, table=prices)
-        yield _row(record, evaluation, run=str(run_dir), usd=cost.usd)
-    if n < evaluation.n_items:
-        log(f"{run_dir}: {system} has records of {n:,} of {evaluation.n_items:,} items; the others have no row")
+    description, hardware = with_full_spec(run.manifest.systems[system]), run.manifest.hardware
+    answers = answers.take(np.argsort(answers.rows["offset"]))  # as they stand in the journal
+    records = records_at(records_path(run.run_dir, system), answers.rows["offset"].tolist())
+    for row, record in enumerate(records):
+        cost = system_cost(description, answers.take([row]), hardware=hardware, training=None, table=prices)
+        yield _row(record, evaluation, run=str(run.run_dir), usd=cost.usd)
+    if (n := len(answers)) < evaluation.n_items:
+        log(f"{run.run_dir}: {system} has records of {n:,} of {evaluation.n_items:,} items; the others have no row")
 
 
 def _row(record: Record, evaluation: Evaluation, *, run: str, usd: float | None) -> Row:

@@ -1,6 +1,6 @@
 """A report as one HTML page that asks nothing of the network and runs no script.
 
-A summary and the run's journals in, one file out. Jinja escapes everything that comes from data; the page's content
+A summary and the run in, one file out. Jinja escapes everything that comes from data; the page's content
 policy lets in only the one style sheet, by its hash, so that even a hole in the escaping could load or run nothing.
 """
 
@@ -8,16 +8,17 @@ import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from data.common.language import language
 from data.common.text import plain
-from data.types import Item, Record
+from data.types import Record
+from eval.measures.answers import Answers, RunAnswers, records_of_items
 from eval.report.sections.all_sections import evaluation_tables, provenance_table
 from eval.report.sections.calibration import reliability_diagram
 from eval.report.sections.cells import accuracy_cell, points_cell, what_it_is
-from eval.report.summary import EvaluationSummary, Summary, cost_drawing
-from eval.rundir.journal import read_records, records_path
+from eval.report.summary import Summary, cost_drawing
+from eval.rundir.journal import records_path
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -28,28 +29,12 @@ LETTERS_SHOWN = 2000
 HEAT_STEPS = 9
 
 
-class Asked(NamedTuple):
-    """One item and each system's record of it."""
-
-    item: Item
-    records: dict[str, Record]
-
-    @property
-    def disagreed(self) -> bool:
-        """Whether some systems are right and others are not."""
-        return len({is_right(record) for record in self.records.values()}) > 1
-
-    @property
-    def any_wrong(self) -> bool:
-        return not all(is_right(record) for record in self.records.values())
-
-
-def render_html(summary: Summary, run_dir: Path) -> str:
+def render_html(summary: Summary, run: RunAnswers) -> str:
     """Draw the page.
 
     Args:
         summary: Of the run.
-        run_dir: Where its journals are, for the list of items.
+        run: The run itself, for the list of items.
 
     Returns:
         A whole HTML document.
@@ -65,9 +50,9 @@ def render_html(summary: Summary, run_dir: Path) -> str:
             "tables": evaluation_tables(evaluation, say),
             "curve": cost_drawing(evaluation, say),
             "reliability": reliability_diagram(evaluation, say),
-            "asked": list(_asked(evaluation, run_dir).values()),
+            "items": _shown_items(run.run_dir, answers),
         }
-        for evaluation in summary.evaluations
+        for evaluation, answers in zip(summary.evaluations, run.evaluations, strict=True)
     ]
     return _template().render(
         summary=summary,
@@ -107,18 +92,21 @@ def _template() -> "Template":
     return environment.get_template("report.html.j2")
 
 
-def _asked(evaluation: EvaluationSummary, run_dir: Path) -> Mapping[str, Asked]:
-    """Read the first items of an evaluation with every system's record, holding no more than is shown."""
-    asked: dict[str, Asked] = {}
-    for system in evaluation.systems:
-        path = records_path(run_dir, system.name)
-        for record in read_records(path):
-            if record.item.id not in asked:
-                if len(asked) == ITEMS_SHOWN:
-                    continue
-                asked[record.item.id] = Asked(record.item, {})
-            asked[record.item.id].records[system.name] = record  # asked again: the later record counts
-    return asked
+def _shown_items(run_dir: Path, answers: Mapping[str, Answers]) -> list[dict[str, Any]]:
+    """Return the first items of an evaluation, each with every system's record of it, read back from the journals."""
+    records: dict[int, dict[str, Record]] = {}
+    for system, one in answers.items():
+        shown = range(min(ITEMS_SHOWN, len(one.items.ids)))
+        for place, record in records_of_items(records_path(run_dir, system), one, shown):
+            records.setdefault(place, {})[system] = record
+    return [_shown_item(records[place]) for place in sorted(records)]
+
+
+def _shown_item(records: dict[str, Record]) -> dict[str, Any]:
+    """Return an item with its records, whether the systems disagree on it, and whether any is wrong."""
+    right = {is_right(record) for record in records.values()}
+    item = next(iter(records.values())).item
+    return {"item": item, "records": records, "disagreed": len(right) > 1, "any_wrong": False in right}
 
 
 def _heat(count: int, row: Sequence[int]) -> int:

@@ -18,6 +18,7 @@ from data.common.errors import ConfigurationError
 from data.types import Item
 from eval.cli.parser import main
 from eval.execution.tracing import Transcript
+from eval.measures.answers import read_answers
 from eval.plan.suite import load_suite
 from eval.report.render.html import render_html
 from eval.report.render.markdown import render_markdown
@@ -280,5 +281,5 @@ def test_every_report_says_how_many_prompts_were_shortened(tmp_path):
         "1 of 20 prompts of once was longer than the model's context (with room for the answer): "
         "its passage was shortened, by 1 token.",
     ]
-    for text in (render_markdown(summary), render_html(summary, run), terminal_table(summary)):
+    for text in (render_markdown(summary), render_html(summary, read_answers(run)), terminal_table(summary)):
         assert "shortened, by 812" in " ".join(text.split())

@@ -9,7 +9,8 @@ from data.common.language import CATALOGUE, ENGLISH, catalogue, language
 from data.common.parsing import read_yaml
 from data.common.table import display_width
 from eval.cli.parser import main
-from eval.measures.costs import Measured, break_evens, system_cost
+from eval.measures.answers import answers_of, read_answers
+from eval.measures.costs import break_evens, system_cost
 from eval.measures.differences import compare
 from eval.measures.metrics import STATUSES
 from eval.measures.power import reach_sentence
@@ -20,8 +21,6 @@ from eval.report.render.terminal import WIDTH, comparison_text, terminal_table
 from eval.report.sections.cost_sentences import cost_sentences
 from eval.report.sections.cost_tables import cost_table
 from eval.report.summary import summarize
-from eval.rundir.description import TrainingFacts
-from tests.support.described import described
 from tests.support.journaled_runs import answer, failure, pair_item, write_demo, write_run
 from tests.support.spoken import spoken
 
@@ -68,14 +67,12 @@ def test_what_was_written_in_english_is_said_again_and_names_stay():
 
 def test_several_reasons_are_each_said_and_none_is_left_in_english():
     """Training's price and its labels can be unknown together; a label's name stays what it is."""
-    measured = Measured(predictions=10, correct=5, seconds=36.0, usage={}, counted=0)
+    answers = answers_of([answer(pair_item(0), "s", 0)])
     api = {"kind": "chain", "model": {"spec": "openai:m", "kind": "api"}}
     table = PriceTable(source="a list", as_of="2026-01-01", labels_usd=0.1)
     costs = {
-        "tuned": system_cost(
-            described({"kind": "checkpoint"}), measured, hardware=None, training=TrainingFacts(n=None), table=table
-        ),
-        "api": system_cost(described(api), measured, hardware=None, training=None, table=table),
+        "tuned": system_cost({"kind": "checkpoint"}, answers, hardware=None, training={"n": None}, table=table),
+        "api": system_cost(api, answers, hardware=None, training=None, table=table),
     }
     assert costs["tuned"].training.notes == ("the machine is not noted", "how many items were labelled is not noted")
     (said,) = cost_sentences(
@@ -149,7 +146,11 @@ def test_a_korean_report_says_in_korean_what_the_english_one_says(tmp_path):
 
 def test_the_korean_terminal_report_fits_100_columns(tmp_path):
     run = write_demo(tmp_path / "run")
-    shown = terminal_table(summarize(run, lang="ko")) + "\n" + comparison_text(compare(run), say=language("ko"))
+    shown = (
+        terminal_table(summarize(run, lang="ko"))
+        + "\n"
+        + comparison_text(compare(read_answers(run)), say=language("ko"))
+    )
     assert max(map(display_width, shown.splitlines())) <= WIDTH
 
 

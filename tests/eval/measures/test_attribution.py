@@ -1,18 +1,20 @@
 """Attribution: every outcome has one cause, finds are counted from the records, and scripted readers prove it."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from data.common.language import ENGLISH
-from data.types import Item, Passage, Prediction, Record
+from data.types import Item, Passage, Record
 from eval.cli.parser import main
-from eval.measures.attribution import Attribution, attribute_lookups
-from eval.measures.causes import CAUSES, EITHER, SHORTENED, cause_of
-from eval.measures.lookups import Lookup, look_up
+from eval.measures.answers import answers_of, read_answers
+from eval.measures.attribution import Attribution, attribute
+from eval.measures.causes import CAUSES, EITHER, SHORTENED, Outcome, cause_of
 from eval.measures.retrieval_metrics import score_ranking
 from eval.report.sections.ladder_sentences import ladder_sentences
 from eval.report.sections.ladder_tables import ladder_tables
@@ -21,19 +23,40 @@ from eval.rundir.journal import latest_records, records_path
 from tests.support.journaled_runs import answer, exam_item, failure, right_where, write_demo, write_run
 from tests.support.ladder_exam import ladder_suite
 
+DESCRIPTIONS: dict[str, dict[str, Any]] = {
+    "rag": {"kind": "chain", "chain": "kice-rag", "retriever": {"name": "bm25", "k": 2}},
+    "oracle": {"kind": "chain", "chain": "kice-prompt"},
+}
 
-def lookup(number: int, *, retrieved: bool | None, right: bool | None, group: str = "") -> Lookup:
-    group = group or f"p{number}"
-    ranking = ("other", group) if retrieved else ("other",)
-    return Lookup(f"q{number}", group, retrieved is not None, ranking, 2, None if retrieved is None else 0.5, right)
+
+def made_item(number: int, *, passage: bool = True) -> Item:
+    inputs = {"passage": "가나다라마" if passage else "", "question": "?"}
+    return Item(id=f"q{number}", inputs=inputs, choices=("a", "b"), target=0, group=f"p{number}")
 
 
-def record_of(
-    passages: tuple[Passage, ...], *, document_ids: tuple[str, ...] = (), passage: str = "가나다라마"
+def rag_record(
+    number: int, found: Sequence[str] = (), *, right: bool | None, passage: bool = True, cut: bool = False
 ) -> Record:
-    item = Item(id="q", inputs={"passage": passage, "question": "?"}, choices=("a", "b"), target=0, group="own")
-    prediction = Prediction(choice=0, status="ok", document_ids=document_ids)
-    return Record(item=item, system="rag", prediction=prediction, latency_s=0.1, passages=passages)
+    """A record of a system that found these passages; `right` is None where its call failed."""
+    item = made_item(number, passage=passage)
+    if right is None:
+        record = failure(item, "rag")
+    else:
+        usage = {"input_tokens": 9, "cut_tokens": 4} if cut else {}
+        record = answer(item, "rag", right_where(item, right), usage=usage)
+    return record.model_copy(update={"passages": tuple(Passage(id=name, text="가나") for name in found)})
+
+
+def found_or_not(number: int, *, retrieved: bool | None, right: bool | None, cut: bool = False) -> Record:
+    """A record of an item whose own passage was found, or not, or that has none (None)."""
+    found = ("other", f"p{number}") if retrieved else ("other", "another")
+    return rag_record(number, found, right=right, passage=retrieved is not None, cut=cut)
+
+
+def attributed_to(records: Sequence[Record], oracle: Sequence[Record] | None = None) -> Attribution:
+    answers = {"rag": answers_of(records)} | ({} if oracle is None else {"oracle": answers_of(oracle)})
+    (found,) = attribute(answers, {name: DESCRIPTIONS[name] for name in answers})
+    return found
 
 
 def attributed(run_dir: Path, system: str = "rag") -> Attribution:
@@ -50,29 +73,34 @@ def counts(attribution: Attribution) -> dict[str, int]:
 def test_every_outcome_has_exactly_one_cause(retrieved: bool | None, right: bool, oracle: bool | None) -> None:
     fitting = [c.name for c in CAUSES if (c.retrieved, c.right) == (retrieved, right) and oracle in c.oracle_right]
     assert len(fitting) == 1
-    found = cause_of(lookup(1, retrieved=retrieved, right=right), oracle)
-    assert found is not None and found.name == fitting[0]
+    assert cause_of(Outcome(retrieved, right, oracle_right=oracle)).name == fitting[0]
 
 
-def test_the_shares_of_all_causes_are_one_and_every_item_is_in_one() -> None:
-    outcomes = list(product((True, False, None), (True, False, None), EITHER))
-    lookups = [lookup(n, retrieved=found, right=right) for n, (found, right, _) in enumerate(outcomes)]
-    oracle = {f"q{n}": right for n, (_, _, right) in enumerate(outcomes) if right is not None}
-    attribution = attribute_lookups(lookups, oracle, system="rag", oracle="oracle")
+def test_the_shares_of_all_causes_are_one_and_every_item_is_in_one(tmp_path: Path) -> None:
+    outcomes = list(enumerate(product((True, False, None), (True, False, None), EITHER)))
+    records = [found_or_not(n, retrieved=found, right=right) for n, (found, right, _) in outcomes]
+    of_oracle = {
+        f"q{n}": failure(records[n].item, "oracle")
+        if right is None
+        else answer(records[n].item, "oracle", right_where(records[n].item, right))
+        for n, (_, _, right) in outcomes
+    }
+    systems = {"rag": lambda item: records[int(item.id[1:])], "oracle": lambda item: of_oracle[item.id]}
+    run = write_run(tmp_path / "run", [("kice", [one.item for one in records], systems)], descriptions=DESCRIPTIONS)
+    (attribution,) = attribute(read_answers(run).evaluations[0], DESCRIPTIONS)
     assert (attribution.n, attribution.failed) == (18, 9)
     assert sum(one.share for one in attribution.causes) == pytest.approx(1)
     ids = [item_id for one in attribution.causes for item_id in one.item_ids]
-    assert sorted(ids) == sorted(one.item_id for one in lookups if one.right is not None)
+    assert sorted(ids) == sorted(one.item.id for one in records if one.prediction is not None)
     assert (attribution.wrong, attribution.to_retrieval) == (4, 0.25)
     for one in attribution.causes:
         assert one.interval is not None and one.interval.low <= one.share <= one.interval.high
 
 
 def test_what_was_found_is_scored_as_retrieval_is() -> None:
-    rankings = [("a", "own"), ("own", "a"), ("a", "b"), ("a", "b", "own")]
-    lookups = [Lookup(f"q{n}", "own", True, ranking, 3, 1.0, True) for n, ranking in enumerate(rankings)]
-    found = attribute_lookups(lookups, {}, system="rag", oracle=None).found
-    scored = [score_ranking(ranking, frozenset({"own"}), k=3) for ranking in rankings]
+    rankings = [("a", "p0"), ("p1", "a", "a"), ("a", "b"), ("a", "b", "p3")]
+    found = attributed_to([rag_record(n, ranking, right=True) for n, ranking in enumerate(rankings)]).found
+    scored = [score_ranking(list(dict.fromkeys(r)), frozenset({f"p{n}"}), k=3) for n, r in enumerate(rankings)]
     assert found is not None
     assert (found.n_queries, found.depth) == (4, 3)
     assert found.recall_at_1 == pytest.approx(sum(one.recall_at_1 for one in scored) / 4)
@@ -81,13 +109,20 @@ def test_what_was_found_is_scored_as_retrieval_is() -> None:
 
 
 def test_chunks_count_for_their_passage_and_overlaps_once() -> None:
-    chunks = (Passage(id="x", text="마", chunk_id="x#0"), Passage(id="own", text="가나", chunk_id="own#0"))
-    one = look_up(record_of((*chunks, Passage(id="own", text="나다", chunk_id="own#1"))))
-    assert (one.ranking, one.chunks, one.retrieved) == (("x", "own"), 3, True)
-    assert one.own_share == pytest.approx(3 / 5)
-    by_id = look_up(record_of((), document_ids=("x#0", "own#3")))
-    assert (by_id.ranking, by_id.own_share, by_id.retrieved) == (("x", "own"), None, True)
-    assert look_up(record_of(chunks, passage="")).retrieved is None
+    chunks = (
+        Passage(id="x", text="마", chunk_id="x#0"),
+        Passage(id="p1", text="가나", chunk_id="p1#0"),
+        Passage(id="p1", text="나다", chunk_id="p1#1"),
+    )
+    record = rag_record(1, right=True).model_copy(update={"passages": chunks})
+    (row,) = answers_of([record]).rows
+    assert (row["own_rank"], row["chunks"]) == (2, 3)
+    assert row["own_share"] == pytest.approx(3 / 5)
+    by_id = answers_of([answer(made_item(1), "rag", 0, document_ids=("x#0", "p1#3"))])
+    assert (by_id.rows["own_rank"].item(), np.isnan(by_id.rows["own_share"]).item()) == (2, True)
+    assert by_id.found_passages == {"x", "p1"}
+    without = record.model_copy(update={"item": made_item(1, passage=False)})
+    assert counts(attributed_to([without])) == {"right, nothing to find": 1}
 
 
 OWN_RAG: dict[str, object] = {"kind": "chain", "chain": "my:rag", "retriever": {"name": "my:search", "k": 1}}
@@ -131,17 +166,16 @@ def test_a_limited_run_that_misses_every_asked_passage_searched_no_other_texts(t
 
 
 def test_where_a_prompt_was_shortened_the_cause_of_a_wrong_answer_is_open() -> None:
-    cut = lookup(1, retrieved=True, right=False)._replace(cut=True)
-    for one, oracle_cut in ((cut, False), (lookup(1, retrieved=True, right=False), True)):
-        for oracle in EITHER:
-            cause = cause_of(one, oracle, oracle_cut=oracle_cut)
-            assert cause is not None and cause.name == SHORTENED
-    right, missed = cut._replace(right=True), lookup(2, retrieved=False, right=False)._replace(cut=True)
-    assert [cause.name for one in (right, missed) if (cause := cause_of(one, True))] == [
-        "found and right",
-        "retrieval miss",
+    for oracle in EITHER:
+        assert cause_of(Outcome(True, False, cut=True, oracle_right=oracle)).name == SHORTENED
+        assert cause_of(Outcome(True, False, oracle_cut=True, oracle_right=oracle)).name == SHORTENED
+    assert cause_of(Outcome(True, True, cut=True, oracle_right=True)).name == "found and right"
+    assert cause_of(Outcome(False, False, cut=True, oracle_right=True)).name == "retrieval miss"
+    records = [
+        found_or_not(1, retrieved=True, right=False, cut=True),
+        found_or_not(2, retrieved=False, right=False, cut=True),
     ]
-    attribution = attribute_lookups([cut, missed], {"q1": True, "q2": True}, system="rag", oracle="oracle")
+    attribution = attributed_to(records, [answer(one.item, "oracle", one.item.target) for one in records])
     assert (counts(attribution), attribution.wrong) == ({SHORTENED: 1, "retrieval miss": 1}, 1)
 
 
@@ -172,7 +206,7 @@ def test_what_was_shortened_and_what_the_oracle_failed_on_is_said(tmp_path: Path
 
 
 def test_without_an_answer_there_is_nothing_to_attribute() -> None:
-    attribution = attribute_lookups([lookup(1, retrieved=True, right=None)], {}, system="rag", oracle=None)
+    attribution = attributed_to([found_or_not(1, retrieved=True, right=None)])
     assert (attribution.n, attribution.failed, attribution.causes, attribution.found) == (0, 1, (), None)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from data.types import NO_TEXT, Item, Message, Prediction, Record
 from eval.cli.parser import main
+from eval.measures.answers import read_answers
 from eval.measures.differences import compare
 from eval.report import write_report
 from eval.report.summary import EvaluationSummary, Summary, summarize
@@ -156,7 +157,7 @@ def good(item: Item) -> Record:
 
 def test_no_pair_is_told_apart_by_replies_without_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run_dir = exam_run(tmp_path / "run", {"good": good, "cut": some_blank(20)})
-    (one,) = compare(run_dir)
+    (one,) = compare(read_answers(run_dir))
     assert one.unsettled and not one.distinguishable
     assert one.difference == pytest.approx(-0.9), "scores are what they are"
     assert not concluded(summarize(run_dir))
@@ -169,13 +170,13 @@ def test_no_pair_is_told_apart_by_replies_without_text(tmp_path: Path, capsys: p
 
 def test_two_silent_systems_are_not_called_equal(tmp_path: Path) -> None:
     run_dir = exam_run(tmp_path / "run", {"one": some_blank(20), "other": some_blank(20)})
-    assert compare(run_dir)[0].unsettled
+    assert compare(read_answers(run_dir))[0].unsettled
     assert not concluded(summarize(run_dir))
 
 
 def test_a_single_reply_without_text_keeps_no_conclusion_back(tmp_path: Path) -> None:
     run_dir = exam_run(tmp_path / "run", {"good": good, "cut": some_blank(1)})
-    (one,) = compare(run_dir)
+    (one,) = compare(read_answers(run_dir))
     assert one.distinguishable and not one.unsettled
     said = concluded(summarize(run_dir))
     assert any(sentence.startswith("On these 20 items of kice, good is right more often than cut") for sentence in said)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss, log_loss
 
+from eval.measures.answers import answers_of
 from eval.measures.calibration import (
     brier_scores,
     calibrate,
@@ -19,7 +20,7 @@ from eval.measures.calibration import (
     reliability_bins,
 )
 from eval.measures.metrics import Scores, score
-from eval.measures.probabilities import Probabilities, read_probabilities
+from eval.measures.probabilities import Probabilities, probabilities_of
 from tests.support.journaled_runs import answer, exam_item, failure, pair_item, right_where
 
 SEEDS = st.integers(0, 10_000)
@@ -161,39 +162,40 @@ def test_only_records_with_probabilities_count_and_their_number_is_said():
         answer(item, "s", 0, probs=(0.5, 0.3, 0.2), probs_source="softmax" if item.id.endswith("1") else None)
         for item in items[:3]
     ]
-    scores = score([*with_probs, answer(items[3], "s", 0), answer(items[4], "s", None), failure(items[5], "s")])
+    scores = score(
+        answers_of([*with_probs, answer(items[3], "s", 0), answer(items[4], "s", None), failure(items[5], "s")])
+    )
     assert scores.n == 6
     assert scores.calibration.n == 3
     assert scores.calibration.sources == {"softmax": 1, "unknown": 2}
-    assert score([answer(items[3], "s", 0)]).calibration is None
+    assert score(answers_of([answer(items[3], "s", 0)])).calibration is None
 
 
 def test_an_unread_answer_is_wrong_at_its_highest_probability():
     item = pair_item(0)
-    found = score([answer(item, "s", None, probs=(0.7, 0.2, 0.1))]).calibration
+    found = score(answers_of([answer(item, "s", None, probs=(0.7, 0.2, 0.1))])).calibration
     assert (found.accuracy, found.confidence) == (0.0, 0.7)
 
 
 def test_the_confidence_is_that_of_the_choice_not_of_the_likeliest():
     item = pair_item(0)
-    found = score([answer(item, "s", 1, probs=(0.7, 0.2, 0.1))]).calibration
+    found = score(answers_of([answer(item, "s", 1, probs=(0.7, 0.2, 0.1))])).calibration
     assert found.confidence == 0.2
 
 
 def test_items_may_have_different_numbers_of_choices():
     pair, exam = pair_item(0), exam_item(5)
-    given_probs = read_probabilities(
-        [
-            answer(pair, "s", 0, probs=(0.5, 0.3, 0.2)),
-            answer(exam, "s", right_where(exam, True), probs=(0.6, 0.1, 0.1, 0.1, 0.1)),
-        ]
-    )
+    records = [
+        answer(pair, "s", 0, probs=(0.5, 0.3, 0.2)),
+        answer(exam, "s", right_where(exam, True), probs=(0.6, 0.1, 0.1, 0.1, 0.1)),
+    ]
+    given_probs = probabilities_of(answers_of(records))
     assert given_probs.probs.shape == (2, 5)
     assert brier_scores(given_probs.targets, given_probs.probs) == pytest.approx([0.38, 0.2])
 
 
 def test_a_summary_of_an_older_version_is_still_read():
-    scores = score([answer(pair_item(0), "s", 0, probs=(0.5, 0.3, 0.2))])
+    scores = score(answers_of([answer(pair_item(0), "s", 0, probs=(0.5, 0.3, 0.2))]))
     older = scores.model_dump(mode="json", exclude={"calibration"})
     assert Scores.model_validate(older).calibration is None
     assert Scores.model_validate_json(scores.model_dump_json()) == scores

@@ -10,7 +10,8 @@ from data.common.hardware import hardware
 from data.common.table import display_width
 from eval.__main__ import main
 from eval.execution.runner import run
-from eval.measures.costs import Measured, break_even, break_evens, system_cost
+from eval.measures.answers import answers_of, read_answers
+from eval.measures.costs import break_even, break_evens, query_usage, system_cost
 from eval.measures.differences import Comparison
 from eval.measures.prices import machine_parts, price_table
 from eval.measures.training_costs import training_facts
@@ -18,16 +19,15 @@ from eval.plan.planning import plan
 from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
 from eval.report import write_report
 from eval.report.render.terminal import WIDTH, terminal_table
-from eval.report.run_costs import costs_of_runs, measure
+from eval.report.run_costs import costs_of_runs
 from eval.report.sections.cost_curve import COLOURS, lay_out
 from eval.report.sections.cost_sentences import cost_sentences
 from eval.report.sections.cost_tables import break_even_table, cost_table
 from eval.report.summary import Summary, summarize
-from eval.rundir.description import Machine, TrainingFacts
+from eval.rundir.description import Machine
 from eval.rundir.journal import read_manifest
-from tests.support.described import described
 from tests.support.folders import GOLDEN_FOLDER
-from tests.support.journaled_runs import answer, pair_item
+from tests.support.journaled_runs import answer, pair_item, right_where
 from tests.support.priced_runs import API, FACTS, TABLE, TOY, TUNED, priced_run, toy_prices
 from tests.support.tiny_encoder import make_encoder, toy_items
 
@@ -37,16 +37,18 @@ USAGE = {"input_tokens": 1000, "output_tokens": 100}
 
 
 def measured(*, correct=8, n=10, seconds=2.5, usage=USAGE, counted=10):
-    return Measured(predictions=n, correct=correct, seconds=seconds, usage=usage, counted=counted)
+    """Answers to n pairs, of which the first are right, and the tokens of the first are reported."""
+    each = {name: count // max(counted, 1) for name, count in usage.items()}
+    pairs = [pair_item(number) for number in range(n)]
+    records = [
+        answer(pair, "s", right_where(pair, place < correct), usage=each if place < counted else {})
+        for place, pair in enumerate(pairs)
+    ]
+    return answers_of(record.model_copy(update={"latency_s": seconds / max(n, 1)}) for record in records)
 
 
 def cost(description, *, of=None, hardware=TOY, training=None, table=TABLE):
-    facts = None
-    if training is not None:  # also of more seconds than a manifest may hold
-        facts = TrainingFacts(**{**training, "wall_s": None}).model_copy(update={"wall_s": training.get("wall_s")})
-    return system_cost(
-        described(description), of or measured(), hardware=Machine(**(hardware or {})), training=facts, table=table
-    )
+    return system_cost(description, measured() if of is None else of, hardware=hardware, training=training, table=table)
 
 
 def hourly(hardware, table):
@@ -141,12 +143,11 @@ def test_only_answers_whose_tokens_were_reported_make_the_mean():
 def test_an_answer_counts_only_with_both_its_token_counts(unreported, counted):
     whole = {"input_tokens": 100, "output_tokens": 10}
     items = [pair_item(number) for number in range(3)]
-    found = measure(
-        [answer(i, "s", 0, usage=usage) for i, usage in zip(items, (whole, unreported, whole), strict=True)]
-    )
-    assert (found.predictions, found.counted, found.usage) == (3, counted, {"input_tokens": 200, "output_tokens": 20})
+    usages = (whole, unreported, whole)
+    found = answers_of(answer(i, "s", 0, usage=usage) for i, usage in zip(items, usages, strict=True))
+    assert query_usage(found) == ({"input_tokens": 200, "output_tokens": 20}, counted)
     assert cost(API, of=found).usd_per_query == pytest.approx(0.00012)
-    none = cost(API, of=measure([answer(items[0], "s", 0, usage=unreported)]))
+    none = cost(API, of=answers_of([answer(items[0], "s", 0, usage=unreported)]))
     assert (none.usd_per_query, none.note) == (None, "no token counts were reported")
 
 
@@ -435,7 +436,7 @@ def test_compare_as_json_keeps_the_unknown_null(tmp_path, capsys):
 @pytest.mark.usefixtures("prices")
 def test_two_runs_set_the_trained_systems_of_either_against_the_prompted_ones_of_both(tmp_path):
     first, second = priced_run(tmp_path / "a"), priced_run(tmp_path / "b", prefix="new-", hardware={**TOY, "cpus": 1})
-    (found,) = costs_of_runs(first, second)
+    (found,) = costs_of_runs(read_answers(first), read_answers(second))
     assert found.systems["A/tuned"].usd_per_query == pytest.approx(0.00005)
     assert found.systems["B/new-tuned"].usd_per_query == pytest.approx(0.000025)  # each on its own run's machine
     assert [(pair.trained, pair.prompted) for pair in found.break_even] == [
@@ -494,8 +495,8 @@ def test_a_run_notes_its_machine_and_what_training_took_on_it(tmp_path, monkeypa
         return run(plan(suite), tmp_path / name).run_dir
 
     def priced(run_dir):
-        assert read_manifest(run_dir).hardware.as_json() == here
-        (found,) = costs_of_runs(run_dir)
+        assert read_manifest(run_dir).hardware == here
+        (found,) = costs_of_runs(read_answers(run_dir))
         return found.systems[run_dir.name]
 
     first = priced(ran("first", finetune=settings))

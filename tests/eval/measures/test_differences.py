@@ -4,10 +4,15 @@ import pytest
 
 from data.common.errors import ConfigurationError, MissingResourceError
 from data.common.table import display_width
-from eval.measures.differences import compare, read_answers, to_json
+from eval.measures.answers import answers_of, read_answers
+from eval.measures.differences import compare, to_json
 from eval.measures.stats import mcnemar_midp
 from eval.report.render.terminal import WIDTH, comparison_text
 from tests.support.journaled_runs import answer, exam_item, failure, pair_item, right_where, write_demo, write_run
+
+
+def compared(*run_dirs):
+    return compare(*map(read_answers, run_dirs))
 
 
 def right_on(*numbers):
@@ -24,7 +29,7 @@ def exam(n=20):
 
 
 def test_every_pair_of_a_run_is_compared_within_its_benchmark(tmp_path):
-    found = compare(write_demo(tmp_path / "run"))
+    found = compared(write_demo(tmp_path / "run"))
     assert [(one.benchmark, one.a, one.b) for one in found] == [
         ("kice", "closed-book", "always-3"),
         ("kice", "rag", "always-3"),
@@ -35,7 +40,7 @@ def test_every_pair_of_a_run_is_compared_within_its_benchmark(tmp_path):
 
 def test_a_pair_by_hand(tmp_path):
     systems = {"first": right_on(1, 2, 3, 4), "second": right_on(4, 5)}
-    (one,) = compare(write_run(tmp_path / "run", [("kice", exam(), systems)]))
+    (one,) = compared(write_run(tmp_path / "run", [("kice", exam(), systems)]))
     assert (one.a, one.b) == ("second", "first")
     assert one.won == ("kice/made-up/q05",)
     assert one.lost == ("kice/made-up/q01", "kice/made-up/q02", "kice/made-up/q03")
@@ -49,7 +54,7 @@ def test_a_pair_by_hand(tmp_path):
 
 def test_p_values_are_adjusted_for_the_pairs_of_the_benchmark(tmp_path):
     systems = {"none": right_on(), "all": right_on(*range(1, 21)), "half": right_on(*range(1, 11))}
-    found = compare(write_run(tmp_path / "run", [("kice", exam(), systems)]))
+    found = compared(write_run(tmp_path / "run", [("kice", exam(), systems)]))
     assert all(one.p_holm >= one.p for one in found)
     assert max(found, key=lambda one: one.difference).p_holm == pytest.approx(3 * mcnemar_midp(20, 0))
 
@@ -58,7 +63,7 @@ def test_items_that_one_system_failed_on_are_left_out_and_counted(tmp_path):
     def failing(item):
         return failure(item, "s") if item.id.endswith("q01") else right_on(2)(item)
 
-    (one,) = compare(write_run(tmp_path / "run", [("kice", exam(), {"a": failing, "b": right_on(1)})]))
+    (one,) = compared(write_run(tmp_path / "run", [("kice", exam(), {"a": failing, "b": right_on(1)})]))
     assert (one.n, one.n_left_out) == (19, 1)
     assert one.won == ()
 
@@ -66,7 +71,7 @@ def test_items_that_one_system_failed_on_are_left_out_and_counted(tmp_path):
 def test_two_runs_compare_systems_of_the_same_name(tmp_path):
     before = write_run(tmp_path / "a", [("kice", exam(), {"rag": right_on(1), "other": right_on(2)})])
     after = write_run(tmp_path / "b", [("kice", exam(), {"rag": right_on(1, 2, 3)})])
-    (one,) = compare(before, after)
+    (one,) = compared(before, after)
     assert (one.a, one.b) == ("A/rag", "B/rag")
     assert one.lost == ("kice/made-up/q02", "kice/made-up/q03")
 
@@ -74,7 +79,7 @@ def test_two_runs_compare_systems_of_the_same_name(tmp_path):
 def test_two_runs_without_a_shared_name_compare_everything(tmp_path):
     first = write_run(tmp_path / "a", [("kice", exam(), {"x": right_on(1), "y": right_on(2)})])
     second = write_run(tmp_path / "b", [("kice", exam(), {"z": right_on(3)})])
-    assert [(one.a, one.b) for one in compare(first, second)] == [("A/x", "B/z"), ("A/y", "B/z")]
+    assert [(one.a, one.b) for one in compared(first, second)] == [("A/x", "B/z"), ("A/y", "B/z")]
 
 
 def test_two_runs_also_compare_what_is_trained_with_what_is_prompted(tmp_path):
@@ -86,13 +91,13 @@ def test_two_runs_also_compare_what_is_trained_with_what_is_prompted(tmp_path):
         write_run(tmp_path / name, [("kice", exam(), systems)], descriptions=descriptions)
         for name, systems in (("a", first), ("b", second))
     ]
-    found = [(one.a, one.b) for one in compare(*runs)]
+    found = [(one.a, one.b) for one in compared(*runs)]
     assert found == [("A/majority", "B/majority"), ("A/tuned", "B/tuned"), ("A/tuned", "B/asked")]
 
 
 def refusal(first, second):
     with pytest.raises(ConfigurationError) as caught:
-        compare(first, second)
+        compared(first, second)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -142,27 +147,27 @@ def test_runs_that_share_no_benchmark_are_refused(tmp_path):
     pairs = [pair_item(number) for number in range(3)]
     second = write_run(tmp_path / "b", [("mnli", pairs, {"x": lambda item: answer(item, "x", 0)})])
     with pytest.raises(ConfigurationError, match="share no benchmark"):
-        compare(first, second)
+        compared(first, second)
 
 
 def test_a_single_system_has_nothing_to_be_compared_with(tmp_path):
     with pytest.raises(ConfigurationError, match="no two systems"):
-        compare(write_run(tmp_path / "a", [("kice", exam(), {"x": right_on(1)})]))
+        compared(write_run(tmp_path / "a", [("kice", exam(), {"x": right_on(1)})]))
 
 
 def test_a_folder_without_a_manifest_is_no_run(tmp_path):
     with pytest.raises(MissingResourceError, match="is not a run"):
-        compare(tmp_path)
+        compared(tmp_path)
 
 
 def test_answers_leave_failed_calls_out():
-    answers = read_answers([failure(exam_item(1), "s"), answer(exam_item(2), "s", None)])
-    assert answers.ids == ("kice/made-up/q02",)
+    answers = answers_of([failure(exam_item(1), "s"), answer(exam_item(2), "s", None)]).predictions
+    assert answers.ids == ["kice/made-up/q02"]
     assert answers.choices.tolist() == [-1]
 
 
 def test_comparisons_as_text_and_as_json(tmp_path):
-    found = compare(write_demo(tmp_path / "run"))
+    found = compared(write_demo(tmp_path / "run"))
     text = comparison_text(found)
     assert "rag − closed-book" in text
     assert "closed-book alone right: kice/made-up/q18" in text

@@ -11,8 +11,8 @@ from chains.registry import RUNGS
 from data.common.language import ENGLISH, language
 from data.types import Item
 from eval.cli.parser import main
+from eval.measures.answers import Answers, answers_of
 from eval.measures.attribution import CAUSES
-from eval.measures.differences import Answers
 from eval.measures.ladder import Ladder, climb, gap_recovered, oracle_of, rung_of
 from eval.plan.suite import load_suite
 from eval.report.sections.ladder_sentences import ladder_sentences
@@ -33,14 +33,21 @@ BASELINE = SystemDescription(kind="baseline", baseline="always-3")
 
 
 def answers(right: list[bool], *, tags: tuple[str, ...] = ()) -> Answers:
-    n = len(right)
-    return Answers(
-        ids=tuple(f"q{i}" for i in range(n)),
-        groups=tuple(f"p{i}" for i in range(n)),
-        targets=np.zeros(n, dtype=int),
-        choices=np.where(right, 0, 1),
-        weights=np.ones(n),
-        tags=tuple(((f"section:{i % 2}", *tags) if tags else ()) for i in range(n)),
+    """Answers to items that are each of a passage of their own."""
+    return answers_of(
+        answer(
+            Item(
+                id=f"q{i}",
+                inputs={},
+                choices=("a", "b"),
+                target=0,
+                group=f"p{i}",
+                tags=(f"section:{i % 2}", *tags) if tags else (),
+            ),
+            "s",
+            0 if is_right else 1,
+        )
+        for i, is_right in enumerate(right)
     )
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix as sklearn_confusion
 from sklearn.metrics import f1_score, precision_recall_fscore_support, roc_auc_score
 
+from eval.measures.answers import answers_of
 from eval.measures.metrics import class_names, classification_metrics, score
 from tests.support.journaled_runs import answer, exam_item, failure, pair_item, right_where
 
@@ -35,7 +36,7 @@ def records(n_classes, targets, choices):
 @given(answered())
 def test_scores_agree_with_scikit_learn(case):
     n_classes, targets, choices = case
-    scores = score(records(n_classes, targets, choices))
+    scores = score(answers_of(records(n_classes, targets, choices)))
     labels = list(range(n_classes))
     oracle = {"labels": labels, "zero_division": 0}
     macro = precision_recall_fscore_support(targets, choices, average="macro", **oracle)
@@ -71,19 +72,18 @@ def test_classification_metrics_refuse_lengths_that_differ():
 
 def test_nothing_to_score_is_a_fault_of_the_caller():
     with pytest.raises(ValueError, match="no records"):
-        score([])
+        score(answers_of([]))
 
 
 def test_unparsed_is_wrong_and_an_error_is_no_answer():
     items = [exam_item(number) for number in range(1, 5)]
-    scores = score(
-        [
-            answer(items[0], "s", items[0].target),
-            answer(items[1], "s", None, status="refusal"),
-            answer(items[2], "s", right_where(items[2], False)),
-            failure(items[3], "s"),
-        ]
-    )
+    records = [
+        answer(items[0], "s", items[0].target),
+        answer(items[1], "s", None, status="refusal"),
+        answer(items[2], "s", right_where(items[2], False)),
+        failure(items[3], "s"),
+    ]
+    scores = score(answers_of(records))
     assert (scores.n, scores.answered, scores.unparsed, scores.errors) == (4, 2, 1, 1)
     assert not scores.complete
     assert scores.accuracy == pytest.approx(1 / 3)  # over the three that hold a prediction
@@ -92,7 +92,7 @@ def test_unparsed_is_wrong_and_an_error_is_no_answer():
 
 
 def test_a_system_that_always_failed_has_no_accuracy_rather_than_zero():
-    scores = score([failure(exam_item(1), "s"), failure(exam_item(2), "s")])
+    scores = score(answers_of([failure(exam_item(1), "s"), failure(exam_item(2), "s")]))
     assert scores.accuracy is None
     assert scores.macro_f1 is None
     assert scores.errors == 2
@@ -101,7 +101,7 @@ def test_a_system_that_always_failed_has_no_accuracy_rather_than_zero():
 def test_points_tags_usage_rules_and_latency_are_added_up():
     items = [exam_item(number) for number in (1, 2, 3)]
     usage = {"input_tokens": 10, "output_tokens": 2}
-    scores = score(answer(item, "s", item.target, usage=usage, rule="final-answer") for item in items)
+    scores = score(answers_of(answer(item, "s", item.target, usage=usage, rule="final-answer") for item in items))
     assert scores.points == scores.points_possible == 8.0
     assert scores.by_tag["section:독서"].points == 8.0
     assert scores.by_tag["negative"].n == 1
@@ -111,16 +111,20 @@ def test_points_tags_usage_rules_and_latency_are_added_up():
 
 
 def test_classes_are_labels_where_items_share_them_else_positions():
-    assert class_names([pair_item(0), pair_item(1)]) == ("entailment", "neutral", "contradiction")
-    assert class_names([exam_item(1), exam_item(2)]) == ("1", "2", "3", "4", "5")
+    def named(*items):
+        return class_names(answers_of(answer(item, "s", 0) for item in items))
+
+    assert named(pair_item(0), pair_item(1)) == ("entailment", "neutral", "contradiction")
+    assert named(exam_item(1), exam_item(2)) == named(exam_item(1)) == ("1", "2", "3", "4", "5")
+    assert named(pair_item(0)) == ("1", "2", "3")
 
 
 def test_probabilities_of_some_records_only_give_no_roc_auc():
     items = [pair_item(number) for number in range(3)]
     some = [answer(item, "s", 0, probs=(0.5, 0.3, 0.2)) for item in items[:2]] + [answer(items[2], "s", 0)]
-    assert score(some).roc_auc is None
+    assert score(answers_of(some)).roc_auc is None
     every = [answer(item, "s", 0, probs=(0.5, 0.3, 0.2)) for item in items]
-    assert score(every).roc_auc == 0.5
+    assert score(answers_of(every)).roc_auc == 0.5
 
 
 def test_importing_the_metrics_loads_neither_numpy_nor_scikit_learn():

@@ -11,6 +11,7 @@ from scipy.stats import chi2
 
 from data.types import Ask, Item, Record
 from eval.cli.parser import main
+from eval.measures.answers import answers_of
 from eval.measures.position_bias import PositionTest, position_test, rotated_alternatives, single_alternatives
 from eval.measures.repeats import measure_askings, measure_positions
 from eval.report.sections.position_bias import order_tables
@@ -123,17 +124,17 @@ def test_what_several_askings_show() -> None:
         repeated_answer(items[1], [0, 0, 0, 1, None], choice=0),
         repeated_answer(items[2], [0, 1, 2, 3, 4], choice=3, rule="tie-drawn"),
     ]
-    found = measure_askings(records)
+    found = measure_askings(answers_of(records))
     assert found is not None
     assert (found.n, found.times, found.rotated, found.consistent, found.drawn) == (3, 5, True, 1, 1)
     assert (found.first_accuracy, found.lowest_accuracy, found.highest_accuracy) == (1.0, 1 / 3, 1.0)
     assert found.majority_accuracy == pytest.approx(2 / 3)
-    positions = measure_positions(records)
+    positions = measure_positions(answers_of(records))
     assert positions is not None
     # the first item's answers move with the choice, the third's stay in the first position
     assert positions.counts == (7, 1, 1, 3, 2)
-    assert measure_askings([answer(items[0], "s", 0)]) is None
-    assert measure_positions([answer(items[0], "s", None)]) is None
+    assert measure_askings(answers_of([answer(items[0], "s", 0)])) is None
+    assert measure_positions(answers_of([answer(items[0], "s", None)])) is None
 
 
 def run(folder: Path, *more: str, model: str = "first") -> tuple[Any, str]:

@@ -2,15 +2,18 @@
 
 import json
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from chains.models.specs import load_chat_model
 from data.registry import load_items
 from eval.cli.parser import main
-from eval.measures.prompt_counts import PromptCount, find_equal_counts
+from eval.measures.prompt_counts import EqualCounts
+from eval.measures.prompt_counts import find_equal_counts as equal_counts_among
 from eval.report.summary import summarize
 from tests.support.chat_endpoint import serve_chat
 from tests.support.exam_file import write_exam
@@ -18,13 +21,14 @@ from tests.support.exam_file import write_exam
 WARNING = "the server may cut prompts silently"
 
 
-def counts(*pairs: tuple[int, int]) -> list[PromptCount]:
+def find_equal_counts(pairs: Sequence[tuple[int, int]]) -> EqualCounts | None:
     """Of (characters, tokens)."""
-    return [PromptCount(f"q{number}", *pair) for number, pair in enumerate(pairs)]
+    characters, tokens = np.array(pairs, dtype=int).reshape(-1, 2).T
+    return equal_counts_among(characters, tokens)
 
 
 def test_prompts_that_share_the_highest_count_are_found() -> None:
-    found = find_equal_counts(counts((400, 90), (1000, 128), (900, 128), (700, 128), (300, 60)))
+    found = find_equal_counts([(400, 90), (1000, 128), (900, 128), (700, 128), (300, 60)])
     assert found is not None
     assert found.model_dump() == {
         "prompts": 3,
@@ -37,19 +41,19 @@ def test_prompts_that_share_the_highest_count_are_found() -> None:
 
 
 def test_counts_that_alternate_by_a_token_or_two_are_equal() -> None:
-    found = find_equal_counts(counts(*((5000 + 500 * n, 2047 + n % 2) for n in range(6)), (900, 300)))
+    found = find_equal_counts([*((5000 + 500 * n, 2047 + n % 2) for n in range(6)), (900, 300)])
     assert found is not None
     assert (found.prompts, found.fewest, found.tokens) == (6, 2047, 2048)
-    longest_has_less = counts((5000, 2048), (6000, 2048), (7000, 2048), (8000, 2046))
+    longest_has_less = [(5000, 2048), (6000, 2048), (7000, 2048), (8000, 2046)]
     assert (found := find_equal_counts(longest_has_less)) is not None and found.prompts == 4
-    assert find_equal_counts(counts((5000, 2048), (6000, 2048), (7000, 2048), (8000, 2040))) is None
+    assert find_equal_counts([(5000, 2048), (6000, 2048), (7000, 2048), (8000, 2040)]) is None
     # Where prompts are short, a token more is as much as they differ.
-    assert find_equal_counts(counts((60, 19), (66, 20), (72, 21))) is None
+    assert find_equal_counts([(60, 19), (66, 20), (72, 21)]) is None
 
 
 def test_many_lengths_need_to_differ_less_than_a_few() -> None:
-    assert find_equal_counts(counts(*((1000 + n, 128) for n in range(12)))) is None
-    assert find_equal_counts(counts(*((1000 + n, 128) for n in range(24)))) is not None
+    assert find_equal_counts([(1000 + n, 128) for n in range(12)]) is None
+    assert find_equal_counts([(1000 + n, 128) for n in range(24)]) is not None
 
 
 @pytest.mark.parametrize(
@@ -65,7 +69,7 @@ def test_many_lengths_need_to_differ_less_than_a_few() -> None:
     ],
 )
 def test_what_may_be_chance_is_not_found(pairs: tuple[tuple[int, int], ...]) -> None:
-    assert find_equal_counts(counts(*pairs)) is None
+    assert find_equal_counts(pairs) is None
 
 
 @pytest.mark.weights
@@ -73,14 +77,12 @@ def test_a_real_tokenizer_gives_no_ground_for_it_and_a_context_that_is_too_short
     tokenizer = load_chat_model("smollm2").inner.load().tokenizer  # type: ignore[attr-defined]
     items = [*load_items("mnli", split="sample"), *load_items("kice", split="sample")]
     texts = ["\n".join([*item.inputs.values(), *item.choices]) for item in items]
-    counted = [
-        PromptCount(str(number), len(text), len(tokenizer(text)["input_ids"])) for number, text in enumerate(texts)
-    ]
-    context = sorted(one.tokens for one in counted)[len(counted) // 2]
+    counted = [(len(text), len(tokenizer(text)["input_ids"])) for text in texts]
+    context = sorted(tokens for _, tokens in counted)[len(counted) // 2]
     rng = random.Random(0)
     samples = [rng.sample(counted, n) for n in (5, 20, 60) for _ in range(200)]
     assert sum(find_equal_counts(sample) is not None for sample in samples) <= len(samples) / 100
-    cut = [[one._replace(tokens=min(one.tokens, context)) for one in sample] for sample in samples if len(sample) > 5]
+    cut = [[(letters, min(tokens, context)) for letters, tokens in sample] for sample in samples if len(sample) > 5]
     assert sum(find_equal_counts(sample) is not None for sample in cut) >= 0.98 * len(cut)
 
 

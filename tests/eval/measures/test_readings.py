@@ -6,6 +6,7 @@ import pytest
 
 from data.types import Ask
 from eval.cli.parser import main
+from eval.measures.answers import answers_of
 from eval.measures.readings import audit
 from eval.report import write_report
 from eval.report.summary import Summary, summarize
@@ -29,14 +30,14 @@ def respond(item):
 
 
 def test_every_rule_is_counted_with_what_it_read_right():
-    found = audit(respond(item) for item in ITEMS)
+    found = audit(answers_of(respond(item) for item in ITEMS))
     rows = [(one.rule, one.status, one.n, one.correct) for one in found.rules]
     assert rows == [("final", "ok", 6, 5), ("leading", "ok", 1, 0), ("", "none", 1, 0), ("refusal", "refusal", 1, 0)]
     assert (found.n, found.unparsed) == (9, 2)
 
 
 def test_bounds_by_hand():
-    found = audit(respond(item) for item in ITEMS)
+    found = audit(answers_of(respond(item) for item in ITEMS))
     assert found.accuracy.wrong == pytest.approx(5 / 9)
     assert found.accuracy.chance == pytest.approx((5 + 2 / 5) / 9)
     assert found.accuracy.right == pytest.approx(7 / 9)
@@ -48,12 +49,12 @@ def test_bounds_by_hand():
 
 def test_what_counts_as_chance_is_each_items_own_number_of_choices():
     item = ITEMS[0].model_copy(update={"choices": ("ja", "nein"), "target": 0})
-    assert audit([answer(item, "s", None)]).accuracy.chance == pytest.approx(0.5)
+    assert audit(answers_of([answer(item, "s", None)])).accuracy.chance == pytest.approx(0.5)
 
 
 def test_without_an_answer_there_is_nothing_to_audit():
-    assert audit([failure(ITEMS[0], "s")]) is None
-    assert audit([]) is None
+    assert audit(answers_of([failure(ITEMS[0], "s")])) is None
+    assert audit(answers_of([])) is None
 
 
 def test_the_lower_bound_is_the_score_that_is_reported(tmp_path):
@@ -127,4 +128,4 @@ def test_each_reply_to_an_item_may_be_read_as_number_or_text():
     ask = Ask(order=(0, 1, 2, 3, 4), choice=1, status="ok", rule="number-or-text")
     several = answer(ITEMS[0], "s", 1, rule="majority")
     prediction = several.prediction.model_copy(update={"asks": (ask, ask)})
-    assert audit([several.model_copy(update={"prediction": prediction})]).number_or_text == 1
+    assert audit(answers_of([several.model_copy(update={"prediction": prediction})])).number_or_text == 1

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from data.kice import YEARS, load
-from eval.measures.differences import read_answers
+from eval.measures.answers import answers_of, read_answers
 from eval.measures.metrics import score
 from eval.measures.reference_scores import REFERENCE_POINTS, constant_scores, published_points
 from eval.plan.baselines import always
@@ -23,25 +23,29 @@ def renamed(item, origin):
 
 
 def test_constant_answers_are_what_running_them_scores():
-    found = constant_scores([read_answers([answer(item, "s", 0) for item in ITEMS])], n_choices=5)
+    found = constant_scores([answers_of([answer(item, "s", 0) for item in ITEMS])])
     for one in found:
         predictor = always(one.choice)
-        ran = score([answer(item, "s", predictor.invoke(item.to_input()).choice) for item in ITEMS])
+        ran = score(answers_of(answer(item, "s", predictor.invoke(item.to_input()).choice) for item in ITEMS))
         assert (one.correct, one.accuracy, one.points) == (ran.correct, ran.accuracy, ran.points)
         assert one.points_possible == ran.points_possible
 
 
-def test_an_item_that_any_system_answered_is_in_the_key_once():
-    halves = [read_answers([answer(item, "s", 0) for item in part]) for part in (ITEMS[:12], ITEMS[8:])]
-    assert sum(one.correct for one in constant_scores(halves, n_choices=5)) == 20
-    assert constant_scores([], n_choices=5) == ()
+def test_an_item_that_any_system_answered_is_in_the_key_once(tmp_path):
+    parts = {"first": ITEMS[:12], "second": ITEMS[8:]}
+    systems = {
+        name: (lambda item, part=part: answer(item, "s", 0) if item in part else None) for name, part in parts.items()
+    }
+    run = read_answers(write_run(tmp_path / "run", [("kice", ITEMS, systems)]))
+    assert sum(one.correct for one in constant_scores(run.evaluations[0].values())) == 20
+    assert constant_scores([]) == ()
 
 
 def test_the_report_says_what_the_best_constant_answer_earns(tmp_path):
     items = [item.model_copy(update={"target": 3}) if int(item.id[-2:]) < 12 else item for item in ITEMS]
     systems = {"weak": lambda item: answer(item, "weak", 0), "good": lambda item: answer(item, "good", item.target)}
     run = write_run(tmp_path / "run", [("kice", items, systems)])
-    best = max(constant_scores([read_answers([answer(i, "s", 0) for i in items])], n_choices=5), key=lambda o: o.points)
+    best = max(constant_scores([answers_of([answer(i, "s", 0) for i in items])]), key=lambda o: o.points)
     conclusion = summarize(run).conclusion
     assert f"The best constant answer, always 4, earns {best.points:g} of 50 points." in conclusion
     assert "Not better than that constant answer: weak." in conclusion
@@ -99,5 +103,5 @@ def test_always_3_earns_what_its_publishers_say(shared_data):
     """KICE_slayer's README: always answering 3 earns 22, 19, 23, 20 and 20 points in these years."""
     published = {"2019": 22, "2021": 19, "2022": 23, "2023": 20, "2024": 20}
     for year, points in published.items():
-        answers = read_answers([answer(item, "s", 0) for item in load(year, shared_data / "kice")])
-        assert constant_scores([answers], n_choices=5)[2].points == points
+        answers = answers_of([answer(item, "s", 0) for item in load(year, shared_data / "kice")])
+        assert constant_scores([answers])[2].points == points

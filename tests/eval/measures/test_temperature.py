@@ -8,9 +8,15 @@ from scipy.special import log_softmax, softmax
 
 from data.common.errors import ConfigurationError
 from eval.cli.parser import main
+from eval.measures.answers import read_answers
 from eval.measures.probabilities import Probabilities, rescaled
-from eval.measures.temperature import COLDEST, HOTTEST, fit_temperature, scale_run
+from eval.measures.temperature import COLDEST, HOTTEST, fit_temperature
+from eval.measures.temperature import scale_run as scale_answers
 from tests.support.journaled_runs import answer, exam_item, pair_item, write_run
+
+
+def scale_run(run, fit):
+    return scale_answers(read_answers(run), read_answers(fit))
 
 
 def made(targets, probs, n_choices=None):

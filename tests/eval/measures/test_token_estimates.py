@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from data.types import Ask, Item, Message, Prediction, Record
+from eval.measures.answers import Answers, answers_of
 from eval.measures.prices import estimate_tokens, price_table
 from eval.measures.token_estimates import compare_estimate
 from eval.report.sections.cost_tables import estimate_table
@@ -20,11 +21,17 @@ def record(usage: dict[str, int], **more: Any) -> Record:
     return Record(item=ITEM, system="s", prediction=prediction, latency_s=0.1, messages=more.get("messages", SENT))
 
 
+def answered(records: list[Record]) -> Answers:
+    """The records as answers to items of different ids."""
+    items = (ITEM.model_copy(update={"id": str(number)}) for number in range(len(records)))
+    return answers_of(one.model_copy(update={"item": item}) for one, item in zip(records, items, strict=True))
+
+
 def test_tokens_and_dollars_are_summed_over_what_was_counted() -> None:
     used = {"input_tokens": 20, "output_tokens": 3}
     unpaid = Ask(order=(0, 1), choice=0, status="ok")
     records = [record(used), record(used), record({}), record(used, asks=(unpaid,)), record(used, messages=None)]
-    found = compare_estimate(records, API, prices=price_table())
+    found = compare_estimate(answered(records), API, prices=price_table())
     assert found is not None
     each = estimate_tokens(SENT[0].content)
     assert (found.items, found.estimated_input_tokens, found.input_tokens) == (2, 2 * each, 40)
@@ -39,7 +46,7 @@ def test_what_is_unknown_stays_unknown() -> None:
         {"kind": "chain", "model": {"spec": "endpoint:m@http://127.0.0.1:1/v1", "max_tokens": None}}
     )
     used = {"input_tokens": 20, "output_tokens": 3}
-    found = compare_estimate([record(used)], description, prices=price_table())
+    found = compare_estimate(answered([record(used)]), description, prices=price_table())
     assert found is not None
     assert (found.most_output_tokens, found.most_usd, found.usd) == (None, None, None)
     (row,) = estimate_table({"s": found}).rows
@@ -50,6 +57,6 @@ def test_what_is_unknown_stays_unknown() -> None:
     "description", [{"kind": "baseline"}, {"kind": "chain", "model": {"spec": "x", "device": "cpu"}}]
 )
 def test_only_systems_behind_a_server_are_estimated(description: dict[str, Any]) -> None:
-    local, sent = described(description), [record({"input_tokens": 1, "output_tokens": 1})]
-    assert compare_estimate(sent, local, prices=price_table()) is None
-    assert compare_estimate([], API, prices=price_table()) is None
+    counted = answered([record({"input_tokens": 1, "output_tokens": 1})])
+    assert compare_estimate(counted, description, prices=price_table()) is None
+    assert compare_estimate(answered([]), API, prices=price_table()) is None

@@ -13,8 +13,9 @@ from data.common.table import emit_csv, guarded
 from data.common.text import plain
 from data.types import Ask, Item, Record
 from eval.cli.parser import main
+from eval.measures.answers import read_answers
 from eval.measures.metrics import score
-from eval.rundir.journal import Journal, latest_records, records_path
+from eval.rundir.journal import Journal, records_path
 from tests.support.journaled_runs import answer, exam_item, failure, pair_item, write_demo, write_run
 from tests.support.priced_runs import priced_run, toy_prices
 
@@ -71,7 +72,7 @@ def test_rows_of_several_runs_say_what_the_scores_say(tmp_path: Path, capsys: py
     assert {row["item_id"] for row in shown if row["correct"] == "1"} == right
     assert all((row["choice_number"] == row["target_number"]) == (row["correct"] == "1") for row in shown)
     points = sum(float(row["weight"]) for row in shown if row["correct"] == "1")
-    assert points == score(latest_records(records_path(one, "closed-book")).values()).points
+    assert points == score(read_answers(one).evaluations[0]["closed-book"]).points
 
 
 def test_pandas_reads_numbers_texts_and_probabilities(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

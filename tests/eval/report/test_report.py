@@ -10,6 +10,7 @@ from data.common.errors import ConfigurationError, MissingResourceError
 from data.common.table import display_width, fit
 from data.common.text import plain
 from data.types import Message
+from eval.measures.answers import read_answers
 from eval.measures.classification import classification_report
 from eval.report import write_report
 from eval.report.amounts import dollars
@@ -129,7 +130,7 @@ def test_a_run_cut_short_says_what_is_missing(tmp_path):
     half_summary, absent = summary.evaluations[0].systems
     assert half_summary.scores.complete is False
     assert absent.scores is None
-    for text in (render_markdown(summary), html.render_html(summary, run), terminal_table(summary)):
+    for text in (render_markdown(summary), html.render_html(summary, read_answers(run)), terminal_table(summary)):
         assert "no record for 10" in text
         assert "incomplete" in text
 
@@ -169,7 +170,7 @@ def test_the_page_needs_nothing_from_elsewhere(demo):
 
 def test_the_page_lists_no_more_items_than_it_says(demo, monkeypatch):
     monkeypatch.setattr(html, "ITEMS_SHOWN", 5)
-    page = html.render_html(summarize(demo), demo)
+    page = html.render_html(summarize(demo), read_answers(demo))
     assert page.count('<details class="item') == 10
     assert "5 of 20 items are listed here (at most 5)" in page
 

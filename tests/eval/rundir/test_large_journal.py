@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from data.types import Item, Message, Prediction, Record
-from eval.measures.metrics import score
-from eval.rundir.journal import latest_records, read_counting_records, read_outcomes, read_records, settle
+from eval.rundir.journal import read_outcomes, read_records, settle
 
 N = 8_000
 
@@ -63,22 +62,6 @@ def test_going_on_is_fast(journal: Path) -> None:
 
 def test_records_are_read_one_at_a_time(journal: Path) -> None:
     assert bytes_each(lambda: sum(record.error is None for record in read_records(journal))) < 50
-
-
-def test_the_records_that_count_are_read_one_at_a_time(journal: Path) -> None:
-    failed = [record.item.id for record in read_records(journal) if record.error is not None]
-    counting = [(record.item.id, record.error) for record in read_counting_records(journal)]
-    assert len(failed) == N // 100 and len(counting) == N
-    assert dict(counting) == dict.fromkeys((f"i{number}" for number in range(N)), None)
-    assert bytes_each(lambda: sum(record.error is None for record in read_counting_records(journal))) < 250
-
-
-def test_what_a_report_keeps_of_a_record_is_small(journal: Path) -> None:
-    bare = latest_records(journal, texts=False)
-    assert len({id(record.item.choices) for record in bare.values()}) == 1
-    assert score(bare.values()) == score(latest_records(journal).values())
-    del bare
-    assert bytes_each(lambda: latest_records(journal, texts=False)) < 2300
 
 
 def test_settling_holds_offsets_alone_and_a_settled_journal_is_left_as_it_is(journal: Path, tmp_path: Path) -> None:

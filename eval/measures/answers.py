@@ -1,0 +1,328 @@
+"""The answers of a run as columns: each journal is parsed once, and every measure takes what this makes of it.
+
+A run's directory in, `Answers` a system out. Texts are not kept: what was shown, sent, looked up and said is in the
+journal, where `offsets` says. The items are kept once for all systems of an evaluation.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from data.types import Item, Record, Status
+from eval.measures.answer_columns import NO_TRIAL, ROW, ItemRows, RecordRows
+from eval.measures.metrics import STATUSES
+from eval.rundir.journal import Evaluation, Manifest, read_manifest, records_at
+from eval.rundir.run_check import checked_journals
+
+
+@dataclass(frozen=True, eq=False)
+class Items:
+    """The items of an evaluation that any of its journals names, in the order in which they are first named.
+
+    Attributes:
+        ids: (n,) each item's id.
+        groups: (n,) int, the cluster of each item, where it is in `group_names`.
+        group_names: Every different group, sorted.
+        targets: (n,) int, the right choice.
+        weights: (n,) points.
+        choices: (n,) int, where each item's choices are in `choice_lists`.
+        tags: (n,) int, where each item's tags are in `tag_lists`.
+        n_choices: (n,) int.
+        has_passage: (n,) bool, whether an item has a passage that could be found.
+        characters: (n,) int, letters of all that an item shows.
+        choice_lists: Every different tuple of choices.
+        tag_lists: Every different tuple of tags.
+    """
+
+    ids: tuple[str, ...]
+    groups: np.ndarray
+    group_names: tuple[str, ...]
+    targets: np.ndarray
+    weights: np.ndarray
+    choices: np.ndarray
+    tags: np.ndarray
+    n_choices: np.ndarray
+    has_passage: np.ndarray
+    characters: np.ndarray
+    choice_lists: tuple[tuple[str, ...], ...]
+    tag_lists: tuple[tuple[str, ...], ...]
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """Return where each id is in `ids`."""
+        return {item_id: place for place, item_id in enumerate(self.ids)}
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What one system answered: a row for each item that it has a record of, the last one that was written.
+
+    Attributes:
+        items: Of the whole evaluation; `rows["item"]` says which of them a row is about.
+        rows: (n,) the figures of each record by name: the fields of `eval.measures.answer_columns.ROW`.
+        probs: (n, most choices) the probabilities, 0 beyond an item's own choices; all 0 where a record has none.
+        trial_choices: (n, most trials) int, what each trial of an item that was asked several times chose; NO_ANSWER
+            where it chose nothing, NO_TRIAL where there was none.
+        trial_orders: (n, most trials) int, where the order of the choices that a trial showed is in `orders`.
+        usage: For each count of tokens that any record has, (n,) int; NOT_COUNTED where a record has none.
+        rules: The names of the extraction rules; `rows["rule"]` says which one fired.
+        sources: Likewise where probabilities come from; `rows["source"]`.
+        orders: Every order of choices that a trial showed.
+        found_passages: Ids of all passages that were retrieved, for any item.
+    """
+
+    items: Items
+    rows: np.ndarray
+    probs: np.ndarray
+    trial_choices: np.ndarray
+    trial_orders: np.ndarray
+    usage: Mapping[str, np.ndarray]
+    rules: tuple[str, ...]
+    sources: tuple[str, ...]
+    orders: tuple[tuple[int, ...], ...]
+    found_passages: frozenset[str]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, chosen: np.ndarray | Sequence[int]) -> "Answers":
+        """Return some rows alone.
+
+        Args:
+            chosen: (n,) bool, or the places of the rows in the order that is wanted.
+        """
+        return replace(
+            self,
+            rows=self.rows[chosen],
+            probs=self.probs[chosen],
+            trial_choices=self.trial_choices[chosen],
+            trial_orders=self.trial_orders[chosen],
+            usage={name: counts[chosen] for name, counts in self.usage.items()},
+        )
+
+    @cached_property
+    def predictions(self) -> "Answers":
+        """Return the rows that hold a prediction: a failed call is none."""
+        given = self.rows["status"] >= 0
+        return self if given.all() else self.take(given)
+
+    @property
+    def ids(self) -> list[str]:
+        """Return the item of each row."""
+        return self.ids_of(self.rows["item"])
+
+    def ids_of(self, places: np.ndarray) -> list[str]:
+        """Return the ids of the items at some places of `items`."""
+        return [self.items.ids[place] for place in places.tolist()]
+
+    @property
+    def groups(self) -> np.ndarray:
+        """(n,) int, the cluster of each item."""
+        groups: np.ndarray = self.items.groups[self.rows["item"]]
+        return groups
+
+    @property
+    def targets(self) -> np.ndarray:
+        """(n,) int."""
+        targets: np.ndarray = self.items.targets[self.rows["item"]]
+        return targets
+
+    @property
+    def weights(self) -> np.ndarray:
+        """(n,) points."""
+        weights: np.ndarray = self.items.weights[self.rows["item"]]
+        return weights
+
+    @property
+    def n_choices(self) -> np.ndarray:
+        """(n,) int, how many choices each item has."""
+        n_choices: np.ndarray = self.items.n_choices[self.rows["item"]]
+        return n_choices
+
+    @property
+    def choices(self) -> np.ndarray:
+        """(n,) int, NO_ANSWER where nothing usable was said."""
+        choices: np.ndarray = self.rows["choice"]
+        return choices
+
+    @property
+    def correct(self) -> np.ndarray:
+        """(n,) bool."""
+        correct: np.ndarray = self.targets == self.choices
+        return correct
+
+    @property
+    def correct_at_best(self) -> np.ndarray:
+        """(n,) bool, as if every item to which nothing at all was said had been answered rightly."""
+        at_best: np.ndarray = self.correct | self.rows["blank"]
+        return at_best
+
+    def counted(self, name: str) -> np.ndarray:
+        """Return (n,) a count of tokens, 0 where a record has none."""
+        return np.maximum(self.usage[name], 0) if name in self.usage else np.zeros(len(self), dtype=np.int64)
+
+    def has_count(self, name: str) -> np.ndarray:
+        """Return (n,) bool, whether a record has a count of tokens."""
+        return self.usage[name] >= 0 if name in self.usage else np.zeros(len(self), dtype=bool)
+
+    def has_status(self, status: Status) -> np.ndarray:
+        """Return (n,) bool, whether a row's prediction has a status."""
+        has: np.ndarray = self.rows["status"] == STATUSES.index(status)
+        return has
+
+    @cached_property
+    def shared_choices(self) -> tuple[str, ...] | None:
+        """Return the choices where all items have the same; None where they differ, and for a single item."""
+        used = np.unique(self.items.choices[self.rows["item"]])
+        return self.items.choice_lists[used[0]] if len(used) == 1 and len(self) > 1 else None
+
+    @cached_property
+    def rows_by_tag(self) -> dict[str, np.ndarray]:
+        """Return (n,) bool for each tag, whether an item carries it; in the order in which the tags first occur."""
+        lists = self.items.tags[self.rows["item"]]
+        used, first = np.unique(lists, return_index=True)
+        tags = dict.fromkeys(tag for one in used[np.argsort(first)] for tag in self.items.tag_lists[one])
+        return {tag: np.isin(lists, [one for one in used if tag in self.items.tag_lists[one]]) for tag in tags}
+
+
+class RunAnswers(NamedTuple):
+    """A run that was read.
+
+    Attributes:
+        evaluations: For each evaluation of the manifest, the answers of its systems by name.
+    """
+
+    run_dir: Path
+    manifest: Manifest
+    evaluations: tuple[dict[str, Answers], ...]
+
+
+def read_answers(run_dir: Path) -> RunAnswers:
+    """Read and check a run; each journal is parsed once.
+
+    Raises:
+        MissingResourceError: The folder is no run.
+        ConfigurationError: A file of it is damaged, or holds what the run cannot have written.
+    """
+    manifest = read_manifest(run_dir)
+    return RunAnswers(run_dir, manifest, tuple(_read(run_dir, evaluation) for evaluation in manifest.evaluations))
+
+
+def answers_of(records: Iterable[Record]) -> Answers:
+    """Return records of one system as columns, one that has no journal; of two of one item the later counts."""
+    items, rows, places = ItemRows(), RecordRows(), dict[str, int]()
+    for record in records:
+        place = places.setdefault(record.item.id, len(places))
+        items.add(place, record.item)
+        rows.add(place, record, partial(getattr, record, "item"))
+    return _columns(_items(items), rows)
+
+
+def common_rows(answers: Sequence[Answers]) -> list[np.ndarray]:
+    """Return the rows of the items that all of some systems have a row for, in the order of the first.
+
+    Returns:
+        For each system (m,) int.
+    """
+    first = answers[0].items
+    places = [one.rows["item"] if one.items is first else _places_in(first, one) for one in answers]
+    shared = places[0]
+    for others in places[1:]:
+        shared = shared[np.isin(shared, others)]
+    found = []
+    for own in places:
+        row_of = np.zeros(len(first.ids) + 1, dtype=np.int64)  # the last is of items that `first` does not have
+        row_of[own] = np.arange(len(own))
+        found.append(row_of[shared])
+    return found
+
+
+def records_of_items(path: Path, answers: Answers, places: Sequence[int]) -> Iterator[tuple[int, Record]]:
+    """Yield (place of the item, record) of some items, read back from the journal.
+
+    Args:
+        path: The journal of `answers`.
+        answers: Of one system.
+        places: Of the items in `answers.items`; one without a record is left out.
+    """
+    wanted = np.flatnonzero(np.isin(answers.rows["item"], places))
+    rows = answers.rows[wanted]
+    yield from zip(rows["item"].tolist(), records_at(path, rows["offset"].tolist()), strict=True)
+
+
+def _places_in(items: Items, one: Answers) -> np.ndarray:
+    """Return where the items of another run's answers are among these; one place behind the last for none."""
+    return np.array([items.places.get(item_id, len(items.ids)) for item_id in one.ids], dtype=np.int64)
+
+
+def _read(run_dir: Path, evaluation: Evaluation) -> dict[str, Answers]:
+    items, systems = ItemRows(), {}
+    for system, _, lines in checked_journals(run_dir, evaluation):
+        systems[system] = rows = RecordRows()
+        for line in lines:
+            if line.item is not None:
+                items.add(line.place, line.item)
+            rows.add(line.place, line.record, partial(_parsed, line.written_item), offset=line.offset)
+    shared = _items(items)
+    return {system: _columns(shared, rows) for system, rows in systems.items()}
+
+
+def _parsed(written_item: bytes) -> Item:
+    return Item.model_validate_json(written_item, strict=True)
+
+
+def _items(rows: ItemRows) -> Items:
+    group_names = tuple(sorted(set(rows.groups)))
+    numbers = {name: number for number, name in enumerate(group_names)}
+    return Items(
+        ids=tuple(rows.ids),
+        groups=np.array([numbers[name] for name in rows.groups], dtype=np.int64),
+        group_names=group_names,
+        targets=np.array(rows.targets, dtype=np.int64),
+        weights=np.array(rows.weights, dtype=np.float64),
+        choices=np.array(rows.choices, dtype=np.int64),
+        tags=np.array(rows.tags, dtype=np.int64),
+        n_choices=np.array(rows.n_choices, dtype=np.int64),
+        has_passage=np.array(rows.has_passage, dtype=bool),
+        characters=np.array(rows.characters, dtype=np.int64),
+        choice_lists=tuple(rows.choice_lists),
+        tag_lists=tuple(rows.tag_lists),
+    )
+
+
+def _columns(items: Items, added: RecordRows) -> Answers:
+    rows, n_probs = np.frombuffer(added.packed, dtype=ROW), np.array(added.n_probs, dtype=np.int64)
+    answers = Answers(
+        items=items,
+        rows=rows,
+        probs=_padded(np.array(added.probs, dtype=np.float64), n_probs, fill=0),
+        trial_choices=_padded(np.array(added.trial_choices, dtype=np.int64), rows["trials"], fill=NO_TRIAL),
+        trial_orders=_padded(np.array(added.trial_orders, dtype=np.int64), rows["trials"], fill=0),
+        usage={name: np.array(counts, dtype=np.int64) for name, counts in added.usage.items()},
+        rules=tuple(added.rules),
+        sources=tuple(added.sources),
+        orders=tuple(added.orders),
+        found_passages=frozenset(added.found_passages),
+    )
+    # Of an item that was asked again the last row counts, in the place of the first.
+    _, first = np.unique(rows["item"], return_index=True)
+    _, last = np.unique(rows["item"][::-1], return_index=True)
+    return answers if len(first) == len(rows) else answers.take((len(rows) - 1 - last)[np.argsort(first)])
+
+
+def _padded(values: np.ndarray, lengths: np.ndarray, *, fill: int) -> np.ndarray:
+    """Return values that stand row behind row as a matrix, (n, longest).
+
+    Args:
+        values: Of all rows.
+        lengths: (n,) how many are of each row.
+        fill: What stands behind the last of a shorter row.
+    """
+    width = int(lengths.max(initial=0))
+    padded = np.full((len(lengths), width), fill, dtype=values.dtype)
+    padded[np.arange(width) < lengths[:, None]] = values
+    return padded
