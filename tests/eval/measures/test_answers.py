@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from data.common.files import whole_lines
+from data.common.line_file import whole_lines
 from data.types import Ask, Item, Message, Passage, Record
 from eval.cli.parser import main
 from eval.measures.answers import Answers, answers_of, common_rows, read_answers, records_of_items

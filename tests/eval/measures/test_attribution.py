@@ -19,7 +19,8 @@ from eval.measures.retrieval_metrics import score_ranking
 from eval.report.sections.ladder_sentences import ladder_sentences
 from eval.report.sections.ladder_tables import ladder_tables
 from eval.report.summary import summarize
-from eval.rundir.journal import latest_records, records_path
+from eval.rundir.journal import latest_records, read_manifest, records_path
+from tests.support.described import described
 from tests.support.journaled_runs import answer, exam_item, failure, right_where, write_demo, write_run
 from tests.support.ladder_exam import ladder_suite
 
@@ -55,7 +56,7 @@ def found_or_not(number: int, *, retrieved: bool | None, right: bool | None, cut
 
 def attributed_to(records: Sequence[Record], oracle: Sequence[Record] | None = None) -> Attribution:
     answers = {"rag": answers_of(records)} | ({} if oracle is None else {"oracle": answers_of(oracle)})
-    (found,) = attribute(answers, {name: DESCRIPTIONS[name] for name in answers})
+    (found,) = attribute(answers, {name: described(DESCRIPTIONS[name]) for name in answers})
     return found
 
 
@@ -87,7 +88,7 @@ def test_the_shares_of_all_causes_are_one_and_every_item_is_in_one(tmp_path: Pat
     }
     systems = {"rag": lambda item: records[int(item.id[1:])], "oracle": lambda item: of_oracle[item.id]}
     run = write_run(tmp_path / "run", [("kice", [one.item for one in records], systems)], descriptions=DESCRIPTIONS)
-    (attribution,) = attribute(read_answers(run).evaluations[0], DESCRIPTIONS)
+    (attribution,) = attribute(read_answers(run).evaluations[0], read_manifest(run).systems)
     assert (attribution.n, attribution.failed) == (18, 9)
     assert sum(one.share for one in attribution.causes) == pytest.approx(1)
     ids = [item_id for one in attribution.causes for item_id in one.item_ids]

@@ -24,8 +24,9 @@ from eval.report.sections.cost_curve import COLOURS, lay_out
 from eval.report.sections.cost_sentences import cost_sentences
 from eval.report.sections.cost_tables import break_even_table, cost_table
 from eval.report.summary import Summary, summarize
-from eval.rundir.description import Machine
+from eval.rundir.description import Machine, TrainingFacts
 from eval.rundir.journal import read_manifest
+from tests.support.described import described
 from tests.support.folders import GOLDEN_FOLDER
 from tests.support.journaled_runs import answer, pair_item, right_where
 from tests.support.priced_runs import API, FACTS, TABLE, TOY, TUNED, priced_run, toy_prices
@@ -48,7 +49,11 @@ def measured(*, correct=8, n=10, seconds=2.5, usage=USAGE, counted=10):
 
 
 def cost(description, *, of=None, hardware=TOY, training=None, table=TABLE):
-    return system_cost(description, measured() if of is None else of, hardware=hardware, training=training, table=table)
+    facts = None
+    if training is not None:  # also of more seconds than a manifest may hold
+        facts = TrainingFacts(**{**training, "wall_s": None}).model_copy(update={"wall_s": training.get("wall_s")})
+    of = measured() if of is None else of
+    return system_cost(described(description), of, hardware=Machine(**(hardware or {})), training=facts, table=table)
 
 
 def hourly(hardware, table):
@@ -495,7 +500,7 @@ def test_a_run_notes_its_machine_and_what_training_took_on_it(tmp_path, monkeypa
         return run(plan(suite), tmp_path / name).run_dir
 
     def priced(run_dir):
-        assert read_manifest(run_dir).hardware == here
+        assert read_manifest(run_dir).hardware.as_json() == here
         (found,) = costs_of_runs(read_answers(run_dir))
         return found.systems[run_dir.name]
 

@@ -58,5 +58,5 @@ def test_what_is_unknown_stays_unknown() -> None:
 )
 def test_only_systems_behind_a_server_are_estimated(description: dict[str, Any]) -> None:
     counted = answered([record({"input_tokens": 1, "output_tokens": 1})])
-    assert compare_estimate(counted, description, prices=price_table()) is None
+    assert compare_estimate(counted, described(description), prices=price_table()) is None
     assert compare_estimate(answered([]), API, prices=price_table()) is None
