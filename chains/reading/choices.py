@@ -118,16 +118,21 @@ def _stands_out(reading: str, n_choices: int, negative: bool | None) -> list[Sta
     """Read a text that judges every choice once, where the question tells which judgement is the answer."""
     if negative is None:
         return []
-    every, rest = set(range(1, n_choices + 1)), None
+    every, excepted, rest = set(range(1, n_choices + 1)), set[int](), None
     judged: dict[bool, set[int]] = {True: set(), False: set()}
     for part in cues.EACH_JUDGED.finditer(reading):
         named = {int(sign) if sign.isdigit() else ord(sign) - 64 for sign in re.findall(r"\d+|[A-J]", part["choices"])}
         is_wrong = cues.JUDGED_WRONG.search(part["said"]) is not None
-        if not is_wrong and not cues.JUDGED_RIGHT.search(part["said"]):
+        is_judged = is_wrong or cues.JUDGED_RIGHT.search(part["said"]) is not None
+        if is_excepted := cues.EXCEPTED.match(part["said"]) is not None:
+            excepted |= named
+        elif not is_judged:
             return []
-        rest = rest if named else is_wrong
-        judged[is_wrong] |= named
+        else:
+            judged[is_wrong] |= named
+        rest = is_wrong if is_judged and (is_excepted or not named) else rest
     if rest is not None:
+        judged[not rest] |= excepted
         judged[rest] |= every - judged[not rest]
     each_once = judged[True] | judged[False] == every and not judged[True] & judged[False]
     return [Statement(0, tuple(judged[negative]), "stands-out")] if each_once and len(judged[negative]) == 1 else []

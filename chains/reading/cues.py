@@ -234,16 +234,19 @@ SINGLED_OUT = re.compile(
 JUDGED = re.compile(rf"{_ASIDE}[은는] ?{_JUDGED}")
 WRONG_EN = re.compile(r"(?i)\b(?:not|in(?:correct|appropriate|accurate|consistent|valid))\b")
 # In a text that judges every choice: what is said of one, of some, or of all that are not named.
-_LETTER_JUDGED = r"\b[A-J]\b(?=[).:]| ?[-–—=(✓✔✅✗✘×❌]| (?:is|was)\b)"
+_LETTER_JUDGED = r"(?<![\d.⟦])\d{1,2}(?= ?\([XO])|\b[A-J]\b(?=[).:]| ?[-–—=(✓✔✅✗✘×❌]| (?:is|was)\b)"
 _THE_REST = r"나머지|다른 (?:선택지|선지|것|보기)|\b(?i:the (?:rest|others?)\b|other (?:options|choices|statements))"
 EACH_JUDGED = re.compile(
     rf"(?s)(?P<choices>(?:⟦\d+⟧(?: ?[,·와과및] ?| )?)+|{_LETTER_JUDGED}|{_THE_REST})"
     rf"(?P<said>.*?)(?=⟦|{_LETTER_JUDGED}|{_THE_REST}|\Z)"
 )
+EXCEPTED = re.compile(r"[을를] ?(?:제외|빼)")  # "4번을 제외하고는 모두 맞다"
 JUDGED_WRONG = re.compile(
-    r"(?i)않|아니|틀[리린렸]|잘못|부적절|어긋|불일치|다르|다름|없|[X✗✘×❌]|\b(?:not|wrong|false|in\w+)\b|n't"
+    r"(?i)않|아니|틀[리린렸]|잘못|부적절|어긋|불일치|다르|다름|없|[X✗✘✕×❌]|\b(?:not|wrong|false|in\w+)\b|n't"
 )
-JUDGED_RIGHT = re.compile(r"(?i)적절|옳|맞|참|일치|타당|올바|[O○✓✔✅]|\b(?:correct|true|right|appropriate|accurate)\b")
+JUDGED_RIGHT = re.compile(
+    r"(?i)적절|옳|맞|참|일치|타당|올바|수 있|[O○✓✔✅]|\b(?:correct|true|right|appropriate|accurate)\b"
+)
 # "나머지와 다른 하나는 네 번째 것이다", "the false statement is D": what a sentence is about is said to be one choice.
 POINTED = re.compile(
     r"(?<!오답)(?:[은는면건]|は|是) ?[^.!?\n⟦]{0,60}?⟦(\d+)⟧(?: ?(?:것|번째))?[\"')]{0,2} ?(?:입니다|이다|이에요|예요"

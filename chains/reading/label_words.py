@@ -42,9 +42,12 @@ NLI_ANSWERS = {
 DETERMINERS = frozenset({"no", "other", "any", "some", "all", "both"})
 DETERMINES_NOTHING = (
     r"(?! (?!(?:it|there|the|this|that|he|she|they|we|you|I|because|since|as|but|and|or|is|was|would|fits|applies|label"
-    r"|category|intent|class|answer|here|overall|with|for)\b)[a-z])"
+    r"|category|intent|class|from|here|overall|with|for)\b)[a-z])"
 )
-SYLLABLE_END = r"(?=(?:입니다|이다|이에요|예요|임|으?로|이?라고|이며|이고|이므로|[은는이가을](?= ))?(?![가-힣]))"
+SYLLABLE_END = (
+    r"(?=(?:입니다|이다|이에요|예요|임|으?로|이?라고|이며|이고|이므로|[은는이가을](?= ))?(?![가-힣]))"
+    r"(?! (?:번째|가지|개|명|사람))"
+)
 # Answers to "does it follow?": they count only where no label word occurs and nothing of substance follows.
 NLI_POLAR = {
     "entailment": r"yes|예|네|그렇다|그렇습니다",
@@ -173,14 +176,17 @@ NAMED_BEFORE = re.compile(
     r"|level|stance|type) |[:=>\"'(\[] ?|[.!?] |^)$"
 )
 # "사랑은 어렵다", "기타 사항은 없다": the subject or a part of a sentence that says something else.
+_GOES_ON = r"because|since|as|but|and|with|in|for|it|he|she|they|this|that|the"
 IN_A_SENTENCE = re.compile(
-    r"(?:(?: [가-힣]+){0,2}[은는이가]|[을를의도와과]|에[서게]?|하[는고며]|했[가-힣]*|해[가-힣]*|한)(?= [가-힣])"
-    r"(?! (?:가장|제일|더|선택|고르|골|정답|맞|적절|적합|해당|가깝|가까|관|대한|속))"
+    r"(?:(?: [가-힣]+){0,2}[은는이가]|[을를의도와과]|에[서게]?|하[는고며게]|했[가-힣]*|해[가-힣]*|한)(?= [가-힣])"
+    r"(?! (?:가장|제일|더|선택|고르|골|정답|맞|적절|적합|해당|가깝|가까|관|대한|속))|합니다|해요"
+    rf"|(?: (?!{_GOES_ON}|sentiment|label|category|class|intent|topic|tone|review)[a-z']+){{3}}"
 )
 # Around a label: "Is it a contradiction?", "모순일까?", "If he slept, it would be a contradiction."
 NOT_ASSERTED = re.compile(
-    r"(?i)(?:^|[.!?\n] )(?:\w+[,:]? )?(?:is|are|does|do|did|can|could|would|should)\b[^.!?\n]{0,80}⟦⟧[^.!?\n]{0,80}\?"
+    r"(?i)(?:^|[.!?\n] )(?:\w+[,:]? )?(?:is|are|do|does|did|can|could|would|should)\b[^.!?\n]{0,80}⟦⟧[^.!?\n]{0,80}\?"
     r"|\bif\b(?! (?:we|you|I|one)\b)[^.!?\n]{0,80}\b(?:would|could|might)\b[^.,!?\n]{0,20}⟦⟧"
+    r"|\bwhether\b[^.,!?\n]{0,40}⟦⟧|\bopposite of (?:an? )?⟦⟧|⟦⟧ nothing\b"
     r"|⟦⟧(?:인가|일까|인지|일지|[하한][가-힣]{0,3}까)요?\?"
 )
 NAMED_AFTER = re.compile(

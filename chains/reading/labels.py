@@ -284,9 +284,9 @@ def _mentions(text: str, words: _Words) -> list[_Mention]:
             found[i - 1] = found[i - 1]._replace(denied=True)
     held = [one for one in found if not label_words.SUPPOSED_BEFORE.search(text[max(0, one.start - 70) : one.start])]
     held = [one for one in held if not label_words.SUPPOSED_AFTER.match(text, one.end)]
-    around = ((one, text[max(0, one.start - 90) : one.start], text[one.end : one.end + 90]) for one in held or found)
-    held = [one for one, before, after in around if not label_words.NOT_ASSERTED.search(f"{before}⟦⟧{after}")]
-    return _without_lists(text, held, len(words.names))
+    held = _without_lists(text, held or found, len(words.names))
+    around = ((one, text[max(0, one.start - 90) : one.start], text[one.end : one.end + 90]) for one in held)
+    return [one for one, before, after in around if not label_words.NOT_ASSERTED.search(f"{before}⟦⟧{after}")]
 
 
 def _is_named(text: str, match: re.Match[str], words: _Words) -> bool:

@@ -49,7 +49,7 @@ _KEY = re.compile(
 )
 _NO_KEY = re.compile(
     r"(?i)step|page|paragraph|section|part|chapter|level|point|score|confiden|question|passage|number|note|group|단계"
-    r"|문[단항제장]|쪽|점수|배점|확신|신뢰|난이도|번호|보기|지문|해설|오답|wrong|option|choice|선택지|선지|eliminat|\b(?:could|might|may)\b"
+    r"|문[단항제장]|쪽|점수|배점|확신|신뢰|난이도|번호|보기|지문|해설|오답|wrong|option|choice|선택지|선지|eliminat|\b(?:could|might|may|would)\b"
 )
 _KEY_END = re.compile(r"[)\]]?[.!]?(?:$|,| because| [-–—(])|[)\]] ")
 _RIGHT = re.compile(r"(?i)\W{0,3}(?:⟦\d+⟧|[A-J])[).:]? ?(?:정답|correct(?: answer)?|right)(?:입니다)?[.!:]")

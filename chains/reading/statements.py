@@ -180,8 +180,8 @@ def _is_right(text: str, end: int) -> bool:
 def pointed(text: str) -> list[Statement]:
     """Read every sentence whose subject is said to be one choice: "나머지와 다른 하나는 네 번째 것이다"."""
     found = ((text.rfind(" ", 0, match.start()) + 1, match) for match in cues.POINTED.finditer(text))
-    named = ((start, int(match[1] or match[2] or ord(match[3]) - 64)) for start, match in found)
-    return [Statement(start, (number,), "pointed") for start, number in named if not is_aside(text, start, "답")]
+    held = ((start, one) for start, one in found if not is_aside(text, start, f"답 {text[start - 12 : one.end()]}"))
+    return [Statement(start, (int(one[1] or one[2] or ord(one[3]) - 64),), "pointed") for start, one in held]
 
 
 def conclusions(text: str, read: Reader) -> list[Statement]:

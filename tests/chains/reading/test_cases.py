@@ -143,6 +143,7 @@ MISREAD_CHOICES = (
     ("正しくないものは2です。", 4, 2),
     ("Anything but C.", 4, "none"),
     ("It could be A. It could also be B.", 4, "none"),
+    ("If the rate were 3%, the answer would be B.", 4, "none"),
     ("**A)** true **B)** true **C)** false **D)** true", 4, "none"),
 )
 
@@ -199,6 +200,10 @@ def test_a_number_that_is_a_choices_number_and_the_text_of_another_is_said_to_be
         ("A is wrong. The other options are right.", True, 1),
         ("A: false\nB: false\nC: true\nD: false\nE: false", False, 3),
         ("①번은 적절하지 않다.", True, "none"),
+        ("②를 제외한 나머지는 모두 적절하다.", True, 2),
+        ("4번을 제외하고는 모두 맞다.", True, 4),
+        ("4번을 제외하고는 모두 맞다.", False, "none"),
+        ("①✕②○③○④○⑤○", True, 1),
     ],
 )
 def test_the_choice_that_stands_out_is_the_answer_where_the_question_tells(
@@ -223,6 +228,15 @@ INTENTS = ("set_alarm", "stop", "top_up_failed", "card_payment", "none", "love")
         (NLI, "Prediction: 0 [entailment=1, neutral=0, contradiction=2]", "neutral"),
         (NLI, "Is it a contradiction? Let me see.", "none"),
         (NLI, "If the man were asleep, it would be a contradiction.", "none"),
+        (NLI, "Whether it's neutral is hard to say.", "none"),
+        (NLI, "The premise entails nothing about this.", "none"),
+        (NLI, "모순일까? 아니다, 중립이다.", "neutral"),
+        (("네", "아니요"), "네 번째 문단에 나온다.", "none"),
+        (("상", "중", "하"), "중요한 문제입니다. 하지만 어렵다.", "none"),
+        (("상", "중", "하"), "난이도: 중", "중"),
+        (("politics", "sports"), "Sports fans love politics.", "none"),
+        (("긍정", "부정"), "부정하게 돈을 벌었다.", "none"),
+        (("긍정", "부정"), "전반적으로는 긍정에 가깝습니다.", "긍정"),
         (("yes", "no"), "There is no evidence in the text.", "none"),
         (("yes", "no"), "No evidence supports it.", "none"),
         (("yes", "no"), "The man has no money, and there are no banks.", "none"),
