@@ -53,13 +53,10 @@ NLI_POLAR = {
     "entailment": r"yes|예|네|그렇다|그렇습니다",
     "contradiction": r"no(?!t\b|ne\b|r\b)|아니[오요]|아닙니다",
 }
-NOTHING_MORE = re.compile(
+# "No.", "No, the premise says otherwise.", but not "No, it is not clear whether he left."
+POLAR_END = re.compile(
     r"(?i)[\"')\]}.!,*: ]{0,4}(?:(?:it|this|that|they) (?:does|do|is|are|can)(?:n't| not)?)?[\"')\]}.! ]{0,4}(?:$|\n)"
-)
-
-# "No, the premise says otherwise.", but not "No, it is not clear whether he left."
-REASONED = re.compile(
-    r"(?i)[,.:;] (?!.*(?:\b(?:not|may|might|could|unclear|enough|whether|unknown|necessarily|but)\b|n't\b|수 없|않))"
+    r"|[,.:;] (?!.*(?:\b(?:not|may|might|could|unclear|enough|whether|unknown|necessarily|but)\b|n't\b|수 없|않))"
 )
 
 # A denial stands shortly before an English word ("does not entail") and after a Korean one ("모순되지 않는다").

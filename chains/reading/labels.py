@@ -158,9 +158,8 @@ def _words_at(text: str, start: int, words: _Words) -> tuple[tuple[int, ...], in
     place = opened.end() if opened else start
     match = words.answer.match(text, place)
     if match is None:
-        match = words.polar.match(text, place)
-        alone = match and label_words.NOTHING_MORE.match(text, match.end())
-        return ((_label(match),), match.end()) if match and alone else None
+        polar = words.polar.match(text, place)
+        return ((_label(polar),), polar.end()) if polar and label_words.POLAR_END.match(text, polar.end()) else None
     denied = label_words.DENIED_AFTER.match(text, match.end()) and not match[0].endswith("수 없")
     if denied or label_words.SUPPOSED_AFTER.match(text, match.end()):
         return None
@@ -184,10 +183,13 @@ def _reference_at(text: str, start: int, words: _Words) -> tuple[int, ...] | Non
     return None if None in found else tuple(number for number in found if number)
 
 
-def _label_at(text: str, start: int, filler: bool, *, words: _Words) -> tuple[int, ...] | None:
+def _label_at(
+    text: str, start: int, filler: bool, *, words: _Words, only_words: bool = False
+) -> tuple[int, ...] | None:
     """Read what a cue commits to: words first, also after a denial ("not entailment but neutral"), then references."""
-    if found := _words_at(text, start, words):
-        return found[0]
+    found = _words_at(text, start, words)
+    if found or only_words:
+        return found[0] if found else None
     clause = re.split(r"[.\n]", text[start : start + 200].lstrip(" :"))[0]
     named = words.anywhere.search(clause)
     denies = named and (_DENIES.match(clause) or label_words.DENIED_AFTER.search(clause))
@@ -235,30 +237,22 @@ def _sheet(text: str, words: _Words) -> tuple[int, ...] | None:
 
 def _line(line: str, words: _Words, *, is_last: bool = False) -> tuple[int, ...] | None:
     """Read a line that is a label, a letter or a number and nothing else, or a label followed by its reason."""
-    found = _words_at(line, 0, words)
-    opened = label_words.ANSWER_OPEN.match(line)
-    start = opened.end() if opened else 0
-    match = words.answer.match(line, start) or words.polar.match(line, start)
-    if match and (found or label_words.REASONED.match(line, match.end())):
-        labels, end = found or ((_label(match),), match.end())
-        rest = line[end if len(labels) == 1 else match.end() :]
-        closed = r"[\"')\]]{0,2} ?[-–—:.,(]" if words.anywhere.fullmatch(match[0]) else r"[,.:;] "
-        opens = not is_last and (len(labels) > 1 or re.match(closed, rest))  # last, it is a heading or an example
-        return labels if label_words.ALONE.match(rest) or opens else None
+    if found := _words_at(line, 0, words):
+        labels, end = found
+        opened = label_words.ANSWER_OPEN.match(line)
+        is_strong = words.anywhere.match(line, opened.end() if opened else 0)
+        closed = r"[\"')\]]{0,2} ?[-–—:.,(]" if is_strong else r"[,.:;] "
+        opens = not is_last and (len(labels) > 1 or re.match(closed, line[end:]))  # last, it is a heading or an example
+        return labels if opens or (len(labels) == 1 and label_words.ALONE.match(line, end)) else None
     listed = list_at(line, 0)
     return _reference_at(line, 0, words) if listed and len(line) - listed[1] <= 2 else None
-
-
-def _word_at(text: str, start: int, filler: bool, *, words: _Words) -> tuple[int, ...] | None:
-    found = _words_at(text, start, words)
-    return found[0] if found else None
 
 
 def _relations(text: str, words: _Words) -> list[Statement]:
     """Read what a label is said of, and what is said of a label: "the relationship is …", "… fits best"."""
     strict = words._replace(answer=words.anywhere)
-    stated = stated_after(text, label_words.RELATIONS, partial(_word_at, words=words))
-    stated += stated_after(text, label_words.REMARKS, partial(_word_at, words=strict))
+    stated = stated_after(text, label_words.RELATIONS, partial(_label_at, words=words, only_words=True))
+    stated += stated_after(text, label_words.REMARKS, partial(_label_at, words=strict, only_words=True))
     called = (one for one in words.anywhere.finditer(text) if label_words.CALLED.match(text, one.end()))
     stated += [Statement(one.start(), (_label(one),), "called") for one in called]
     said = ((one, text[max(0, one.start - 80) : one.start]) for one in stated)
