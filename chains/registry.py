@@ -4,6 +4,7 @@ To add one: write a factory that returns a `Predictor`, and a line here.
 """
 
 import inspect
+from functools import partial
 from typing import Any, Literal, NamedTuple, get_args
 
 from data.common.attributes import load_attribute
@@ -42,56 +43,36 @@ class ChainEntry(NamedTuple):
         return tuple(need for need in self.needs if need in NAMED_NEEDS)
 
 
+_kice = partial(ChainEntry, benchmark="kice", needs=("model",), prompt="kice/minimal")
 CHAINS: dict[str, ChainEntry] = {
-    "kice-choices-only": ChainEntry(
-        "chains.kice:kice_choices_only",
-        "kice",
-        ("model",),
-        "kice/minimal",
-        "the choices alone, without their question",
-        rung="choices-only",
+    "kice-choices-only": _kice(
+        "chains.kice:kice_choices_only", summary="the choices alone, without their question", rung="choices-only"
     ),
-    "kice-closed-book": ChainEntry(
-        "chains.kice:kice_closed_book",
-        "kice",
-        ("model",),
-        "kice/minimal",
-        "question and choices, no passage",
-        rung="closed-book",
+    "kice-closed-book": _kice(
+        "chains.kice:kice_closed_book", summary="question and choices, no passage", rung="closed-book"
     ),
-    "kice-shuffled": ChainEntry(
+    "kice-shuffled": _kice(
         "chains.kice:kice_shuffled",
-        "kice",
-        ("model", "passages", "seed"),
-        "kice/minimal",
-        "another item's passage in the place of its own",
+        needs=("model", "passages", "seed"),
+        summary="another item's passage in the place of its own",
         has_passage=True,
         rung="shuffled",
     ),
-    "kice-rag": ChainEntry(
+    "kice-rag": _kice(
         "chains.kice:kice_rag",
-        "kice",
-        ("model", "retriever"),
-        "kice/minimal",
-        "passages that a retriever finds",
+        needs=("model", "retriever"),
+        summary="passages that a retriever finds",
         has_passage=True,
         rung="retrieved",
     ),
-    "kice-prompt": ChainEntry(
-        "chains.kice:kice_prompt",
-        "kice",
-        ("model",),
-        "kice/minimal",
-        "the item's own passage in the prompt",
-        has_passage=True,
-        rung="oracle",
+    "kice-prompt": _kice(
+        "chains.kice:kice_prompt", summary="the item's own passage in the prompt", has_passage=True, rung="oracle"
     ),
-    "kice-agent": ChainEntry(
+    "kice-agent": _kice(
         "chains.agent:kice_agent",
-        "kice",
-        ("model", "retriever", "passages"),
-        "kice/agent",
-        "a model that searches and reads passages itself",
+        needs=("model", "retriever", "passages"),
+        prompt="kice/agent",
+        summary="a model that searches and reads passages itself",
         several_calls=True,
     ),
     "mnli-zero-shot": ChainEntry(

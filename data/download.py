@@ -5,7 +5,6 @@ a `.part` file, which an interrupted transfer leaves and the next one continues;
 the pinned one gets the final name. Exam text belongs to KICE: it is fetched to be used, never committed.
 """
 
-import sys
 from collections.abc import Iterator
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
@@ -15,6 +14,7 @@ from urllib.request import Request, urlopen
 
 from data.common.errors import ConfigurationError, MissingResourceError, unknown_name
 from data.common.files import sha256_of
+from data.common.terminal import say
 from data.kice import DATA_DIR, YEARS, exam_path
 
 BASE_URL = "https://raw.githubusercontent.com/NomaDamas/KICE_slayer_AI_Korean"
@@ -72,7 +72,7 @@ def fetch(name: str, to: Path = DATA_DIR, *, base_url: str = BASE_URL) -> Iterat
         target = exam_path(year, to)
         if target.exists():
             _check_present(target, EXAMS[year].sha256)
-            sys.stderr.write(f"{target} is already there, with the right SHA-256\n")
+            say(f"{target} is already there, with the right SHA-256")
         else:
             _fetch_file(f"{base_url}/{EXAMS[year].commit}/data/{target.name}", target, sha256=EXAMS[year].sha256)
         yield target
@@ -89,7 +89,7 @@ def _check_present(target: Path, sha256: str) -> None:
 
 def _fetch_file(url: str, target: Path, *, sha256: str) -> None:
     part = target.with_name(f"{target.name}.part")
-    sys.stderr.write(f"fetching {url}\n")
+    say(f"fetching {url}")
     try:
         _transfer(url, part)
     except HTTPError as error:

@@ -10,11 +10,11 @@ marked so in some years, and found by `data.standalone` in others.
 """
 
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from data.common.errors import ConfigurationError, MissingResourceError
+from data.common.terminal import say
 from data.common.text import normalised
 from data.formats import folder_contents, folder_kind
 from data.kice_check import read_exam
@@ -61,7 +61,7 @@ def load(split: str | None, path: Path | None) -> list[Item]:
     if alone:
         numbers = f"question{'s' if len(alone) > 1 else ''} {', '.join(map(str, alone))}"
         said = 'filed under a passage of others and asked without it; "no_paragraph" in the file, 0 or 1, decides'
-        sys.stderr.write(f"{file}: {numbers} {said}\n")
+        say(f"{file}: {numbers} {said}")
     return list(_items(exam, _exam_name(file), alone=alone))
 
 

@@ -10,7 +10,6 @@ Source:
 
 import hashlib
 import reprlib
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 from data.common.errors import ConfigurationError, MissingResourceError
 from data.common.hub import hub_fault
 from data.common.parsing import JsonObject
+from data.common.terminal import say
 from data.common.text import normalised, one_line
 from data.formats import PAIRS, described, folder_contents, object_kind
 from data.rows import Row, required_text, rows_and_faults
@@ -133,9 +133,9 @@ def _local_items(file: Path, split: str, *, skip_bad_rows: bool) -> list[Item]:
             f"{file}: none of its {unlabelled} pairs has a label, as in GLUE's test sets; use a validation split"
         )
     if faults:
-        sys.stderr.write(f"left out {len(faults)} malformed row{'s' if len(faults) > 1 else ''}, first {faults[0]}\n")
+        say(f"left out {len(faults)} malformed row{'s' if len(faults) > 1 else ''}, first {faults[0]}")
     if unlabelled:
-        sys.stderr.write(f"{file}: left out {unlabelled} pairs without a gold label ({' or '.join(UNLABELLED)})\n")
+        say(f"{file}: left out {unlabelled} pairs without a gold label ({' or '.join(UNLABELLED)})")
     return items
 
 
@@ -183,7 +183,7 @@ def _hub_items(split: str) -> Iterator[Item]:
     if pairs is None:
         pairs = _downloaded_split(split)
     if not any(REVISION in file["filename"] for file in pairs.cache_files):
-        sys.stderr.write(f"mnli: the cached copy is not the pinned revision {REVISION[:12]}; scores may not compare\n")
+        say(f"mnli: the cached copy is not the pinned revision {REVISION[:12]}; scores may not compare")
     names: list[str] = pairs.features["label"].names
     targets = {value: LABELS.index(name) for value, name in enumerate(names)}
     rows: Iterable[JsonObject] = pairs

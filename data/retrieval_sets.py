@@ -20,7 +20,6 @@ Source: Thakur et al. 2021, "BEIR: A Heterogeneous Benchmark for Zero-shot Evalu
 NeurIPS Datasets and Benchmarks (arXiv:2104.08663).
 """
 
-import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -29,6 +28,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from data.common.errors import ConfigurationError, MissingResourceError
+from data.common.terminal import say
 from data.common.text import mentioned
 from data.formats import described, folder_kind
 from data.rows import Row, read_rows, required_text
@@ -177,7 +177,7 @@ def _known(path: Path, relevant: Rows, *, queries: set[str], passages: set[str])
     said = f"left out {len(relevant) - len(known):,} of {len(relevant):,} judgements of what is not in the set"
     unasked = len({row[1] for row in relevant if row[1] in queries} - {row[1] for row in known})
     more = f", and {unasked:,} quer{'ies' if unasked > 1 else 'y'} that had no other" if unasked else ""
-    sys.stderr.write(mentioned(f"{path}: {said} (first {first}){more}") + "\n")
+    say(mentioned(f"{path}: {said} (first {first}){more}"))
     return known
 
 

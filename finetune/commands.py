@@ -6,7 +6,6 @@ command returns; progress goes to stderr. Everything heavy is imported inside th
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from data.common.errors import ConfigurationError
 from data.common.parsing import JsonObject
-from data.common.terminal import emit, emit_json_text
+from data.common.terminal import emit, emit_json_text, say
 from data.types import Item
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def eda(arguments: argparse.Namespace) -> None:
     }
     write_eda(head | figures, lengths, arguments.out)
     print_outcome(head | figures, format_eda(figures), as_json=arguments.json)
-    sys.stderr.write(f"plots and JSON: {arguments.out}\n")
+    say(f"plots and JSON: {arguments.out}")
 
 
 def train(arguments: argparse.Namespace) -> None:

@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin
 from pydantic import Field, ValidationError
 
 from data.common.errors import ConfigurationError, first_fault
+from data.common.hardware import multiplies_bf16
 from data.common.parsing import JsonObject, RepeatedNameError, parse_json
 from data.types import Frozen
 
@@ -220,19 +221,10 @@ def parse_overrides(pairs: Sequence[str]) -> JsonObject:
     return overrides
 
 
-def hardware_has_bf16() -> bool:
-    """Say whether this machine multiplies bf16 in hardware, where it is 2-3 times as fast as fp32.
-
-    Emulated bf16 is slower than fp32, so it is not taken for support.
-    """
-    import torch
-
-    if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    capabilities = torch.cpu.get_capabilities()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
-
-
 def use_bf16(choice: Precision) -> bool:
     """Turn the setting into a decision for this machine."""
-    return hardware_has_bf16() if choice == "auto" else choice == "on"
+    if choice != "auto":
+        return choice == "on"
+    import torch
+
+    return multiplies_bf16("cuda" if torch.cuda.is_available() else "cpu")

@@ -10,7 +10,6 @@ calls `train`; the first one alone writes.
 
 import json
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ from transformers import AutoConfig, PreTrainedTokenizerBase, Trainer, TrainingA
 from data.common.errors import ConfigurationError
 from data.common.hub import quiet_transformers
 from data.common.parsing import JsonObject
+from data.common.terminal import say
 from data.labels import label_ids
 from data.registry import fingerprint
 from data.splits import without_overlap
@@ -100,9 +100,7 @@ def train(
         saved = last_saved(folder)
         log = TrainingLog(folder, since=None if saved is None else _state(saved)["global_step"])
         if is_main_process():
-            sys.stderr.write(
-                f"learning from {len(data.learnt):,} items, measuring on {len(eval_items):,}: encoding …\n"
-            )
+            say(f"learning from {len(data.learnt):,} items, measuring on {len(eval_items):,}: encoding …")
         sets = {"train": data.learnt, "eval": data.held_out or data.evaluated}
         trainer = build_trainer(settings, arguments, names, sets=sets, compute_metrics=compute_metrics)
         trainer.add_callback(log)
@@ -156,7 +154,7 @@ def _without_overlap(train_items: Sequence[Item], eval_items: Sequence[Item], he
     learnt = without_overlap(train_items, (*eval_items, *held_out))
     dropped = len(train_items) - len(learnt)
     if dropped and is_main_process():
-        sys.stderr.write(f"{dropped} of {len(train_items)} training items are also evaluated and are left out\n")
+        say(f"{dropped} of {len(train_items)} training items are also evaluated and are left out")
     return _Data(learnt, eval_items, held_out, dropped)
 
 

@@ -6,7 +6,6 @@ state drops the lines after it and writes them again, so that the log is that of
 
 import json
 import math
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from data.common.errors import ConfigurationError
 from data.common.files import replace_file
+from data.common.terminal import say
 from finetune.arguments import is_main_process
 from finetune.training_curves import Event, draw_curves
 
@@ -103,7 +103,7 @@ class TrainingLog(TrainerCallback):
             file.write(_line(self.events[-1]))
         words = "  ".join(f"{name} {_short(value)}" for name, value in shown.items())
         when = f"initial {event}" if event != "step" and state.global_step == 0 else event
-        sys.stderr.write(f"{self.wall_s:8.1f}s  step {state.global_step}/{state.max_steps}  {when}  {words}\n")
+        say(f"{self.wall_s:8.1f}s  step {state.global_step}/{state.max_steps}  {when}  {words}")
         if event != "step":
             self._draw_at_times()
 

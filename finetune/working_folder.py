@@ -12,7 +12,6 @@ A folder NAME is therefore always a whole checkpoint, and a kill at any moment l
 import json
 import re
 import shutil
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any
 
 from data.common.errors import ConfigurationError
 from data.common.files import faults_of_writing, locked, write_json
+from data.common.terminal import say
 
 PLAN_FILE = "plan.json"
 WHOLE_FOLDER = "whole"
@@ -126,7 +126,7 @@ def _take_up(folder: Path, plan: Mapping[str, Any], *, resume: bool) -> None:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
         write_json(folder / PLAN_FILE, wanted)
         if resume:
-            sys.stderr.write("there is no saved state to go on from: starting with the first step\n")
+            say("there is no saved state to go on from: starting with the first step")
         return
     if not resume:
         raise ConfigurationError(
@@ -151,4 +151,4 @@ def _leave(folder: Path, *, finished: bool) -> None:
     if finished or saved is None:
         shutil.rmtree(folder, ignore_errors=True)
         return
-    sys.stderr.write(f"{saved.name} is saved: the same command with --resume goes on from it\n")
+    say(f"{saved.name} is saved: the same command with --resume goes on from it")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from data.common.errors import ConfigurationError
 from data.common.packaged import cache_dir
-from data.common.terminal import emit, emit_json
+from data.common.terminal import emit, emit_json, say
 from data.common.text import normalised
 from retrievers.base import check_corpus, check_k
 from retrievers.corpus import chunk_passages
@@ -42,7 +42,7 @@ def index(options: argparse.Namespace) -> None:
         emit_json({"index": str(folder), "chunks": len(documents), "retriever": options.retriever})
     else:
         emit(str(folder))
-    sys.stderr.write(f"{len(documents):,} chunks indexed in {seconds:.1f} s\n")
+    say(f"{len(documents):,} chunks indexed in {seconds:.1f} s")
 
 
 def search(options: argparse.Namespace) -> None:
@@ -65,7 +65,7 @@ def search(options: argparse.Namespace) -> None:
     elif hits:
         sys.stdout.write(_as_text(query, hits, documents.user_words, bold=sys.stdout.isatty()))
     else:
-        sys.stderr.write(f"nothing found in {len(documents):,} chunks\n")
+        say(f"nothing found in {len(documents):,} chunks")
 
 
 def _opened(folder: Path, words: Path | None) -> StoredDocuments:

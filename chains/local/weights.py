@@ -6,7 +6,6 @@ seconds to become tensors, so it is converted once and kept as safetensors in th
 
 import io
 import re
-import sys
 import threading
 import weakref
 from contextlib import redirect_stderr
@@ -18,8 +17,10 @@ import torch
 
 from data.common.errors import ConfigurationError, MissingResourceError
 from data.common.files import locked, whole_folder
+from data.common.hardware import multiplies_bf16
 from data.common.hub import hub_fault, quiet_transformers
 from data.common.packaged import converted_folder, is_installed, weights_path
+from data.common.terminal import say
 from data.common.text import one_line
 
 SMOLLM2_HUB_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -108,13 +109,7 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
         return _DTYPES[name]
     if name != "auto":
         raise ConfigurationError(f"unknown dtype '{name}'; use auto, {', '.join(_DTYPES)}")
-    if device.type == "cuda":
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
-    elif device.type == "cpu":
-        native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    else:
-        native = False
-    return torch.bfloat16 if native else torch.float32
+    return torch.bfloat16 if multiplies_bf16(device.type) else torch.float32
 
 
 def _locate(ref: str) -> str | Path:
@@ -226,7 +221,7 @@ def _converted_gguf(name: str) -> Path:
         return folder
     with locked(Path(f"{folder}.lock"), "set TUNE_OR_PROMPT_CACHE to a folder of yours"):
         if not folder.is_dir():
-            print(f"converting {gguf.name} to {folder} (once, about half a minute)", file=sys.stderr, flush=True)  # noqa: T201
+            say(f"converting {gguf.name} to {folder} (once, about half a minute)")
             with whole_folder(folder, alone=True) as whole:
                 _convert_gguf(gguf, whole)
     return folder

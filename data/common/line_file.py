@@ -2,7 +2,6 @@
 
 import errno
 import os
-import sys
 from collections.abc import Iterator
 from functools import cache
 from io import FileIO
@@ -11,6 +10,7 @@ from threading import Event, Thread
 
 from data.common.errors import NO_THREAD
 from data.common.files import faults_of_reading
+from data.common.terminal import say
 
 _BLOCK = 1 << 16  # bytes that are read at once from a file's end
 # A power cut costs the lines of so long, at most, and of one sync: to sync each would be slower than a fast server.
@@ -116,4 +116,4 @@ def whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:
 @cache
 def _note_torn_line(path: Path, offset: int) -> None:
     """Say it of each line once, wherever it begins: a report reads a journal several times."""
-    print(f"{path}: the last line was cut short and is dropped", file=sys.stderr)  # noqa: T201
+    say(f"{path}: the last line was cut short and is dropped")

@@ -9,12 +9,12 @@ A training whose folder is there is not repeated, so an interrupted curve goes o
 
 import argparse
 import os
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from data.common.errors import ConfigurationError
 from data.common.parsing import JsonObject
+from data.common.terminal import say
 from data.types import Item, Record
 from finetune.commands import default_split, labels_of, print_outcome, train_settings, train_split
 
@@ -69,7 +69,7 @@ def curve(arguments: argparse.Namespace) -> None:
     write_json(arguments.out / CURVE_FILE, figures)
     draw_data_curve(figures, arguments.out)
     print_outcome(figures, format_curve(figures), as_json=arguments.json)
-    sys.stderr.write(f"curve and JSON: {arguments.out}\n")
+    say(f"curve and JSON: {arguments.out}")
 
 
 def _figures(arguments: argparse.Namespace, planned: _Curve, cards: dict[tuple[int, int], Any]) -> JsonObject:
@@ -117,7 +117,7 @@ def _read(arguments: argparse.Namespace) -> _Curve:
     found = load_items(arguments.benchmark, split=split, path=arguments.data, **more)
     pool = without_overlap(found, evaluated.items)
     if len(pool) < len(found):
-        sys.stderr.write(f"{len(found) - len(pool)} of {len(found)} training items are also evaluated: left out\n")
+        say(f"{len(found) - len(pool)} of {len(found)} training items are also evaluated: left out")
     return _Curve(settings, labels, pool, evaluated, arguments.min_steps, arguments.seeds)
 
 
@@ -150,7 +150,7 @@ def _run_items(arguments: argparse.Namespace) -> _Evaluated:
         answered = sum(record.prediction is not None for record in records)
         if answered < evaluation.n_items:
             left_out[name] = f"it has answers to {answered} of {evaluation.n_items} items"
-            sys.stderr.write(f"{name} is left out: {left_out[name]}\n")
+            say(f"{name} is left out: {left_out[name]}")
             continue
         items = items or [record.item for record in records]
         right, interval = _score(records, items)
@@ -221,7 +221,7 @@ def _card(arguments: argparse.Namespace, planned: _Curve, key: tuple[int, int], 
     folder, eval_items = training_folder(arguments.out, *key), planned.evaluated.items
     card = read_card(folder)
     if card is None:
-        sys.stderr.write(f"training on {key[0]:,} items, seed {key[1]}\n")
+        say(f"training on {key[0]:,} items, seed {key[1]}")
         train(
             settings,
             train_items=items,
@@ -234,7 +234,7 @@ def _card(arguments: argparse.Namespace, planned: _Curve, key: tuple[int, int], 
         )
         card = read_card(folder) or {}
     else:
-        sys.stderr.write(f"{folder} is there: not trained again\n")
+        say(f"{folder} is there: not trained again")
         check_same(folder, card, settings=settings, train_items=items, eval_items=eval_items)
     if not arguments.keep_checkpoints:
         remove_weights(folder)

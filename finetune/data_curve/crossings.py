@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from data.common.errors import ConfigurationError
+from data.common.table import aligned
 from data.types import Frozen, Item
 from finetune.config import TrainSettings
 
@@ -186,16 +187,14 @@ def above_from(sizes: Sequence[int], lows: Sequence[float | None]) -> int | None
 def format_curve(curve: Mapping[str, Any]) -> str:
     """Draw a curve, as `curve.json` has it, for a terminal: a table of the sizes, then a sentence a system."""
     several = curve["seeds"] > 1
-    head = f"{'items':>8}  {'epochs':>7}  {'steps':>7}  {'accuracy':>8}  {'95 % interval':<15}"
-    between = f"  {'over the seeds':<15}" if several else ""
-    lines = [f"{head}{between}  {'seconds':>7}"]
+    over_seeds = ["over the seeds"] if several else []
+    rows = [["items", "epochs", "steps", "accuracy", "95 % interval", *over_seeds, "seconds"]]
     for point in curve["points"]:
-        seeds = point["seed_accuracies"]
-        spread = f"  {format_span((min(seeds), max(seeds))):<15}" if several else ""
-        lines.append(
-            f"{point['n']:>8,}  {point['epochs']:>7.4g}  {point['steps']:>7,}  {point['accuracy']:>8.4f}  "
-            f"{format_span(point['interval']):<15}{spread}  {point['wall_s']:>7.0f}"
-        )
+        seeds, counts = point["seed_accuracies"], (f"{point['n']:,}", f"{point['epochs']:.4g}", f"{point['steps']:,}")
+        spread = [format_span((min(seeds), max(seeds)))] if several else []
+        spans = [format_span(point["interval"]), *spread]
+        rows.append([*counts, f"{point['accuracy']:.4f}", *spans, f"{point['wall_s']:.0f}"])
+    lines = [aligned(rows, left=(4, 5) if several else (4,), rule=False)]
     chance = 1 / len(curve["labels"])
     lines += ["", f"guessing is right on {chance:.4f}; measured on {curve['evaluated']['n']:,} items"]
     lines += [curve["caveat"]] if curve["caveat"] else []

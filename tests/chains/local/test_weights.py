@@ -107,8 +107,8 @@ def test_what_loads_is_what_was_asked_for(tmp_path):
 def test_hardware_chooses_the_dtype(monkeypatch):
     cpu = torch.device("cpu")
     for native, dtype in ((True, torch.bfloat16), (False, torch.float32)):
-        monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda native=native: native)
-        monkeypatch.setattr("torch.cpu._is_amx_tile_supported", lambda: False)
+        capabilities = {"avx512_bf16": native, "amx_bf16": False}
+        monkeypatch.setattr("torch.cpu.get_capabilities", lambda capabilities=capabilities: capabilities)
         assert choose_dtype("auto", cpu) is dtype
     assert choose_dtype("float16", cpu) is torch.float16
     with pytest.raises(ConfigurationError, match="unknown dtype 'int4'"):
