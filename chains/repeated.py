@@ -24,7 +24,7 @@ from pydantic import ConfigDict
 from chains.models.families import Options
 from chains.models.request_fields import with_seed
 from chains.predictor import Assign, Predictor
-from data.types import ASKING, Ask, Inputs, Prediction, ProbsSource, answer_fault
+from data.types import TRIAL, Inputs, Prediction, ProbsSource, Trial, answer_fault
 
 Permute = Literal["cyclic"]
 Order = tuple[int, ...]  # the item's own choices, in the order they are shown
@@ -37,7 +37,7 @@ def orders(n_choices: int, permute: Permute | None) -> list[Order]:
     return [tuple((start + place) % n_choices for place in range(n_choices)) for start in starts]
 
 
-def askings(n_choices: int, *, permute: Permute | None, votes: int | None) -> int:
+def n_trials(n_choices: int, *, permute: Permute | None, votes: int | None) -> int:
     """Return how often an item is asked."""
     return len(orders(n_choices, permute)) * (votes or 1)
 
@@ -67,8 +67,8 @@ def repeated(
     else:
         predictors = [make({**parts, "model": with_seed(parts["model"], _drawn(seed, n))}) for n in range(votes)]
     shared = _shared_steps(predictors[0])
-    asking = Repeated(predictors=tuple(_after(p, len(shared)) for p in predictors), permute=permute, seed=seed)
-    return RunnableSequence(*shared, asking) if shared else asking
+    repeating = Repeated(predictors=tuple(_after(p, len(shared)) for p in predictors), permute=permute, seed=seed)
+    return RunnableSequence(*shared, repeating) if shared else repeating
 
 
 def _drawn(seed: int, number: int) -> int:
@@ -81,7 +81,7 @@ def _steps(predictor: Predictor) -> list[Runnable[Any, Any]]:
 
 
 def _shared_steps(predictor: Predictor) -> list[Runnable[Any, Any]]:
-    """Return the first steps of a chain that do the same for every asking."""
+    """Return the first steps of a chain that do the same for every trial."""
     return list(takewhile(lambda step: isinstance(step, Assign) and step.once, _steps(predictor)))
 
 
@@ -93,7 +93,7 @@ def _after(predictor: Predictor, n_shared: int) -> Predictor:
 class Repeated(RunnableSerializable[Inputs, Prediction]):
     """Asks each item of each predictor, in each order of its choices, and answers with the majority.
 
-    Items of a batch are asked together; a fault in one asking is its item's fault, and no other's. An item on its own
+    Items of a batch are asked together; a fault in one trial is its item's fault, and no other's. An item on its own
     is asked one time after another, so that a limit on the items in flight is one on the calls in flight.
 
     Attributes:
@@ -135,7 +135,7 @@ class Repeated(RunnableSerializable[Inputs, Prediction]):
         for number, (predictor, order) in enumerate(plan):
             answer = predictor.invoke(_shown(entry, order), _one_of(config, number, len(plan)))
             if (fault := fault_of(answer, len(order))) is not None:
-                raise fault  # before the next asking is paid for
+                raise fault  # before the next trial is paid for
             answers.append(answer)
         return self._combined(entry, answers)
 
@@ -192,12 +192,12 @@ def _shown(entry: Inputs, order: Order) -> Inputs:
 
 
 def _one_of(config: RunnableConfig, number: int, of: int) -> RunnableConfig:
-    return merge_configs(config, {"run_name": f"asking {number + 1} of {of}", "metadata": {ASKING: number}})
+    return merge_configs(config, {"run_name": f"trial {number + 1} of {of}", "metadata": {TRIAL: number}})
 
 
-def _mapped_back(answer: Prediction, order: Order) -> Ask:
+def _mapped_back(answer: Prediction, order: Order) -> Trial:
     probs = answer.probs
-    return Ask(
+    return Trial(
         order=order,
         choice=None if answer.choice is None else order[answer.choice],
         status=answer.status,
@@ -209,8 +209,8 @@ def _mapped_back(answer: Prediction, order: Order) -> Ask:
     )
 
 
-def majority(asks: Sequence[Ask], *, source: ProbsSource | None, key: str) -> Options:
-    """Return the choice that most askings give, as fields of a `Prediction`: choice, status, rule, probs, probs_source.
+def majority(asks: Sequence[Trial], *, source: ProbsSource | None, key: str) -> Options:
+    """Return the choice that most trials give, as fields of a `Prediction`: choice, status, rule, probs, probs_source.
 
     Where several choices are given equally often, the one with the higher mean probability is taken; where that says
     nothing either, one of them is drawn. A rule such as "the first of them" would itself prefer a position, and no
@@ -243,7 +243,7 @@ def draw_key(seed: int, item_id: str) -> str:
     return f"{seed}/{item_id}"
 
 
-def _mean_probs(asks: Sequence[Ask]) -> tuple[float, ...] | None:
+def _mean_probs(asks: Sequence[Trial]) -> tuple[float, ...] | None:
     rows = [ask.probs for ask in asks if ask.probs is not None]
     if len(rows) < len(asks):
         return None
@@ -267,7 +267,7 @@ _OFTEN_NONE = ("cached_tokens", "reasoning_tokens")  # counted by nobody where t
 
 
 def _usage(answers: Sequence[Prediction]) -> dict[str, int]:
-    """Sum the tokens of all askings; what one of them does not count is unknown of all, or nobody could price it."""
+    """Sum the tokens of all trials; what one of them does not count is unknown of all, or nobody could price it."""
     usages = [answer.usage for answer in answers]
     names = {name: None for usage in usages for name in usage}
     total = {

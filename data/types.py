@@ -91,11 +91,11 @@ def is_text(text: str) -> bool:
     return bool(normalised(text).strip())
 
 
-# In the metadata of everything that one asking of several runs: its number, from 0.
-ASKING = "asking"
+# In the metadata of everything that one trial of several runs: its number, from 0.
+TRIAL = "trial"
 
 
-class Ask(Frozen):
+class Trial(Frozen):
     """One trial among several of one item: with its choices rotated, or as one of several samples.
 
     Attributes:
@@ -138,7 +138,7 @@ class Prediction(Frozen):
         finish_reason: Why it stopped writing: "stop", "length", "content_filter" …; "" where nothing says so.
         probs: (n_choices,), sums to 1; None where the predictor has no distribution.
         probs_source: What the probabilities are; None where there are none, or a rule's or one's own chain's.
-        asks: Where the item was asked several times, each asking; empty where once.
+        asks: Where the item was asked several times, each trial; empty where once.
         document_ids: Ids of the retrieved chunks, best first.
         usage: Token counts: input_tokens, of them cached_tokens; output_tokens, of them reasoning_tokens (hidden
             thoughts); cut_tokens, by which the prompt was shortened to fit the model's context, only where it was.
@@ -152,7 +152,7 @@ class Prediction(Frozen):
     finish_reason: str = ""
     probs: tuple[float, ...] | None = None
     probs_source: ProbsSource | None = None
-    asks: tuple[Ask, ...] = ()
+    asks: tuple[Trial, ...] = ()
     document_ids: tuple[str, ...] = ()
     usage: dict[str, int] = Field(default_factory=dict)
 
@@ -163,8 +163,8 @@ class Prediction(Frozen):
         return self
 
     @property
-    def replies(self) -> "tuple[Prediction | Ask, ...]":
-        """What was said to the item: a reply for each asking."""
+    def replies(self) -> "tuple[Prediction | Trial, ...]":
+        """What was said to the item: a reply for each trial."""
         return self.asks or (self,)
 
     @property
@@ -173,14 +173,14 @@ class Prediction(Frozen):
         return self.choice is None and all(map(_is_blank_reply, self.replies))
 
 
-def _is_blank_reply(said: Prediction | Ask) -> bool:
+def _is_blank_reply(said: Prediction | Trial) -> bool:
     if said.choice is not None or said.status not in ("none", "truncated") or is_text(said.raw):
         return False
     # Not every predictor of the user's own keeps what its model wrote; one that says why it ended does.
     return (said.rule == NO_TEXT or said.finish_reason != "") and said.finish_reason not in _CALLED
 
 
-def answer_fault(answer: Prediction | Ask, n_choices: int) -> str | None:
+def answer_fault(answer: Prediction | Trial, n_choices: int) -> str | None:
     """Say what makes an answer unusable for an item of `n_choices`; None where nothing does."""
     if (answer.choice is None) == (answer.status == "ok"):
         return f"an answer with status '{answer.status}' cannot have choice {answer.choice}"
@@ -188,7 +188,7 @@ def answer_fault(answer: Prediction | Ask, n_choices: int) -> str | None:
         return f"choice {answer.choice} is none of the item's {n_choices}"
     if answer.probs is not None and (fault := probs_fault(answer.probs, n_choices)):
         return fault
-    if isinstance(answer, Ask):
+    if isinstance(answer, Trial):
         is_order = sorted(answer.order) == list(range(n_choices))
         return None if is_order else f"{list(answer.order)} is no order of the item's {n_choices} choices"
     return usage_fault(answer.usage) or next(filter(None, (answer_fault(ask, n_choices) for ask in answer.asks)), None)
@@ -250,7 +250,7 @@ class Record(Frozen):
         return _light(self, item=item, prediction=prediction, messages=None, passages=())
 
 
-def _outlined(said: Prediction | Ask) -> dict[str, str]:
+def _outlined(said: Prediction | Trial) -> dict[str, str]:
     if said.choice is not None:
         return {"raw": "", "reasoning": ""}
     return {"raw": _SOMETHING if is_text(said.raw) else "", "reasoning": _SOMETHING if said.reasoning else ""}

@@ -17,7 +17,7 @@ from pathlib import Path
 from threading import Condition
 
 from chains.models.reply_fields import read_usage
-from chains.repeated import askings
+from chains.repeated import n_trials
 from data.common.errors import ConfigurationError, ProjectError
 from data.common.files import faults_of_writing
 from data.common.line_file import append_whole
@@ -188,7 +188,7 @@ def _record_usd(record: Record, rate: Rate, system: System) -> float:
         return 0.0
     about = system.description
     # Where replies are kept, an attempt asks only what is missing, and ends with the call that failed.
-    times = 1 if system.keeps_replies else askings(len(record.item.choices), permute=about.permute, votes=about.votes)
+    times = 1 if system.keeps_replies else n_trials(len(record.item.choices), permute=about.permute, votes=about.votes)
     sent = [message.content for message in record.messages]
     sent += [as_text(call.model_dump()) for message in record.messages for call in message.tool_calls]
     return times * record.attempts * rate.highest_usd(sent)

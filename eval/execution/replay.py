@@ -20,7 +20,7 @@ from langchain_core.load import dumps
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, message_chunk_to_message
 from langchain_core.outputs import ChatGeneration
 
-from data.types import ASKING
+from data.types import TRIAL
 from eval.execution.reply_journal import ItemReplies
 from eval.execution.request_key import request_key, said_of
 from eval.execution.response_cache import ModelCache, ResponseCache
@@ -93,7 +93,7 @@ class KnownReplies(BaseCache):
         about = metadata or {}
         if _MARK not in about:
             return None
-        said, asking = parameters or {}, about.get(ASKING, 0)
+        said, asking = parameters or {}, about.get(TRIAL, 0)
         request = None if own is None else request_key({}, said_of(said), messages, sample=asking)
         reply = None if own is None or request is None else own.take(request)
         call = Call(_as_prompt(messages), asking, own, request, None, reply, None if reply is None else "item")

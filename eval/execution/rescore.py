@@ -9,7 +9,7 @@ from chains.reading.choices import Extraction
 from chains.repeated import draw_key, majority
 from data.common.files import replace_file, sole_writer
 from data.common.secrets import make_redactor
-from data.types import Ask, Item, Message, Prediction, Record
+from data.types import Item, Message, Prediction, Record, Trial
 from eval.rundir.journal import Manifest, read_manifest, read_records, records_path
 from eval.rundir.readable import readable_json
 from eval.rundir.run_check import check_journals
@@ -84,7 +84,7 @@ def _read_asks_again(record: Record, prediction: Prediction, form: str, seed: in
 
 
 def _extracted(
-    said: Prediction | Ask, item: Item, choices: Sequence[str], form: str, messages: Sequence[Message] | None
+    said: Prediction | Trial, item: Item, choices: Sequence[str], form: str, messages: Sequence[Message] | None
 ) -> Extraction:
     prompt = "\n".join(message.content for message in messages or ())
     question = item.inputs.get("question", "")

@@ -16,7 +16,7 @@ from langchain_core.runnables import RunnableConfig
 
 from data.common.parsing import whole_strings
 from data.common.text import text_of, whole_characters
-from data.types import ASKING, Item, Message, Passage, Prediction, ToolCall
+from data.types import TRIAL, Item, Message, Passage, Prediction, ToolCall
 
 # The message types of LangChain under the role names of chat APIs.
 _ROLES = {"human": "user", "ai": "assistant"}
@@ -35,7 +35,7 @@ class Transcript(BaseCallbackHandler):
         self, serialized: dict[str, Any], messages: list[list[BaseMessage]], *, run_id: UUID, **kwargs: Any
     ) -> None:
         # A chain that asks more than once is kept as its last request, which carries the earlier turns.
-        asking = (kwargs.get("metadata") or {}).get(ASKING, 0)
+        asking = (kwargs.get("metadata") or {}).get(TRIAL, 0)
         self._requests[asking] = sent_messages(messages[0])
 
     @property

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from data.types import Ask, Item, Message, Prediction, Record
+from data.types import Item, Message, Prediction, Record, Trial
 from eval.measures.metrics import NO_ANSWER, STATUSES
 from eval.measures.prices import estimate_request_tokens
 
@@ -130,7 +130,7 @@ class RecordRows:
         for name, counts in self.usage.items():
             counts.append(usage.get(name, NOT_COUNTED))
 
-    def _add_trials(self, trials: Sequence[Ask]) -> None:
+    def _add_trials(self, trials: Sequence[Trial]) -> None:
         for trial in trials:
             self.trial_choices.append(NO_ANSWER if trial.choice is None else trial.choice)
             self.trial_orders.append(_number(self.orders, trial.order))
@@ -169,7 +169,7 @@ def _reply_figures(prediction: Prediction | None) -> tuple[int, int, int, int, i
     return len(prediction.asks), len(replies), cut, reasoned, empty, bool(blank) and prediction.is_blank, ambiguous
 
 
-def _is_cut(reply: Prediction | Ask) -> bool:
+def _is_cut(reply: Prediction | Trial) -> bool:
     return reply.finish_reason == "length" or reply.status == "truncated"
 
 

@@ -209,10 +209,10 @@ def _learnt_from(train_items: Sequence[Item]) -> dict[str, Any]:
 
 def _chain(spec: SystemSpec, context: Context) -> System:
     from chains.models.specs import check_ready, describe_model, is_local, load_chat_model, reply_limit
-    from chains.repeated import askings
+    from chains.repeated import n_trials
 
     prepared = prepare_chain(spec, context)
-    times = max(askings(len(item.choices), permute=spec.permute, votes=spec.votes) for item in context.items)
+    times = max(n_trials(len(item.choices), permute=spec.permute, votes=spec.votes) for item in context.items)
     several_calls = prepared.several_calls or times > 1
     # A model that a chain makes itself is taken for one over a network: it is to have retries and limits.
     parts, description, local, limit, remote = prepared.parts, prepared.description, False, None, None

@@ -8,7 +8,7 @@ from typing import Any
 
 from data.common.errors import ProjectError, unknown_name
 from data.common.text import plain
-from data.types import Ask, Item, Record
+from data.types import Item, Record, Trial
 from eval.measures.answers import read_answers, records_of_items
 from eval.measures.attribution import causes_of_item
 from eval.measures.causes import Cause
@@ -106,7 +106,7 @@ def _answer(record: Record, cause: Cause | None) -> str:
     return "\n".join(lines)
 
 
-def _askings(asks: Sequence[Ask]) -> list[str]:
+def _askings(asks: Sequence[Trial]) -> list[str]:
     """Say of each asking the order that it showed, what it chose and what was written."""
     lines = []
     for number, ask in enumerate(asks, start=1):

@@ -20,7 +20,7 @@ from chains.mnli import mnli_zero_shot
 from chains.models.request_fields import with_seed
 from chains.models.specs import load_chat_model
 from chains.repeated import Repeated, fault_of, majority, orders, repeated
-from data.types import Ask, Message, Prediction, Record
+from data.types import Message, Prediction, Record, Trial
 from eval.cli.parser import main
 from eval.plan.suite import SystemSpec
 from eval.rundir.journal import read_manifest, read_records, records_path
@@ -59,8 +59,8 @@ def predictions(run_dir: Path) -> list[Prediction]:
     return found
 
 
-def ask(choice: int | None, *, n: int = 3, probs: tuple[float, ...] | None = None) -> Ask:
-    return Ask(order=tuple(range(n)), choice=choice, status="none" if choice is None else "ok", probs=probs)
+def ask(choice: int | None, *, n: int = 3, probs: tuple[float, ...] | None = None) -> Trial:
+    return Trial(order=tuple(range(n)), choice=choice, status="none" if choice is None else "ok", probs=probs)
 
 
 def test_every_choice_is_shown_once_in_every_position() -> None:
@@ -262,7 +262,7 @@ def test_each_asking_is_a_run_of_its_own_in_the_trace() -> None:
 
     predictor = Repeated(predictors=(RunnableLambda(lambda _: Prediction(choice=0, status="ok")),), permute="cyclic")
     predictor.invoke(entry(0), {"callbacks": [Names()]})
-    assert names == ["Repeated", "asking 1 of 3", "asking 2 of 3", "asking 3 of 3"]
+    assert names == ["Repeated", "trial 1 of 3", "trial 2 of 3", "trial 3 of 3"]
 
 
 @pytest.mark.parametrize(
@@ -274,7 +274,7 @@ def test_each_asking_is_a_run_of_its_own_in_the_trace() -> None:
         ([ask(0, probs=(0.5, 0.5, 0.0)), ask(1), ask(1)], 1, "majority", (1 / 3, 2 / 3, 0)),
     ],
 )
-def test_the_majority(asks: list[Ask], choice: int, rule: str, probs: tuple[float, ...]) -> None:
+def test_the_majority(asks: list[Trial], choice: int, rule: str, probs: tuple[float, ...]) -> None:
     fields = majority(asks, source="likelihood", key="k")
     assert (fields["choice"], fields["rule"]) == (choice, rule)
     assert fields["probs"] == pytest.approx(probs)
@@ -287,7 +287,7 @@ def test_a_tie_is_drawn_without_favour() -> None:
 
 
 def test_no_answer_in_any_asking_is_none() -> None:
-    refused = Ask(order=(0, 1), choice=None, status="refusal")
+    refused = Trial(order=(0, 1), choice=None, status="refusal")
     fields = majority([refused, refused, refused.model_copy(update={"status": "none"})], source=None, key="k")
     assert fields == {"choice": None, "status": "refusal", "rule": "", "probs": None, "probs_source": None}
 

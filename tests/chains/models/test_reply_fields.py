@@ -10,7 +10,7 @@ from chains.models.reply_fields import read_finish_reason, read_reasoning
 from chains.models.specs import load_chat_model
 from chains.predictor import read_reply
 from chains.prompt_files import AnswerForm
-from data.types import NO_TEXT, Ask, Prediction
+from data.types import NO_TEXT, Prediction, Trial
 from tests.support.chat_endpoint import ChatEndpoint, serve_chat
 
 
@@ -87,7 +87,7 @@ def test_what_was_said_refused_held_back_or_called_is_not_nothing(reply: AIMessa
 def test_a_predictor_that_keeps_no_text_is_not_said_to_have_been_silent() -> None:
     assert not Prediction(choice=None, status="none").is_blank
     assert not Prediction(choice=0, status="ok").is_blank
-    asks = tuple(Ask(order=(0, 1), choice=None, status="none", finish_reason="stop", raw=raw) for raw in ("", "음"))
+    asks = tuple(Trial(order=(0, 1), choice=None, status="none", finish_reason="stop", raw=raw) for raw in ("", "음"))
     assert not Prediction(choice=None, status="none", asks=asks).is_blank
     assert Prediction(choice=None, status="none", asks=asks[:1] * 2).is_blank
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
-from data.types import Ask, Item, Record
+from data.types import Item, Record, Trial
 from eval.cli.parser import main
 from eval.measures.answers import answers_of
 from eval.measures.position_bias import PositionTest, position_test, rotated_alternatives, single_alternatives
@@ -111,7 +111,7 @@ def repeated_answer(item: Item, chosen: list[int | None], *, choice: int | None,
     n = len(item.choices)
     orders = [tuple((start + place) % n for place in range(n)) for start in range(len(chosen))]
     asks = [
-        Ask(order=order, choice=one, status="none" if one is None else "ok").model_dump()
+        Trial(order=order, choice=one, status="none" if one is None else "ok").model_dump()
         for order, one in zip(orders, chosen, strict=True)
     ]
     return answer(item, "s", choice, rule=rule, asks=asks)

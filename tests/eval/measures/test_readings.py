@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from data.types import Ask
+from data.types import Trial
 from eval.cli.parser import main
 from eval.measures.answers import answers_of
 from eval.measures.readings import audit
@@ -125,7 +125,7 @@ def test_answers_that_can_be_read_as_number_or_text_are_counted(tmp_path, lang, 
 
 
 def test_each_reply_to_an_item_may_be_read_as_number_or_text():
-    ask = Ask(order=(0, 1, 2, 3, 4), choice=1, status="ok", rule="number-or-text")
+    ask = Trial(order=(0, 1, 2, 3, 4), choice=1, status="ok", rule="number-or-text")
     several = answer(ITEMS[0], "s", 1, rule="majority")
     prediction = several.prediction.model_copy(update={"asks": (ask, ask)})
     assert audit(answers_of([several.model_copy(update={"prediction": prediction})])).number_or_text == 1

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from data.types import Ask, Item, Message, Prediction, Record
+from data.types import Item, Message, Prediction, Record, Trial
 from eval.measures.answers import Answers, answers_of
 from eval.measures.prices import estimate_tokens, price_table
 from eval.measures.token_estimates import compare_estimate
@@ -29,7 +29,7 @@ def answered(records: list[Record]) -> Answers:
 
 def test_tokens_and_dollars_are_summed_over_what_was_counted() -> None:
     used = {"input_tokens": 20, "output_tokens": 3}
-    unpaid = Ask(order=(0, 1), choice=0, status="ok")
+    unpaid = Trial(order=(0, 1), choice=0, status="ok")
     records = [record(used), record(used), record({}), record(used, asks=(unpaid,)), record(used, messages=None)]
     found = compare_estimate(answered(records), API, prices=price_table())
     assert found is not None

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from data.common.table import emit_csv, guarded
 from data.common.text import plain
-from data.types import Ask, Item, Record
+from data.types import Item, Record, Trial
 from eval.cli.parser import main
 from eval.measures.answers import read_answers
 from eval.measures.metrics import score
@@ -103,7 +103,7 @@ def test_the_last_record_of_an_item_counts_and_a_missing_one_is_said(
     items = [pair_item(number) for number in range(4)]
     responses = {"s": lambda item: failure(item, "s") if item is not items[3] else None}
     run = write_run(tmp_path / "run", [("mnli", items, responses)])
-    asks = tuple(Ask(order=(0, 1, 2), choice=2, status="ok", raw=raw) for raw in ("=1", "참\n2"))
+    asks = tuple(Trial(order=(0, 1, 2), choice=2, status="ok", raw=raw) for raw in ("=1", "참\n2"))
     with Journal(records_path(run, "s")) as journal:
         journal.append(answer(items[1], "s", 2, asks=asks))
     assert main(["report", str(run), "--format", "csv"]) == 0

@@ -25,7 +25,7 @@ import asyncio
 import sys
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable, RunnableLambda
-from data.types import Ask, Benchmark, Item, Message, Prediction
+from data.types import Trial, Benchmark, Item, Message, Prediction
 from tests.support.scripted import ScriptedChatModel
 
 BENCHMARK = Benchmark(
@@ -71,7 +71,7 @@ GIVEN = {
     "rule": 'Prediction(choice=0, status="ok", rule="\\udfff")',
     "document": 'Prediction(choice=0, status="ok", document_ids=("\\ud800",))',
     "usage": 'Prediction(choice=0, status="ok", usage={"\\ud800": 3})',
-    "asking": 'Prediction(choice=0, status="ok", asks=(Ask(order=(0, 1), choice=0, status="ok", raw="\\ud800"),))',
+    "asking": 'Prediction(choice=0, status="ok", asks=(Trial(order=(0, 1), choice=0, status="ok", raw="\\ud800"),))',
 }
 UNUSABLE = {
     "no_type": 'Prediction.model_construct(choice="0", status="ok", rule=3)',
