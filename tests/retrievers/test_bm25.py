@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rank_bm25 import BM25Okapi
 
 from data.common.errors import ConfigurationError
-from retrievers import bm25
+from retrievers import bm25, bm25_index
 from retrievers.base import collection_paused
 from retrievers.bm25 import Bm25Retriever
 from retrievers.bm25_index import Bm25Index, bm25_scores, build_index, top_rows
@@ -237,10 +237,12 @@ def test_real_text_ranks_as_rank_bm25_does_with_lucene_s_idf() -> None:
         np.testing.assert_allclose(one_query_s_scores(index, query) * 2.5, oracle.get_scores(query), rtol=1e-4)
 
 
-def test_scores_do_not_depend_on_the_queries_beside() -> None:
+@pytest.mark.parametrize("at_once", [1, 11, 1000])
+def test_scores_do_not_depend_on_how_many_queries_share_a_product(at_once, monkeypatch) -> None:
     index = build_index([["a", "b"], [], ["b", "c", "c"], ["a"], ["d"]], k1=1.5, b=0.75)
     queries = [["a", "b", "a"], [], ["z"], ["c", "z", "b"], ["d"]]
     alone = [one_query_s_scores(index, query) for query in queries]
+    monkeypatch.setattr(bm25_index, "_SCORES_AT_ONCE", at_once)
     np.testing.assert_array_equal(list(bm25_scores(index, queries)), alone)
     assert list(bm25_scores(index, [])) == []
 
