@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from data.common.line_file import whole_lines
-from data.types import Ask, Item, Message, Passage, Record
+from data.types import Item, Message, Passage, Record, Trial
 from eval.cli.parser import main
 from eval.measures.answers import Answers, answers_of, common_rows, read_answers, records_of_items
 from eval.measures.metrics import NO_ANSWER, score
@@ -91,7 +91,7 @@ def test_of_an_item_that_was_asked_again_the_later_record_counts_in_the_place_of
 
 def test_rows_of_different_lengths_are_padded() -> None:
     pair, exam = pair_item(0), exam_item(2)
-    asks = (Ask(order=(0, 1, 2), choice=1, status="ok"), Ask(order=(2, 0, 1), choice=None, status="none"))
+    asks = (Trial(order=(0, 1, 2), choice=1, status="ok"), Trial(order=(2, 0, 1), choice=None, status="none"))
     answers = answers_of(
         [answer(pair, "s", 1, asks=asks, probs=(0.5, 0.3, 0.2)), answer(exam, "s", 2, probs=(0.2,) * 5)]
     )
