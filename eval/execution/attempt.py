@@ -1,17 +1,19 @@
-"""One attempt at an item, in its thread: what comes of it is a record, or that it is to be asked again in a while."""
+"""One attempt at an item, in a worker's thread: what comes of it is a record, or that another attempt is to be made."""
 
 import time
 from collections.abc import Sequence
+from queue import SimpleQueue
+from types import TracebackType
 from typing import NamedTuple
 
 from langchain_core.runnables import RunnableConfig
 
 from chains.repeated import fault_of
-from data.types import Item, Prediction, Record
-from eval.execution.admission import CallGate
+from data.types import Prediction, Record
+from eval.execution.attempt_calls import AttemptCalls
 from eval.execution.faults import is_throttled, unreadable_reply
-from eval.execution.first_faults import Doubts
-from eval.execution.item_state import Asked, asked_record, sound
+from eval.execution.first_faults import FirstFaults
+from eval.execution.open_item import OpenItem, sound
 from eval.execution.rate_limits import Halt
 from eval.execution.replay import KnownReplies
 from eval.execution.reply_journal import ReplyJournal
@@ -23,12 +25,25 @@ from eval.plan.call_prices import Rate
 from eval.plan.chain_predictor import Predictor
 
 
-class Asker(NamedTuple):
-    """A system that is asked one by one, with what bounds its calls."""
+class OpenSystem(NamedTuple):
+    """A system whose items are answered one by one, with what bounds its calls.
+
+    Attributes:
+        predictor: It answers an item.
+        names: Of the run, the system and the benchmark, for traces.
+        first_faults: The faults whose meaning is not known yet.
+        calls: What the run's calls share.
+        throttle: What its server takes.
+        rate: What its calls cost; None where they are not limited.
+        reply_tokens: The longest reply; 0 where that is unknown.
+        known: Replies that need not be asked for; None where there can be none.
+        replies: Where the replies of unfinished items are written down; None where an item takes one call.
+        keys: The variables that may hold its model's key.
+    """
 
     predictor: Predictor
     names: dict[str, str]
-    doubts: Doubts
+    first_faults: FirstFaults
     calls: Calls
     throttle: Throttle
     rate: Rate | None
@@ -37,102 +52,158 @@ class Asker(NamedTuple):
     replies: ReplyJournal | None
     keys: Sequence[str]
 
+    @property
+    def name(self) -> str:
+        """The system's name."""
+        return self.names["system"]
+
     def refuse(self, error: Exception) -> None:
-        self.calls.refuse(error, self.names["system"], self.keys)
+        """Stop the run because of an answer of the server that every item would get."""
+        self.calls.refuse(error, self.name, self.keys)
 
 
 class Again(NamedTuple):
-    """When an item is to be asked again, in seconds of the monotonic clock."""
+    """When an item's next attempt is to be made, in seconds of the monotonic clock."""
 
     at: float
 
 
-def ask(asker: Asker, asked: Asked) -> Record | Again | None:
-    """Ask an item once; None where the run was stopped before."""
-    outcome = _outcome(asker, asked)
-    asked.finished = not isinstance(outcome, Again)
-    if outcome is None or isinstance(outcome, Again):
-        return outcome
-    return asked_record(asked, outcome, system=asker.names["system"], latency_s=asked.latency_s)
+AttemptOutcome = Record | Again | BaseException | None
 
 
-def _outcome(asker: Asker, asked: Asked) -> Prediction | Exception | Again | None:
-    if asker.replies and asked.replies is None:
-        asked.replies = asker.replies.of(asked.item.id)
-    try:
-        return _attempt(asker, asked)
-    except Halt:
-        return None
-    except Exception as error:  # noqa: BLE001  # whatever a provider raises is this item's error, not the run's
-        if (wait_s := asker.calls.wait_s(error, asked)) is not None:
-            asked.waits_since = time.monotonic() + (0.0 if asked.limited else wait_s)
-            return Again(time.monotonic() + wait_s)
-        if asker.doubts.are_about(asked, error):
-            asked.doubted = error
-        elif asked.verdict == "stop":
-            asker.refuse(error)
-            return None
-        if asked.verdict == "item" and asked.gate and asked.gate.answered:
-            asked.gate.forget()
-        return error
+def work(
+    system: OpenSystem,
+    given: "SimpleQueue[OpenItem | None]",
+    done: "SimpleQueue[tuple[OpenItem, AttemptOutcome] | None]",
+) -> None:
+    """Make an attempt at each item that is given, until None is: this is what a worker's thread does.
+
+    What comes of it is handed back: None where the run was stopped before, an exception where the run is to end by it.
+    """
+    while (open_item := given.get()) is not None:
+        outcome: AttemptOutcome = None
+        try:
+            with Attempt(system, open_item) as attempt:
+                attempt.answer = system.predictor.invoke(open_item.item.to_input(), attempt.config)
+            outcome = attempt.outcome
+        except Halt:
+            pass
+        except BaseException as error:  # noqa: BLE001  # an interruption, too, is for the one who waits
+            outcome = error
+        open_item.finished = not isinstance(outcome, Again)
+        done.put((open_item, outcome))
+        del open_item, outcome
 
 
-def _attempt(asker: Asker, asked: Asked) -> Prediction:
-    calls, clock = asker.calls, asked.clock
-    if asked.waits_since is not None:  # beyond its time it has waited for a thread, or for the server's limit
-        clock.excuse(max(time.monotonic() - asked.waits_since, 0.0))
-    asked.verdict = "item"
-    asked.attempts += 1
-    asked.seen, asked.cache_hits = Transcript(), 0
-    if asked.replies:
-        asked.replies.rewind()
-    gate = asked.gate = CallGate(calls, asked, asker.rate, asker.reply_tokens, asker.known, asker.throttle)
-    config = run_config(asked.item, asked.seen, asked.attempts, **asker.names) | {"callbacks": [asked.seen, gate]}
-    failure: Exception | None = None
-    with calls.waits.on(ANSWERS):
-        gate.begin()
-    started, waited = time.perf_counter(), clock.waited_s
-    asked.asking = True
-    try:
-        return _prediction(asker.predictor, asked.item, gate, config)
-    except Exception as error:
-        failure = error
-        raise
-    finally:
-        asked.asking = False
-        asked.latency_s = max(time.perf_counter() - started - (clock.waited_s - waited), 0.0)
-        asked.latency_s += asked.replies.replayed_s if asked.replies else 0.0
-        gate.close(failure)
-        if failure is not None:
-            _note_fault(asker, asked, gate, failure)
-        asker.doubts.note(gate)
+class Attempt:
+    """One attempt at an item, as a context in which its predictor is invoked with `config`.
 
+    Attributes:
+        config: Of the call; whoever listens to it sees what is sent, and lets it through.
+        answer: What the predictor says, to be set inside.
+        outcome: What came of it, afterwards.
+    """
 
-def _note_fault(asker: Asker, asked: Asked, gate: CallGate, error: Exception) -> None:
-    asked.verdict = asker.doubts.judge(asked, gate, error)
-    limited = gate.limited and is_throttled(error) and asker.calls.policy.retries > 0
-    answered = asker.throttle.answered
-    # Where the server has answered others since it last refused this one, it is no longer a limit alone.
-    asked.limited = limited and asked.refused_at in (None, answered)
-    asked.refused_at = answered if limited else None
-    if not asked.limited:
-        asked.note_fault()
+    config: RunnableConfig
 
+    def __init__(self, system: OpenSystem, open_item: OpenItem) -> None:
+        self.answer: object = None
+        self.outcome: Record | Again | None = None
+        self._system, self._open = system, open_item
 
-def _prediction(predictor: Predictor, item: Item, gate: CallGate, config: RunnableConfig) -> Prediction:
-    """Return what a predictor says of an item; its faults are raised under names that say what happened."""
-    try:
-        with gate.calls.waits.on(ANSWERS):
-            answer = predictor.invoke(item.to_input(), config)
-    except (KeyboardInterrupt, Halt):
-        raise
-    except BaseException as error:
+    def __enter__(self) -> "Attempt":
+        """Begin; wait where calls are made that nobody can hold up.
+
+        Raises:
+            Halt: The run was stopped, or the item given up.
+        """
+        system, about = self._system, self._open
+        if system.replies and about.replies is None:
+            about.replies = system.replies.of(about.item.id)
+        if about.waits_since is not None:  # beyond its time it has waited for a thread, or for the server's limit
+            about.clock.excuse(max(time.monotonic() - about.waits_since, 0.0))
+        about.verdict = "item"
+        about.attempts += 1
+        about.seen = Transcript()
+        if about.replies:
+            about.replies.rewind()
+        self._calls = about.calls = AttemptCalls(
+            system.calls,
+            about.clock,
+            about.stop,
+            rate=system.rate,
+            reply_tokens=system.reply_tokens,
+            known=system.known,
+            replies=about.replies,
+            throttle=system.throttle,
+        )
+        self.config = run_config(about.item, about.seen, about.attempts, **system.names)
+        self.config["callbacks"] = [about.seen, self._calls]
+        with system.calls.waits.on(ANSWERS):
+            self._calls.begin()
+        self._started, self._waited_s = time.perf_counter(), about.clock.waited_s
+        about.is_attempted = True
+        system.calls.waits.change(ANSWERS, 1)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        system, about = self._system, self._open
+        system.calls.waits.change(ANSWERS, -1)
+        ends_all = isinstance(error, KeyboardInterrupt | Halt)
+        fault = None if ends_all else self._fault(error)
+        about.is_attempted = False
+        about.latency_s = max(time.perf_counter() - self._started - (about.clock.waited_s - self._waited_s), 0.0)
+        about.latency_s += about.replies.replayed_s if about.replies else 0.0
+        self._calls.close(fault)
+        if fault is not None:
+            self._judge(fault)
+        system.first_faults.note(self._calls)
+        if ends_all:
+            return False
+        self.outcome = self._settle(fault)
+        return True
+
+    def _fault(self, error: BaseException | None) -> Exception | None:
+        """Return what went wrong, under a name that says what happened; None where nothing did."""
+        if error is None:
+            return fault_of(self.answer, len(self._open.item.choices))
         judged = sound(error)
         if judged is not error:
-            raise judged from None  # whoever looks for causes would ask it again
-        if (unreadable := unreadable_reply(judged, empty=gate.empty)) is None:
-            raise
-        raise unreadable from error
-    if (fault := fault_of(answer, len(item.choices))) is not None:
-        raise fault
-    return answer
+            return judged  # without its causes: whoever looks for them would ask the item again
+        if (unreadable := unreadable_reply(judged, empty=self._calls.empty)) is None:
+            return judged
+        unreadable.__cause__ = error
+        return unreadable
+
+    def _judge(self, fault: Exception) -> None:
+        system, about = self._system, self._open
+        about.verdict = system.first_faults.judge(about, self._calls, fault)
+        limited = self._calls.limited and is_throttled(fault) and system.calls.policy.retries > 0
+        answered = system.throttle.answered
+        # Where the server has answered others since it last refused this one, it is no longer a limit alone.
+        about.limited = limited and about.refused_at in (None, answered)
+        about.refused_at = answered if limited else None
+        if not about.limited:
+            about.note_fault()
+
+    def _settle(self, fault: Exception | None) -> Record | Again | None:
+        """Return the item's record, when it is to be asked again, or None where the run stops because of it."""
+        system, about = self._system, self._open
+        if fault is None:
+            assert isinstance(self.answer, Prediction)  # else there was a fault
+            return about.record(self.answer, system.name)
+        elapsed_s = None if about.limited else about.clock.elapsed_s()
+        passes = about.verdict == "again"
+        if passes and (wait_s := system.calls.wait_s(fault, faults=about.faults, elapsed_s=elapsed_s)) is not None:
+            about.waits_since = time.monotonic() + (0.0 if about.limited else wait_s)
+            return Again(time.monotonic() + wait_s)
+        if system.first_faults.holds(about, fault):
+            about.held_fault = fault
+        elif about.verdict == "stop":
+            system.refuse(fault)
+            return None
+        if about.verdict == "item" and self._calls.answered:
+            self._calls.forget()
+        return about.record(fault, system.name)

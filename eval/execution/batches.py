@@ -1,10 +1,39 @@
-"""In which batches items are handed to a system that answers many at once: what they share is computed once."""
+"""Systems that answer many items at once: what the items of a batch share is computed once.
 
-from collections.abc import Iterator, Sequence
+Items in, a record of each out, once its batch is answered.
+"""
 
-from data.types import Item
+import time
+from collections.abc import Generator, Iterator, Sequence
+from threading import Event
+
+from langchain_core.runnables import RunnableConfig
+
+from data.common.errors import ProjectError
+from data.types import Item, Record
+from eval.execution.open_item import record_of
+from eval.execution.tracing import Transcript, run_config
+from eval.plan.chain_predictor import Predictor
 
 BATCH_CHARACTERS = 10_000
+
+
+def answer_in_batches(
+    predictor: Predictor, items: Sequence[Item], names: dict[str, str], *, size: int, stop: Event
+) -> Generator[Record, None, None]:
+    """Yield a record for each item, batch by batch, until all are answered or `stop` is set.
+
+    Args:
+        predictor: It answers the items of a batch.
+        items: What is asked.
+        names: Of the run, the system and the benchmark, for traces.
+        size: Items a batch, at most.
+        stop: Set where the run ends.
+    """
+    for batch in cut_batches(by_group(items), size):
+        yield from _batch_records(predictor, batch, names)
+        if stop.is_set():
+            return
 
 
 def by_group(items: Sequence[Item]) -> list[Item]:
@@ -31,3 +60,33 @@ def cut_batches(items: Sequence[Item], size: int) -> Iterator[list[Item]]:
         characters += sum(map(len, item.inputs.values()))
     if batch:
         yield batch
+
+
+def _batch_records(predictor: Predictor, items: Sequence[Item], names: dict[str, str]) -> Iterator[Record]:
+    """Yield the record of each item of a batch; an item's latency is its share of the batch's time."""
+    transcripts = [Transcript() for _ in items]
+    configs = [run_config(item, seen, **names) for item, seen in zip(items, transcripts, strict=True)]
+    started = time.perf_counter()
+    answers = _batch_answers(predictor, items, configs)
+    share = (time.perf_counter() - started) / len(items)
+    for answer in answers:
+        # LangChain hands an interruption back like any other error; it must end the run, not the item.
+        if isinstance(answer, KeyboardInterrupt):
+            raise answer
+    for item, answer, seen in zip(items, answers, transcripts, strict=True):
+        yield record_of(item, answer, seen, system=names["system"], latency_s=share)
+
+
+def _batch_answers(predictor: Predictor, items: Sequence[Item], configs: list[RunnableConfig]) -> list[object]:
+    """Return what a predictor says of each item; a fault of the whole batch is each item's."""
+    try:
+        answers: list[object] = list(
+            predictor.batch([item.to_input() for item in items], configs, return_exceptions=True)
+        )
+    except ProjectError:
+        raise
+    except Exception as error:  # noqa: BLE001  # a batch of the user's own may raise anything
+        return [error] * len(items)
+    if len(answers) != len(items):
+        return [ValueError(f"the predictor returned {len(answers)} answers to {len(items)} items")] * len(items)
+    return answers

@@ -15,7 +15,7 @@ class Call:
     Attributes:
         sent: Seconds of the clock.
         ended: The same; None: it goes on.
-        refused: It was told to come back later.
+        refused: The server would have it come back later.
         again: When the server would have it come back.
         limited: It was refused because of a limit, not by chance.
     """

@@ -1,216 +1,207 @@
-"""Puts items to one system and yields a record for each as it is answered: in batches, or concurrently.
+"""Answers the items of one system that is asked one by one, some at once, and yields a record for each as it is there.
 
-Whatever goes wrong with an item becomes that item's error; only an interruption ends the asking, and what every other
+    feed ─ which items are attempted now      (Pending, FirstFaults)
+    work ─ threads that make the attempts     (WorkerPool, eval.execution.attempt)
+    late ─ who takes too long is given up     (_late_records)
+    lost ─ threads whose calls never end      (_replace_lost)
+    stop ─ Ctrl-C, signals, the run's end     (Interrupts, _ended)
+
+Whatever goes wrong with an item becomes that item's error; only an interruption ends the run, and what every other
 item would get as well: a refused key, a spent budget (see `eval.execution.retry`).
 """
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 
-from chains.models.specs import key_names
 from data.common.errors import ConfigurationError
 from data.common.progress import log
 from data.types import Item, Record
-from eval.execution.attempt import Again, Asker, ask
-from eval.execution.batches import by_group, cut_batches
-from eval.execution.first_faults import Doubts
+from eval.execution.attempt import Again, AttemptOutcome, OpenSystem, work
 from eval.execution.interrupts import Interrupts, noted_interrupts
-from eval.execution.item_state import Asked, asked_record
+from eval.execution.open_item import OpenItem
 from eval.execution.pending import Pending
-from eval.execution.replay import KnownReplies, known_replies
-from eval.execution.reply_journal import ReplyJournal, replies_path
-from eval.execution.retry import Calls, Cause
-from eval.execution.throttle import Throttle
-from eval.execution.together import ask_together
-from eval.execution.worker_pool import Crew
+from eval.execution.retry import Cause
+from eval.execution.worker_pool import WorkerPool
 from eval.plan.call_policy import ITEM_TIMEOUT_S
-from eval.plan.call_prices import rate_of
-from eval.plan.systems import System
-from eval.rundir.description import model_spec
-from eval.rundir.journal import records_path
 
 _LOOKS = 20  # at who is late, while an item takes its whole time; but not more often or seldom than this
 _SHORTEST_S, _LONGEST_S = 0.01, 1.0
-_MOST_GIVEN_UP = 4  # times the calls in flight: so many may be given up and not end, before the run does
+_MOST_LOST = 4  # times the calls in flight: so many threads may be lost to calls that never end, before the run stops
+
+_Pool = WorkerPool[OpenItem, AttemptOutcome]
 
 
-def ask_items(
-    system: System, items: Sequence[Item], run_dir: Path, benchmark_name: str, max_concurrency: int, calls: Calls
-) -> Iterator[Record]:
-    """Yield a record for each item as it is answered, until all are or `calls` is stopped.
+def answer_one_by_one(system: OpenSystem, items: Sequence[Item], max_concurrency: int) -> Generator[Record, None, None]:
+    """Yield a record for each item as it is answered, until all are or the run is stopped.
 
-    What is in flight then is waited for; an item that only waits to be asked, or asked again, is left out.
+    Once the run is stopped or the user interrupts, nothing more is sent, but the calls in flight are waited for and
+    their records yielded: they are paid for. A second interruption does not wait. An item that only waits for its next
+    attempt then is left out.
+
+    Args:
+        system: Whose items they are.
+        items: What is asked.
+        max_concurrency: Calls in flight, at most.
+
+    Raises:
+        KeyboardInterrupt: The run was interrupted; what was answered has been yielded.
     """
-    known = known_replies(system, calls.cache)
-    if system.remote is None or known is None:
-        predictor = system.open(run_dir / system.name)
-    else:
-        predictor = system.remote.predictor_with(known.of(system.remote.model))  # not the user's own object
-    names = {"run": run_dir.name, "system": system.name, "benchmark": benchmark_name}
-    if system.batch_size is None:
-        rate = None if calls.budget is None else rate_of(system)
-        with _replies(system, items, run_dir, calls, known=known) as replies:
-            asker = Asker(
-                predictor,
-                names,
-                doubts=Doubts(records_path(run_dir, system.name), calls.policy.retries),
-                calls=calls,
-                throttle=Throttle(max_concurrency, first_wait_s=calls.policy.first_wait_s, waits=calls.waits),
-                rate=rate,
-                reply_tokens=system.reply_tokens or 0,
-                known=known,
-                replies=replies,
-                keys=key_names(model_spec(system.description)),
-            )
-            yield from _one_by_one(asker, items, max_concurrency)
-        return
-    for batch in cut_batches(by_group(items), system.batch_size):
-        yield from ask_together(predictor, batch, names)
-        if calls.stop.is_set():
-            return
-
-
-def _replies(
-    system: System, items: Sequence[Item], run_dir: Path, calls: Calls, *, known: KnownReplies | None
-) -> AbstractContextManager[ReplyJournal] | AbstractContextManager[None]:
-    """Open the file of the replies that items have had, where an item may take several calls."""
-    if known is None or not system.several_calls:
-        return nullcontext()
-    path = replies_path(run_dir, system.name)
-    return ReplyJournal(path, [item.id for item in items], partial(calls.halt_unwritten, f"{path}"))
-
-
-_Crew = Crew[Asked, Record | Again | None]
-
-
-def _one_by_one(asker: Asker, items: Sequence[Item], max_concurrency: int) -> Iterator[Record]:
-    """Ask items concurrently and yield each as it is answered, never with more than `max_concurrency` in flight.
-
-    An item that is to be asked again waits beside them: others are asked meanwhile.
-    Once the run is stopped or the user interrupts, nothing more is asked, but the calls in flight are waited for and
-    yielded: they are paid for. A second interruption does not wait. An item that was given up keeps its thread until
-    its call has ended; only where that is so of all in hand, others are asked beside them.
-    """
-    stop = asker.calls.stop
-    crew: _Crew = Crew(partial(ask, asker), min(max_concurrency, len(items)))
-    with noted_interrupts(crew.wake) as interrupts:
-        try:
-            yield from _records_of(crew, Pending(items, asker.calls.waits), interrupts, asker)
-        finally:
-            if not all(asked.given_up for asked in crew.busy):
-                stop.set()
-            for asked in crew.busy:
-                asked.given_up = True
-            crew.dismiss()
+    pool: _Pool = WorkerPool(partial(work, system), min(max_concurrency, len(items)))
+    pending, looks = Pending(items, system.calls), _Looks(system.calls.policy.item_timeout_s)
+    lost = pool.size * _MOST_LOST
+    with noted_interrupts(pool.wake) as interrupts, _dismissed(pool, system):
+        while not _ended(system, pool, interrupts):
+            yield from system.first_faults.settled(pending)
+            lost -= _replace_lost(system, pool, pending, most=lost)
+            with pool.as_many_as_allowed():
+                for worker in pool.missing():
+                    worker.start()
+            if not _feed(system, pool, pending):
+                break
+            try:
+                yield from _records(system, pool, pending, _patience_s(system, pool, pending, looks))
+                if looks.are_due():
+                    yield from _late_records(system, pool)
+                    _watch_limits(system)
+            except KeyboardInterrupt:  # a second one, or one that a chain raised in its thread
+                if interrupts.noted:
+                    raise
+                interrupts.noted = True
+        for _ in range(len(pool.busy) if interrupts.is_overdue else 0):  # what is there by now is paid for
+            yield from _records(system, pool, pending, 0.0)
     if interrupts.noted:
         raise KeyboardInterrupt
 
 
-def _records_of(crew: _Crew, pending: Pending, interrupts: Interrupts, asker: Asker) -> Iterator[Record]:
-    limit_s, doubts = asker.calls.policy.item_timeout_s, asker.doubts
-    most = crew.size * (1 + _MOST_GIVEN_UP)
-    look_s = min(max(limit_s / _LOOKS, _SHORTEST_S), _LONGEST_S)
-    look_at = time.monotonic() + look_s
-    while True:
-        if interrupts.noted:
-            asker.calls.stop.set()
-            interrupts.tell(sum(asked.in_flight for asked in crew.busy))
-            if interrupts.is_overdue:
-                yield from _arrived(crew, pending, doubts)
-                return
-        yield from doubts.settled(pending)
-        if pending and not crew.idle and all(asked.given_up for asked in crew.busy):
-            _replace(crew, most, asker)
-        if not _goes_on(crew, pending, asker):
-            return
-        try:
-            yield from _answered(crew, pending, doubts, _patience_s(crew, pending, asker, look_at))
-            if time.monotonic() >= look_at:
-                yield from _given_up(crew, limit_s, asker.names["system"])
-                _watch_limits(asker)
-                look_at = time.monotonic() + look_s
-        except KeyboardInterrupt:  # a second one, or one that a chain raised in its thread
-            if interrupts.noted:
-                raise
-            interrupts.noted = True
+class _Looks:
+    """When to look at who is late: some times while an item takes its whole time.
 
-
-def _goes_on(crew: _Crew, pending: Pending, asker: Asker) -> bool:
-    """Hand out the items that are to be asked now; say whether there is, or will be, anybody to wait for."""
-    stop, doubts = asker.calls.stop, asker.doubts
-    for asked in [] if stop.is_set() else doubts.next_items(pending, crew.idle, crew.busy):
-        crew.put(asked)
-    if not all(asked.given_up for asked in crew.busy):
-        return True
-    if doubts and not stop.is_set() and not any(pending.waiting) and (crew.idle or not pending):
-        doubts.end(asker.refuse)
-        crew.wake()
-    return not stop.is_set() and bool(pending or doubts)
-
-
-def _patience_s(crew: _Crew, pending: Pending, asker: Asker, look_at: float) -> float:
-    """Return for how long to wait for an item: until somebody is to be looked at, or to be asked again."""
-    is_asking = crew.idle and not asker.calls.stop.is_set()
-    due_s = pending.due_s() if is_asking else float("inf")
-    return max(min(look_at - time.monotonic(), due_s), 0.0)
-
-
-def _replace(crew: _Crew, most: int, asker: Asker) -> None:
-    """Put threads in the place of those whose calls were given up and do not end; with too many, stop the run."""
-    more = min(asker.throttle.most, most - crew.size)
-    if more > 0:
-        crew.grow(more)
-        return
-    limit_s, system = asker.calls.policy.item_timeout_s, asker.names["system"]
-    reason = f"stopped: {len(crew.busy)} calls of {system} did not end after the {limit_s:g} s of --item-timeout"
-    remedy = "see whether its server still answers, or raise --item-timeout,"
-    asker.calls.halt(Cause(ConfigurationError, reason, remedy))
-
-
-def _watch_limits(asker: Asker) -> None:
-    """Say how often the server takes calls, where that is news; stop the run where it has taken none for too long."""
-    system = asker.names["system"]
-    if (news := asker.throttle.news(system)) is not None:
-        log(news)
-    if asker.throttle.refusing_s() > ITEM_TIMEOUT_S:
-        reason = f"stopped: the server of {system} has refused every call for {ITEM_TIMEOUT_S / 60:.0f} minutes"
-        asker.calls.halt(Cause(ConfigurationError, reason, "wait until it takes calls again,"))
-
-
-def _answered(crew: _Crew, pending: Pending, doubts: Doubts, patience_s: float) -> Iterator[Record]:
-    """Wait for an item, and yield its record.
-
-    Nothing is yielded when none came in time, it is to be asked again, or its fault is held back.
+    Args:
+        item_timeout_s: Seconds that an item may take.
     """
-    taken = crew.take(patience_s)
+
+    def __init__(self, item_timeout_s: float) -> None:
+        self._every_s = min(max(item_timeout_s / _LOOKS, _SHORTEST_S), _LONGEST_S)
+        self.at = time.monotonic() + self._every_s
+
+    def are_due(self) -> bool:
+        """Say whether it is time, and if so when the next time is."""
+        if time.monotonic() < self.at:
+            return False
+        self.at = time.monotonic() + self._every_s
+        return True
+
+
+@contextmanager
+def _dismissed(pool: _Pool, system: OpenSystem) -> Iterator[None]:
+    """Let the threads end afterwards; nobody waits for what they have in hand then."""
+    try:
+        yield
+    finally:
+        if not _all_given_up(pool):
+            system.calls.stop.set()
+        for open_item in pool.busy:
+            open_item.stop.given_up = True
+        pool.dismiss()
+
+
+def _all_given_up(pool: _Pool) -> bool:
+    return all(open_item.given_up for open_item in pool.busy)
+
+
+# ── Stopping ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _ended(system: OpenSystem, pool: _Pool, interrupts: Interrupts) -> bool:
+    """Send nothing more after an interruption; say whether what is in flight has been waited for long enough."""
+    if not interrupts.noted:
+        return False
+    system.calls.stop.set()
+    interrupts.tell(sum(open_item.in_flight for open_item in pool.busy))
+    return interrupts.is_overdue
+
+
+# ── Feeding ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _feed(system: OpenSystem, pool: _Pool, pending: Pending) -> bool:
+    """Hand out the items that are to be attempted now; say whether there is, or will be, anybody to wait for."""
+    stop, first_faults = system.calls.stop, system.first_faults
+    for open_item in [] if stop.is_set() else first_faults.next_items(pending, pool.idle, pool.busy):
+        pool.put(open_item)
+    if not _all_given_up(pool):
+        return True
+    if first_faults and not stop.is_set() and not any(pending.waiting) and (pool.idle or not pending):
+        first_faults.end(system.refuse)
+        pool.wake()
+    return not stop.is_set() and bool(pending or first_faults)
+
+
+def _patience_s(system: OpenSystem, pool: _Pool, pending: Pending, looks: _Looks) -> float:
+    """Return for how long to wait for a record: until somebody may be late, or an item's next attempt is due."""
+    is_feeding = pool.idle and not system.calls.stop.is_set()
+    due_s = pending.due_s() if is_feeding else float("inf")
+    return max(min(looks.at - time.monotonic(), due_s), 0.0)
+
+
+def _records(system: OpenSystem, pool: _Pool, pending: Pending, patience_s: float) -> Iterator[Record]:
+    """Wait for what comes of an attempt, and yield its item's record.
+
+    Nothing is yielded when none came in time, another attempt is to be made, or the item's fault is held back.
+    """
+    taken = pool.take(patience_s)
     if taken is None:
         return
-    asked, outcome = taken
+    open_item, outcome = taken
     if isinstance(outcome, BaseException):
         raise outcome
-    if outcome is None or asked.given_up:
+    if outcome is None or open_item.given_up:
         return
     if isinstance(outcome, Again):
-        pending.put_back(asked, outcome.at)
+        pending.put_back(open_item, outcome.at)
     else:
-        yield from doubts.sift(asked, outcome)
+        yield from system.first_faults.sift(open_item, outcome)
 
 
-def _arrived(crew: _Crew, pending: Pending, doubts: Doubts) -> Iterator[Record]:
-    """Yield the records of the items that are answered by now."""
-    for _ in range(len(crew.busy)):
-        yield from _answered(crew, pending, doubts, 0.0)
+# ── Timing out, and replacing the threads that are lost by it ─────────────────────────────────────────────────────────
 
 
-def _given_up(crew: _Crew, limit_s: float, system: str) -> Iterator[Record]:
-    """Give up each item that has taken longer than `limit_s`, and yield its record."""
-    waited_for = [asked for asked in crew.busy if not (asked.given_up or asked.finished)]
-    late = [asked for asked in waited_for if asked.clock.elapsed_s() >= limit_s]
-    for asked in late:
-        asked.give_up()
-    for asked in late:
+def _late_records(system: OpenSystem, pool: _Pool) -> Iterator[Record]:
+    """Give up each item that has taken longer than --item-timeout, and yield its record."""
+    limit_s = system.calls.policy.item_timeout_s
+    waited_for = [open_item for open_item in pool.busy if not (open_item.given_up or open_item.finished)]
+    late = [open_item for open_item in waited_for if open_item.clock.elapsed_s() >= limit_s]
+    for open_item in late:
+        open_item.give_up()
+    for open_item in late:
         error = TimeoutError(f"no answer within the {limit_s:g} s of --item-timeout")
-        yield asked_record(asked, error, system=system, latency_s=limit_s)
+        yield open_item.record(error, system.name, latency_s=limit_s)
+
+
+def _replace_lost(system: OpenSystem, pool: _Pool, pending: Pending, *, most: int) -> int:
+    """Have other threads in the place of all those whose calls were given up and do not end; return how many.
+
+    With more than `most`, the run is stopped.
+    """
+    if not pending or pool.idle or not _all_given_up(pool):
+        return 0
+    more = min(system.throttle.most, most)
+    if more > 0:
+        pool.size += more
+        return more
+    limit_s = system.calls.policy.item_timeout_s
+    reason = f"stopped: {len(pool.busy)} calls of {system.name} did not end after the {limit_s:g} s of --item-timeout"
+    remedy = "see whether its server still answers, or raise --item-timeout,"
+    system.calls.halt(Cause(ConfigurationError, reason, remedy))
+    return 0
+
+
+def _watch_limits(system: OpenSystem) -> None:
+    """Say how often the server takes calls, where that is news; stop the run where it has taken none for too long."""
+    if (news := system.throttle.news(system.name)) is not None:
+        log(news)
+    if system.throttle.refusing_s() > ITEM_TIMEOUT_S:
+        reason = f"stopped: the server of {system.name} has refused every call for {ITEM_TIMEOUT_S / 60:.0f} minutes"
+        system.calls.halt(Cause(ConfigurationError, reason, "wait until it takes calls again,"))

@@ -146,7 +146,7 @@ def is_unreadable(error: BaseException) -> bool:
 
 
 def are_alike(one: BaseException, other: BaseException) -> bool:
-    """Say whether two faults are told in the same words, up to what they quote or count."""
+    """Say whether two faults are in the same words, up to what they quote or count."""
     return _TOLD.match(recorded(one))[0] == _TOLD.match(recorded(other))[0]  # type: ignore[index]  # it matches ""
 
 
@@ -199,15 +199,15 @@ def describe(error: BaseException) -> str:
 def recorded(error: BaseException) -> str:
     """Return a fault as a record has it: what it is called, and what its client keeps to itself."""
     said, more = f"{type(error).__name__}: {error}", _message(error)
-    told = more in said or repr(more)[1:-1] in said
-    return said if told else f"{said.rstrip('.')}: {mentioned(more)}"
+    is_said = more in said or repr(more)[1:-1] in said
+    return said if is_said else f"{said.rstrip('.')}: {mentioned(more)}"
 
 
 def _message(error: BaseException) -> str:
     """Return what the server says of a fault, or what a connection failed for; "" where nobody says."""
-    told = next((text for cause in causes(error) if (text := sentence_of(raw_body(cause)))), "")
-    if told:
-        return told
+    sentence = next((text for cause in causes(error) if (text := sentence_of(raw_body(cause)))), "")
+    if sentence:
+        return sentence
     if fault := _header_fault(error):
         return f"a header, and so most likely the key, holds {fault}"
     *_, first = causes(error)

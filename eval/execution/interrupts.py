@@ -1,4 +1,4 @@
-"""Ctrl-C, or a signal to end, while calls are in flight: they are paid for, so the run is asked to end once they have.
+"""Ctrl-C, or a signal to end, while calls are in flight: they are paid for, so the run ends once they have.
 
 Python raises `KeyboardInterrupt` between any two steps of the main thread: it could fall between an answer's arrival
 and its journal. Here the signal is only noted, and looked at where nothing is in hand.
@@ -31,7 +31,7 @@ class Interrupts:
     noted: bool = False
     signal_name: str | None = None
     end_at: float | None = None
-    _told: bool = False
+    _said: bool = False
 
     @property
     def is_overdue(self) -> bool:
@@ -42,11 +42,11 @@ class Interrupts:
         """Say once how many calls in flight are waited for, and how many are not any longer."""
         if in_flight and self.is_overdue:
             say(f"{in_flight} calls in flight are dropped: they did not end within {ENDING_S:g} s")
-        elif in_flight and not self._told:
+        elif in_flight and not self._said:
             waiting = f"waiting for {in_flight} calls in flight"
             by_signal = f"{self.signal_name}: {waiting}, {ENDING_S:g} s at most"
             say(by_signal if self.signal_name else f"{waiting}; Ctrl-C again to drop them")
-        self._told = True
+        self._said = True
 
 
 @contextmanager

@@ -65,7 +65,7 @@ class _Trial(NamedTuple):
 
 
 class RateControl:
-    """What is known of a server's limits. Times are seconds of one clock; callers take turns.
+    """What is known of a server's limits. Times are seconds of one clock; one caller at a time.
 
     Args:
         most: Calls in flight, at most.
@@ -130,7 +130,7 @@ class RateControl:
         return 0.0
 
     def send(self, now: float) -> Call:
-        """Note that a call is sent, and return it; `end` is to be told how it went."""
+        """Note that a call is sent, and return it; `end` takes how it went."""
         call = Call(now)
         if self._open is None:
             self._open, self._round = Count(now), Count(now)

@@ -1,24 +1,24 @@
-"""What LangChain finds before it sends a call: a reply that the item has had, or one in the response cache.
+"""Replies that need not be asked for: one that the item has had, or one in the response cache.
 
-    callback: `find` ─┬─ the item's own: paid for in this run       found: `lookup` hands it out, and nothing is sent
-                      └─ the response cache's: free                 not: the call is sent, and `update` keeps its reply
+    a listener to the call: `find` ─┬─ the item's own: paid for in this run
+                                    └─ the response cache's: free
+    the model that `of` returns: gives the reply that was found, or asks, and keeps what is answered
 
-LangChain tells its cache less than it tells callbacks: so a callback finds the reply, and leaves it for the cache in
-the context of the call, whether that runs in a thread or as a task beside others.
+The listener sees a call first, with all that is said of it, and holds it up where it is to be sent. It leaves what it
+found under the id of the call's run, which the model knows as well, whether it runs in a thread or as a task.
 """
 
 import time
 from collections.abc import Mapping, Sequence
-from contextvars import ContextVar
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any, Literal
 from uuid import UUID
 
-from langchain_core.caches import RETURN_VAL_TYPE, BaseCache
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
-from langchain_core.load import dumps
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, message_chunk_to_message
-from langchain_core.outputs import ChatGeneration
+from langchain_core.outputs import ChatGeneration, ChatResult
 
 from data.types import TRIAL
 from eval.execution.reply_journal import ItemReplies
@@ -35,33 +35,25 @@ class Call:
     """A call that is about to be made.
 
     Attributes:
-        asking: Which of an item's askings it belongs to.
+        trial: Which of an item's trials it belongs to.
         own: The replies that its item has had, and `request` its key among them.
         cache_key: Its key in the response cache; None: it is not kept there.
         reply: Where it is known.
         source: Who has its reply, so that nothing will be sent.
-        since: When it was sent, in seconds of the monotonic clock; None before.
     """
 
-    prompt: str
-    asking: int
+    trial: int
     own: ItemReplies | None
     request: str | None
     cache_key: str | None
     reply: AIMessage | None
     source: Literal["item", "cache"] | None
-    since: float | None = None
 
 
-# The calls that a context has begun, by the ids of their runs.
-_CALLS: ContextVar[dict[UUID, Call] | None] = ContextVar("calls", default=None)
-
-
-class KnownReplies(BaseCache):
+class KnownReplies:
     """The replies that one model need not be asked for.
 
-    Of each call, in this order: `find` and `begin` by a callback, `lookup`, and where that has nothing `update`, by
-    LangChain; `end` by a callback.
+    Of each call, in this order: a listener calls `find` and `begin`, the model `take` and `keep`, the listener `end`.
 
     Args:
         cache: The response cache as that model sees it; None: none is used.
@@ -69,11 +61,15 @@ class KnownReplies(BaseCache):
 
     def __init__(self, cache: ModelCache | None = None) -> None:
         self._cache = cache
+        self._begun: dict[UUID, Call] = {}
 
     def of(self, model: BaseChatModel) -> BaseChatModel:
         """Return a copy of the model that looks here before it is asked, also where a chain would stream its reply."""
         marked = {**(model.metadata or {}), _MARK: True}
-        return model.model_copy(update={"cache": self, "metadata": marked, "disable_streaming": True})
+        # No other cache answers before it: that reply would be counted as one that was sent for.
+        made = model.model_copy(update={"metadata": marked, "disable_streaming": True, "cache": False})
+        made.__class__ = _kind_with(type(model), self)
+        return made
 
     def find(
         self,
@@ -87,71 +83,50 @@ class KnownReplies(BaseCache):
         Args:
             messages: What would be sent.
             parameters: What the model is called with, as LangChain tells callbacks.
-            metadata: Of the call; says which of several askings it is.
+            metadata: Of the call; says which of several trials it is.
             own: The replies that its item has had.
         """
         about = metadata or {}
         if _MARK not in about:
             return None
-        said, asking = parameters or {}, about.get(TRIAL, 0)
-        request = None if own is None else request_key({}, said_of(said), messages, sample=asking)
+        said, trial = parameters or {}, about.get(TRIAL, 0)
+        request = None if own is None else request_key({}, said_of(said), messages, sample=trial)
         reply = None if own is None or request is None else own.take(request)
-        call = Call(_as_prompt(messages), asking, own, request, None, reply, None if reply is None else "item")
+        call = Call(trial, own, request, None, reply, None if reply is None else "item")
         if self._cache is not None and reply is None:
-            call.cache_key = self._cache.key(messages, said, asking)
+            call.cache_key = self._cache.key(messages, said, trial)
             call.reply = None if call.cache_key is None else self._cache.get(call.cache_key)
             call.source = None if call.reply is None else "cache"
         return call
 
-    def forget(self, call: Call) -> None:
-        """Have an asking made anew, of which this is a call: a fault followed from what was answered to it."""
-        if call.own is not None:
-            call.own.forget(call.asking)
-        if call.cache_key is not None and self._cache is not None:
-            self._cache.drop(call.cache_key)
+    def begin(self, run_id: UUID, call: Call) -> None:
+        """Leave a call for the model, which is about to make it."""
+        self._begun[run_id] = call
 
-    @staticmethod
-    def begin(run_id: UUID, call: Call) -> None:
-        """Leave a call for `lookup`, which follows in the same context."""
-        # A new dict: a task that is begun later has a copy of the context, not of what it holds.
-        _CALLS.set({**(_CALLS.get() or {}), run_id: call})
+    def take(self, run_id: UUID | None) -> Call | None:
+        """Return the call that a run of the model is to make, once; None where nobody listens to it."""
+        return None if run_id is None else self._begun.pop(run_id, None)
 
-    @staticmethod
-    def end(run_id: UUID) -> None:
-        """Forget a call."""
-        calls = _CALLS.get() or {}
-        if run_id in calls:
-            _CALLS.set({known: call for known, call in calls.items() if known != run_id})
+    def end(self, run_id: UUID) -> None:
+        """Forget a call that the model has not taken."""
+        self._begun.pop(run_id, None)
 
-    def lookup(self, prompt: str, llm_string: str) -> RETURN_VAL_TYPE | None:
-        call = _call(prompt, sent=False)
-        if call is None:
-            return None
-        call.since = time.monotonic()
-        return None if call.reply is None else [ChatGeneration(message=call.reply)]
-
-    def update(self, prompt: str, llm_string: str, return_val: RETURN_VAL_TYPE) -> None:
-        call = _call(prompt, sent=True)
-        messages = [getattr(generation, "message", None) for generation in return_val]
-        if call is None or call.since is None or len(messages) != 1 or messages[0] is None:
-            return
-        message = message_chunk_to_message(messages[0]) if isinstance(messages[0], AIMessageChunk) else messages[0]
-        if not isinstance(message, AIMessage):
+    def keep(self, call: Call, result: ChatResult, seconds: float) -> None:
+        """Keep what the model answered to a call, if it is one message."""
+        message = _whole_message(result)
+        if message is None:
             return
         if call.cache_key is not None and self._cache is not None:
             self._cache.keep(call.cache_key, message)
         if call.own is not None and call.request is not None:
-            call.own.keep(call.request, message, time.monotonic() - call.since, asking=call.asking)
+            call.own.keep(call.request, message, seconds, trial=call.trial)
 
-    def clear(self, **kwargs: Any) -> None:
-        """Forget nothing: what is known belongs to the run and to the response cache."""
-
-    # In the context of the call, whatever loop runs there.
-    async def alookup(self, prompt: str, llm_string: str) -> RETURN_VAL_TYPE | None:
-        return self.lookup(prompt, llm_string)
-
-    async def aupdate(self, prompt: str, llm_string: str, return_val: RETURN_VAL_TYPE) -> None:
-        self.update(prompt, llm_string, return_val)
+    def forget(self, call: Call) -> None:
+        """Have a trial made anew, of which this is a call: a fault followed from what was answered to it."""
+        if call.own is not None:
+            call.own.forget(call.trial)
+        if call.cache_key is not None and self._cache is not None:
+            self._cache.drop(call.cache_key)
 
 
 def known_replies(system: System, cache: ResponseCache | None) -> KnownReplies | None:
@@ -170,13 +145,65 @@ def known_replies(system: System, cache: ResponseCache | None) -> KnownReplies |
     return KnownReplies(kept)
 
 
-def _call(prompt: str, *, sent: bool) -> Call | None:
-    calls = reversed((_CALLS.get() or {}).values())
-    return next((call for call in calls if call.prompt == prompt and (call.since is not None) == sent), None)
+def _whole_message(result: ChatResult) -> AIMessage | None:
+    """Return the one message of a result with all that was said beside it, as LangChain would hand it on."""
+    if len(result.generations) != 1:
+        return None
+    (generation,) = result.generations
+    message: BaseMessage = generation.message
+    if isinstance(message, AIMessageChunk):
+        message = message_chunk_to_message(message)
+    if not isinstance(message, AIMessage):
+        return None
+    beside = {**(result.llm_output or {}), **(generation.generation_info or {}), **message.response_metadata}
+    return message.model_copy(update={"response_metadata": beside})
 
 
-def _as_prompt(messages: Sequence[BaseMessage]) -> str:
-    """Write messages as LangChain does where it asks its cache."""
-    return dumps(
-        [message.model_copy(update={"id": None}) if message.id is not None else message for message in messages]
-    )
+def _kind_with(kind: type[BaseChatModel], known: KnownReplies) -> type[BaseChatModel]:
+    """Return a class that is `kind` to all who ask, and gives the replies that are known."""
+    more = {name: "run_manager" in signature(getattr(kind, name)).parameters for name in ("_generate", "_agenerate")}
+
+    class Known(kind):  # type: ignore[valid-type,misc]  # whichever class LangChain made the model of
+        def _generate(
+            self,
+            messages: list[BaseMessage],
+            stop: list[str] | None = None,
+            run_manager: CallbackManagerForLLMRun | None = None,
+            **kwargs: Any,
+        ) -> ChatResult:
+            call = known.take(run_manager.run_id if run_manager else None)
+            if call is not None and call.reply is not None:
+                return _result(call.reply)
+            if more["_generate"]:
+                kwargs["run_manager"] = run_manager
+            since = time.monotonic()
+            result: ChatResult = super()._generate(messages, stop=stop, **kwargs)
+            if call is not None:
+                known.keep(call, result, time.monotonic() - since)
+            return result
+
+        async def _agenerate(
+            self,
+            messages: list[BaseMessage],
+            stop: list[str] | None = None,
+            run_manager: AsyncCallbackManagerForLLMRun | None = None,
+            **kwargs: Any,
+        ) -> ChatResult:
+            call = known.take(run_manager.run_id if run_manager else None)
+            if call is not None and call.reply is not None:
+                return _result(call.reply)
+            if more["_agenerate"]:
+                kwargs["run_manager"] = run_manager
+            since = time.monotonic()
+            result: ChatResult = await super()._agenerate(messages, stop=stop, **kwargs)
+            if call is not None:
+                known.keep(call, result, time.monotonic() - since)
+            return result
+
+    for name in ("__name__", "__qualname__", "__module__", "__doc__"):
+        setattr(Known, name, getattr(kind, name))
+    return Known
+
+
+def _result(reply: AIMessage) -> ChatResult:
+    return ChatResult(generations=[ChatGeneration(message=reply)])

@@ -2,7 +2,7 @@
 
     runs/<name>/<system>/replies.jsonl    a line each, written before the chain gets it
 
-An item may take several calls: votes, rotations, an agent's turns. When one fails, or the run is killed between two,
+An item may take several calls: votes, rotations, an agent's searches. When one fails, or the run is killed between two,
 the item is asked anew from its beginning, and gets the replies that it has had. Once every item is answered, the file
 is removed: the records say all of it.
 """
@@ -16,7 +16,7 @@ from threading import Lock
 from typing import Self
 
 from langchain_core.messages import AIMessage
-from pydantic import BaseModel
+from pydantic import AliasChoices, BaseModel, Field
 
 from data.common.errors import ConfigurationError
 from data.common.files import faults_of_writing
@@ -29,14 +29,14 @@ class Reply(BaseModel):
 
     Attributes:
         item_id: Whose.
-        asking: Which of several askings it belongs to.
+        asking: Which of several trials it belongs to.
         request: Hash of what was asked, `eval.execution.request_key`.
-        message: As the model gave it, with its usage; None: what the asking had is forgotten.
+        message: As the model gave it, with its usage; None: what the trial had is forgotten.
         seconds: That the call took.
     """
 
     item_id: str
-    asking: int = 0
+    trial: int = Field(default=0, validation_alias=AliasChoices("trial", "asking"))  # in older runs
     request: str = ""
     message: AIMessage | None = None
     seconds: float = 0.0
@@ -90,23 +90,23 @@ class ItemReplies:
             message = had[number].message
             return None if message is None else _copied(message)
 
-    def keep(self, request: str, message: AIMessage, seconds: float, *, asking: int = 0) -> None:
+    def keep(self, request: str, message: AIMessage, seconds: float, *, trial: int = 0) -> None:
         """Keep a reply, and write it down where it has a text."""
         # A copy: the chain may change what it was given.
-        reply = Reply(item_id=self.item_id, asking=asking, request=request, message=_copied(message), seconds=seconds)
+        reply = Reply(item_id=self.item_id, trial=trial, request=request, message=_copied(message), seconds=seconds)
         with self._lock:
             self._by_request[request].append(reply)
             self.given += 1
         self._journal.append(reply)
 
-    def forget(self, asking: int) -> None:
-        """Have an asking made anew when the item is asked again: a fault followed from what was answered to it."""
+    def forget(self, trial: int) -> None:
+        """Have a trial made anew when the item is asked again: a fault followed from what was answered to it."""
         with self._lock:
-            if not any(reply.asking == asking for had in self._by_request.values() for reply in had):
+            if not any(reply.trial == trial for had in self._by_request.values() for reply in had):
                 return
             for request, had in self._by_request.items():
-                self._by_request[request] = [reply for reply in had if reply.asking != asking]
-        self._journal.append(Reply(item_id=self.item_id, asking=asking))
+                self._by_request[request] = [reply for reply in had if reply.trial != trial]
+        self._journal.append(Reply(item_id=self.item_id, trial=trial))
 
 
 def _copied(message: AIMessage) -> AIMessage:
@@ -193,7 +193,7 @@ def read_replies(path: Path, is_wanted: Callable[[str], bool]) -> dict[str, list
             ) from None
         had = found.setdefault(reply.item_id, [])
         if reply.message is None:
-            had[:] = [one for one in had if one.asking != reply.asking]
+            had[:] = [one for one in had if one.trial != reply.trial]
         else:
             had.append(reply)
     return found

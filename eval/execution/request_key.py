@@ -104,21 +104,21 @@ def _as_data(value: object) -> object:
 
 
 def _as_sent(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:
-    """Return of each message what a model can see: not what it cost, nor how the turn that said it was traced.
+    """Return of each message what a model can see: not what it cost, nor how the call that it came from was traced.
 
     The ids of tool calls, which are new in every conversation, become the calls' numbers.
     """
     numbers: dict[str | None, int] = {}
-    return [_as_turn(message, numbers) for message in messages]
+    return [_one_as_sent(message, numbers) for message in messages]
 
 
-def _as_turn(message: BaseMessage, numbers: dict[str | None, int]) -> dict[str, Any]:
+def _one_as_sent(message: BaseMessage, numbers: dict[str | None, int]) -> dict[str, Any]:
     others = {name: held for name, held in message.additional_kwargs.items() if held and name != "tool_calls"}
-    turn: dict[str, Any] = {"role": message.type, "name": message.name, "content": message.content, "others": others}
+    sent: dict[str, Any] = {"role": message.type, "name": message.name, "content": message.content, "others": others}
     if isinstance(message, AIMessage):
-        turn["calls"] = [
+        sent["calls"] = [
             [call["name"], call["args"], numbers.setdefault(call["id"], len(numbers))] for call in message.tool_calls
         ]
     if isinstance(message, ToolMessage):
-        turn["call"] = [numbers.setdefault(message.tool_call_id, len(numbers)), message.status]
-    return turn
+        sent["call"] = [numbers.setdefault(message.tool_call_id, len(numbers)), message.status]
+    return sent

@@ -170,13 +170,13 @@ class ModelCache:
         self._name = next(str(name) for name in names if name)
         self._told = threading.Lock()  # taken, and never given back, by the thread that tells it
 
-    def key(self, messages: Sequence[BaseMessage], parameters: Mapping[str, Any], asking: int) -> str | None:
+    def key(self, messages: Sequence[BaseMessage], parameters: Mapping[str, Any], trial: int) -> str | None:
         """Return the key of a request; None where its reply is not to be kept.
 
         Args:
             messages: What would be sent.
             parameters: What the model is called with, as LangChain tells callbacks.
-            asking: Which of several askings it is.
+            trial: Which of several trials it is.
         """
         if not all(isinstance(message.content, str) for message in messages):
             return None  # LangChain shows callbacks other content than it sends
@@ -186,7 +186,7 @@ class ModelCache:
             if self._told.acquire(blocking=False):
                 log(f"the replies of {self._name} are sampled, and not kept: --cache-sampled keeps those too")
             return None
-        return request_key(self._identity, said, messages, sample=asking if sampled else None)
+        return request_key(self._identity, said, messages, sample=trial if sampled else None)
 
     def get(self, key: str) -> AIMessage | None:
         """Return the reply kept under a key, as one that cost nothing."""

@@ -1,9 +1,9 @@
 """How the calls of a run are made: when one may be sent, when it is sent again, and when the run stops.
 
-    item ─ predictor.invoke ─ model call ─ CallGate: budget, what the server takes, tokens and requests a minute
-      └──────────── fault ─ others, for a while (Retry-After, or backoff with full jitter) ─ again
+    item ─ predictor.invoke ─ model call ─ AttemptCalls: budget, what the server takes, tokens and requests a minute
+      └──────────── fault ─ others, for a while (Retry-After, or backoff with full jitter) ─ the next attempt
 
-The gate is in `eval.execution.admission`.
+The calls of one attempt wait in `eval.execution.attempt_calls` until they may be sent.
 """
 
 import random
@@ -16,9 +16,8 @@ from typing import NamedTuple
 
 from data.common.errors import ConfigurationError, ProjectError
 from eval.execution.budget import Budget
-from eval.execution.faults import LONGEST_WAIT_S, Verdict, describe, is_unreadable, kind_of, retry_after_s, status_of
+from eval.execution.faults import LONGEST_WAIT_S, describe, is_unreadable, kind_of, retry_after_s, status_of
 from eval.execution.rate_limits import Window
-from eval.execution.reply_journal import ItemReplies
 from eval.execution.response_cache import ResponseCache
 from eval.execution.waits import Waits
 from eval.plan.call_policy import CallPolicy
@@ -35,7 +34,7 @@ class Cause(NamedTuple):
 
 
 class Clock:
-    """Seconds since an item was first asked, without those that it waits for the run's own limits."""
+    """Seconds since an item's first attempt, without those that it waits for the run's own limits."""
 
     def __init__(self) -> None:
         self.waited_s = 0.0
@@ -74,32 +73,27 @@ class Clock:
             return now - self._started - self.waited_s - waiting_s
 
 
-class Turn:
-    """What is known of an item while it is asked; the thread that asks writes it.
+class ItemStop:
+    """What calls the waits of one item off: the run was stopped, or the item given up.
+
+    Args:
+        run_stop: Set once the run is stopped.
 
     Attributes:
-        verdict: On the fault of the last attempt.
-        faults: Of attempts in a row that got no further than an earlier one.
-        limited: The last attempt failed because of the server's limit, and not of the item: it does not count, and the
-            wait for its end is not the item's time.
-        given_up: Nobody waits for its answer any more.
-        cache_hits: Calls of the last attempt that the response cache answered.
-        replies: That it has had, where it takes several calls.
+        given_up: Nobody waits for the item's answer any more.
     """
 
-    def __init__(self) -> None:
-        self.clock = Clock()
-        self.verdict: Verdict = "item"
-        self.faults = self._furthest = 0
-        self.given_up = self.limited = False
-        self.cache_hits = 0
-        self.replies: ItemReplies | None = None
+    def __init__(self, run_stop: Event) -> None:
+        self._run_stop = run_stop
+        self.given_up = False
 
-    def note_fault(self) -> None:
-        """Count a fault of an attempt; the first one after progress."""
-        given = self.replies.given if self.replies else 0
-        self.faults = 1 if given > self._furthest else self.faults + 1
-        self._furthest = max(self._furthest, given)
+    def is_set(self) -> bool:
+        """Say whether nothing more is to be sent for the item."""
+        return self.given_up or self._run_stop.is_set()
+
+    def wait(self, timeout: float) -> bool:
+        """Wait for so many seconds at most, and return whether nothing more is to be sent."""
+        return self.given_up or self._run_stop.wait(timeout)
 
 
 class Calls:
@@ -149,44 +143,27 @@ class Calls:
             remedy += f" ({' or '.join(keys)})" if keys and "key" in remedy else ""
         self.halt(Cause(ConfigurationError, f"stopped: the server of {who} {what}", remedy))
 
-    def wait_s(self, error: Exception, turn: Turn) -> float | None:
-        """Return for how long an item waits that is asked again after a fault; None: it is not.
+    def wait_s(self, error: Exception, *, faults: int, elapsed_s: float | None) -> float | None:
+        """Return for how many seconds an item waits before its next attempt; None: there is none.
 
-        What the server asks for, and then a little longer, so that not all come back at once; else as long as full
-        jitter has it. Source: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+        It waits for what the server asks, and then a little longer, so that not all come back at once; else as long as
+        full jitter has it. Source: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
 
         Args:
-            error: The fault.
-            turn: Of the item, with the verdict on it.
+            error: The passing fault of its last attempt.
+            faults: Of attempts in a row that got no further.
+            elapsed_s: Seconds of its time that it has taken; None where the wait for a server's limit is not its own.
         """
-        if turn.verdict != "again" or turn.faults > self.policy.retries:
+        if faults > self.policy.retries:
             return None
         asked_s, first_s = retry_after_s(error), self.policy.first_wait_s
-        longest = _LATER * asked_s if asked_s else min(first_s * 2.0 ** max(turn.faults - 1, 0), LONGEST_WAIT_S)
+        longest = _LATER * asked_s if asked_s else min(first_s * 2.0 ** max(faults - 1, 0), LONGEST_WAIT_S)
         wait_s = (asked_s or 0.0) + random.uniform(0, longest)  # noqa: S311  # no secret
-        if not turn.limited and turn.clock.elapsed_s() + wait_s >= self.policy.item_timeout_s:
+        if elapsed_s is not None and elapsed_s + wait_s >= self.policy.item_timeout_s:
             return None
         with self._lock:
             self.repeats[kind_of(error)] += 1
         return wait_s
-
-
-class TurnStop:
-    """What calls an item's waits off: the run was stopped, or the item given up.
-
-    Args:
-        calls: What the run's calls share.
-        turn: Of the item.
-    """
-
-    def __init__(self, calls: Calls, turn: Turn) -> None:
-        self._calls, self._turn = calls, turn
-
-    def is_set(self) -> bool:
-        return self._turn.given_up or self._calls.stop.is_set()
-
-    def wait(self, timeout: float) -> bool:
-        return self._turn.given_up or self._calls.stop.wait(timeout)
 
 
 _REMEDIES = {

@@ -1,38 +1,32 @@
 """Runs a planned suite: lets each system answer its items, and journals every answer as it comes.
 
-A plan in (see `eval.plan.planning`), a run's folder out: `manifest → ask → journal → settle`.
+A plan in (see `eval.plan.planning`), a run's folder out: `manifest → answers → journal → settle`.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from data.common.errors import ConfigurationError, ProjectError
 from data.common.files import remove, sole_writer
-from data.common.progress import Progress, log
+from data.common.progress import log
 from data.common.secrets import make_redactor
-from data.common.text import mentioned
-from data.types import Item, Record
-from eval.execution.budget import open_budget
+from eval.execution.budget import Budget, open_budget
 from eval.execution.error_limit import ErrorCount
-from eval.execution.executor import ask_items
 from eval.execution.label_check import check_labels
-from eval.execution.missing_probs import note_missing_probs
+from eval.execution.open_system import answered
 from eval.execution.reply_journal import replies_path
 from eval.execution.response_cache import ResponseCache
 from eval.execution.retry import Calls, Cause
+from eval.execution.system_journal import SystemJournal, settled, unanswered
 from eval.plan.call_policy import CallPolicy
 from eval.plan.planning import Plan
 from eval.rundir.journal import (
-    Journal,
     Manifest,
     begin_run,
     read_manifest,
     read_outcomes,
     records_path,
     redacted,
-    settle,
     write_manifest,
 )
 from eval.rundir.run_check import check_journals
@@ -51,12 +45,6 @@ class Outcome(NamedTuple):
     asked: int
     errors: int
     too_many: bool
-
-
-class TooManyErrorsError(ProjectError):
-    """More items failed than the user allows (exit 1); what was answered is journaled and can be resumed."""
-
-    exit_code = 1
 
 
 def run(
@@ -92,33 +80,29 @@ def run(
     cache = None if policy.cache == "none" else ResponseCache(sampled=policy.cache == "sampled")
     with sole_writer(run_dir):
         _open_run(planned, run_dir, resume=resume)
-        every_system = [system for entry in planned.evaluations for system in entry.systems]
-        budget = None if policy.max_cost_usd is None else open_budget(policy.max_cost_usd, run_dir, every_system)
-        calls = Calls(policy, budget=budget, cache=cache)
-        return _ask_all(planned, run_dir, retry_errors, max_concurrency, max_errors, calls)
-
-
-def _ask_all(
-    planned: Plan,
-    run_dir: Path,
-    retry_errors: bool,
-    max_concurrency: int,
-    max_errors: int | float | None,
-    calls: Calls,
-) -> Outcome:
-    count = ErrorCount(max_errors, total=sum(len(entry.items) * len(entry.systems) for entry in planned.evaluations))
-    asked = 0
-    for evaluation, items, systems in planned.evaluations:
-        for system in systems:
+        calls = Calls(policy, budget=_budget(policy, planned, run_dir), cache=cache)
+        total = sum(len(entry.items) * len(entry.systems) for entry in planned.evaluations)
+        count, asked = ErrorCount(max_errors, total=total), 0
+        for evaluation, items, system in planned.parts:
             path, errors = records_path(run_dir, system.name), count.errors
-            pending = _pending(items, path, count, retry_errors=retry_errors)
-            asked += len(pending)
-            with _settled(path, items):
-                if pending:
+            left = unanswered(items, path, count, retry_errors=retry_errors)
+            asked += len(left)
+            with settled(path, items):
+                if left:
                     _note_hardware(planned.manifest, run_dir)
-                    asking = ask_items(system, pending, run_dir, evaluation.benchmark, max_concurrency, calls)
-                    records = note_missing_probs(asking, system.description)
-                    _journal(path, records, system.name, len(pending), count, calls)
+                    with (
+                        SystemJournal(path, system, len(left), count, calls) as journal,
+                        answered(
+                            system,
+                            left,
+                            run_dir,
+                            evaluation.benchmark,
+                            max_concurrency=max_concurrency,
+                            calls=calls,
+                        ) as records,
+                    ):
+                        for record in records:
+                            journal.write(record)
                 if calls.cause:
                     raise _stopped(calls.cause, planned, run_dir)
             if count.errors == errors:
@@ -127,32 +111,11 @@ def _ask_all(
     return Outcome(run_dir, asked, count.errors, count.errors > 0 if max_errors is None else count.too_many)
 
 
-@contextmanager
-def _settled(path: Path, items: Sequence[Item]) -> Iterator[None]:
-    """Put a journal into the items' order once they were asked, also where the run ends for that.
-
-    A complete one that is in another order could not be told from one of other items.
-    """
-    item_ids = [item.id for item in items]
-    try:
-        yield
-    except BaseException:
-        with suppress(ProjectError):  # it is the first fault that is to be told
-            settle(path, item_ids)
-        raise
-    settle(path, item_ids)
-
-
-def _pending(items: Sequence[Item], path: Path, count: ErrorCount, *, retry_errors: bool) -> list[Item]:
-    """Return the items to ask, and count those that are done with."""
-    outcomes, pending = read_outcomes(path), []
-    for item in items:
-        answered = outcomes.get(item.id)
-        if answered is None or (retry_errors and not answered):
-            pending.append(item)
-        else:
-            count.add(failed=not answered)
-    return pending
+def _budget(policy: CallPolicy, planned: Plan, run_dir: Path) -> Budget | None:
+    """Return what may still be spent; None: there is no limit."""
+    if policy.max_cost_usd is None:
+        return None
+    return open_budget(policy.max_cost_usd, run_dir, [system for _, _, system in planned.parts])
 
 
 def _open_run(planned: Plan, run_dir: Path, *, resume: bool) -> None:
@@ -177,35 +140,10 @@ def _note_hardware(manifest: Manifest, run_dir: Path) -> None:
         write_manifest(run_dir, found.model_copy(update={"hardware": None}))
 
 
-def _journal(path: Path, records: Iterator[Record], system: str, total: int, count: ErrorCount, calls: Calls) -> None:
-    """Write records down as they come.
-
-    With too many errors it stops asking, but still writes down what was in flight: those answers are paid for.
-    """
-    first = True
-    with Journal(path) as journal, Progress(system, total, calls.waits.described) as progress:
-        for answered in records:
-            record = journal.append(answered)
-            failed = record.error is not None
-            count.add(failed=failed)
-            progress.advance(failed=failed)
-            if failed and first:
-                log(f"{system}: {mentioned(record.item.id)}: {mentioned(str(record.error))}")
-                first = False
-            if failed and count.too_many:
-                reason = f"stopped: more items failed than --max-errors allows; the first error of {system} is above"
-                calls.halt(Cause(TooManyErrorsError, reason, "mend it"))
-    if calls.repeats:
-        faults = ", ".join(f"{kind}: {count}" for kind, count in calls.repeats.most_common())
-        log(f"{system}: asked again {calls.repeats.total()} times after faults that pass ({faults})")
-        calls.repeats.clear()
-
-
 def _stopped(cause: Cause, planned: Plan, run_dir: Path) -> ProjectError:
     left = sum(
-        len(entry.items) - sum(read_outcomes(records_path(run_dir, system.name)).values())
-        for entry in planned.evaluations
-        for system in entry.systems
+        len(items) - sum(read_outcomes(records_path(run_dir, system.name)).values())
+        for _, items, system in planned.parts
     )
     reason = make_redactor()(cause.reason)  # a server may repeat the key that it refuses
     return cause.kind(f"{reason}; {left} answers are missing: {cause.remedy} and go on with --resume {run_dir}")

@@ -13,15 +13,15 @@ _SAYS = re.compile(
 )
 _CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _DEEPEST = 10
-_MOST = 3  # sentences that are told: a gateway's own, then the one it was given
+_MOST = 3  # sentences that are passed on: a gateway's own, then the one it was given
 
 
 def sentence_of(body: object) -> str:
     """Return what a body says: the texts under names such as "message", else its longest text."""
     named = list(dict.fromkeys(text for name, text in _texts(body, "", _DEEPEST) if _SAYS.search(name)))
     if named:
-        told = [text for text in named if not any(text != other and text in other for other in named)]
-        sentences = [text for text in told if " " in text] or told
+        said = [text for text in named if not any(text != other and text in other for other in named)]
+        sentences = [text for text in said if " " in text] or said
         return ": ".join(sentences[:_MOST])
     return max((text for _, text in _texts(body, "", _DEEPEST)), key=len, default="")
 

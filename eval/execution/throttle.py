@@ -14,7 +14,7 @@ from eval.execution.faults import describe, is_throttled, retry_after_s
 from eval.execution.rate_control import RateControl
 from eval.execution.rate_limits import Allowance, Halt, Stop
 from eval.execution.stated_limits import limit_reset_s
-from eval.execution.waits import ANSWERS, LIMIT, TURN, Waits
+from eval.execution.waits import ANSWERS, IN_LINE, LIMIT, Waits
 
 _POLL_S = 0.5  # how soon one who waits notices that it is called off
 _BETWEEN_LINES_S = 15.0
@@ -25,7 +25,7 @@ class Throttle:
 
     Args:
         most: Calls in flight, at most.
-        first_wait_s: Until a server that refuses everything is asked again, where it does not say when to come back.
+        first_wait_s: Until a server that refuses everything is called again, where it does not say when to come back.
         waits: Where it is counted who waits; of those who wait for answers anyway.
 
     Attributes:
@@ -40,7 +40,7 @@ class Throttle:
         self._waits = waits or Waits()
         self._control = RateControl(most, first_wait_s=first_wait_s)
         self._changed = Condition()
-        self._turn = Lock()
+        self._first_in_line = Lock()
         self._refusal = ""  # the server's words
         self._said: str | None = None  # of limits; "": that calls are refused
         self._said_at = float("-inf")
@@ -56,7 +56,7 @@ class Throttle:
         Raises:
             Halt: `stop` was set.
         """
-        with self._in_turn(stop) if alone else nullcontext():
+        with self._alone_in_front(stop) if alone else nullcontext():
             while True:
                 self._wait(stop, alone=alone)
                 allowance.take(stop, self._waits)
@@ -69,17 +69,17 @@ class Throttle:
                 allowance.give_back()  # the server has begun to refuse calls meanwhile
 
     @contextmanager
-    def _in_turn(self, stop: Stop) -> Iterator[None]:
+    def _alone_in_front(self, stop: Stop) -> Iterator[None]:
         """Let one wait at a time: the others would wake with it, for nothing."""
-        if not self._turn.acquire(blocking=False):
-            with self._waits.on(TURN, before=ANSWERS):
-                while not self._turn.acquire(timeout=_POLL_S):
+        if not self._first_in_line.acquire(blocking=False):
+            with self._waits.on(IN_LINE, before=ANSWERS):
+                while not self._first_in_line.acquire(timeout=_POLL_S):
                     if stop.is_set():
                         raise Halt
         try:
             yield
         finally:
-            self._turn.release()
+            self._first_in_line.release()
 
     def _wait(self, stop: Stop, *, alone: bool) -> None:
         with self._changed:

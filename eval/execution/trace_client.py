@@ -66,7 +66,7 @@ class TraceClient(Client):
         self._closed_s = closed_s
         self._closed_until = 0.0
         self._quick_at = 0.0  # when LangSmith last answered within _QUICK_S
-        self._has_told = self._ended = False
+        self._has_said = self._ended = False
         self._leaving_out: set[str] = set()  # traces that are under way
         self._in_flight: dict[int, set[str]] = {}
         self._failed: set[str] = set()
@@ -85,7 +85,7 @@ class TraceClient(Client):
         for warning in raised:
             if issubclass(warning.category, LangSmithMissingAPIKeyWarning):
                 self._closed_until = float("inf")
-                self._tell("LANGSMITH_API_KEY is not set")
+                self._say("LANGSMITH_API_KEY is not set")
 
     @property
     def _is_closed(self) -> bool:
@@ -127,10 +127,10 @@ class TraceClient(Client):
             raise
         except Exception as error:
             if isinstance(error, LangSmithNotFoundError) and pathname.endswith("/multipart"):
-                raise  # it is asked in an older form next
+                raise  # the SDK tries an older form next
             self._failed.update(traces)
             self._closed_until = time.monotonic() + self._closed_s
-            self._tell(f"LangSmith at {self.api_url} {_what_happened(error)}")
+            self._say(f"LangSmith at {self.api_url} {_what_happened(error)}")
             raise LangSmithError("not sent") from error
         finally:
             del self._in_flight[id(traces)]
@@ -138,15 +138,15 @@ class TraceClient(Client):
             self._quick_at = time.monotonic()
         return response
 
-    def _tell(self, reason: str) -> None:
+    def _say(self, reason: str) -> None:
         with self._lock:
-            told, self._has_told = self._has_told, True
-        if not told and not self._ended:
+            was_said, self._has_said = self._has_said, True
+        if not was_said and not self._ended:
             log(f"traces are not sent: {reason}; going on")
 
     def heard(self, message: str) -> None:
         """Say what the SDK logs, unless that is only what was said before."""
-        self._tell(mentioned(message))
+        self._say(mentioned(message))
 
     def finish(self) -> None:
         """Wait for what is still to be sent while LangSmith takes it, and say how many traces it did not take."""
@@ -160,7 +160,7 @@ class TraceClient(Client):
         self.flush(timeout=_LOOK_S)  # what is queued is refused
         lost = self._failed.union(*self._in_flight.copy().values(), self._queued)
         if lost or self._left_out:
-            why = "" if self._has_told else f": LangSmith at {self.api_url} is slow"
+            why = "" if self._has_said else f": LangSmith at {self.api_url} is slow"
             log(f"{self._left_out + len(lost)} of {self.begun} traces were not sent{why}")
 
     @property

@@ -29,22 +29,22 @@ class Transcript(BaseCallbackHandler):
 
     def __init__(self) -> None:
         self.passages: tuple[Passage, ...] = ()
-        self._requests: dict[int, tuple[Message, ...]] = {}  # by the number of the asking
+        self._requests: dict[int, tuple[Message, ...]] = {}  # by the number of the trial
 
     def on_chat_model_start(
         self, serialized: dict[str, Any], messages: list[list[BaseMessage]], *, run_id: UUID, **kwargs: Any
     ) -> None:
-        # A chain that asks more than once is kept as its last request, which carries the earlier turns.
-        asking = (kwargs.get("metadata") or {}).get(TRIAL, 0)
-        self._requests[asking] = sent_messages(messages[0])
+        # Of a trial with several calls the last request is kept, which carries the earlier messages.
+        trial = (kwargs.get("metadata") or {}).get(TRIAL, 0)
+        self._requests[trial] = sent_messages(messages[0])
 
     @property
     def messages(self) -> tuple[Message, ...] | None:
-        """What was sent; of an item asked several times, the first time."""
+        """What was sent; of an item with several trials, in the first one."""
         return self._requests[min(self._requests)] if self._requests else None
 
     def complete(self, prediction: Prediction) -> Prediction:
-        """Put what was sent into the askings, where it differs from what `messages` says."""
+        """Put what was sent into the trials, where it differs from what `messages` says."""
         sent = [self._requests.get(number) for number in range(len(prediction.asks))]
         asks = [
             ask if request == self.messages else ask.model_copy(update={"messages": request})
@@ -94,7 +94,7 @@ def run_config(
 ) -> RunnableConfig:
     """Return the config under which a predictor answers an item; its trace can be found by any of these.
 
-    An item that is asked again after a fault has a trace of each attempt.
+    Each attempt at an item has a trace of its own.
     """
     names = {"run": run, "system": system, "benchmark": benchmark, "item_id": item.id}
     return {

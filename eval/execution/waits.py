@@ -7,7 +7,7 @@ from threading import Lock
 
 ANSWERS = "answers"
 RETRY = "a retry"
-TURN, LIMIT = "their turn", "the server's limit"  # before a call is sent
+IN_LINE, LIMIT = "their turn", "the server's limit"  # before a call is sent
 
 
 class Waits:

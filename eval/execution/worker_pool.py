@@ -1,10 +1,11 @@
-"""A few threads that do jobs and hand back what became of them.
+"""A few threads that are given jobs and hand back what became of them.
 
 Unlike the standard library's pool, the process does not wait for them when it ends: a call that hangs, or that the user
 will not wait for, holds nobody up.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Generic, TypeVar
@@ -13,44 +14,61 @@ Job = TypeVar("Job")
 Outcome = TypeVar("Outcome")
 
 
-class Crew(Generic[Job, Outcome]):
-    """Threads that do jobs.
+class WorkerPool(Generic[Job, Outcome]):
+    """Threads that do jobs. Whoever owns the pool starts them: see `missing`.
 
     Args:
-        work: Done with each job; what it raises is handed back.
+        work: What a thread does: it takes jobs out of the first queue until None comes, and puts each, with what became
+            of it, into the second.
         size: Threads, and so jobs in hand at once.
 
     Attributes:
         busy: The jobs in hand.
+        size: How many threads there are, or are to be.
     """
 
-    def __init__(self, work: Callable[[Job], Outcome], size: int) -> None:
+    def __init__(
+        self,
+        work: "Callable[[SimpleQueue[Job | None], SimpleQueue[tuple[Job, Outcome] | None]], None]",
+        size: int,
+    ) -> None:
         self.busy: set[Job] = set()
-        self._work, self._size = work, size
-        self._jobs: SimpleQueue[tuple[Job] | None] = SimpleQueue()
-        self._done: SimpleQueue[tuple[Job, Outcome | BaseException] | None] = SimpleQueue()
-        self._start(size)
+        self.size = size
+        self._work, self._started = work, 0
+        self._given: SimpleQueue[Job | None] = SimpleQueue()
+        self._done: SimpleQueue[tuple[Job, Outcome] | None] = SimpleQueue()
 
     @property
     def idle(self) -> int:
         """How many more jobs can be taken in hand."""
-        return self._size - len(self.busy)
+        return self.size - len(self.busy)
 
-    @property
-    def size(self) -> int:
-        """How many threads there are."""
-        return self._size
+    def missing(self) -> Iterator[Thread]:
+        """Yield the threads that are to be started, one after the other."""
+        while self._started < self.size:
+            yield Thread(target=self._work, args=(self._given, self._done), daemon=True)
+            self._started += 1
 
-    def grow(self, more: int) -> None:
-        """Start more threads, for those whose jobs do not end."""
-        self._size += more
-        self._start(more)
+    @contextmanager
+    def as_many_as_allowed(self) -> Iterator[None]:
+        """Start threads in here: where the system allows no more, those that there are do all the jobs.
+
+        Raises:
+            RuntimeError: It allows none.
+        """
+        try:
+            yield
+        except RuntimeError:
+            self.size = self._started
+            if not self.size:
+                raise
 
     def put(self, job: Job) -> None:
+        """Give a job to whichever thread is free."""
         self.busy.add(job)
-        self._jobs.put((job,))
+        self._given.put(job)
 
-    def take(self, timeout_s: float | None = None) -> tuple[Job, Outcome | BaseException] | None:
+    def take(self, timeout_s: float | None = None) -> tuple[Job, Outcome] | None:
         """Wait for a job to be done and return it with what became of it.
 
         Returns:
@@ -70,25 +88,5 @@ class Crew(Generic[Job, Outcome]):
 
     def dismiss(self) -> None:
         """Let the threads end, each after the job in its hands."""
-        for _ in range(self._size):
-            self._jobs.put(None)
-
-    def _start(self, count: int) -> None:
-        for started in range(count):
-            try:
-                Thread(target=self._serve, daemon=True).start()
-            except RuntimeError:  # the system allows no more: those that there are do all the jobs
-                self._size -= count - started
-                if not self._size:
-                    raise
-                return
-
-    def _serve(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            outcome: Outcome | BaseException
-            try:
-                outcome = self._work(job[0])
-            except BaseException as error:  # noqa: BLE001  # an interruption, too, is for the one who waits
-                outcome = error
-            self._done.put((job[0], outcome))
-            del job, outcome
+        for _ in range(self._started):
+            self._given.put(None)

@@ -53,6 +53,11 @@ class Plan(NamedTuple):
     manifest: Manifest
     evaluations: Sequence[PlannedEvaluation]
 
+    @property
+    def parts(self) -> list[tuple[Evaluation, Sequence[Item], System]]:
+        """Each system of each evaluation, with the items that it answers."""
+        return [(evaluation, items, one) for evaluation, items, systems in self.evaluations for one in systems]
+
 
 def plan(
     suite: Suite,

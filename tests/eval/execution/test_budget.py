@@ -17,10 +17,10 @@ from langchain_core.runnables import RunnableLambda
 from data.common.errors import ConfigurationError
 from data.types import Item, Message, Prediction, Record
 from eval.cli.parser import main
-from eval.execution.admission import CallGate
+from eval.execution.attempt_calls import AttemptCalls
 from eval.execution.budget import Budget, MaxCostError, OverBudgetError, spent_before
 from eval.execution.rate_limits import Halt
-from eval.execution.retry import Calls, Turn
+from eval.execution.retry import Calls, Clock, ItemStop
 from eval.execution.runner import run
 from eval.measures.prices import Price, PriceTable, price
 from eval.plan.call_policy import CallPolicy
@@ -222,11 +222,11 @@ def test_what_was_asked_of_tools_is_sent_again_and_counted(prices: Any) -> None:
     calls = Calls(CallPolicy(max_cost_usd=1e6), budget=budget)
     reserved = []
     for query in ("", "x" * 1000):
-        gate = CallGate(calls, Turn(), Rate(SPEC, 10), 10)
+        attempt = AttemptCalls(calls, Clock(), ItemStop(calls.stop), rate=Rate(SPEC, 10), reply_tokens=10)
         asked = AIMessage("", tool_calls=[{"name": "search", "args": {"query": query}, "id": "c"}])
-        gate.on_chat_model_start({}, [[HumanMessage("?"), asked]], run_id=uuid4())
+        attempt.on_chat_model_start({}, [[HumanMessage("?"), asked]], run_id=uuid4())
         before = budget.spent_usd
-        gate.close()
+        attempt.close()
         reserved.append(budget.spent_usd - before)
     assert reserved[1] - reserved[0] == pytest.approx(1000)
 
@@ -237,11 +237,12 @@ def test_what_was_asked_of_tools_is_sent_again_and_counted(prices: Any) -> None:
 def test_a_reply_that_counts_no_prompt_costs_what_was_set_aside(prices: Any, counted: Any) -> None:
     prices(SPEC, input=1e6, output=1e6)
     budget = Budget(1e6)
-    gate = CallGate(Calls(CallPolicy(max_cost_usd=1e6), budget=budget), Turn(), Rate(SPEC, 10), 10)
+    calls = Calls(CallPolicy(max_cost_usd=1e6), budget=budget)
+    attempt = AttemptCalls(calls, Clock(), ItemStop(calls.stop), rate=Rate(SPEC, 10), reply_tokens=10)
     run_id = uuid4()
-    gate.on_chat_model_start({}, [[HumanMessage("?")]], run_id=run_id)
+    attempt.on_chat_model_start({}, [[HumanMessage("?")]], run_id=run_id)
     usage = None if counted is None else counted | {"total_tokens": sum(counted.values())}
-    gate.on_llm_end(
+    attempt.on_llm_end(
         LLMResult(generations=[[ChatGeneration(message=AIMessage("1", usage_metadata=usage))]]), run_id=run_id
     )
     assert budget.spent_usd == pytest.approx(Rate(SPEC, 10).highest_usd(["?"]))

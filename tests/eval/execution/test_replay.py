@@ -10,10 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from uuid import uuid4
 
 import pytest
-from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
+from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.runnables import RunnableLambda
 
 from chains.models.reply_fields import read_usage
@@ -22,12 +21,14 @@ from data.common.errors import ConfigurationError
 from data.common.line_file import SyncedFile
 from data.types import Prediction
 from eval.cli.parser import main
+from eval.execution.attempt_calls import AttemptCalls
 from eval.execution.budget import spent_before
 from eval.execution.rate_limits import Window
 from eval.execution.replay import KnownReplies
 from eval.execution.reply_journal import ReplyJournal, read_replies, replies_path
-from eval.execution.retry import Clock
+from eval.execution.retry import Calls, Clock, ItemStop
 from eval.measures.prices import Price, PriceTable, price
+from eval.plan.call_policy import CallPolicy
 from eval.plan.systems import System
 from eval.rundir.journal import read_records
 from tests.support.chat_endpoint import ChatEndpoint, serve_chat
@@ -198,14 +199,27 @@ def test_only_the_asking_that_a_fault_followed_from_is_forgotten(tmp_path: Path)
     path = tmp_path / "replies.jsonl"
     with journal_at(path, ["a"]) as journal:
         replies = journal.of("a")
-        for asking, request in enumerate(("first", "second")):
-            replies.keep(request, said(request), 1, asking=asking)
+        for trial, request in enumerate(("first", "second")):
+            replies.keep(request, said(request), 1, trial=trial)
         replies.forget(1)
         replies.rewind()
         assert (replies.take("first"), replies.take("second")) == (said("first"), None)
     with journal_at(path, ["a"]) as journal:
         replies = journal.of("a")
         assert (replies.take("first"), replies.take("second")) == (said("first"), None)
+
+
+def test_a_file_of_an_older_version_is_read(tmp_path: Path) -> None:
+    """There a trial was called an asking."""
+    path = tmp_path / "replies.jsonl"
+    with journal_at(path, ["a"]) as journal:
+        journal.of("a").keep("r", said("one"), 1, trial=2)
+    path.write_text(path.read_text().replace('"trial"', '"asking"'))
+    with journal_at(path, ["a"]) as journal:
+        replies = journal.of("a")
+        replies.forget(2)
+        replies.rewind()
+        assert replies.take("r") is None
 
 
 def test_a_reply_after_the_end_is_nobody_s(tmp_path: Path) -> None:
@@ -412,10 +426,9 @@ def test_a_reply_in_one_chunk_is_a_message(tmp_path: Path) -> None:
     known, own = KnownReplies(), journal_at(tmp_path / "replies.jsonl", ["a"]).of("a")
     reply = AIMessageChunk("3", usage_metadata={"input_tokens": 5, "output_tokens": 1, "total_tokens": 6})
     model = known.of(ScriptedChatModel(reply=lambda messages: reply))
-    call = known.find([HumanMessage("?")], {}, model.metadata, own)
-    assert call is not None
-    known.begin(uuid4(), call)
-    model.invoke("?")
+    calls = Calls(CallPolicy())
+    attempt = AttemptCalls(calls, Clock(), ItemStop(calls.stop), known=known, replies=own)
+    model.invoke("?", {"callbacks": [attempt]})
     ((kept,),) = read_replies(tmp_path / "replies.jsonl", lambda item_id: True).values()
     assert type(kept.message) is AIMessage and read_usage(kept.message) == {"input_tokens": 5, "output_tokens": 1}
 

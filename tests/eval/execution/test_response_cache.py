@@ -20,8 +20,11 @@ from chains.models.specs import load_chat_model
 from data.common.errors import ConfigurationError
 from data.types import Record
 from eval.cli.parser import main
+from eval.execution.attempt_calls import AttemptCalls
 from eval.execution.replay import KnownReplies
 from eval.execution.response_cache import ModelCache, ResponseCache
+from eval.execution.retry import Calls, Clock, ItemStop
+from eval.plan.call_policy import CallPolicy
 from eval.rundir.journal import read_manifest, read_records, records_path
 from tests.support.chat_endpoint import serve_chat
 from tests.support.exam_file import exam, write_exam
@@ -222,14 +225,11 @@ def kept(said: AIMessage) -> bool:
     scripted = known.of(scripted)
     question = [HumanMessage("?")]
     for _ in range(2):
-        run_id = uuid4()
-        call = known.find(question, {"temperature": 0}, scripted.metadata)
-        assert call is not None
-        known.begin(run_id, call)
-        hit = call.source == "cache"
-        answer = scripted.invoke(question)
-        known.end(run_id)
+        calls = Calls(CallPolicy())
+        attempt = AttemptCalls(calls, Clock(), ItemStop(calls.stop), known=known)
+        answer = scripted.invoke(question, {"callbacks": [attempt]}, temperature=0)
         assert answer.text == said.text
+    hit = attempt.cache_hits == 1
     if hit:
         assert answer.usage_metadata is not None and answer.usage_metadata["input_tokens"] == 0
         assert answer.response_metadata[SAVED_USAGE] == {"input_tokens": 5, "output_tokens": 1}

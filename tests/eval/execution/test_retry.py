@@ -27,12 +27,12 @@ from chains.models.specs import load_chat_model
 from data.common.errors import ConfigurationError
 from data.types import Prediction, Record
 from eval.cli.parser import main
-from eval.execution.admission import CallGate
+from eval.execution.attempt_calls import AttemptCalls
 from eval.execution.call_history import Call
-from eval.execution.executor import ask_items
 from eval.execution.faults import describe, judge, may_be_billed, retry_after_s, status_of
+from eval.execution.open_system import answered
 from eval.execution.rate_limits import Allowance, Halt, Stop, Window
-from eval.execution.retry import Calls, Turn
+from eval.execution.retry import Calls, Clock, ItemStop
 from eval.execution.runner import Outcome, run
 from eval.execution.throttle import Throttle
 from eval.plan.call_policy import CallPolicy
@@ -201,11 +201,12 @@ def test_a_key_that_is_refused_in_mid_run_stops_it(tmp_path: Path, body: str) ->
 def test_an_empty_reply_proves_no_server(tmp_path: Path) -> None:
     from langchain_core.messages import HumanMessage
 
-    gate = CallGate(Calls(QUICK), Turn(), None, 0)
+    calls = Calls(QUICK)
+    attempt = AttemptCalls(calls, Clock(), ItemStop(calls.stop))
     call = uuid4()
-    gate.on_chat_model_start({}, [[HumanMessage("?")]], run_id=call)
-    gate.on_llm_end(LLMResult(generations=[[]]), run_id=call)
-    assert gate.empty and not gate.answered and not gate.proven
+    attempt.on_chat_model_start({}, [[HumanMessage("?")]], run_id=call)
+    attempt.on_llm_end(LLMResult(generations=[[]]), run_id=call)
+    assert attempt.empty and not attempt.answered and not attempt.proven
 
 
 @pytest.mark.skipif(not which("openssl"), reason="openssl makes the certificate")
@@ -537,10 +538,11 @@ def test_an_answer_that_came_in_time_is_kept_however_late_it_is_looked_at(tmp_pa
     items, limit_s = [item(number) for number in range(16)], 0.3
     records = []
     calls = Calls(CallPolicy(item_timeout_s=limit_s))
-    for record in ask_items(entry.systems[0], items, tmp_path, "b", 8, calls):
-        if len(records) % 8 == 0:
-            time.sleep(2 * limit_s)
-        records.append(record)
+    with answered(entry.systems[0], items, tmp_path, "b", max_concurrency=8, calls=calls) as found:
+        for record in found:
+            if len(records) % 8 == 0:
+                time.sleep(2 * limit_s)
+            records.append(record)
     assert [record.error for record in records] == [None] * 16
 
 
@@ -590,25 +592,28 @@ def test_a_run_that_is_stopped_counts_no_repeats_that_were_not_made(
                 raise Halt
             return super().admit(allowance, stop, alone=alone)
 
-    monkeypatch.setattr("eval.execution.executor.Throttle", Taken)
+    monkeypatch.setattr("eval.execution.open_system.Throttle", Taken)
     faults = Faults(too_many=1, retry_after="seconds", retry_after_s=0.01)
     calls = Calls(QUICK._replace(first_wait_s=0.001, retries=50))
     with serve_faults(faults) as server:
         entry = plan_over(tmp_path, server, items=20).evaluations[0]
-        assert list(ask_items(entry.systems[0], entry.items, tmp_path / "run", "kice", 8, calls)) == []
+        how = {"max_concurrency": 8, "calls": calls}
+        with answered(entry.systems[0], entry.items, tmp_path / "run", "kice", **how) as records:
+            assert list(records) == []
         assert calls.repeats.keys() <= {"429"}
 
 
 def test_nothing_more_is_sent_once_the_run_is_stopped_or_the_item_given_up() -> None:
     """Not even for an item that has had answers: they are kept."""
     for stopped in (True, False):
-        calls, turn = Calls(CallPolicy(rpm=100)), Turn()
-        gate = CallGate(calls, turn, None, 0)
+        calls = Calls(CallPolicy(rpm=100))
+        stop = ItemStop(calls.stop)
+        attempt = AttemptCalls(calls, Clock(), stop)
         first = uuid4()
-        gate.on_llm_start({}, ["?"], run_id=first)
-        gate.on_llm_end(LLMResult(generations=[[]]), run_id=first)
+        attempt.on_llm_start({}, ["?"], run_id=first)
+        attempt.on_llm_end(LLMResult(generations=[[]]), run_id=first)
         if stopped:
             calls.stop.set()
-        turn.given_up = not stopped
+        stop.given_up = not stopped
         with pytest.raises(Halt):
-            gate.on_llm_start({}, ["?"], run_id=uuid4())
+            attempt.on_llm_start({}, ["?"], run_id=uuid4())

@@ -9,7 +9,8 @@ import pytest
 
 from data.types import Prediction
 from eval.execution.batches import BATCH_CHARACTERS, by_group, cut_batches
-from eval.execution.runner import TooManyErrorsError, run
+from eval.execution.runner import run
+from eval.execution.system_journal import TooManyErrorsError
 from eval.plan.call_policy import CallPolicy
 from eval.rundir.journal import read_manifest, read_records, records_path
 from eval.rundir.run_check import read_run

@@ -1,4 +1,4 @@
-"""The gate of one attempt at an item: lets its model calls through when the run's limits allow, and counts their usage.
+"""The model calls of one attempt at an item: each waits until the run's limits allow it, and its usage is counted.
 
 It listens to the same callbacks as a trace, so that every call of a chain is counted, with what is really sent.
 """
@@ -19,7 +19,8 @@ from eval.execution.call_history import Call as SentCall
 from eval.execution.faults import is_throttled, may_be_billed
 from eval.execution.rate_limits import Allowance, Halt
 from eval.execution.replay import Call, KnownReplies
-from eval.execution.retry import Calls, Cause, Turn, TurnStop
+from eval.execution.reply_journal import ItemReplies
+from eval.execution.retry import Calls, Cause, Clock, ItemStop
 from eval.execution.throttle import Throttle
 from eval.execution.waits import ANSWERS
 from eval.measures.prices import estimate_tokens
@@ -36,15 +37,17 @@ class _Sent(NamedTuple):
     call: SentCall
 
 
-class CallGate(BaseCallbackHandler):
+class AttemptCalls(BaseCallbackHandler):
     """Lets the model calls of one attempt at an item through when the run's limits allow it, and counts their usage.
 
     Args:
         calls: What the run's calls share.
-        turn: Of the item.
+        clock: Of the item.
+        stop: Calls the item's waits off.
         rate: What the system's calls cost; None where they are not limited.
         reply_tokens: The longest reply, where that is known; else 0.
         known: Replies that need not be asked for, where there may be any: such a call passes at once.
+        replies: Those that the item has had, where it takes several calls.
         throttle: Of the system's server; without it calls are sent as they come.
 
     Attributes:
@@ -53,6 +56,7 @@ class CallGate(BaseCallbackHandler):
         empty: It was answered with no message of an assistant: a list of choices may hold none.
         proven: The server has answered a call: now, or one whose reply the item was given again.
         limited: The server refused a call because of a limit.
+        cache_hits: Calls that the response cache answered.
     """
 
     run_inline = True  # in the thread that calls, which is to wait
@@ -63,34 +67,37 @@ class CallGate(BaseCallbackHandler):
     def __init__(
         self,
         calls: Calls,
-        turn: Turn,
-        rate: Rate | None,
-        reply_tokens: int,
+        clock: Clock,
+        stop: ItemStop,
+        *,
+        rate: Rate | None = None,
+        reply_tokens: int = 0,
         known: KnownReplies | None = None,
+        replies: ItemReplies | None = None,
         throttle: Throttle | None = None,
     ) -> None:
-        self.calls, self.turn, self.rate, self.reply_tokens = calls, turn, rate, reply_tokens
-        self.known, self.throttle = known, throttle or Throttle(_UNLIMITED)
-        self.stop = TurnStop(calls, turn)
+        self._calls, self._clock, self._stop, self._rate, self._reply_tokens = calls, clock, stop, rate, reply_tokens
+        self._known, self._replies, self._throttle = known, replies, throttle or Throttle(_UNLIMITED)
         self.called = self.answered = self.empty = self.proven = self.limited = False
+        self.cache_hits = 0
         self._known_calls: list[Call] = []
         self._sent: dict[UUID, _Sent] = {}
-        self._unseen: SentCall | None = None  # stands for those that are made past this gate
+        self._unseen: SentCall | None = None  # stands for those that are made past this listener
 
     @property
     def in_flight(self) -> bool:
-        """Whether a call has been sent and has not ended, or may have been past this gate."""
-        return bool(self._sent) or not self.turn.clock.waiting
+        """Whether a call has been sent and has not ended, or may have been past this listener."""
+        return bool(self._sent) or not self._clock.waiting
 
     def begin(self) -> None:
-        """Wait as for a call, where the attempt's calls are made past this gate.
+        """Wait as for a call, where the attempt's calls are made past this listener.
 
         Raises:
             Halt: The run was stopped, or the item given up.
         """
-        if self.throttle.unseen:
-            with self.turn.clock.paused():
-                self._unseen = self.throttle.admit(Allowance(), self.stop)
+        if self._throttle.unseen:
+            with self._clock.paused():
+                self._unseen = self._throttle.admit(Allowance(), self._stop)
 
     def on_chat_model_start(
         self, serialized: dict[str, Any], messages: list[list[BaseMessage]], *, run_id: UUID, **kwargs: Any
@@ -99,14 +106,14 @@ class CallGate(BaseCallbackHandler):
         if kwargs.get("parent_run_id") in self._sent:
             return  # a model that asks another in its place: one call
         said = kwargs.get("invocation_params"), kwargs.get("metadata")
-        call = self.known.find(messages[0], *said, self.turn.replies) if self.known else None
+        call = self._known.find(messages[0], *said, self._replies) if self._known else None
         if call is None or call.source is None:
             self._admit(run_id, [text for sent in messages for message in sent for text in _texts_of(message)], kwargs)
-        if call is not None:
-            self.turn.cache_hits += call.source == "cache"
+        if self._known and call is not None:
+            self.cache_hits += call.source == "cache"
             self.proven = self.proven or call.source == "item"
             self._known_calls.append(call)
-            KnownReplies.begin(run_id, call)
+            self._known.begin(run_id, call)
 
     def on_llm_start(self, serialized: dict[str, Any], prompts: list[str], *, run_id: UUID, **kwargs: Any) -> None:
         self.called = True
@@ -119,11 +126,11 @@ class CallGate(BaseCallbackHandler):
         Raises:
             Halt: It is not to be sent: the run was stopped, the item given up, or the money is spent.
         """
-        with self.turn.clock.paused():
+        with self._clock.paused():
             amount = self._reserve(texts, said.get("invocation_params"))
             allowance = self._allowance(texts)
             try:
-                call = self.throttle.admit(allowance, self.stop, alone=not (self._sent or self._unseen))
+                call = self._throttle.admit(allowance, self._stop, alone=not (self._sent or self._unseen))
             except Halt:
                 allowance.give_back()
                 self._settle(amount, usd=0.0)
@@ -132,33 +139,33 @@ class CallGate(BaseCallbackHandler):
 
     def _allowance(self, texts: Sequence[str]) -> Allowance:
         """Return what a call takes of the tokens and requests a minute."""
-        calls = self.calls
-        tokens = [(calls.tokens, sum(map(estimate_tokens, texts)) + self.reply_tokens)] if calls.tokens else []
+        calls = self._calls
+        tokens = [(calls.tokens, sum(map(estimate_tokens, texts)) + self._reply_tokens)] if calls.tokens else []
         return Allowance([*tokens, (calls.requests, 1)] if calls.requests else tokens)
 
     def _reserve(self, texts: Sequence[str], parameters: Mapping[str, Any] | None) -> int | None:
-        budget = self.calls.budget
-        if budget is None or self.rate is None:
+        budget = self._calls.budget
+        if budget is None or self._rate is None:
             return None
-        highest = self.rate.highest_usd(texts, parameters)
+        highest = self._rate.highest_usd(texts, parameters)
         try:
-            with self.calls.waits.on("--max-cost", before=ANSWERS):
-                return budget.reserve(highest, self.stop, held=len(self._sent))
+            with self._calls.waits.on("--max-cost", before=ANSWERS):
+                return budget.reserve(highest, self._stop, held=len(self._sent))
         except OverBudgetError:
             spent = f"${budget.spent_usd:.6g} of ${budget.limit_usd:.6g} is spent"
             reason = f"stopped before --max-cost: {spent}, and the next call may cost ${highest:.6g}"
-            self.calls.halt(Cause(MaxCostError, reason, "raise --max-cost"))
+            self._calls.halt(Cause(MaxCostError, reason, "raise --max-cost"))
             raise Halt from None
         except OSError as error:
-            self.calls.halt_unwritten("spending.log", error)
+            self._calls.halt_unwritten("spending.log", error)
             raise Halt from None
 
     def _settle(self, amount: int | None, *, usd: float | None) -> None:
-        if self.calls.budget and amount is not None:
+        if self._calls.budget and amount is not None:
             try:
-                self.calls.budget.settle(amount, usd)
+                self._calls.budget.settle(amount, usd)
             except OSError as error:
-                self.calls.halt_unwritten("spending.log", error)
+                self._calls.halt_unwritten("spending.log", error)
 
     def _end(
         self, run_id: UUID, *, usd: float | None, tokens: int | None = None, error: BaseException | None = None
@@ -167,31 +174,33 @@ class CallGate(BaseCallbackHandler):
         if (sent := self._sent.pop(run_id, None)) is None:
             return
         self._settle(sent.amount, usd=usd)
-        if self.calls.tokens and tokens is not None:
-            sent.allowance.correct(self.calls.tokens, tokens)
-        self.throttle.end(sent.call, error)
+        if self._calls.tokens and tokens is not None:
+            sent.allowance.correct(self._calls.tokens, tokens)
+        self._throttle.end(sent.call, error)
         self.limited = self.limited or sent.call.limited
 
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
         self.answered = any(map(_is_reply, chain.from_iterable(response.generations)))
         self.empty = not self.answered
-        KnownReplies.end(run_id)
+        if self._known:
+            self._known.end(run_id)
         usage = _usage_of(response)
-        usd = self.rate.usd(usage) if self.rate and usage else None
+        usd = self._rate.usd(usage) if self._rate and usage else None
         tokens = usage["input_tokens"] + usage["output_tokens"] if usage else None
         self.proven = self.proven or (self.answered and run_id in self._sent)
         self._end(run_id, usd=usd, tokens=tokens)
 
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
         self.answered = self.empty = False
-        KnownReplies.end(run_id)
+        if self._known:
+            self._known.end(run_id)
         self._end(run_id, usd=None if may_be_billed(error) else 0.0, error=error)
 
     def forget(self) -> None:
-        """Have the last asking made anew when the item is asked again: a fault followed from what was answered."""
+        """Have the last trial made anew when the item is asked again: a fault followed from what was answered."""
         for call in self._known_calls:
-            if self.known and call.asking == self._known_calls[-1].asking:
-                self.known.forget(call)
+            if self._known and call.trial == self._known_calls[-1].trial:
+                self._known.forget(call)
 
     def close(self, error: BaseException | None = None) -> None:
         """Take what never ended to be billed.
@@ -202,10 +211,10 @@ class CallGate(BaseCallbackHandler):
         for run_id in list(self._sent):  # an item that is given up is closed while its thread goes on
             self._end(run_id, usd=None)
         if (unseen := self._unseen) is not None:
-            self.throttle.end(unseen, error)
+            self._throttle.end(unseen, error)
             self.limited = self.limited or unseen.limited
         elif error is not None and is_throttled(error) and not self.called:
-            self.throttle.unseen = True
+            self._throttle.unseen = True
 
 
 def _is_reply(generation: Generation) -> bool:

@@ -1,0 +1,76 @@
+"""Makes a system ready to answer: its predictor, what bounds its calls, and which replies need not be asked for."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from functools import partial
+from pathlib import Path
+
+from chains.models.specs import key_names
+from data.types import Item, Record
+from eval.execution.attempt import OpenSystem
+from eval.execution.batches import answer_in_batches
+from eval.execution.executor import answer_one_by_one
+from eval.execution.first_faults import FirstFaults
+from eval.execution.replay import KnownReplies, known_replies
+from eval.execution.reply_journal import ReplyJournal, replies_path
+from eval.execution.retry import Calls
+from eval.execution.throttle import Throttle
+from eval.plan.call_prices import rate_of
+from eval.plan.systems import System
+from eval.rundir.description import model_spec
+from eval.rundir.journal import records_path
+
+
+@contextmanager
+def answered(
+    system: System, items: Sequence[Item], run_dir: Path, benchmark: str, *, max_concurrency: int, calls: Calls
+) -> Iterator[Iterator[Record]]:
+    """Have a system answer items: inside, the records come as each item is answered.
+
+    They end when all items are answered or `calls` is stopped. What is in flight then is waited for; an item that only
+    waits for an attempt is left out.
+
+    Args:
+        system: It answers in batches, or one by one.
+        items: What is asked.
+        run_dir: The run's folder.
+        benchmark: The name of the items' benchmark, for traces.
+        max_concurrency: Calls in flight, at most, where it answers one by one.
+        calls: What the run's calls share.
+    """
+    known = known_replies(system, calls.cache)
+    if system.remote is None or known is None:
+        predictor = system.open(run_dir / system.name)
+    else:
+        predictor = system.remote.predictor_with(known.of(system.remote.model))  # not the user's own object
+    names = {"run": run_dir.name, "system": system.name, "benchmark": benchmark}
+    if system.batch_size is not None:
+        batches = answer_in_batches(predictor, items, names, size=system.batch_size, stop=calls.stop)
+        with closing(batches) as records:
+            yield records
+        return
+    with _replies(system, items, run_dir, calls, known=known) as replies:
+        opened = OpenSystem(
+            predictor,
+            names,
+            first_faults=FirstFaults(records_path(run_dir, system.name), calls.policy.retries),
+            calls=calls,
+            throttle=Throttle(max_concurrency, first_wait_s=calls.policy.first_wait_s, waits=calls.waits),
+            rate=None if calls.budget is None else rate_of(system),
+            reply_tokens=system.reply_tokens or 0,
+            known=known,
+            replies=replies,
+            keys=key_names(model_spec(system.description)),
+        )
+        with closing(answer_one_by_one(opened, items, max_concurrency)) as records:
+            yield records
+
+
+def _replies(
+    system: System, items: Sequence[Item], run_dir: Path, calls: Calls, *, known: KnownReplies | None
+) -> AbstractContextManager[ReplyJournal] | AbstractContextManager[None]:
+    """Open the file of the replies that items have had, where an item may take several calls."""
+    if known is None or not system.several_calls:
+        return nullcontext()
+    path = replies_path(run_dir, system.name)
+    return ReplyJournal(path, [item.id for item in items], partial(calls.halt_unwritten, f"{path}"))
