@@ -242,15 +242,15 @@ def common_rows(answers: Sequence[Answers]) -> list[np.ndarray]:
 
 
 def records_of_items(path: Path, answers: Answers, places: Sequence[int]) -> Iterator[tuple[int, Record]]:
-    """Yield (place of the item, record) of some items, read back from the journal.
+    """Yield (place of the item, record) of some items in the order of their places, read back from the journal.
 
     Args:
         path: The journal of `answers`.
         answers: Of one system.
         places: Of the items in `answers.items`; one without a record is left out.
     """
-    wanted = np.flatnonzero(np.isin(answers.rows["item"], places))
-    rows = answers.rows[wanted]
+    rows = answers.rows[np.isin(answers.rows["item"], places)]
+    rows = rows[np.argsort(rows["item"])]
     yield from zip(rows["item"].tolist(), records_at(path, rows["offset"].tolist()), strict=True)
 
 

@@ -2,8 +2,8 @@
 
 The randomization test is here too, for it gives signs to whole clusters likewise.
 
-The columns and clusters of the items in, what each resample gives out. All draws are seeded; they are kept for the next
-score.
+The columns and clusters of the items in, what each resample gives out. All draws are seeded; those of few clusters are
+kept for the next score.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,6 +13,7 @@ import numpy as np
 
 Groups = Sequence[str] | np.ndarray  # (n,) the cluster of each item, by name, or by a number in the names' order
 CHUNK = 64  # resamples at once, so that memory does not grow with their number
+MOST_KEPT = 2**22  # draws that are kept for the next score; more are drawn again, which takes time and no memory
 DRAWS, DRAWS_AT_ONCE = 20_000, 500  # of signs
 ROUNDING = 1e-9  # sums that differ by less are the same
 
@@ -50,18 +51,28 @@ def resampled_sums(columns: np.ndarray, clusters: np.ndarray, *, resamples: int,
 
 def drawn_chunks(n_clusters: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
     """Return how often each resample draws each cluster, (CHUNK, n_clusters) at a time, as float32 to multiply by."""
-    draws = _draws(n_clusters, resamples, seed)
-    return (draws[start : start + CHUNK].astype(np.float32) for start in range(0, resamples, CHUNK))
+    if n_clusters * resamples > MOST_KEPT:
+        yield from _draw(n_clusters, resamples, seed)
+        return
+    draws = _kept_draws(n_clusters, resamples, seed)
+    for start in range(0, resamples, CHUNK):
+        yield draws[start : start + CHUNK].astype(np.float32)
 
 
 @lru_cache(maxsize=2)
-def _draws(n_clusters: int, resamples: int, seed: int) -> np.ndarray:
+def _kept_draws(n_clusters: int, resamples: int, seed: int) -> np.ndarray:
     """How often each resample draws each cluster; (resamples, n_clusters), kept for every score of a run."""
+    # No cluster is ever drawn 256 times.
+    return np.concatenate([chunk.astype(np.uint8) for chunk in _draw(n_clusters, resamples, seed)])
+
+
+def _draw(n_clusters: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
     rng = np.random.default_rng(seed)
-    counts = np.empty((resamples, n_clusters), dtype=np.uint8)  # no cluster is ever drawn 256 times; 20 MB for 10,000
-    for row in counts:
-        row[:] = np.bincount(rng.integers(0, n_clusters, n_clusters), minlength=n_clusters)
-    return counts
+    for start in range(0, resamples, CHUNK):
+        counts = np.empty((min(CHUNK, resamples - start), n_clusters), dtype=np.float32)
+        for row in counts:
+            row[:] = np.bincount(rng.integers(0, n_clusters, n_clusters), minlength=n_clusters)
+        yield counts
 
 
 def randomization_p(gained: np.ndarray, groups: Groups, *, seed: int) -> np.ndarray:

@@ -6,22 +6,19 @@ policy lets in only the one style sheet, by its hash, so that even a hole in the
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from data.common.language import language
-from data.common.text import plain
 from data.types import Record
 from eval.measures.answers import Answers, RunAnswers, records_of_items
 from eval.report.sections.all_sections import evaluation_tables, provenance_table
 from eval.report.sections.calibration import reliability_diagram
-from eval.report.sections.cells import accuracy_cell, points_cell, what_it_is
+from eval.report.sections.cells import accuracy_cell, points_cell
 from eval.report.summary import Summary, cost_drawing
+from eval.report.templates import template
 from eval.rundir.journal import records_path
-
-if TYPE_CHECKING:
-    from jinja2 import Template
 
 HERE = Path(__file__).parent
 ITEMS_SHOWN = 500
@@ -50,11 +47,12 @@ def render_html(summary: Summary, run: RunAnswers) -> str:
             "tables": evaluation_tables(evaluation, say),
             "curve": cost_drawing(evaluation, say),
             "reliability": reliability_diagram(evaluation, say),
-            "items": _shown_items(run.run_dir, answers),
+            "n_shown": _n_shown(answers),
+            "shown_items": _shown_items(run.run_dir, answers),
         }
         for evaluation, answers in zip(summary.evaluations, run.evaluations, strict=True)
     ]
-    return _template().render(
+    return template("report.html.j2").render(
         summary=summary,
         sections=sections,
         provenance=provenance_table(summary, say),
@@ -62,6 +60,11 @@ def render_html(summary: Summary, run: RunAnswers) -> str:
         style=Markup(style),  # noqa: S704 - the project's own file, not data
         style_hash=digest,
         items_shown=ITEMS_SHOWN,
+        accuracy_cell=accuracy_cell,
+        points_cell=points_cell,
+        is_right=is_right,
+        heat=_heat,
+        shortened=_shortened,
     )
 
 
@@ -70,36 +73,21 @@ def is_right(record: Record) -> bool:
     return record.prediction is not None and record.prediction.choice == record.item.target
 
 
-def _template() -> "Template":
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader([HERE, HERE.parent / "sections"]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=lambda value: plain(value) if type(value) is str else value,
-    )
-    environment.globals.update(
-        accuracy_cell=accuracy_cell,
-        points_cell=points_cell,
-        what_it_is=what_it_is,
-        is_right=is_right,
-        heat=_heat,
-    )
-    environment.filters["shortened"] = _shortened
-    return environment.get_template("report.html.j2")
+def _n_shown(answers: Mapping[str, Answers]) -> int:
+    return min(ITEMS_SHOWN, *(len(one.items.ids) for one in answers.values()))
 
 
-def _shown_items(run_dir: Path, answers: Mapping[str, Answers]) -> list[dict[str, Any]]:
-    """Return the first items of an evaluation, each with every system's record of it, read back from the journals."""
-    records: dict[int, dict[str, Record]] = {}
-    for system, one in answers.items():
-        shown = range(min(ITEMS_SHOWN, len(one.items.ids)))
-        for place, record in records_of_items(records_path(run_dir, system), one, shown):
-            records.setdefault(place, {})[system] = record
-    return [_shown_item(records[place]) for place in sorted(records)]
+def _shown_items(run_dir: Path, answers: Mapping[str, Answers]) -> Iterator[dict[str, Any]]:
+    """Yield the first items of an evaluation, each with every system's record of it, read back from the journals."""
+    shown = range(_n_shown(answers))
+    streams = {name: records_of_items(records_path(run_dir, name), one, shown) for name, one in answers.items()}
+    ahead = {name: next(stream, None) for name, stream in streams.items()}
+    for place in shown:
+        records = {}
+        for name, found in ahead.items():
+            if found is not None and found[0] == place:
+                records[name], ahead[name] = found[1], next(streams[name], None)
+        yield _shown_item(records)
 
 
 def _shown_item(records: dict[str, Record]) -> dict[str, Any]:

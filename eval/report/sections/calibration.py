@@ -3,7 +3,6 @@
 An `EvaluationSummary` in; a `Table` and a `Diagram` out, both over the systems that gave probabilities alone.
 """
 
-from pathlib import Path
 from typing import NamedTuple
 
 from data.common.language import ENGLISH, Language
@@ -13,6 +12,7 @@ from eval.report.figures import decimal_with_interval, percent, signed, span
 from eval.report.summary import EvaluationSummary
 from eval.report.system_summary import SystemSummary
 from eval.report.table import Table
+from eval.report.templates import template
 from eval.rundir.description import role_of
 
 SIDE, LEFT, RIGHT, TOP, BOTTOM = 180, 44, 24, 34, 46  # of a panel's plot, and the space around it
@@ -121,16 +121,7 @@ def diagram_file(number: int) -> str:
 
 def draw_diagram(diagram: Diagram) -> str:
     """Draw it as a file of its own, which brings the few styles that it needs."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("reliability.svg.j2").render(diagram=diagram)
+    return template("reliability.svg.j2").render(diagram=diagram)
 
 
 def _with_probabilities(evaluation: EvaluationSummary) -> list[tuple[SystemSummary, Calibration]]:

@@ -7,12 +7,12 @@ own: every line and letter has a class, and the page's style sheet gives it a co
 
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from data.common.language import ENGLISH, Language
 from eval.measures.costs import BreakEven, SystemCost
 from eval.report.amounts import MOST_QUERIES, dollars, per_thousand, power_of_ten, whole_queries
+from eval.report.templates import template
 
 WIDTH, LEFT, RIGHT, TOP, PLOT_HEIGHT = 720, 92, 20, 14, 270
 LEGEND_TOP, LEGEND_STEP = 58, 22  # below the plot: the axis' numbers and its name
@@ -108,17 +108,7 @@ def _meeting(crossings: Sequence[BreakEven], say: Language) -> list[str]:
 
 def draw_svg(drawing: Drawing) -> str:
     """Draw it as a file of its own, which brings the few styles that it needs."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    folder = Path(__file__).parent
-    environment = Environment(
-        loader=FileSystemLoader(folder),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("cost_curve.svg.j2").render(drawing=drawing)
+    return template("cost_curve.svg.j2").render(drawing=drawing)
 
 
 class _Scale(NamedTuple):
