@@ -18,6 +18,7 @@ from benches.own_process import Measured, in_own_process
 from benches.table import RUNS, count, markdown_table, progress, versions_line
 from data.registry import fingerprint
 from data.types import Item, Prediction, Record
+from eval.rundir.description import SystemDescription
 from eval.rundir.journal import Evaluation, Manifest, begin_run, records_path
 
 FEW = 4  # items of the run that warms a process up
@@ -54,7 +55,7 @@ def make_run(folder: Path, n: int, *, systems: int) -> Path:
         name="report",
         suite={},
         evaluations=(evaluation,),
-        systems={name: {"kind": "imported", "answer_form": "label"} for name in names},
+        systems={name: SystemDescription(kind="imported", answer_form="label") for name in names},
         seed=0,
         started_utc="2026-01-01T00:00:00+00:00",
     )

@@ -29,7 +29,7 @@ def _as_data(found: "Scalings") -> dict[str, Any]:
 def _as_text(found: "Scalings") -> str:
     from eval.report.figures import signed
     from eval.report.render.terminal import draw, wrap
-    from eval.report.table import Table
+    from eval.report.section import Table
 
     def change(before: float, after: float) -> str:
         return f"{before:.3f} → {after:.3f}"

@@ -9,8 +9,8 @@ from eval.measures.answers import read_answers
 from eval.report.render.html import render_html
 from eval.report.render.markdown import render_markdown
 from eval.report.sections.calibration import diagram_file, draw_diagram, reliability_diagram
-from eval.report.sections.cost_curve import curve_file, draw_svg
-from eval.report.summary import Summary, cost_drawing, summarize_answers
+from eval.report.sections.cost_curve import cost_drawing, curve_file, draw_svg
+from eval.report.summary import Summary, summarize_answers
 
 
 class ReportPaths(NamedTuple):

@@ -13,10 +13,12 @@ from typing import Any
 from data.common.language import language
 from data.types import Record
 from eval.measures.answers import Answers, RunAnswers, records_of_items
-from eval.report.sections.all_sections import evaluation_tables, provenance_table
+from eval.report.sections.all_sections import evaluation_tables
 from eval.report.sections.calibration import reliability_diagram
-from eval.report.sections.cells import accuracy_cell, points_cell
-from eval.report.summary import Summary, cost_drawing
+from eval.report.sections.cost_curve import cost_drawing
+from eval.report.sections.provenance import provenance_table
+from eval.report.sections.scores import accuracy_text, points_text
+from eval.report.summary import Summary
 from eval.report.templates import template
 from eval.rundir.journal import records_path
 
@@ -60,8 +62,8 @@ def render_html(summary: Summary, run: RunAnswers) -> str:
         style=Markup(style),  # noqa: S704 - the project's own file, not data
         style_hash=digest,
         items_shown=ITEMS_SHOWN,
-        accuracy_cell=accuracy_cell,
-        points_cell=points_cell,
+        accuracy_text=accuracy_text,
+        points_text=points_text,
         is_right=is_right,
         heat=_heat,
         shortened=_shortened,

@@ -3,11 +3,12 @@
 from data.common.language import language
 from data.common.text import plain
 from eval.report.figures import items_counted
-from eval.report.sections.all_sections import evaluation_tables, provenance_table
+from eval.report.section import Table
+from eval.report.sections.all_sections import evaluation_tables
 from eval.report.sections.calibration import diagram_file
-from eval.report.sections.cost_curve import curve_file
-from eval.report.summary import Summary, cost_drawing
-from eval.report.table import Table
+from eval.report.sections.cost_curve import cost_drawing, curve_file
+from eval.report.sections.provenance import provenance_table
+from eval.report.summary import Summary
 
 SPECIAL = str.maketrans({**{mark: f"\\{mark}" for mark in "\\|`*[]"}, "&": "&amp;", "<": "&lt;", ">": "&gt;"})
 

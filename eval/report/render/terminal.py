@@ -9,22 +9,14 @@ from data.common.language import ENGLISH, Language, language
 from data.common.table import GAP, aligned, display_width, start_of
 from data.common.text import plain
 from eval.measures.differences import Comparison
-from eval.report.amounts import per_thousand
-from eval.report.figures import items_counted, p_value, signed, span
+from eval.report.evaluation import EvaluationFigures
+from eval.report.figures import NOTHING, items_counted, p_value, per_thousand, signed, span
 from eval.report.run_costs import EvaluationCosts
-from eval.report.sections.all_sections import beyond_chance, pairs_note
-from eval.report.sections.cells import (
-    NOTHING,
-    accuracy_cell,
-    answered_cell,
-    macro_f1_cell,
-    points_cell,
-    seconds_cell,
-)
-from eval.report.sections.cost_sentences import cost_sentences
-from eval.report.sections.cost_tables import break_even_table, cost_table
-from eval.report.summary import EvaluationSummary, Summary
-from eval.report.table import Table
+from eval.report.section import Table
+from eval.report.sections.costs import break_even_table, cost_table, pair_sentences
+from eval.report.sections.differences import beyond_chance, pairs_note
+from eval.report.sections.scores import accuracy_text, answered_text, macro_f1_text, points_text, seconds_text
+from eval.report.summary import Summary
 
 WIDTH = 100
 SHOWN_IDS = 20
@@ -60,7 +52,7 @@ def comparison_text(
         if one.break_even:
             parts.append(_titled(break_even_table(one.break_even, say), before=f"{one.benchmark}: "))
             same = [pair for pair in comparisons if pair.benchmark == one.benchmark]
-            said = cost_sentences(one.break_even, one.systems, accuracies=one.accuracies, comparisons=same, say=say)
+            said = pair_sentences(one.break_even, one.systems, accuracies=one.accuracies, comparisons=same, say=say)
             parts.append("\n".join(wrap(f"- {sentence}", indent=GAP) for sentence in said))
     return "\n\n".join(parts)
 
@@ -114,14 +106,14 @@ def wrap(text: str, *, indent: str = "") -> str:
     return "\n".join([*lines, line])
 
 
-def _scores(evaluation: EvaluationSummary, say: Language) -> Table:
+def _scores(evaluation: EvaluationFigures, say: Language) -> Table:
     rows = tuple(
         (
             system.name,
-            accuracy_cell(system, say),
-            points_cell(system, say) if evaluation.weighted else macro_f1_cell(system, say),
-            answered_cell(system, say),
-            NOTHING if system.scores is None else seconds_cell(system.scores),
+            accuracy_text(system, say),
+            points_text(system, say) if evaluation.weighted else macro_f1_text(system, say),
+            answered_text(system, say),
+            NOTHING if system.scores is None else seconds_text(system.scores),
             per_thousand(system.cost.usd_per_query, say),
         )
         for system in evaluation.systems

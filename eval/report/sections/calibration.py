@@ -1,6 +1,6 @@
 """The report's section on probabilities: a table of figures, a sentence for each system, a reliability diagram.
 
-An `EvaluationSummary` in; a `Table` and a `Diagram` out, both over the systems that gave probabilities alone.
+An `EvaluationFigures` in; a `Table` and a `Diagram` out, both over the systems that gave probabilities alone.
 """
 
 from typing import NamedTuple
@@ -8,10 +8,10 @@ from typing import NamedTuple
 from data.common.language import ENGLISH, Language
 from eval.measures.calibration import Calibration, ReliabilityBin
 from eval.measures.stats import wilson
+from eval.report.evaluation import EvaluationFigures
 from eval.report.figures import decimal_with_interval, percent, signed, span
-from eval.report.summary import EvaluationSummary
+from eval.report.section import Table
 from eval.report.system_summary import SystemSummary
-from eval.report.table import Table
 from eval.report.templates import template
 from eval.rundir.description import role_of
 
@@ -61,7 +61,7 @@ class Diagram(NamedTuple):
     title: str
 
 
-def calibration_table(evaluation: EvaluationSummary, say: Language = ENGLISH) -> Table:
+def calibration_tables(evaluation: EvaluationFigures, say: Language = ENGLISH) -> list[Table]:
     """One row a system with probabilities, and below it in words which of them claim too much or too little."""
     systems = _with_probabilities(evaluation)
     columns = (
@@ -82,10 +82,10 @@ def calibration_table(evaluation: EvaluationSummary, say: Language = ENGLISH) ->
     )
     rows = tuple(_row(system, scored, say) for system, scored in systems)
     note = " ".join([*_verdicts(evaluation, say), note])
-    return Table("calibration", say("Probabilities"), columns, rows, text_columns=2, note=note)
+    return [Table("calibration", say("Probabilities"), columns, rows, text_columns=2, note=note)]
 
 
-def reliability_diagram(evaluation: EvaluationSummary, say: Language = ENGLISH) -> Diagram | None:
+def reliability_diagram(evaluation: EvaluationFigures, say: Language = ENGLISH) -> Diagram | None:
     """Lay out a panel for each system with probabilities; None where there is none."""
     systems = _with_probabilities(evaluation)
     if not systems:
@@ -124,7 +124,7 @@ def draw_diagram(diagram: Diagram) -> str:
     return template("reliability.svg.j2").render(diagram=diagram)
 
 
-def _with_probabilities(evaluation: EvaluationSummary) -> list[tuple[SystemSummary, Calibration]]:
+def _with_probabilities(evaluation: EvaluationFigures) -> list[tuple[SystemSummary, Calibration]]:
     scored = ((system, system.scores.calibration) for system in evaluation.systems if system.scores is not None)
     return [(system, calibration) for system, calibration in scored if calibration is not None]
 
@@ -144,7 +144,7 @@ def _row(system: SystemSummary, scored: Calibration, say: Language) -> tuple[str
     )
 
 
-def _verdicts(evaluation: EvaluationSummary, say: Language) -> list[str]:
+def _verdicts(evaluation: EvaluationFigures, say: Language) -> list[str]:
     """Say it of each system but the baselines: a rule that is sure of every item, such as always-3, states nothing."""
     return [
         _verdict(system, scored, say)

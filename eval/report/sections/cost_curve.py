@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from data.common.language import ENGLISH, Language
 from eval.measures.costs import BreakEven, SystemCost
-from eval.report.amounts import MOST_QUERIES, dollars, per_thousand, power_of_ten, whole_queries
+from eval.report.evaluation import EvaluationFigures
+from eval.report.figures import MOST_QUERIES, dollars, per_thousand, power_of_ten, whole_queries
 from eval.report.templates import template
 
 WIDTH, LEFT, RIGHT, TOP, PLOT_HEIGHT = 720, 92, 20, 14, 270
@@ -104,6 +105,11 @@ def _meeting(crossings: Sequence[BreakEven], say: Language) -> list[str]:
     met = "{a} and {b} have cost the same at query {query}"
     said = [say(met, a=one.trained, b=one.prompted, query=f"{whole_queries(one.queries or 1):,}") for one in crossings]
     return said or [say("no break-even is in it")]
+
+
+def cost_drawing(evaluation: EvaluationFigures, say: Language = ENGLISH) -> Drawing | None:
+    """Return the break-even curve of an evaluation; None where no break-even is known."""
+    return lay_out({system.name: system.cost for system in evaluation.systems}, evaluation.break_even, say)
 
 
 def draw_svg(drawing: Drawing) -> str:

@@ -4,29 +4,74 @@ The questions are: fine-tune or prompt, and prompt alone or with retrieved passa
 sentences out; a difference that both tests do not carry is said not to be distinguishable from chance.
 """
 
-from __future__ import annotations
+from collections.abc import Callable, Iterable, Sequence
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
-
-from data.common.language import Language
+from data.common.language import ENGLISH, Language
+from eval.measures.differences import Comparison
 from eval.measures.ladder import rung_of
+from eval.report.evaluation import EvaluationFigures
 from eval.report.figures import items_counted, p_value, signed, span
-from eval.report.sections.ladder_sentences import idle_systems
+from eval.report.section import Table
+from eval.report.sections.attribution import idle_systems
+from eval.report.system_summary import SystemSummary
 from eval.rundir.description import model_spec, role_of
-
-if TYPE_CHECKING:
-    from eval.measures.differences import Comparison
-    from eval.report.summary import EvaluationSummary
-    from eval.report.system_summary import SystemSummary
 
 NAMED_PAIRS = 5
 NAMED_ANSWERS = 3
 
-Belongs = Callable[["SystemSummary", "SystemSummary"], bool]
+Belongs = Callable[[SystemSummary, SystemSummary], bool]
 
 
-def difference_sentences(evaluation: EvaluationSummary, say: Language) -> list[str]:
+def difference_tables(evaluation: EvaluationFigures, say: Language = ENGLISH) -> list[Table]:
+    """One row a pair of systems, with the points where items are worth different ones."""
+    rows = []
+    for one in evaluation.comparisons:
+        points = (f"{one.points_difference:+g}".replace("-", "−"),) if evaluation.weighted else ()
+        rows.append(
+            (
+                f"{one.a} − {one.b}",
+                beyond_chance(one, say),
+                signed(one.difference),
+                span(one.interval, say),
+                *points,
+                p_value(one.p),
+                p_value(one.p_holm),
+                f"{len(one.won)} / {len(one.lost)} / {one.both_right + one.both_wrong}",
+                f"{one.n:,}",
+            )
+        )
+    points_column = (say("Points"),) if evaluation.weighted else ()
+    tests = ("p", say("p, Holm"), say("Won / lost / tied"), say("Items"))
+    columns = (say("Pair"), say("Beyond chance"), say("Difference"), say("95% interval"), *points_column, *tests)
+    title = say("Paired differences")
+    note = pairs_note(evaluation.comparisons, say)
+    return [Table("differences", title, columns, tuple(rows), text_columns=2, note=note)]
+
+
+def pairs_note(pairs: Iterable[Comparison], say: Language = ENGLISH) -> str:
+    """Say how to read a table of paired differences."""
+    note = say(
+        "Accuracy in percentage points, on the same items. p is McNemar's mid-p; Holm's adjustment is over all pairs "
+        "of this table. Beyond chance: adjusted p below 0.05 and an interval without zero."
+    )
+    if any(one.unsettled for one in pairs):
+        note += say(" Open: replies without any text, which count as wrong, decide the difference.")
+    return note
+
+
+def beyond_chance(one: Comparison, say: Language = ENGLISH) -> str:
+    """Say whether a difference is beyond chance, or whether nothing can be said of it."""
+    if one.unsettled:
+        return say("open")
+    return say("yes") if one.distinguishable else say("no")
+
+
+def difference_sentences(evaluation: EvaluationFigures, say: Language) -> list[str]:
+    """Say what the pairs of systems show, and what they answer of the user's two questions."""
+    return [*_pair_sentences(evaluation, say), *_question_sentences(evaluation, say)]
+
+
+def _pair_sentences(evaluation: EvaluationFigures, say: Language) -> list[str]:
     """Say for each pair of systems what these items show; beyond the first few, pairs are counted.
 
     Nothing is said of a pair that replies without text decide.
@@ -59,7 +104,7 @@ def difference_sentences(evaluation: EvaluationSummary, say: Language) -> list[s
     return [_first(evaluation, said[0], left_out=bool(named and named[0].n_left_out), say=say), *said[1:]]
 
 
-def _first(evaluation: EvaluationSummary, finding: str, *, left_out: bool, say: Language) -> str:
+def _first(evaluation: EvaluationFigures, finding: str, *, left_out: bool, say: Language) -> str:
     """Say what the sentences are about before the first of them; one of fewer items than all says itself how many."""
     if left_out:
         return say("On {benchmark}, {finding}", benchmark=evaluation.benchmark, finding=finding)
@@ -69,7 +114,7 @@ def _first(evaluation: EvaluationSummary, finding: str, *, left_out: bool, say: 
     )
 
 
-def question_sentences(evaluation: EvaluationSummary, say: Language) -> list[str]:
+def _question_sentences(evaluation: EvaluationFigures, say: Language) -> list[str]:
     """Answer the user's two questions as far as the pairs that bear on them do; nothing where there is no such pair."""
     said = []
     if tuned := _sides(evaluation, _is_tuned_beside_prompted):
@@ -96,7 +141,7 @@ def _is_tuned_beside_prompted(a: SystemSummary, b: SystemSummary) -> bool:
     return (role_of(a.description), role_of(b.description)) == ("trained", "prompted")
 
 
-def _on_a_ladder(evaluation: EvaluationSummary) -> set[str]:
+def _on_a_ladder(evaluation: EvaluationFigures) -> set[str]:
     """Return the systems that retrieve and stand on a ladder, which says more of them: `ladder_sentences`."""
     ladders = (one for one in evaluation.ladders if one.on("oracle") or one.on("closed-book"))
     return {step.system for ladder in ladders for step in ladder.steps if step.rung == "retrieved"}
@@ -115,7 +160,7 @@ def _adds_retrieval(a: SystemSummary, b: SystemSummary) -> bool:
     return both_prompted and same_model and bool(a.description.retriever) > bool(b.description.retriever)
 
 
-def _sides(evaluation: EvaluationSummary, belongs: Belongs) -> list[tuple[str, Comparison]]:
+def _sides(evaluation: EvaluationFigures, belongs: Belongs) -> list[tuple[str, Comparison]]:
     """Return the settled comparisons that bear on a question, each with the name of its first side."""
     systems = {system.name: system for system in evaluation.systems}
     found = []

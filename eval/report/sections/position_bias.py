@@ -1,32 +1,26 @@
 """The report's section on the order of the choices: who prefers a position, and what asking several times shows.
 
-An `EvaluationSummary` in; tables and sentences out. Only systems that are shown the choices can prefer a position, and
+An `EvaluationFigures` in; tables and sentences out. Only systems that are shown the choices can prefer a position, and
 the p-values of all of them are adjusted together.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from data.common.language import ENGLISH, Language
+from eval.measures.position_bias import PositionTest
+from eval.measures.repeats import Askings
 from eval.measures.stats import LEVEL, holm
+from eval.report.evaluation import EvaluationFigures
 from eval.report.figures import ends, items_counted, p_value, percent, share_with_interval
-from eval.report.table import Table
+from eval.report.section import Table
+from eval.report.system_summary import SystemSummary
 from eval.rundir.description import role_of
 
-if TYPE_CHECKING:
-    from eval.measures.position_bias import PositionTest
-    from eval.measures.repeats import Askings
-    from eval.report.summary import EvaluationSummary
-    from eval.report.system_summary import SystemSummary
 
-
-def order_tables(evaluation: EvaluationSummary, say: Language = ENGLISH) -> list[Table]:
+def order_tables(evaluation: EvaluationFigures, say: Language = ENGLISH) -> list[Table]:
     """Return the table of positions and that of repeated askings, each without rows where there is nothing to show."""
     return [_positions_table(evaluation, say), _askings_table(evaluation, say)]
 
 
-def order_sentences(evaluation: EvaluationSummary, say: Language = ENGLISH) -> list[str]:
+def order_sentences(evaluation: EvaluationFigures, say: Language = ENGLISH) -> list[str]:
     """Say of each system whether it prefers a position, and what asking several times showed."""
     said = []
     for system, test, p in _tested(evaluation):
@@ -36,7 +30,7 @@ def order_sentences(evaluation: EvaluationSummary, say: Language = ENGLISH) -> l
     return said + [_askings_sentence(s.name, s.askings, say) for s in settled if s.askings is not None]
 
 
-def _tested(evaluation: EvaluationSummary) -> list[tuple[SystemSummary, PositionTest, float]]:
+def _tested(evaluation: EvaluationFigures) -> list[tuple[SystemSummary, PositionTest, float]]:
     """Return the systems that could prefer a position, with their test and its p-value, adjusted for all of them."""
     tested = [
         (system, system.positions)
@@ -47,13 +41,13 @@ def _tested(evaluation: EvaluationSummary) -> list[tuple[SystemSummary, Position
     return [(system, test, p) for (system, test), p in zip(tested, adjusted, strict=True)]
 
 
-def _labels_alone(evaluation: EvaluationSummary, system: SystemSummary) -> bool:
+def _labels_alone(evaluation: EvaluationFigures, system: SystemSummary) -> bool:
     """Say whether a label and its position are one thing."""
     return evaluation.labelled and not (system.askings is not None and system.askings.rotated)
 
 
 def _bias_sentence(
-    evaluation: EvaluationSummary, system: SystemSummary, test: PositionTest, p: float, say: Language
+    evaluation: EvaluationFigures, system: SystemSummary, test: PositionTest, p: float, say: Language
 ) -> str:
     place = test.preferred
     figures = {
@@ -107,13 +101,13 @@ def _askings_sentence(name: str, askings: Askings, say: Language) -> str:
     )
 
 
-def _preferred(evaluation: EvaluationSummary, system: SystemSummary, p: float, say: Language) -> str:
+def _preferred(evaluation: EvaluationFigures, system: SystemSummary, p: float, say: Language) -> str:
     if p >= LEVEL:
         return say("no")
     return say("label or position") if _labels_alone(evaluation, system) else say("yes")
 
 
-def _positions_table(evaluation: EvaluationSummary, say: Language) -> Table:
+def _positions_table(evaluation: EvaluationFigures, say: Language) -> Table:
     tested = _tested(evaluation)
     n_positions = max((len(test.counts) for _, test, _ in tested), default=0)
     rows = []
@@ -144,7 +138,7 @@ def _positions_table(evaluation: EvaluationSummary, say: Language) -> Table:
     return Table("positions", say("Positions chosen"), columns, tuple(rows), text_columns=2, note=note)
 
 
-def _askings_table(evaluation: EvaluationSummary, say: Language) -> Table:
+def _askings_table(evaluation: EvaluationFigures, say: Language) -> Table:
     rows = []
     for system in evaluation.systems:
         askings = system.askings

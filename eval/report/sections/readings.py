@@ -1,17 +1,23 @@
-"""The tables of a report that say how answers were read: bounds and statuses of each system, and each rule's items."""
-
-from typing import TYPE_CHECKING
+"""The report's section on how answers were read: bounds and statuses of each system, and each rule's items."""
 
 from data.common.language import ENGLISH, Language
 from eval.measures.metrics import STATUSES
+from eval.report.evaluation import EvaluationFigures
 from eval.report.figures import percent
-from eval.report.table import Table
-
-if TYPE_CHECKING:
-    from eval.report.summary import EvaluationSummary
+from eval.report.section import Table
 
 
-def answers_table(evaluation: "EvaluationSummary", say: Language = ENGLISH) -> Table:
+def reading_tables(evaluation: EvaluationFigures, say: Language = ENGLISH) -> list[Table]:
+    """Return what became of each system's answers, and what each rule read."""
+    return [_answers_table(evaluation, say), _rules_table(evaluation, say)]
+
+
+def reading_sentences(evaluation: EvaluationFigures, say: Language) -> list[str]:
+    """Say how far a score hangs on how replies were read."""
+    return [*_unread(evaluation, say), *_number_or_text(evaluation, say)]
+
+
+def _answers_table(evaluation: EvaluationFigures, say: Language) -> Table:
     """One row a system: what became of its answers, and what those that were not read could change."""
     rows = []
     for system in evaluation.systems:
@@ -41,7 +47,7 @@ def answers_table(evaluation: "EvaluationSummary", say: Language = ENGLISH) -> T
     return Table("answers", say("How answers were read"), columns, tuple(rows), note=note)
 
 
-def rules_table(evaluation: "EvaluationSummary", say: Language = ENGLISH) -> Table:
+def _rules_table(evaluation: EvaluationFigures, say: Language) -> Table:
     """One row a rule of each system: how many answers it read, and how many of those are right."""
     rows = tuple(
         (
@@ -72,3 +78,38 @@ def rules_table(evaluation: "EvaluationSummary", say: Language = ENGLISH) -> Tab
         "changed."
     )
     return Table("rules", say("Rules that read the answers"), columns, rows, text_columns=3, note=note)
+
+
+def _unread(evaluation: EvaluationFigures, say: Language) -> list[str]:
+    """Say how far an accuracy depends on what is made of answers that state no choice; not where none holds a text."""
+    return [
+        say.count(
+            audit.unparsed,
+            "{n} answer of {system} states no single choice: its accuracy is {wrong} with that counted as wrong, as "
+            "everywhere here, {chance} counted as a guess, and could not exceed {most}.",
+            "{n} answers of {system} state no single choice: its accuracy is {wrong} with those counted as wrong, as "
+            "everywhere here, {chance} counted as guesses, and could not exceed {most}.",
+            system=system.name,
+            wrong=percent(audit.accuracy.wrong),
+            chance=percent(audit.accuracy.chance),
+            most=percent(audit.accuracy.right),
+        )
+        for system in evaluation.systems
+        if (audit := system.audit) is not None and audit.unparsed > (system.blank.items if system.blank else 0)
+    ]
+
+
+def _number_or_text(evaluation: EvaluationFigures, say: Language) -> list[str]:
+    """Say how many answers can be read in two ways, and how they were."""
+    return [
+        say.count(
+            audit.number_or_text,
+            "{n} answer of {system} holds a number that is the number of one choice and the text of another: it counts "
+            "as the number, unless the reply computed it; the table of rules has it as number-or-text.",
+            "{n} answers of {system} hold a number that is the number of one choice and the text of another: they "
+            "count as the number, unless the reply computed it; the table of rules has them as number-or-text.",
+            system=system.name,
+        )
+        for system in evaluation.systems
+        if (audit := system.audit) is not None and audit.number_or_text
+    ]

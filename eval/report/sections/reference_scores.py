@@ -1,24 +1,26 @@
-"""The tables and the sentence of a report that hold its scores against yardsticks that were not run.
+"""The report's section that holds its scores against reference scores that were not run.
 
 Constant answers are computed from the key. Published figures come from elsewhere, and their table says so.
 """
 
 import math
-from typing import TYPE_CHECKING
 
 from data.common.language import ENGLISH, Language
+from eval.measures.reference_scores import ConstantScore, PublishedPoint
+from eval.report.evaluation import EvaluationFigures
 from eval.report.figures import listed, percent
-from eval.report.table import Table
-
-if TYPE_CHECKING:
-    from eval.measures.reference_scores import ConstantScore, PublishedPoint
-    from eval.report.summary import EvaluationSummary
-    from eval.report.system_summary import SystemSummary
+from eval.report.section import Table
+from eval.report.system_summary import SystemSummary
 
 WHOLE_EXAM = 100  # points, which the published ones are of
 
 
-def constants_table(evaluation: "EvaluationSummary", say: Language = ENGLISH) -> Table:
+def reference_tables(evaluation: EvaluationFigures, say: Language = ENGLISH) -> list[Table]:
+    """Return what constant answers score, and what others published."""
+    return [_constants_table(evaluation, say), published_table(evaluation, say)]
+
+
+def _constants_table(evaluation: EvaluationFigures, say: Language = ENGLISH) -> Table:
     """One row a constant answer: what it scores on these items by their key."""
     names = next((s.scores.class_names for s in evaluation.systems if s.scores is not None), ())
     rows = tuple(
@@ -36,7 +38,7 @@ def constants_table(evaluation: "EvaluationSummary", say: Language = ENGLISH) ->
     )
 
 
-def published_table(evaluation: "EvaluationSummary", say: Language = ENGLISH) -> Table:
+def published_table(evaluation: EvaluationFigures, say: Language = ENGLISH) -> Table:
     """One row a published figure, and among them what was measured here, so that they are read side by side."""
     published = [point for point in evaluation.yardsticks.published if _comparable(point, evaluation)]
     measured = [(system.name, _measured(system, evaluation)) for system in evaluation.systems] if published else []
@@ -61,7 +63,7 @@ def published_table(evaluation: "EvaluationSummary", say: Language = ENGLISH) ->
     return Table("published", say("Beside published scores"), columns, ordered, text_columns=3, note=note)
 
 
-def constant_sentences(evaluation: "EvaluationSummary", say: Language) -> list[str]:
+def constant_sentences(evaluation: EvaluationFigures, say: Language) -> list[str]:
     """Say for an exam what its best constant answer earns, and which systems earn no more."""
     if not evaluation.weighted or not evaluation.yardsticks.constants:
         return []
@@ -79,7 +81,7 @@ def constant_sentences(evaluation: "EvaluationSummary", say: Language) -> list[s
     )
 
 
-def _most_points(system: "SystemSummary") -> float:
+def _most_points(system: SystemSummary) -> float:
     """Return a system's points; what it said nothing to tells nothing, and counts as right here."""
     if system.scores is None:
         return math.inf
@@ -90,20 +92,20 @@ def _highest_first(row: tuple[float, tuple[str, ...]]) -> tuple[float, str]:
     return -row[0], row[1][0]
 
 
-def _comparable(point: "PublishedPoint", evaluation: "EvaluationSummary") -> bool:
+def _comparable(point: PublishedPoint, evaluation: EvaluationFigures) -> bool:
     """Tell whether the run's score is in the same unit and of the whole set, not of a part of it."""
     if point.unit == "percent":
         return not evaluation.weighted and point.n_items == evaluation.n_items
     return any(one.points_possible == WHOLE_EXAM for one in evaluation.yardsticks.constants)
 
 
-def _measured(system: "SystemSummary", evaluation: "EvaluationSummary") -> float | None:
+def _measured(system: SystemSummary, evaluation: EvaluationFigures) -> float | None:
     if system.scores is None or system.scores.accuracy is None or not system.complete:
         return None
     return system.scores.points if evaluation.weighted else 100 * system.scores.accuracy
 
 
-def _what(point: "PublishedPoint", say: Language) -> str:
+def _what(point: PublishedPoint, say: Language) -> str:
     if point.kind == "grade_cut":
         return say("cut-off of {grade}", grade=say(point.system))
     return point.system
@@ -117,5 +119,5 @@ def _score(score: float, unit: str, say: Language) -> str:
     )
 
 
-def _points(one: "ConstantScore", say: Language) -> str:
+def _points(one: ConstantScore, say: Language) -> str:
     return say("{points} of {possible}", points=f"{one.points:g}", possible=f"{one.points_possible:g}")

@@ -4,23 +4,18 @@ An evaluation's figures in, sentences out, in the report's language. They stand 
 end of what a run tells on the terminal.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from data.common.language import ENGLISH, Language
+from eval.measures.blank_replies import BlankReplies
+from eval.measures.label_order import exchange_words
+from eval.measures.prompt_counts import EqualCounts
+from eval.report.evaluation import EvaluationFigures
 from eval.report.figures import listed
-from eval.report.sections.ladder_sentences import idle_sentences
+from eval.report.sections.attribution import idle_sentences
+from eval.report.system_summary import SystemSummary
 from eval.rundir.description import reply_limit_of
 
-if TYPE_CHECKING:
-    from eval.measures.blank_replies import BlankReplies
-    from eval.measures.prompt_counts import EqualCounts
-    from eval.report.summary import EvaluationSummary
-    from eval.report.system_summary import SystemSummary
 
-
-def warning_sentences(evaluation: EvaluationSummary, say: Language = ENGLISH) -> list[str]:
+def warning_sentences(evaluation: EvaluationFigures, say: Language = ENGLISH) -> list[str]:
     """Say of each system what makes its scores say less than they seem to."""
     said = []
     for system in evaluation.systems:
@@ -94,3 +89,49 @@ def _equal_counts(system: str, found: EqualCounts, say: Language) -> str:
         longest=f"{found.longest:,}",
         tokens=f"{found.tokens:,}" if found.fewest == found.tokens else f"{found.fewest:,}–{found.tokens:,}",
     )
+
+
+def note_sentences(evaluation: EvaluationFigures, say: Language) -> list[str]:
+    """Say what else a reader must know: labels that seem exchanged, shortened prompts, answers from the cache."""
+    return [*_exchanged_labels(evaluation, say), *_shortened(evaluation, say), *_cached(evaluation, say)]
+
+
+def _exchanged_labels(evaluation: EvaluationFigures, say: Language) -> list[str]:
+    wrongly = "{system} seems to name its labels wrongly: {exchanged}."
+    return [
+        say(wrongly, system=system.name, exchanged=exchange_words(system.exchanged, say))
+        for system in evaluation.systems
+        if system.exchanged is not None
+    ]
+
+
+def _shortened(evaluation: EvaluationFigures, say: Language) -> list[str]:
+    return [
+        say.count(
+            system.shortened,
+            "{n} of {all} prompts of {system} was longer than the model's context (with room for the answer): "
+            "its passage was shortened, by {tokens}.",
+            "{n} of {all} prompts of {system} were longer than the model's context (with room for the answer): "
+            "their passages were shortened, by {tokens} at most.",
+            all=f"{system.records:,}",
+            system=system.name,
+            tokens=say.count(system.most_cut_tokens, "{n} token", "{n} tokens"),
+        )
+        for system in evaluation.systems
+        if system.shortened
+    ]
+
+
+def _cached(evaluation: EvaluationFigures, say: Language) -> list[str]:
+    return [
+        say.count(
+            system.cached,
+            "{n} answer of {system} came from the response cache: it cost nothing now, its time is left out, and a "
+            "query's cost counts it as it was first paid for.",
+            "{n} answers of {system} came from the response cache: they cost nothing now, their times are left out, "
+            "and a query's cost counts them as they were first paid for.",
+            system=system.name,
+        )
+        for system in evaluation.systems
+        if system.cached
+    ]

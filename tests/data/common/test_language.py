@@ -16,10 +16,9 @@ from eval.measures.metrics import STATUSES
 from eval.measures.power import reach_sentence
 from eval.measures.prices import PriceTable
 from eval.report import write_report
-from eval.report.amounts import from_queries
+from eval.report.figures import from_queries
 from eval.report.render.terminal import WIDTH, comparison_text, terminal_table
-from eval.report.sections.cost_sentences import cost_sentences
-from eval.report.sections.cost_tables import cost_table
+from eval.report.sections.costs import cost_table, pair_sentences
 from eval.report.summary import summarize
 from tests.support.journaled_runs import answer, failure, pair_item, write_demo, write_run
 from tests.support.spoken import spoken
@@ -75,7 +74,7 @@ def test_several_reasons_are_each_said_and_none_is_left_in_english():
         "api": system_cost(api, answers, hardware=None, training=None, table=table),
     }
     assert costs["tuned"].training.notes == ("the machine is not noted", "how many items were labelled is not noted")
-    (said,) = cost_sentences(
+    (said,) = pair_sentences(
         break_evens(costs), costs, accuracies=dict.fromkeys(costs), comparisons=[], say=language("ko")
     )
     assert "tuned: 학습: 장비가 기록되지 않음, tuned: 학습: 레이블링한 문항 수가 기록되지 않음" in said

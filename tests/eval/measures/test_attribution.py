@@ -16,8 +16,7 @@ from eval.measures.answers import answers_of, read_answers
 from eval.measures.attribution import Attribution, attribute
 from eval.measures.causes import CAUSES, EITHER, SHORTENED, Outcome, cause_of
 from eval.measures.retrieval_metrics import score_ranking
-from eval.report.sections.ladder_sentences import ladder_sentences
-from eval.report.sections.ladder_tables import ladder_tables
+from eval.report.sections.attribution import attribution_sentences, attribution_tables
 from eval.report.summary import summarize
 from eval.rundir.journal import latest_records, read_manifest, records_path
 from tests.support.described import described
@@ -148,10 +147,10 @@ def test_a_search_of_other_texts_is_said_to_be_one_by_every_form(
     evaluation = summarize(run).evaluations[0]
     (one,) = evaluation.attributions
     assert (one.foreign, one.n, one.causes, one.wrong, one.to_retrieval, one.found) == (True, 12, (), 0, None, None)
-    assert ladder_sentences(evaluation, ENGLISH) == [
+    assert attribution_sentences(evaluation, ENGLISH) == [
         "Nothing that rag retrieved is a passage of these items, so its answers are put down to nothing."
     ]
-    assert not any(table.rows for table in ladder_tables(evaluation))
+    assert not any(table.rows for table in attribution_tables(evaluation))
     assert main(["show", str(run), items[2].id, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["causes"] == {}
 
@@ -200,7 +199,7 @@ def test_what_was_shortened_and_what_the_oracle_failed_on_is_said(tmp_path: Path
     run = write_run(tmp_path / "run", [("kice", items, {"rag": rag, "own": own})], descriptions=descriptions)
     evaluation = summarize(run).evaluations[0]
     assert counts(evaluation.attributions[0]) == {"distracted": 9, "found, yet wrong": 1, SHORTENED: 2}
-    said = " ".join(ladder_sentences(evaluation, ENGLISH))
+    said = " ".join(attribution_sentences(evaluation, ENGLISH))
     assert "For 1 more wrong answer of rag the oracle has no answer, so its cause is open." in said
     assert "For 2 wrong answers of rag the passages were shortened to fit the model's context" in said
     assert "0 of 9 wrong answers of rag" in said and "No wrong answer" not in said and "At most" not in said

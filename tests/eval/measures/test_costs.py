@@ -21,8 +21,7 @@ from eval.report import write_report
 from eval.report.render.terminal import WIDTH, terminal_table
 from eval.report.run_costs import costs_of_runs
 from eval.report.sections.cost_curve import COLOURS, lay_out
-from eval.report.sections.cost_sentences import cost_sentences
-from eval.report.sections.cost_tables import break_even_table, cost_table
+from eval.report.sections.costs import break_even_table, cost_table, pair_sentences
 from eval.report.summary import Summary, summarize
 from eval.rundir.description import Machine, TrainingFacts
 from eval.rundir.journal import read_manifest
@@ -277,7 +276,7 @@ def test_without_a_break_even_the_verdict_says_which_way():
 def sentence(trained, prompted, **more):
     costs = {"tuned": trained, "api": prompted}
     more = {"accuracies": {"tuned": 0.8, "api": 0.5}, "comparisons": ()} | more
-    return cost_sentences(break_evens(costs), costs, **more)[0]
+    return pair_sentences(break_evens(costs), costs, **more)[0]
 
 
 def test_the_sentence_of_every_verdict():

@@ -15,8 +15,7 @@ from eval.measures.answers import Answers, answers_of
 from eval.measures.attribution import CAUSES
 from eval.measures.ladder import Ladder, climb, gap_recovered, oracle_of, rung_of
 from eval.plan.suite import load_suite
-from eval.report.sections.ladder_sentences import ladder_sentences
-from eval.report.sections.ladder_tables import SHOWN, ladder_tables
+from eval.report.sections.ladder import SHOWN, ladder_sentences, ladder_tables
 from eval.report.summary import summarize
 from eval.rundir.description import SystemDescription
 from tests.support.journaled_runs import answer, exam_item, right_where, write_run

@@ -8,7 +8,7 @@ from data.types import Item, Message, Prediction, Record, Trial
 from eval.measures.answers import Answers, answers_of
 from eval.measures.prices import estimate_tokens, price_table
 from eval.measures.token_estimates import compare_estimate
-from eval.report.sections.cost_tables import estimate_table
+from eval.report.sections.costs import estimate_table
 from tests.support.described import described
 
 API = described({"kind": "chain", "model": {"spec": "openai:gpt-4o-mini", "max_tokens": 64}})

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from eval.report import write_report
-from eval.report.sections.calibration import calibration_table, reliability_diagram
+from eval.report.sections.calibration import calibration_tables, reliability_diagram
 from eval.report.summary import Summary, summarize
 from tests.support.journaled_runs import answer, exam_item, pair_item, write_run
 
@@ -51,7 +51,7 @@ def voted(choice_of):
 def noted(folder, items, choice_of):
     systems = {"voted": {"kind": "chain"}}
     run = write_run(folder, [("kice", items, {"voted": voted(choice_of)})], descriptions=systems)
-    return calibration_table(summarize(run).evaluations[0]).note
+    return calibration_tables(summarize(run).evaluations[0])[0].note
 
 
 def test_one_that_is_always_sure_and_always_wrong_is_overconfident(tmp_path):
@@ -70,20 +70,20 @@ def test_of_one_group_of_items_nothing_is_said_to_be_beyond_chance_or_not(tmp_pa
 
 def test_each_system_is_said_to_claim_too_much_or_too_little(run):
     pairs, exam = summarize(run).evaluations
-    note = calibration_table(pairs).note
+    note = calibration_tables(pairs)[0].note
     assert re.search(r"bold is overconfident: it is right on 60\.0% of these items and claims 90\.\d%, 30\.\d", note)
     assert re.search(
         r"timid is underconfident: it is right on 60\.0% of these items and claims 40\.\d%, (19|20)\.", note
     )
     assert "fair is neither over- nor underconfident beyond chance" in note
     assert "always is" not in note  # a rule's certainty is no statement on any item
-    assert calibration_table(exam).rows == ()
+    assert calibration_tables(exam)[0].rows == ()
     assert reliability_diagram(exam) is None
 
 
 def test_the_table_has_the_figures_of_the_scores_and_their_source(run):
     evaluation = summarize(run).evaluations[0]
-    rows = {row[0]: row[1:] for row in calibration_table(evaluation).rows}
+    rows = {row[0]: row[1:] for row in calibration_tables(evaluation)[0].rows}
     assert list(rows) == ["bold", "timid", "fair", "always"]
     assert rows["bold"][:2] == ("softmax", "300")
     assert rows["always"][0] == "unknown"

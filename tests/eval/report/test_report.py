@@ -13,12 +13,11 @@ from data.types import Message
 from eval.measures.answers import read_answers
 from eval.measures.classification import classification_report
 from eval.report import write_report
-from eval.report.amounts import dollars
+from eval.report.figures import dollars
 from eval.report.render import html
 from eval.report.render.markdown import escape, render_markdown
 from eval.report.render.terminal import WIDTH, terminal_table, wrap
-from eval.report.sections.all_sections import systems_table, tags_table
-from eval.report.sections.cells import what_it_is
+from eval.report.sections.scores import score_tables, tag_tables, what_it_is
 from eval.report.show import show_item
 from eval.report.summary import Summary, summarize
 from eval.rundir.journal import read_manifest, records_path
@@ -280,12 +279,12 @@ def test_sections_have_their_points_with_intervals_and_genres_their_accuracy(dem
     rag = next(system for system in exam.systems if system.name == "rag")
     one, interval = rag.scores.by_tag["section:독서"], rag.tag_intervals["section:독서"]
     assert interval.low < one.points / one.points_possible < interval.high
-    written = {row[0]: row[-1] for row in tags_table(exam).rows}
+    written = {row[0]: row[-1] for row in tag_tables(exam)[0].rows}
     ends = f"{interval.low * one.points_possible:.1f}–{interval.high * one.points_possible:.1f}"
     assert written["section:독서"] == f"{one.correct}/{one.n} · {one.points:g} of {one.points_possible:g} ({ends})"
     tuned = next(system for system in pairs.systems if system.name == "tuned")
     genre, low_high = tuned.scores.by_tag["genre:fiction"], tuned.tag_intervals["genre:fiction"]
-    (row,) = (row for row in tags_table(pairs).rows if row[0] == "genre:fiction")
+    (row,) = (row for row in tag_tables(pairs)[0].rows if row[0] == "genre:fiction")
     assert row[-1] == (
         f"{genre.correct}/{genre.n} · {100 * genre.accuracy:.1f}% ({100 * low_high.low:.1f}–{100 * low_high.high:.1f})"
     )
@@ -306,4 +305,4 @@ def test_the_area_under_the_roc_curve_has_the_interval_that_a_checkpoint_s_card_
     assert list(system.roc_auc_interval) == report["intervals"]["roc_auc"]
     low, high = system.roc_auc_interval
     cell = f"{report['roc_auc']:.3f} ({low:.3f}–{high:.3f})"
-    assert cell in systems_table(evaluation).rows[0]
+    assert cell in score_tables(evaluation)[0].rows[0]

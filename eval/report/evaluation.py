@@ -1,0 +1,90 @@
+"""What a run shows on one benchmark, as figures: scores with intervals, paired differences, cost, causes.
+
+The answers of an evaluation in, one `EvaluationFigures` out; the sections of a report put it into tables and words.
+"""
+
+from data.types import Frozen
+from eval.measures.answers import Answers, RunAnswers
+from eval.measures.attribution import Attribution, attribute
+from eval.measures.costs import BreakEven, break_evens
+from eval.measures.differences import Comparison, compare_all
+from eval.measures.ladder import Ladder, climb
+from eval.measures.power import ASSUMED_DISCORDANCE, minimum_detectable_difference
+from eval.measures.prices import PriceTable
+from eval.measures.reference_scores import ReferenceScores, reference_scores
+from eval.report.system_summary import SystemSummary, summarize_system
+from eval.rundir.journal import Evaluation
+
+
+class EvaluationFigures(Frozen):
+    """The figures of all systems of a run on one benchmark.
+
+    Attributes:
+        n_clusters: Groups among the items that were answered.
+        chance: Expected accuracy of a uniform guess.
+        weighted: Whether items are worth points, as in an exam.
+        labelled: Whether all items share their choices, so that the classes have names.
+        break_even: Every trained system against every prompted one.
+        detectable_difference: Smallest true difference in accuracy seen with 80 % power; None where there is none.
+        assumed_discordance: The share of items on which two systems disagree, as assumed for it.
+        yardsticks: What constant answers score, and what others published.
+        ladders: Of each reader that is shown more and more; empty in an older run's summary.
+        attributions: Of each system that retrieves, why its items came out as they did.
+    """
+
+    benchmark: str
+    split: str
+    data: str | None
+    n_items: int
+    n_clusters: int
+    fingerprint: str
+    complete: bool
+    chance: float | None
+    weighted: bool
+    labelled: bool
+    systems: tuple[SystemSummary, ...]
+    comparisons: tuple[Comparison, ...]
+    break_even: tuple[BreakEven, ...]
+    detectable_difference: float | None
+    assumed_discordance: float
+    ladders: tuple[Ladder, ...] = ()
+    attributions: tuple[Attribution, ...] = ()
+    yardsticks: ReferenceScores = ReferenceScores()
+
+
+def evaluation_figures(
+    run: RunAnswers, evaluation: Evaluation, answers: dict[str, Answers], *, prices: PriceTable
+) -> EvaluationFigures:
+    """Measure all systems of an evaluation.
+
+    Args:
+        run: The run.
+        evaluation: Of its manifest.
+        answers: By system name.
+        prices: In force.
+    """
+    manifest, items = run.manifest, next(iter(answers.values())).items
+    systems = tuple(
+        summarize_system(one, run.run_dir / name, n_items=evaluation.n_items, manifest=manifest, prices=prices)
+        for name, one in answers.items()
+    )
+    return EvaluationFigures(
+        benchmark=evaluation.benchmark,
+        split=evaluation.split,
+        data=evaluation.data,
+        n_items=evaluation.n_items,
+        n_clusters=len(items.group_names),
+        fingerprint=evaluation.fingerprint,
+        complete=all(system.complete for system in systems),
+        chance=round(float((1 / items.n_choices).mean()), 6) if items.ids else None,
+        weighted=set(items.weights.tolist()) != {1.0},
+        labelled=any(s.scores is not None and not s.scores.class_names[0].isdigit() for s in systems),
+        systems=systems,
+        comparisons=tuple(compare_all(answers, evaluation=evaluation)),
+        break_even=break_evens({system.name: system.cost for system in systems}),
+        detectable_difference=minimum_detectable_difference(evaluation.n_items),
+        assumed_discordance=ASSUMED_DISCORDANCE,
+        ladders=tuple(climb(answers, manifest.systems)),
+        attributions=tuple(attribute(answers, manifest.systems)),
+        yardsticks=reference_scores(answers.values()),
+    )
