@@ -160,6 +160,8 @@ def _reply_figures(prediction: Prediction | None) -> tuple[int, int, int, int, i
     """Return the columns from `trials` to `number_or_text`."""
     if prediction is None:
         return 0, 0, 0, 0, 0, False, False
+    if prediction.choice is not None and not prediction.asks:
+        return 0, 1, 0, 0, 0, False, NUMBER_OR_TEXT in prediction.rule
     replies = prediction.replies
     blank = [reply for reply in replies if reply.is_blank]
     cut = sum(_is_cut(reply) for reply in blank)

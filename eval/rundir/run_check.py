@@ -30,7 +30,6 @@ _BEGINNING, _BEHIND_ITEM = b'{"item":{"id":"', b'},"system":'
 # Where one of these is in a JSON text, its names may not be counted by the colons behind them: space between the two,
 # or a name that ends in a backslash.
 _UNCOUNTABLE = (b"\t", b"\r", b'" :', b'"  ', b'\\\\"')
-_WITHOUT_NAMES = frozenset((str, int, float, bool))
 # A record without its item, which is checked apart.
 _Answer = cast(
     "type[Record]",
@@ -181,7 +180,7 @@ class _Items:
         try:
             if place is None:
                 item = Item.model_validate_json(written_item, strict=True)
-                if not _is_each_name_given_once(item, written_item):
+                if not _is_each_name_given_once(written_item, len(item.model_fields_set) + len(item.inputs)):
                     return None
                 canonical = fingerprint_line(from_json(written_item))
                 place = self._place(item, canonical, written_item)
@@ -189,7 +188,7 @@ class _Items:
         except ValueError:
             return None
         prediction = record.prediction
-        if (prediction is None) == (record.error is None) or not _is_each_name_given_once(record, rest):
+        if (prediction is None) == (record.error is None) or not _is_each_name_given_once(rest, _count_names(record)):
             return None
         if prediction is not None and answer_fault(prediction, self._n_choices[place]):
             return None
@@ -239,21 +238,32 @@ class _Items:
         return place
 
 
-def _is_each_name_given_once(model: BaseModel, written: bytes) -> bool:
-    """Say whether no object of the JSON text of a model gives a name twice; False also where that takes more to say."""
+def _is_each_name_given_once(written: bytes, n_names: int) -> bool:
+    """Say whether no object of a JSON text gives a name twice; False also where that takes more to say.
+
+    Args:
+        written: The text.
+        n_names: How many different names its objects have in all.
+    """
     for mark in _UNCOUNTABLE:
         if mark in written:
             return False
-    return _count_names(model) == written.count(b'":') - written.count(b'\\":')
+    return n_names == written.count(b'":') - written.count(b'\\":')
 
 
-def _count_names(value: Any) -> int:
-    """Count the names that were given to a model, and to all that is in it."""
+def _count_names(record: Record) -> int:
+    """Count the names that were given to a record, and to all that is in it."""
+    n_names, prediction = len(record.model_fields_set), record.prediction
+    if prediction is not None:
+        n_names += len(prediction.model_fields_set) + len(prediction.usage) + _count_names_within(prediction.asks)
+    return n_names + _count_names_within(record.messages) + _count_names_within(record.passages)
+
+
+def _count_names_within(value: Any) -> int:
+    if not value or isinstance(value, str | int | float):
+        return 0
     if isinstance(value, BaseModel):
-        names, parts = len(value.model_fields_set), vars(value).values()
-    elif isinstance(value, dict):
-        names, parts = len(value), value.values()
-    else:
-        names, parts = 0, value
-    # What is no text and no figure is an object or a list, or of no length.
-    return names + sum(_count_names(part) for part in parts if part and type(part) not in _WITHOUT_NAMES)
+        return len(value.model_fields_set) + sum(map(_count_names_within, vars(value).values()))
+    if isinstance(value, dict):
+        return len(value) + sum(map(_count_names_within, value.values()))
+    return sum(map(_count_names_within, value))
