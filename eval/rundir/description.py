@@ -4,6 +4,7 @@ A part of a manifest in, a typed description out, and of that a role, a place or
 which kinds of system are trained.
 """
 
+from collections.abc import Generator
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -45,6 +46,10 @@ class _Described(BaseModel):
     @model_serializer(mode="wrap")
     def _only_what_was_given(self, serialized: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return {name: value for name, value in serialized(self).items() if name in self.model_fields_set}
+
+    def __iter__(self) -> Generator[tuple[str, Any], None, None]:
+        """Yield the fields that were given, by name."""
+        yield from ((name, value) for name, value in super().__iter__() if name in self.model_fields_set)
 
     def as_json(self) -> dict[str, Any]:
         """Return what is written of it."""

@@ -12,6 +12,7 @@ from eval.execution.batches import BATCH_CHARACTERS, by_group, cut_batches
 from eval.execution.runner import run
 from eval.execution.system_journal import TooManyErrorsError
 from eval.plan.call_policy import CallPolicy
+from eval.rundir.description import Machine
 from eval.rundir.journal import read_manifest, read_records, records_path
 from eval.rundir.run_check import read_run
 from tests.support.runs_by_hand import item, planned
@@ -67,9 +68,9 @@ def test_going_on_on_another_machine_makes_it_unknown(tmp_path: Path, capsys: py
             raise KeyboardInterrupt
         return right(entry)
 
-    def on(machine: str, answer: Callable[[dict[str, Any]], Prediction], **options: Any) -> dict[str, Any] | None:
+    def on(machine: str, answer: Callable[[dict[str, Any]], Prediction], **options: Any) -> Machine | None:
         plan = planned([item(number) for number in range(4)], answer, None)
-        plan = plan._replace(manifest=plan.manifest.model_copy(update={"hardware": {"cpu": machine, "cpus": 2}}))
+        plan = plan._replace(manifest=plan.manifest.model_copy(update={"hardware": Machine(cpu=machine, cpus=2)}))
         run(plan, tmp_path / "run", max_concurrency=1, **options)
         return read_manifest(tmp_path / "run").hardware
 
@@ -77,7 +78,7 @@ def test_going_on_on_another_machine_makes_it_unknown(tmp_path: Path, capsys: py
         on("one", answer)
     with pytest.raises(KeyboardInterrupt):
         on("one", answer, resume=True)
-    assert read_manifest(tmp_path / "run").hardware == {"cpu": "one", "cpus": 2}
+    assert read_manifest(tmp_path / "run").hardware == Machine(cpu="one", cpus=2)
     assert "another machine" not in capsys.readouterr().err
     assert on("two", right, resume=True) is None
     assert "was begun on another machine" in capsys.readouterr().err
@@ -86,9 +87,9 @@ def test_going_on_on_another_machine_makes_it_unknown(tmp_path: Path, capsys: py
 def test_a_finished_run_keeps_its_machine(tmp_path: Path) -> None:
     for machine in ("one", "two"):
         plan = planned([item(0)], right, None)
-        plan = plan._replace(manifest=plan.manifest.model_copy(update={"hardware": {"cpu": machine}}))
+        plan = plan._replace(manifest=plan.manifest.model_copy(update={"hardware": Machine(cpu=machine)}))
         run(plan, tmp_path / "run", resume=machine == "two")
-    assert read_manifest(tmp_path / "run").hardware == {"cpu": "one"}  # nothing was asked on the other
+    assert read_manifest(tmp_path / "run").hardware == Machine(cpu="one")  # nothing was asked on the other
 
 
 @pytest.mark.parametrize("batch_size", [None, 3])

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from eval.rundir.description import (
+    ChatModelDescription,
     Machine,
     SystemDescription,
     is_api,
@@ -15,6 +16,7 @@ from eval.rundir.description import (
     role_of,
     used_hardware,
 )
+from eval.rundir.readable import readable_json
 from tests.support.described import described
 
 GIVEN = {
@@ -32,6 +34,14 @@ def test_it_is_written_as_it_was_given_with_what_nobody_here_reads() -> None:
     assert json.loads(description.model_dump_json()) == GIVEN
     assert description == described(GIVEN)
     assert Machine(cpu="x").as_json() == {"cpu": "x"}
+
+
+@pytest.mark.parametrize("odd", [object(), "half \ud800", float("inf")])
+def test_what_no_file_can_hold_leaves_the_rest_as_it_was_given(odd: object) -> None:
+    description = SystemDescription(kind="chain", model=ChatModelDescription(spec="openai:m", temperature=odd))
+    read, text = readable_json(description, lambda text: text)
+    assert json.loads(text).keys() == {"kind", "model"} and json.loads(text)["model"].keys() == {"spec", "temperature"}
+    assert is_api(read)
 
 
 def test_an_older_run_names_its_model_alone() -> None:
