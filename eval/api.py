@@ -16,13 +16,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from data.common.errors import ConfigurationError
 from data.common.language import Language, language
 from data.common.progress import log
 from data.types import Item, Prediction
-from eval.plan.call_policy import CallPolicy
+from eval.plan.call_policy import CallPolicy, check_policy
 from eval.plan.suite import EvaluationSpec, Suite, SystemSpec, load_suite, names_suite
 from eval.rundir.names import new_run_dir
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from eval.execution.runner import Outcome
     from eval.measures.differences import Comparison
     from eval.plan.own_parts import OwnParts, OwnSystems
+    from eval.plan.planning import Plan
     from eval.report import ReportPaths
     from eval.report.summary import Summary
 
@@ -135,13 +136,13 @@ def _folder(run: Run | Path | str) -> Path:
 
 
 def evaluate(
-    asked: str | Path | Suite | Sequence[Item],
+    suite_or_items: str | Path | Suite | Sequence[Item],
     systems: "OwnSystems | None" = None,
     *,
     benchmark: str | None = None,
     train: Sequence[Item] = (),
     split: str | None = None,
-    data: Path | None = None,
+    data: Path | str | None = None,
     limit: int | None = None,
     seed: int = 0,
     out: Path | str | None = None,
@@ -155,7 +156,7 @@ def evaluate(
     """Have systems answer items, write the answers and the reports into a run's folder, and return the run.
 
     Args:
-        asked: A suite, its name or its YAML file; or a benchmark's name, or items.
+        suite_or_items: A suite, its name or its YAML file; or a benchmark's name, or items.
         systems: Who answers a benchmark or items, by name: the settings that a suite's entry would have, or a Runnable
             from an item's input to a Prediction, a message or a text, of which the last two are read for an answer.
             None with a suite, which has its own.
@@ -180,32 +181,44 @@ def evaluate(
         KeyboardInterrupt: What was answered is in the folder, and `resume` goes on.
     """
     from chains.models.providers import read_env_file
+    from eval.execution.runner import run
     from eval.execution.trace_client import traces_sent
     from eval.plan.own_parts import OwnParts, own_suite, refuse
 
     read_env_file()  # keys, and LANGSMITH_* for traces
     evaluation = {"split": split, "data": data, "limit": limit}
-    if isinstance(asked, Suite) or (isinstance(asked, str | Path) and names_suite(str(asked))):
+    given = suite_or_items
+    if isinstance(given, Suite) or (isinstance(given, str | Path) and names_suite(str(given))):
         refuse("a suite", systems=systems, benchmark=benchmark, train=train, seed=seed, **evaluation)
-        suite, own = asked if isinstance(asked, Suite) else load_suite(str(asked)), OwnParts()
+        suite, own = given if isinstance(given, Suite) else load_suite(str(given)), OwnParts()
     else:
-        suite, own = own_suite(asked, systems, benchmark=benchmark, train=train, seed=seed, evaluation=evaluation)
+        suite, own = own_suite(given, systems, benchmark=benchmark, train=train, seed=seed, evaluation=evaluation)
     if resume and out is None:
         raise ConfigurationError("resume goes on with a run that there is; name its folder as out=…")
+    if max_concurrency < 1:
+        raise ConfigurationError(f"max_concurrency {max_concurrency} lets nothing run; give 1 or more")
+    check_policy(policy)
     run_dir = new_run_dir(suite.name) if out is None else Path(out)
-    how = {"resume": resume, "retry_errors": retry_errors, "max_concurrency": max_concurrency, "max_errors": max_errors}
     with traces_sent():
-        outcome = _run(suite, own, run_dir, policy, language(lang), **how)
-    return Run(outcome.run_dir, outcome).write_reports(lang=lang)
+        outcome = run(
+            _planned(suite, own, policy, language(lang)),
+            run_dir,
+            resume=resume,
+            retry_errors=retry_errors,
+            max_concurrency=max_concurrency,
+            max_errors=max_errors,
+            policy=policy,
+        )
+    return Run(run_dir, outcome).write_reports(lang=lang)
 
 
-def _run(suite: Suite, own: "OwnParts", run_dir: Path, policy: CallPolicy, say: Language, **how: Any) -> "Outcome":
-    from eval.execution.runner import run
+def _planned(suite: Suite, own: "OwnParts", policy: CallPolicy, say: Language) -> "Plan":
+    """Plan a suite, and say which differences so many items cannot show, before anything is paid for."""
     from eval.measures.power import reach_lines
     from eval.plan.planning import plan
 
     planned = plan(suite, policy=policy, own=own)
     counts = [(one.evaluation.benchmark, one.items, len(one.systems)) for one in planned.evaluations]
     for line in reach_lines(counts, say):
-        log(line)  # before anything is paid for
-    return run(planned, run_dir, policy=policy, **how)
+        log(line)
+    return planned

@@ -1,7 +1,7 @@
 """`python -m eval calibrate RUN --fit FIT_RUN`: what temperatures fitted on one run make of another's probabilities."""
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from data.common.terminal import emit, emit_json
 
@@ -22,7 +22,7 @@ def calibrate(options: argparse.Namespace) -> int:
     return 0
 
 
-def _as_data(found: "Scalings") -> dict[str, Any]:
+def _as_data(found: "Scalings") -> dict[str, object]:
     return {"scalings": [one.model_dump(mode="json") for one in found.scalings], "left_out": list(found.left_out)}
 
 

@@ -26,8 +26,9 @@ from eval.execution.tracing import sent_messages
 from eval.measures.power import reach_lines
 from eval.measures.prices import estimate_request_tokens, estimate_tokens, price, price_table
 from eval.plan.chain_predictor import Predictor, chain_predictor
+from eval.plan.context import Context, load_evaluated
 from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
-from eval.plan.systems import Context, load_evaluated, prepare_chain
+from eval.plan.systems import prepare_chain
 from eval.rundir.description import priced_name
 
 
@@ -51,12 +52,12 @@ class Estimate(NamedTuple):
     usd: float | None
 
 
-class _Unasked(BaseChatModel):
+class _SilentModel(BaseChatModel):
     """Stands where the model would be, so that a chain renders its prompts: uses tools while it may, says nothing."""
 
     @property
     def _llm_type(self) -> str:
-        return "unasked"
+        return "silent"
 
     def _generate(
         self,
@@ -96,10 +97,10 @@ def _estimate_chain(system: SystemSpec, spec: EvaluationSpec, seed: int) -> Esti
         system = system.model_copy(update={"retriever": "bm25", "embeddings": None})
     context = Context(benchmark=benchmark(spec.benchmark), spec=spec, items=pool, seed=seed)
     prepared = prepare_chain(system, context)
-    model: dict[str, BaseChatModel] = {"model": _Unasked()} if prepared.needs_model else {}
+    model: dict[str, BaseChatModel] = {"model": _SilentModel()} if prepared.needs_model else {}
     # No model is loaded, so none scores, and none measures what is too long.
-    asking = prepared.spec.model_copy(update={"answering": "auto", "too_long": "error"})
-    predictor = chain_predictor(asking, {**prepared.parts, **model}, seed=seed)
+    rendered = prepared.spec.model_copy(update={"answering": "auto", "too_long": "error"})
+    predictor = chain_predictor(rendered, {**prepared.parts, **model}, seed=seed)
     items = pool[: spec.limit]
     sent = _Requests()
     for item in items:

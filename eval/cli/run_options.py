@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from data.common.errors import ConfigurationError, first_fault
 from eval.cli.flags import given
-from eval.plan.call_policy import CallPolicy
+from eval.plan.call_policy import CallPolicy, check_policy
 from eval.plan.options import CALLS, ITEMS, SYSTEM
 from eval.plan.suite import EvaluationSpec, Suite, SystemSpec, load_suite, names_suite
 from eval.rundir.names import LONGEST_NAME, plain_name
@@ -82,11 +82,7 @@ def read_policy(options: argparse.Namespace) -> CallPolicy:
     Raises:
         ConfigurationError: A value lets nothing run.
     """
-    if options.retries is not None and options.retries < 0:
-        raise ConfigurationError(f"--retries {options.retries} is below 0; give 0 or more")
-    for option in (option for option in CALLS if option.name != "retries"):
-        value = getattr(options, option.dest)
-        if value is not None and not 0 < value < float("inf"):
-            raise ConfigurationError(f"{option.spelt} {value:g} is no limit; give a number above 0")
     cache: Literal["none", "greedy", "sampled"] = "greedy" if options.cache else "none"
-    return CallPolicy(**given(options, CALLS), cache="sampled" if options.cache_sampled else cache)
+    policy = CallPolicy(**given(options, CALLS), cache="sampled" if options.cache_sampled else cache)
+    check_policy(policy, flags={option.name: option.spelt for option in CALLS})
+    return policy

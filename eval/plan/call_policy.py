@@ -1,6 +1,9 @@
 """How a run's calls are to be made: the limits that its user sets, decided before anything is asked."""
 
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
+
+from data.common.errors import ConfigurationError
 
 # Beyond it an item is given up: a server that sends a byte now and then is never late for a client, whose limits are on
 # the time between two bytes.
@@ -40,3 +43,25 @@ class CallPolicy(NamedTuple):
         if self.timeout_s is None and self.item_timeout_s >= THINKING_TIMEOUT_S:  # no model's own is longer
             return None
         return min(self.timeout_s or THINKING_TIMEOUT_S, self.item_timeout_s)
+
+
+_ABOVE_ZERO = ("rpm", "tpm", "timeout_s", "item_timeout_s", "max_cost_usd")
+
+
+def check_policy(policy: CallPolicy, *, flags: Mapping[str, str] | None = None) -> None:
+    """Refuse limits under which nothing could run.
+
+    Args:
+        policy: To be checked.
+        flags: What the user calls each field; None: by its name.
+
+    Raises:
+        ConfigurationError: A value is out of range.
+    """
+    spelt = flags or {name: name for name in policy._fields}
+    if policy.retries < 0:
+        raise ConfigurationError(f"{spelt['retries']} {policy.retries} is below 0; give 0 or more")
+    for name in _ABOVE_ZERO:
+        value = getattr(policy, name)
+        if value is not None and not 0 < value < float("inf"):
+            raise ConfigurationError(f"{spelt[name]} {value:g} is no limit; give a number above 0")

@@ -79,7 +79,7 @@ def _metadata(labels: tuple[str, ...] | None) -> Benchmark:
 
 
 def own_suite(
-    asked: str | Path | Sequence[Item],
+    source: str | Path | Sequence[Item],
     systems: OwnSystems | None,
     *,
     benchmark: str | None,
@@ -87,10 +87,10 @@ def own_suite(
     seed: int,
     evaluation: Mapping[str, object],
 ) -> tuple[Suite, OwnParts]:
-    """Make a suite of one evaluation out of what a script asks for, as `eval.api.evaluate` takes it.
+    """Make a suite of one evaluation out of what a script gives, as `eval.api.evaluate` takes it.
 
     Args:
-        asked: A benchmark's name, or items.
+        source: A benchmark's name, or items.
         systems: Who answers, by name.
         benchmark: That the items are of; None: of none that is known.
         train: Items that systems may learn from.
@@ -105,12 +105,12 @@ def own_suite(
     objects = {name: as_runnable(name, one) for name, one in systems.items() if not _is_settings(one)}
     specs = tuple(_spec(name, one, objects.get(name)) for name, one in systems.items())
     given = {name: value for name, value in evaluation.items() if value is not None}
-    if isinstance(asked, str | Path):
+    if isinstance(source, str | Path):
         refuse("a benchmark's name", benchmark=benchmark, train=train)
-        name, own = str(asked), OwnParts(systems=objects)
+        name, own = str(source), OwnParts(systems=objects)
     else:
         refuse("a list of items", **evaluation)
-        name, own = benchmark or NAME, OwnParts(_items(asked), _items(train), objects)
+        name, own = benchmark or NAME, OwnParts(_items(source), _items(train), objects)
         check_items(own.items, "the list of items")
         given["split"] = SPLIT
     entry = _made(EvaluationSpec, "evaluation", benchmark=name, systems=specs, **given)

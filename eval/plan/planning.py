@@ -18,9 +18,10 @@ from eval.measures.prices import price_table
 from eval.measures.stats import SEED
 from eval.plan.call_policy import CallPolicy
 from eval.plan.call_prices import check_prices, rate_of
+from eval.plan.context import Context, load_evaluated
 from eval.plan.own_parts import OwnParts
 from eval.plan.suite import Suite
-from eval.plan.systems import Context, System, build_system, load_evaluated
+from eval.plan.systems import System, build_system
 from eval.rundir.description import Machine
 from eval.rundir.journal import Evaluation, Manifest
 

@@ -91,13 +91,13 @@ class SystemSpec(Frozen):
             raise ValueError(
                 f"system '{self.name}': any_label_order goes with a checkpoint or finetune, not a {given[0]}"
             )
-        self._check_askings()
+        self._check_trials()
         elsewhere = self.model_fields_set - {"name", "note", "any_label_order", *given}
         if self.chain is None and (set_fields := sorted(f for f in elsewhere if getattr(self, f) is not None)):
             raise ValueError(f"system '{self.name}': {set_fields[0]} goes with a chain, not with a {given[0]}")
         return self
 
-    def _check_askings(self) -> None:
+    def _check_trials(self) -> None:
         if self.permute and self.chain is None:
             raise ValueError(
                 f"system '{self.name}': permute goes with a chain; a {self.kind} is shown no order of the choices"

@@ -185,7 +185,7 @@ def model_spec(description: SystemDescription) -> str | None:
 
 
 def reply_limit_of(description: SystemDescription) -> int | None:
-    """Return the most tokens that a system's model was told to write; None where nothing says so."""
+    """Return the most tokens that a system's model may write; None where nothing says so."""
     return description.model.max_tokens if description.model else None
 
 

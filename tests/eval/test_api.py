@@ -16,6 +16,7 @@ from eval.api import CallPolicy, EvaluationSpec, Prediction, Suite, SystemSpec, 
 from tests.support.exam_file import write_exam
 from tests.support.journaled_runs import exam_item, pair_item
 from tests.support.scripted import ScriptedChatModel
+from tests.support.tiny_encoder import make_encoder, toy_items
 
 PAIRS = [pair_item(number) for number in range(12)]
 EXAM = [exam_item(number) for number in range(1, 9)]
@@ -98,6 +99,15 @@ def test_systems_learn_from_the_items_that_are_given_for_it() -> None:
         evaluate(PAIRS, {"majority": {"baseline": "majority"}})
 
 
+def test_an_encoder_is_trained_on_the_items_that_are_given_for_it(tmp_path: Path) -> None:
+    encoder = make_encoder(tmp_path / "tiny")
+    settings = {"model": str(encoder), "max_length": 48, "batch_size": 16, "epochs": 1, "bf16": "off"}
+    system = {"finetune": settings, "any_label_order": True}
+    run = evaluate(toy_items(9, seed=2), {"encoder": system}, train=toy_items(60, seed=1))
+    assert run.summary.complete and len(run.frame()) == 9
+    assert (run.path / "encoder" / "checkpoint").is_dir()
+
+
 def test_a_run_is_gone_on_with(tmp_path: Path) -> None:
     seen: list[str] = []
 
@@ -155,6 +165,9 @@ def test_a_suite_is_taken_as_an_object_a_file_or_a_name(tmp_path: Path) -> None:
         ("demo", {"a": {"baseline": "chance"}}, {}, "systems does not go with a suite"),
         ("demo", None, {"split": "sample"}, "split does not go with a suite"),
         (PAIRS, {"a": {"baseline": "chance"}}, {"resume": True}, "name its folder as out="),
+        (PAIRS, {"a": {"baseline": "chance"}}, {"max_concurrency": 0}, "max_concurrency 0 lets nothing run"),
+        (PAIRS, {"a": {"baseline": "chance"}}, {"policy": CallPolicy(rpm=0)}, "rpm 0 is no limit"),
+        (PAIRS, {"a": {"baseline": "chance"}}, {"policy": CallPolicy(retries=-1)}, "retries -1 is below 0"),
         (PAIRS, {"a": lambda item: "x"}, {"policy": CallPolicy(max_cost_usd=1)}, "what the system 'a' asks by itself"),
     ],
 )

@@ -4,11 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
+from finetune.hold_out import hold_out
 
 from data.common.errors import ConfigurationError, MissingResourceError
 from data.registry import benchmark, load_items
 from data.splits import hold_out
 from data.types import Item
+from eval.plan.context import Context
 from eval.plan.suite import EvaluationSpec, SystemSpec
 from eval.plan.systems import Context, System, build_system
 from tests.support.tiny_encoder import LABELS, MAX_POSITIONS, make_encoder, toy_items

@@ -1,0 +1,77 @@
+"""What the systems of one evaluation share: its items, what may be learnt from, the seed, how long a call may take.
+
+An evaluation's spec and its items in; out come items to learn from, none of which is evaluated.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from data.overlap import without_overlap
+
+from data.common.errors import ConfigurationError
+from data.common.progress import log
+from data.registry import load_items
+from data.types import Benchmark, Item
+from eval.plan.own_parts import OwnParts
+from eval.plan.suite import EvaluationSpec
+
+
+class Context(NamedTuple):
+    """What the systems of one evaluation share.
+
+    Attributes:
+        items: The items of the whole split, of which a limited run asks the first: the pool of passages is theirs.
+        timeout_s: Seconds until an API must have answered a call; None: the model's own.
+        own: What a script gives itself.
+    """
+
+    benchmark: Benchmark
+    spec: EvaluationSpec
+    items: Sequence[Item]
+    seed: int
+    timeout_s: float | None = None
+    own: OwnParts = OwnParts()
+
+    def train_items(self) -> list[Item]:
+        """Return the items that systems of this evaluation may learn from; none of them is evaluated."""
+        items = self._own_train_items() if self.own.items else self._split_to_learn_from()
+        unseen = without_overlap(items, self.items)
+        if len(unseen) < len(items):
+            _log_once(
+                f"{len(items) - len(unseen)} training items of {self.benchmark.name} are also evaluated: left out"
+            )
+        return unseen
+
+    def _own_train_items(self) -> list[Item]:
+        if not self.own.train:
+            raise ConfigurationError("a system that learns needs items to learn from; give them as train=[…]")
+        return list(self.own.train)
+
+    def _split_to_learn_from(self) -> list[Item]:
+        split = self.spec.train_split or self.benchmark.train_splits.get(self.split)
+        if split is None:
+            raise ConfigurationError(
+                f"{self.benchmark.name} has no training split for '{self.split}'; name one as train_split in the suite"
+            )
+        return _train_items(self.benchmark.name, split, self.spec.data, self.spec.skip_bad_rows)
+
+    @property
+    def split(self) -> str:
+        return self.spec.split or self.benchmark.default_split
+
+
+def load_evaluated(spec: EvaluationSpec) -> list[Item]:
+    """Return the items of an evaluation's whole split, as `data.registry.load_items` does."""
+    return load_items(spec.benchmark, split=spec.split, path=spec.data, skip_bad_rows=spec.skip_bad_rows)
+
+
+@cache
+def _train_items(benchmark: str, split: str, data: Path | None, skip_bad_rows: bool) -> list[Item]:
+    if data is not None and data.is_file():
+        raise ConfigurationError(f"{data} is one file; systems that learn need a folder that holds {split}.jsonl too")
+    return load_items(benchmark, split=split, path=data, skip_bad_rows=skip_bad_rows)
+
+
+_log_once = cache(log)  # every system that learns is built from the same items
