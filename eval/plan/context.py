@@ -8,11 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from data.overlap import without_overlap
-
 from data.common.errors import ConfigurationError
 from data.common.progress import log
 from data.registry import load_items
+from data.splits import without_overlap
 from data.types import Benchmark, Item
 from eval.plan.own_parts import OwnParts
 from eval.plan.suite import EvaluationSpec

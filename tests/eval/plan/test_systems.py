@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-from finetune.hold_out import hold_out
 
 from data.common.errors import ConfigurationError, MissingResourceError
 from data.registry import benchmark, load_items
@@ -12,7 +11,7 @@ from data.splits import hold_out
 from data.types import Item
 from eval.plan.context import Context
 from eval.plan.suite import EvaluationSpec, SystemSpec
-from eval.plan.systems import Context, System, build_system
+from eval.plan.systems import System, build_system
 from tests.support.tiny_encoder import LABELS, MAX_POSITIONS, make_encoder, toy_items
 
 
