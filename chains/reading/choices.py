@@ -64,7 +64,7 @@ def _read(text: str, truncated: bool, *, choices: Choices, negative: bool | None
     rules: tuple[Callable[[], list[Statement]], ...] = (
         lambda: by_text(choices.whole(text)),
         lambda: _commitments(reading, choices, read, truncated),
-        lambda: _single(statements.verdicts(reading), choices.n),
+        lambda: statements.verdicts(reading, choices.n),
         lambda: statements.pointed(reading),
         lambda: statements.rankings(reading, choices.n, read),
         lambda: lines.last_line(reading, truncated=truncated),
@@ -102,16 +102,6 @@ def _settle(reading: str, statement: Statement, choices: Choices) -> Extraction:
         return settled((number,), statement.rule)
     computed = re.search(rf"(?:[=≈]|\bequals) ?{number}(?!\d|\.\d)", reading)
     return settled(by_text[:1] if computed else (number,), "number-or-text")
-
-
-def _single(judged: list[Statement], n_choices: int) -> list[Statement]:
-    """Keep verdicts only where one choice is singled out; of a discussion from choice 1 on, the one in favour."""
-    in_favour = [s for s in judged if s.rule == "verdict"]
-    walks = [s.choices for s in judged[:2]] == [(1,), (2,)]
-    if walks and len(in_favour) == 1 and len(judged) == n_choices:
-        return in_favour
-    kept = in_favour if in_favour and not walks else judged
-    return kept if len({s.choices for s in kept}) == 1 else []
 
 
 def _stands_out(reading: str, n_choices: int, negative: bool | None) -> list[Statement]:

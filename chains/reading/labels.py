@@ -1,14 +1,14 @@
 """Which label a model's text states: label words, and for NLI their usual synonyms, in English and Korean.
 
 The statements are those of `chains.reading.statements`, with labels in the place of choices; where nothing is stated,
-mentions count. Words decide; a letter counts by its position, a number only where the text or the prompt numbers the
-labels, since nobody else knows what it counts from. For labels other than NLI's, only the exact label words count (in
-any case, whole words; "_", "-" and a space are the same). Pure functions over the text: no model, no I/O.
+mentions count. A letter counts by its position, a number only where the text or the prompt numbers the labels.
 """
 
 import re
 from collections.abc import Sequence
 from functools import lru_cache, partial
+from itertools import chain, groupby
+from operator import attrgetter
 from threading import RLock
 from typing import NamedTuple
 
@@ -19,7 +19,6 @@ from chains.reading.references import canonical, list_at
 from chains.reading.statements import Statement, revision_places, standing, stated_after
 from data.common.text import normalised
 
-_FEW_WORDS = 2  # of a text that says nothing but its label
 _DENIES = re.compile(r"(?i)[\"' ]{0,2}(?:not|neither|no)\b")
 _SHORT = 100  # characters: replies that say little more than a label come again and again
 _REFERENCE = re.compile(r"[\d⟦]|(?<![A-Za-z])[A-Za-z](?![A-Za-z])")
@@ -29,16 +28,17 @@ _COMPILING = RLock()
 
 
 class _Mention(NamedTuple):
-    """A label word in the text: where, which label (1-based), and whether the text denies it."""
+    """A label word in the text: where, which label (1-based), if it is denied, and where its joined words begin."""
 
     start: int
     end: int
     label: int
     denied: bool
+    run: int
 
 
 class _Words(NamedTuple):
-    """The label words of a question: those that count anywhere, and those that count in an answer's place only."""
+    """The words for the labels of a question: those that count anywhere, and those that count in an answer's place."""
 
     anywhere: re.Pattern[str]
     answer: re.Pattern[str]
@@ -82,10 +82,7 @@ def _read_in_words(text: str, truncated: bool, names: tuple[str, ...]) -> Extrac
 
 
 def _exact(name: str) -> str:
-    """Return the pattern of a label's own name, in which "_", "-" and a space are the same.
-
-    A determiner ("no evidence") and the first syllable of a longer word ("예외") are no names.
-    """
+    """Return the pattern of a label's name: "_", "-" and a space are the same, and "no evidence" does not say "no"."""
     if name in label_words.DETERMINERS or re.fullmatch("[가-힣]", name):
         return name + (label_words.DETERMINES_NOTHING if name.isascii() else label_words.SYLLABLE_END)
     form = re.sub(r"(?:\\[ /-]|[ _/-])+", " ?[ _/-]? ?", re.escape(name))
@@ -129,8 +126,8 @@ def _read(text: str, truncated: bool, *, words: _Words) -> Extraction | None:
     words = words._replace(numbering=_numbering(text, words) or words.numbering)
     text = label_words.BRACKETED.sub(lambda one: "" if _numbering(one[0], words) else one[0], text).strip()
     read = partial(_label_at, words=words)
-    stated = stated_after(text, FINAL | LABEL, read) + _after_keys(text, words)
     lines, turns = text.split("\n"), revision_places(text)
+    stated = stated_after(text, FINAL | LABEL, read) + _after_keys(text, words, turns)
     if not stated and (found := _sheet(text, words)) is not None:
         return settled(found, "sheet")
     # Of a text that was cut off, the first sentence alone: the rest was on its way to an answer.
@@ -179,16 +176,14 @@ def _reference_at(text: str, start: int, words: _Words) -> tuple[int, ...] | Non
     if listed and re.search(r"⟦0|[A-Ha-h]", text[start : listed[1]]):
         by_letter = (words.numbering.get(chr(64 + number), number) for number in listed[0])
         return tuple(number for number in by_letter if 0 < number <= len(words.names))
-    found = [words.numbering.get(str(number)) for number in listed[0]] if listed else [None]
-    return None if None in found else tuple(number for number in found if number)
+    found = [words.numbering.get(str(number), 0) for number in listed[0]] if listed else [0]
+    return tuple(found) if all(found) else None
 
 
-def _label_at(
-    text: str, start: int, filler: bool, *, words: _Words, only_words: bool = False
-) -> tuple[int, ...] | None:
+def _label_at(text: str, start: int, filler: bool, *, words: _Words, by_word: bool = False) -> tuple[int, ...] | None:
     """Read what a cue commits to: words first, also after a denial ("not entailment but neutral"), then references."""
     found = _words_at(text, start, words)
-    if found or only_words:
+    if found or by_word:
         return found[0] if found else None
     clause = re.split(r"[.\n]", text[start : start + 200].lstrip(" :"))[0]
     named = words.anywhere.search(clause)
@@ -197,11 +192,10 @@ def _label_at(
     return (read.choice + 1,) if read and read.choice is not None else _reference_at(text, start, words)
 
 
-def _after_keys(text: str, words: _Words) -> list[Statement]:
+def _after_keys(text: str, words: _Words, turns: list[int]) -> list[Statement]:
     """Read every line or field that gives a label under a name: "Category: refund"; a name that comes twice, both."""
     stated: list[Statement] = []
     named: dict[str, dict[int, None]] = {}
-    turns = revision_places(text)
     for key in label_words.KEY.finditer(text):
         if words.anywhere.search(key[1]) or label_words.NO_ANSWER_KEY.search(key[1]):
             continue
@@ -210,20 +204,20 @@ def _after_keys(text: str, words: _Words) -> list[Statement]:
         if found is None and words.numbering:
             value = _reference_at(text, key.end(), words) or ()
         # A list of all the labels is a question, and what stands under a second name is about something else.
-        is_other = bool(stated) and key[1].rstrip(" #0123456789").casefold() not in named
-        if 0 < len(value) < max(len(words.names), 3) and not (is_other and not label_words.ANSWER_KEY.search(key[1])):
+        name = key[1].rstrip(" #0123456789").casefold()
+        is_other = bool(stated) and name not in named and not label_words.ANSWER_KEY.search(name)
+        if 0 < len(value) < max(len(words.names), 3) and not is_other:
             if stated and any(stated[-1].start < place < key.start() for place in turns):  # it is revised
                 named.clear()
-            labels = named.setdefault(key[1].rstrip(" #0123456789").casefold(), {})
-            labels |= dict.fromkeys(value)
-            stated.append(Statement(key.start(1), tuple(labels), "key"))
+            named[name] = named.get(name, {}) | dict.fromkeys(value)
+            stated.append(Statement(key.start(1), tuple(named[name]), "key"))
     return stated
 
 
 def _sheet(text: str, words: _Words) -> tuple[int, ...] | None:
     """Read a sheet that gives every label a yes or no, or a probability; None where the text is no such sheet."""
-    values = ((_label(one), label_words.SHEET_VALUE.match(text, one.end())) for one in words.anywhere.finditer(text))
-    said = {label: value for label, value in values if value}
+    sheet_value = label_words.SHEET_VALUE.match
+    said = {_label(one): value for one in words.anywhere.finditer(text) if (value := sheet_value(text, one.end()))}
     shares = {label: float(value["number"]) for label, value in said.items() if value["number"]}
     if len(said) < 2 or 0 < len(shares) < len(said):
         return None
@@ -251,60 +245,48 @@ def _line(line: str, words: _Words, *, is_last: bool = False) -> tuple[int, ...]
 def _relations(text: str, words: _Words) -> list[Statement]:
     """Read what a label is said of, and what is said of a label: "the relationship is …", "… fits best"."""
     strict = words._replace(answer=words.anywhere)
-    stated = stated_after(text, label_words.RELATIONS, partial(_label_at, words=words, only_words=True))
-    stated += stated_after(text, label_words.REMARKS, partial(_label_at, words=strict, only_words=True))
+    stated = stated_after(text, label_words.RELATIONS, partial(_label_at, words=words, by_word=True))
+    stated += stated_after(text, label_words.REMARKS, partial(_label_at, words=strict, by_word=True))
     called = (one for one in words.anywhere.finditer(text) if label_words.CALLED.match(text, one.end()))
     stated += [Statement(one.start(), (_label(one),), "called") for one in called]
     said = ((one, text[max(0, one.start - 80) : one.start]) for one in stated)
-    return [one for one, before in said if not label_words.WHETHER.search(before) and not _is_denied(text, one.start)]
-
-
-def _is_denied(text: str, place: int) -> bool:
-    return label_words.DENIED_BEFORE.search(text[max(0, place - 70) : place]) is not None
+    taken_back = (label_words.WHETHER.search, label_words.DENIED_BEFORE.search)
+    return [one for one, before in said if not any(search(before) for search in taken_back)]
 
 
 def _mentions(text: str, words: _Words) -> list[_Mention]:
-    """Find every label word that counts anywhere, and whether it is denied; a list of all the labels is a question."""
+    """Find the label words that a text asserts or denies; a list of all the labels is a question."""
     found: list[_Mention] = []
     for match in words.anywhere.finditer(text):
         start, end = match.span()
-        if (found and label_words.JOINED.fullmatch(text, found[-1].end, start)) or _is_named(text, match, words):
-            denied = _is_denied(text, start) or label_words.DENIED_AFTER.match(text, end) is not None
+        joined = found and label_words.JOINED.fullmatch(text, found[-1].end, start)
+        if joined or _is_named(text, match, words):
+            before = label_words.DENIED_BEFORE.search(text[max(0, start - 80) : start])
+            denied = (before or label_words.DENIED_AFTER.match(text, end)) is not None
             if found and found[-1].denied and start - found[-1].end < 30:
                 denied |= label_words.ALTERNATIVE.search(text, found[-1].end, start) is not None
-            found.append(_Mention(start, end, _label(match), denied))
+            found.append(_Mention(start, end, _label(match), denied, found[-1].run if joined else start))
     for i in range(len(found) - 1, 0, -1):
         if found[i].denied and label_words.SHARES_DENIAL.fullmatch(text, found[i - 1].end, found[i].start):
             found[i - 1] = found[i - 1]._replace(denied=True)
     held = [one for one in found if not label_words.SUPPOSED_BEFORE.search(text[max(0, one.start - 70) : one.start])]
-    held = [one for one in held if not label_words.SUPPOSED_AFTER.match(text, one.end)]
-    held = _without_lists(text, held or found, len(words.names))
-    around = ((one, text[max(0, one.start - 90) : one.start], text[one.end : one.end + 90]) for one in held)
-    return [one for one, before, after in around if not label_words.NOT_ASSERTED.search(f"{before}⟦⟧{after}")]
+    held = [one for one in held if not label_words.SUPPOSED_AFTER.match(text, one.end)] or found
+    runs = [list(run) for _, run in groupby(held, attrgetter("run"))]
+    runs = [run for run in runs if len({one.label for one in run}) < len(words.names) or any(one.denied for one in run)]
+    kept = ((one, text[max(0, one.start - 90) : one.start], text[one.end : one.end + 90]) for one in chain(*runs))
+    return [one for one, before, after in kept if not label_words.NOT_ASSERTED.search(f"{before}⟦⟧{after}")]
 
 
 def _is_named(text: str, match: re.Match[str], words: _Words) -> bool:
     """Tell whether a word stands as a label: one that is a plain word may also only be a word of the text's."""
-    is_plain = not set(words.names) <= _NLI and match[0].isalpha()
-    if is_plain and label_words.IN_A_SENTENCE.match(text, match.end()):
+    if set(words.names) <= _NLI or not match[0].isalpha():
+        return True
+    if label_words.IN_A_SENTENCE.match(text, match.end()):
         return False
-    is_short = len(text.split(maxsplit=_FEW_WORDS)) <= _FEW_WORDS
-    if is_short or not is_plain or match[0] != match[0].lower():
+    if len(text.split(maxsplit=2)) <= 2 or match[0] != match[0].lower():  # a text that says little else, or a name
         return True
     before = label_words.NAMED_BEFORE.search(text[max(0, match.start() - 20) : match.start()])
     return bool(before or label_words.NAMED_AFTER.match(text, match.end()))
-
-
-def _without_lists(text: str, found: list[_Mention], n_labels: int) -> list[_Mention]:
-    """Drop the mentions that together list all the labels ("entailment, neutral or contradiction")."""
-    runs: list[list[_Mention]] = []
-    for mention in found:
-        if runs and label_words.JOINED.fullmatch(text, runs[-1][-1].end, mention.start):
-            runs[-1].append(mention)
-        else:
-            runs.append([mention])
-    kept = (run for run in runs if len({m.label for m in run}) < n_labels or any(m.denied for m in run))
-    return [mention for run in kept for mention in run]
 
 
 def _from_mentions(text: str, words: _Words, *, inside: bool = False) -> Extraction | None:

@@ -163,24 +163,22 @@ def stated_before(text: str) -> list[Statement]:
         if quoted or cues.CALLED_THE_ANSWER.match(text, end):
             changed = "changed" if cues.CHANGED.match(text, end) else "is-answer"
             statements.append(Statement(start, choices, "is-also" if cues.ALSO.match(text, end) else changed))
-        elif _concluding(text, start) and (is_it or _is_right(text, end)):
-            statements.append(Statement(start, choices, "concluded"))
+        elif _concluding(text, start):
+            singled = cues.SINGLED_OUT.match(text, end)
+            is_right = singled and not cues.WRONG_EN.search(singled[0])
+            statements += [Statement(start, choices, "concluded")] if is_it or is_right else []
     for turn in cues.NAMED_BEFORE.finditer(text):
         before = [one[:2] for one in references if turn.start() - 150 < one[0] < turn.start()]
         statements += [Statement(turn.start(), max(before)[1], "is-answer")] if before else []
     return sorted(statements)
 
 
-def _is_right(text: str, end: int) -> bool:
-    """Tell whether the choice before a place is called right, alone among all."""
-    singled = cues.SINGLED_OUT.match(text, end)
-    return singled is not None and cues.WRONG_EN.search(singled[0]) is None
-
-
 def pointed(text: str) -> list[Statement]:
     """Read every sentence whose subject is said to be one choice: "나머지와 다른 하나는 네 번째 것이다"."""
     found = ((text.rfind(" ", 0, match.start()) + 1, match) for match in cues.POINTED.finditer(text))
-    held = ((start, one) for start, one in found if not is_aside(text, start, f"답 {text[start - 12 : one.end()]}"))
+    held = (
+        (start, one) for start, one in found if not is_aside(text, start, f"답 {text[max(0, start - 12) : one.end()]}")
+    )
     return [Statement(start, (int(one[1] or one[2] or ord(one[3]) - 64),), "pointed") for start, one in held]
 
 
@@ -193,8 +191,8 @@ def conclusions(text: str, read: Reader) -> list[Statement]:
     return statements
 
 
-def verdicts(text: str) -> list[Statement]:
-    """Read every judgement that singles a choice out: "3번이 가장 적절하다", "(C) is correct"."""
+def verdicts(text: str, n_choices: int) -> list[Statement]:
+    """Read what is judged, where that singles one choice out: "3번이 가장 적절하다", "(C) is correct"."""
     references = list(_references(text))
     found = []
     for start, choices, end in references:
@@ -204,7 +202,12 @@ def verdicts(text: str) -> list[Statement]:
         if judged and not cues.WITHDRAWN.match(text, end):
             rule = "verdict-against" if cues.WRONG_EN.search(judged[0]) else "verdict"
             found.append(Statement(start, choices, rule))
-    return sorted(found)
+    in_favour = sorted(one for one in found if one.rule == "verdict")
+    walks = [one.choices for one in sorted(found)[:2]] == [(1,), (2,)]  # a discussion of every choice from the first on
+    if walks and len(in_favour) == 1 and len(found) == n_choices:
+        return in_favour
+    kept = in_favour if in_favour and not walks else sorted(found)
+    return kept if len({one.choices for one in kept}) == 1 else []
 
 
 def rankings(text: str, n_choices: int, read: Reader) -> list[Statement]:
