@@ -11,6 +11,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from types import TracebackType
 
 from data.common.errors import ProjectError, shortened, system_fault
@@ -25,17 +26,18 @@ ENDING_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") i
 def run_command(
     parser: argparse.ArgumentParser,
     arguments: Sequence[str] | None,
-    command: Callable[[argparse.Namespace], int],
+    command: Callable[[argparse.Namespace], int] | str,
     *,
     interrupted: str = "interrupted",
 ) -> int:
     """Run one command and return its exit code.
 
     Args:
-        parser: The command line's parser; each command has `--debug`, which shows the traceback of an error.
-        arguments: The arguments to parse; None: those of the process.
-        command: What is run, with the options that the parser read.
-        interrupted: What a person reads after an interruption.
+        parser: Of the command line; each command has `--debug`, which shows the traceback of an error.
+        arguments: Those of the process where None.
+        command: What is run, with the options that the parser read; or the name of the module whose COMMANDS hold it
+            under `options.command`: it is imported only then, so that --help answers at once.
+        interrupted: What is said of an interruption.
     """
     if sys.excepthook is sys.__excepthook__:
         sys.excepthook = say_uncaught
@@ -45,7 +47,8 @@ def run_command(
         except SystemExit as end:  # --help, or a usage error
             raise SystemExit(finish(int(end.code or 0))) from None
         try:
-            return finish(command(options))
+            run = import_module(command).COMMANDS[options.command] if isinstance(command, str) else command
+            return finish(run(options))
         except ProjectError as error:
             if options.debug:
                 raise

@@ -131,10 +131,4 @@ def _add_retrieval(retrieval: argparse.ArgumentParser) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    return run_command(parser(), arguments, _run)
-
-
-def _run(options: argparse.Namespace) -> int:
-    from eval.cli import commands
-
-    return commands.COMMANDS[options.command](options)
+    return run_command(parser(), arguments, "eval.cli.commands")

@@ -151,7 +151,7 @@ class TraceClient(Client):
     def finish(self) -> None:
         """Wait for what is still to be sent while LangSmith takes it, and say how many traces it did not take."""
         started = time.monotonic()
-        while self._unfinished and not self._is_closed:
+        while self.unfinished and not self._is_closed:
             now = time.monotonic()
             if now - max(started, self._quick_at) >= _PATIENCE_S or now - started >= _LONGEST_END_S:
                 break
@@ -164,7 +164,8 @@ class TraceClient(Client):
             log(f"{self._left_out + len(lost)} of {self.begun} traces were not sent{why}")
 
     @property
-    def _unfinished(self) -> int:
+    def unfinished(self) -> int:
+        """How many runs the SDK has still to send."""
         return self.tracing_queue.unfinished_tasks if self.tracing_queue is not None else 0
 
     @property
@@ -225,5 +226,6 @@ def traces_sent() -> Iterator[None]:
     finally:
         client.finish()
         configure(client=None)
-        logger.removeHandler(handler)
-        logger.propagate = propagate
+        if not client.unfinished:  # else the SDK's threads may still complain of what they are refused
+            logger.removeHandler(handler)
+            logger.propagate = propagate
