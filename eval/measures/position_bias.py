@@ -31,7 +31,7 @@ class PositionTest(Frozen):
 
     Attributes:
         counts: (n_positions,) how often each position was chosen.
-        key: (n_positions,) how often it was right, of the askings that were answered.
+        key: (n_positions,) how often it was right, of the trials that were answered.
         expected: (n_positions,) how often each would have been chosen, were position to mean nothing.
         statistic: Chi-square.
         df: Its degrees of freedom; 0 where nothing could have differed.
@@ -71,7 +71,7 @@ def rotated_alternatives(chosen: Sequence[int], n_choices: int) -> np.ndarray:
     """Return what an item asked in every rotation could have shown, (n_choices, n_choices): its counts, shifted.
 
     Args:
-        chosen: 0-based positions, one for each asking that was answered.
+        chosen: 0-based positions, one for each trial that was answered.
         n_choices: Of the item.
     """
     counts = np.bincount(np.asarray(chosen, dtype=np.int64), minlength=n_choices).astype(np.float64)

@@ -1,4 +1,4 @@
-"""What it shows to ask an item several times, and which positions a system chooses: measured from its answers alone.
+"""What several trials of an item show, and which positions a system chooses: measured from its answers alone.
 
 `Answers` in; out come how consistent the trials of an item are, how right each trial was alone, and the test of
 `eval.measures.position_bias` with the alternatives that fit how the items were asked.
@@ -16,7 +16,7 @@ from eval.measures.position_bias import PositionTest, position_test, rotated_alt
 from eval.measures.stats import Interval, share_interval
 
 
-class Askings(Frozen):
+class Repeats(Frozen):
     """Items that were asked several times.
 
     Attributes:
@@ -25,8 +25,8 @@ class Askings(Frozen):
         rotated: Whether their choices were rotated; else the same question was asked again.
         consistent: Items whose answer, mapped back, is the same every time; one that was once not answered is not.
         consistent_interval: Of their share, 95 %; None where all items are one cluster.
-        first_accuracy: Of the first asking alone, in the choices' own order: what asking once would have scored.
-        lowest_accuracy: Of the asking that scored least: of the worst rotation, or the worst sample.
+        first_accuracy: Of the first trial alone, in the choices' own order: what a single trial would have scored.
+        lowest_accuracy: Of the trial that scored least: of the worst rotation, or the worst sample.
         highest_accuracy: Likewise of the best.
         majority_accuracy: Of the majority.
         drawn: Items whose majority was a tie that was drawn.
@@ -44,7 +44,7 @@ class Askings(Frozen):
     drawn: int
 
 
-def measure_askings(answers: Answers) -> Askings | None:
+def measure_repeats(answers: Answers) -> Repeats | None:
     """Measure the items that were asked several times; None without any."""
     asked = answers.take(answers.rows["trials"] > 0)
     if not len(asked):
@@ -53,7 +53,7 @@ def measure_askings(answers: Answers) -> Askings | None:
     same = (chosen[:, 0] != NO_ANSWER) & ((chosen == chosen[:, :1]) | (chosen == NO_TRIAL)).all(axis=1)
     was_asked = chosen != NO_TRIAL
     shares = ((chosen == asked.targets[:, None]).sum(axis=0) / was_asked.sum(axis=0)).tolist()  # of each trial
-    return Askings(
+    return Repeats(
         n=len(asked),
         times=chosen.shape[1],
         rotated=bool(_is_rotated(asked).any()),

@@ -27,7 +27,7 @@ class EvaluationFigures(Frozen):
         break_even: Every trained system against every prompted one.
         detectable_difference: Smallest true difference in accuracy seen with 80 % power; None where there is none.
         assumed_discordance: The share of items on which two systems disagree, as assumed for it.
-        yardsticks: What constant answers score, and what others published.
+        reference_scores: What constant answers score, and what others published.
         ladders: Of each reader that is shown more and more; empty in an older run's summary.
         attributions: Of each system that retrieves, why its items came out as they did.
     """
@@ -49,7 +49,7 @@ class EvaluationFigures(Frozen):
     assumed_discordance: float
     ladders: tuple[Ladder, ...] = ()
     attributions: tuple[Attribution, ...] = ()
-    yardsticks: ReferenceScores = ReferenceScores()
+    reference_scores: ReferenceScores = ReferenceScores()
 
 
 def evaluation_figures(
@@ -86,5 +86,5 @@ def evaluation_figures(
         assumed_discordance=ASSUMED_DISCORDANCE,
         ladders=tuple(climb(answers, manifest.systems)),
         attributions=tuple(attribute(answers, manifest.systems)),
-        yardsticks=reference_scores(answers.values()),
+        reference_scores=reference_scores(answers.values()),
     )

@@ -98,7 +98,7 @@ def _answer(record: Record, cause: Cause | None) -> str:
     for message in record.messages or ():
         lines.append(f"\n[{message.role}]\n{message.content}")
         lines += [f"→ {call.name} {json.dumps(call.arguments, ensure_ascii=False)}" for call in message.tool_calls]
-    lines += _askings(prediction.asks if prediction else ())
+    lines += _trials(prediction.asks if prediction else ())
     if prediction is not None and prediction.reasoning:
         lines.append(f"\n[reasoning, not read as an answer]\n{prediction.reasoning}")
     if prediction is not None and prediction.raw:
@@ -106,17 +106,17 @@ def _answer(record: Record, cause: Cause | None) -> str:
     return "\n".join(lines)
 
 
-def _askings(asks: Sequence[Trial]) -> list[str]:
-    """Say of each asking the order that it showed, what it chose and what was written."""
+def _trials(trials: Sequence[Trial]) -> list[str]:
+    """Say of each trial the order that it showed, what it chose and what was written."""
     lines = []
-    for number, ask in enumerate(asks, start=1):
-        order = " ".join(str(own + 1) for own in ask.order)
-        chosen = "no answer" if ask.choice is None else f"chose {ask.choice + 1}"
+    for number, trial in enumerate(trials, start=1):
+        order = " ".join(str(own + 1) for own in trial.order)
+        chosen = "no answer" if trial.choice is None else f"chose {trial.choice + 1}"
         lines.append(
-            f"\n[asking {number} of {len(asks)}: choices shown as {order}; {chosen}; {ask.rule or ask.status}]"
+            f"\n[asking {number} of {len(trials)}: choices shown as {order}; {chosen}; {trial.rule or trial.status}]"
         )
-        lines += [f"[reasoning, not read as an answer]\n{ask.reasoning}\n"] if ask.reasoning else []
-        lines += [ask.raw] if ask.raw else []
+        lines += [f"[reasoning, not read as an answer]\n{trial.reasoning}\n"] if trial.reasoning else []
+        lines += [trial.raw] if trial.raw else []
     return lines
 
 

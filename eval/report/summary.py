@@ -29,13 +29,13 @@ class EvaluationSummary(EvaluationFigures):
 
 
 class Summary(Frozen):
-    """A whole run; version 2 prices machines and training, where version 1 knew calls alone.
+    """A whole run; version 3 names `reference_scores` and `repeats` what version 2 called yardsticks and askings.
 
     Attributes:
         lang: The language of the conclusions, and of the reports drawn from this.
     """
 
-    schema_version: int = 2
+    schema_version: int = 3
     lang: str = "en"
     name: str
     complete: bool

@@ -22,7 +22,7 @@ from eval.measures.prices import PriceTable
 from eval.measures.probabilities import probabilities_of
 from eval.measures.prompt_counts import EqualCounts, equal_counts_of
 from eval.measures.readings import ExtractionAudit, audit
-from eval.measures.repeats import Askings, measure_askings, measure_positions
+from eval.measures.repeats import Repeats, measure_positions, measure_repeats
 from eval.measures.stats import Interval, is_outside, macro_f1_interval, share_interval
 from eval.measures.token_estimates import Estimated, compare_estimate
 from eval.report.run_costs import cost_of, with_full_spec
@@ -53,7 +53,7 @@ class SystemSummary(Frozen):
         estimated: What the dry run's rule made of its prompts; None for a system that no server counted tokens for.
         audit: How its answers were read; None where there is none, and in an older run's summary.
         positions: Which positions among the choices it chose; None where it answered nothing.
-        askings: Of items that it was asked several times; None where it was asked once.
+        repeats: Of items that it was asked several times; None where it was asked once.
         blank: Its replies that hold no text; None for none.
         equal_counts: Prompts of different length that its server counted as equally many tokens; None for none.
     """
@@ -77,7 +77,7 @@ class SystemSummary(Frozen):
     calibration_intervals: dict[str, Interval | None] = Field(default_factory=dict)
     audit: ExtractionAudit | None = None
     positions: PositionTest | None = None
-    askings: Askings | None = None
+    repeats: Repeats | None = None
     blank: BlankReplies | None = None
     equal_counts: EqualCounts | None = None
 
@@ -119,7 +119,7 @@ def summarize_system(
         estimated=compare_estimate(answers, with_full_spec(description), prices=prices),
         audit=audit(answers),
         positions=measure_positions(answers),
-        askings=measure_askings(answers),
+        repeats=measure_repeats(answers),
         blank=measure_blank_replies(answers),
         equal_counts=equal_counts_of(answers, imported=description.kind == "imported"),
         **_intervals(scores, answers.predictions),

@@ -1,4 +1,4 @@
-"""The report's section on the order of the choices: who prefers a position, and what asking several times shows.
+"""The report's section on the order of the choices: who prefers a position, and what several trials of an item show.
 
 An `EvaluationFigures` in; tables and sentences out. Only systems that are shown the choices can prefer a position, and
 the p-values of all of them are adjusted together.
@@ -6,7 +6,7 @@ the p-values of all of them are adjusted together.
 
 from data.common.language import ENGLISH, Language
 from eval.measures.position_bias import PositionTest
-from eval.measures.repeats import Askings
+from eval.measures.repeats import Repeats
 from eval.measures.stats import LEVEL, holm
 from eval.report.evaluation import EvaluationFigures
 from eval.report.figures import ends, items_counted, p_value, percent, share_with_interval
@@ -16,18 +16,18 @@ from eval.rundir.description import role_of
 
 
 def order_tables(evaluation: EvaluationFigures, say: Language = ENGLISH) -> list[Table]:
-    """Return the table of positions and that of repeated askings, each without rows where there is nothing to show."""
-    return [_positions_table(evaluation, say), _askings_table(evaluation, say)]
+    """Return the table of positions and that of repeated trials, each without rows where there is nothing to show."""
+    return [_positions_table(evaluation, say), _repeats_table(evaluation, say)]
 
 
 def order_sentences(evaluation: EvaluationFigures, say: Language = ENGLISH) -> list[str]:
-    """Say of each system whether it prefers a position, and what asking several times showed."""
+    """Say of each system whether it prefers a position, and what several trials of an item showed."""
     said = []
     for system, test, p in _tested(evaluation):
         if p < LEVEL:
             said.append(_bias_sentence(evaluation, system, test, p, say))
     settled = (s for s in evaluation.systems if not s.unsettled)
-    return said + [_askings_sentence(s.name, s.askings, say) for s in settled if s.askings is not None]
+    return said + [_repeats_sentence(s.name, s.repeats, say) for s in settled if s.repeats is not None]
 
 
 def _tested(evaluation: EvaluationFigures) -> list[tuple[SystemSummary, PositionTest, float]]:
@@ -43,7 +43,7 @@ def _tested(evaluation: EvaluationFigures) -> list[tuple[SystemSummary, Position
 
 def _labels_alone(evaluation: EvaluationFigures, system: SystemSummary) -> bool:
     """Say whether a label and its position are one thing."""
-    return evaluation.labelled and not (system.askings is not None and system.askings.rotated)
+    return evaluation.labelled and not (system.repeats is not None and system.repeats.rotated)
 
 
 def _bias_sentence(
@@ -75,19 +75,19 @@ def _bias_sentence(
     )
 
 
-def _askings_sentence(name: str, askings: Askings, say: Language) -> str:
+def _repeats_sentence(name: str, repeats: Repeats, say: Language) -> str:
     figures = {
         "system": name,
-        "items": items_counted(askings.n, say),
-        "times": str(askings.times),
-        "same": percent(askings.consistent / askings.n),
-        "interval": ends(askings.consistent_interval, say),
-        "majority": percent(askings.majority_accuracy),
-        "first": percent(askings.first_accuracy),
-        "lowest": percent(askings.lowest_accuracy),
-        "highest": percent(askings.highest_accuracy),
+        "items": items_counted(repeats.n, say),
+        "times": str(repeats.times),
+        "same": percent(repeats.consistent / repeats.n),
+        "interval": ends(repeats.consistent_interval, say),
+        "majority": percent(repeats.majority_accuracy),
+        "first": percent(repeats.first_accuracy),
+        "lowest": percent(repeats.lowest_accuracy),
+        "highest": percent(repeats.highest_accuracy),
     }
-    if askings.rotated:
+    if repeats.rotated:
         return say(
             "{system} gives the same answer in every rotation of the choices on {same} of {items} (95% interval "
             "{interval}); it is right on {majority} by majority, and on {first} in the choices' own order ({lowest} to "
@@ -138,24 +138,24 @@ def _positions_table(evaluation: EvaluationFigures, say: Language) -> Table:
     return Table("positions", say("Positions chosen"), columns, tuple(rows), text_columns=2, note=note)
 
 
-def _askings_table(evaluation: EvaluationFigures, say: Language) -> Table:
+def _repeats_table(evaluation: EvaluationFigures, say: Language) -> Table:
     rows = []
     for system in evaluation.systems:
-        askings = system.askings
-        if askings is None:
+        repeats = system.repeats
+        if repeats is None:
             continue
-        same = share_with_interval(askings.consistent / askings.n, askings.consistent_interval, say)
-        single = f"{percent(askings.lowest_accuracy)}–{percent(askings.highest_accuracy)}"
+        same = share_with_interval(repeats.consistent / repeats.n, repeats.consistent_interval, say)
+        single = f"{percent(repeats.lowest_accuracy)}–{percent(repeats.highest_accuracy)}"
         rows.append(
             (
                 system.name,
-                say("rotated choices") if askings.rotated else say("samples"),
-                str(askings.times),
+                say("rotated choices") if repeats.rotated else say("samples"),
+                str(repeats.times),
                 same,
-                percent(askings.majority_accuracy),
-                percent(askings.first_accuracy),
+                percent(repeats.majority_accuracy),
+                percent(repeats.first_accuracy),
                 single,
-                f"{askings.drawn:,}",
+                f"{repeats.drawn:,}",
             )
         )
     columns = (

@@ -30,7 +30,7 @@ def _constants_table(evaluation: EvaluationFigures, say: Language = ENGLISH) -> 
             percent(one.accuracy),
             *((_points(one, say),) if evaluation.weighted else ()),
         )
-        for one in evaluation.yardsticks.constants
+        for one in evaluation.reference_scores.constants
     )
     columns = (say("Answer"), say("Right"), say("Accuracy"), *((say("Points"),) if evaluation.weighted else ()))
     return Table(
@@ -40,7 +40,7 @@ def _constants_table(evaluation: EvaluationFigures, say: Language = ENGLISH) -> 
 
 def published_table(evaluation: EvaluationFigures, say: Language = ENGLISH) -> Table:
     """One row a published figure, and among them what was measured here, so that they are read side by side."""
-    published = [point for point in evaluation.yardsticks.published if _comparable(point, evaluation)]
+    published = [point for point in evaluation.reference_scores.published if _comparable(point, evaluation)]
     measured = [(system.name, _measured(system, evaluation)) for system in evaluation.systems] if published else []
     rows = [
         (point.score, (_what(point, say), _score(point.score, point.unit, say), say("published"), point.source))
@@ -65,9 +65,9 @@ def published_table(evaluation: EvaluationFigures, say: Language = ENGLISH) -> T
 
 def constant_sentences(evaluation: EvaluationFigures, say: Language) -> list[str]:
     """Say for an exam what its best constant answer earns, and which systems earn no more."""
-    if not evaluation.weighted or not evaluation.yardsticks.constants:
+    if not evaluation.weighted or not evaluation.reference_scores.constants:
         return []
-    best = max(evaluation.yardsticks.constants, key=lambda one: one.points)
+    best = max(evaluation.reference_scores.constants, key=lambda one: one.points)
     said = say(
         "The best constant answer, always {choice}, earns {points} points.",
         choice=best.choice + 1,
@@ -96,7 +96,7 @@ def _comparable(point: PublishedPoint, evaluation: EvaluationFigures) -> bool:
     """Tell whether the run's score is in the same unit and of the whole set, not of a part of it."""
     if point.unit == "percent":
         return not evaluation.weighted and point.n_items == evaluation.n_items
-    return any(one.points_possible == WHOLE_EXAM for one in evaluation.yardsticks.constants)
+    return any(one.points_possible == WHOLE_EXAM for one in evaluation.reference_scores.constants)
 
 
 def _measured(system: SystemSummary, evaluation: EvaluationFigures) -> float | None:

@@ -13,7 +13,7 @@ from data.types import Item, Record, Trial
 from eval.cli.parser import main
 from eval.measures.answers import answers_of
 from eval.measures.position_bias import PositionTest, position_test, rotated_alternatives, single_alternatives
-from eval.measures.repeats import measure_askings, measure_positions
+from eval.measures.repeats import measure_positions, measure_repeats
 from eval.report.sections.position_bias import order_tables
 from eval.report.summary import summarize
 from tests.support.exam_file import exam, write_exam
@@ -117,14 +117,14 @@ def repeated_answer(item: Item, chosen: list[int | None], *, choice: int | None,
     return answer(item, "s", choice, rule=rule, asks=asks)
 
 
-def test_what_several_askings_show() -> None:
+def test_what_several_trials_show() -> None:
     items = [exam_item(number) for number in (5, 10, 15)]  # the first choice is right
     records = [
         repeated_answer(items[0], [0] * 5, choice=0),
         repeated_answer(items[1], [0, 0, 0, 1, None], choice=0),
         repeated_answer(items[2], [0, 1, 2, 3, 4], choice=3, rule="tie-drawn"),
     ]
-    found = measure_askings(answers_of(records))
+    found = measure_repeats(answers_of(records))
     assert found is not None
     assert (found.n, found.times, found.rotated, found.consistent, found.drawn) == (3, 5, True, 1, 1)
     assert (found.first_accuracy, found.lowest_accuracy, found.highest_accuracy) == (1.0, 1 / 3, 1.0)
@@ -133,7 +133,7 @@ def test_what_several_askings_show() -> None:
     assert positions is not None
     # the first item's answers move with the choice, the third's stay in the first position
     assert positions.counts == (7, 1, 1, 3, 2)
-    assert measure_askings(answers_of([answer(items[0], "s", 0)])) is None
+    assert measure_repeats(answers_of([answer(items[0], "s", 0)])) is None
     assert measure_positions(answers_of([answer(items[0], "s", None)])) is None
 
 
@@ -157,9 +157,9 @@ def test_a_model_that_says_the_first_choice_is_flagged_and_falls_to_chance(tmp_p
     assert "the same answer in every rotation of the choices on 0.0% of 45 items" in said
     assert "is not distinguishable from guessing (20.0%)" in said
     (system,) = permuted["evaluations"][0]["systems"]
-    assert system["askings"]["consistent"] == 0
-    assert system["askings"]["drawn"] == 45
-    assert system["askings"]["first_accuracy"] == plain["evaluations"][0]["systems"][0]["scores"]["accuracy"]
+    assert system["repeats"]["consistent"] == 0
+    assert system["repeats"]["drawn"] == 45
+    assert system["repeats"]["first_accuracy"] == plain["evaluations"][0]["systems"][0]["scores"]["accuracy"]
     assert "Positions chosen" in report
     assert "Asked several times" in report
 

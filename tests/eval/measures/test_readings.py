@@ -82,7 +82,7 @@ def test_a_summary_without_an_audit_is_still_read(tmp_path):
         write_report(write_run(tmp_path / "run", [("kice", ITEMS, {"s": respond})])).summary.read_text()
     )
     del content["evaluations"][0]["systems"][0]["audit"]
-    del content["evaluations"][0]["yardsticks"]
+    del content["evaluations"][0]["reference_scores"]
     del content["lang"]
     assert Summary.model_validate(content).evaluations[0].systems[0].audit is None
 
