@@ -5,8 +5,7 @@ choice, so one shape of record serves both, and with it one set of metrics and o
 """
 
 import json
-from functools import lru_cache
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -25,7 +24,6 @@ ProbsSource = Literal["softmax", "likelihood", "logprobs", "votes"]
 NO_TEXT = "no-text"  # the rule of a reply that holds no text
 # Why a turn ended that calls a tool, in the words of OpenAI and Anthropic: such a turn needs no text.
 _CALLED = frozenset({"tool_calls", "function_call", "tool_use"})
-_SOMETHING = "…"  # stands for a text that is not kept
 
 
 class Frozen(BaseModel):
@@ -236,38 +234,6 @@ class Record(Frozen):
         if self.prediction is not None and (fault := answer_fault(self.prediction, len(self.item.choices))):
             raise ValueError(f"{self.item.id}: {fault}")
         return self
-
-    def without_texts(self) -> "Record":
-        """Return the record without what was shown, sent, looked up and said: no score depends on them.
-
-        That something was said which states no answer stays, as "…".
-        """
-        prediction = self.prediction
-        if prediction is not None:
-            asks = tuple(ask.model_copy(update={**_outlined(ask), "messages": None}) for ask in prediction.asks)
-            prediction = _light(prediction, **_outlined(prediction), asks=asks)
-        item = _light(self.item, inputs={}, choices=_shared(self.item.choices), tags=_shared(self.item.tags))
-        return _light(self, item=item, prediction=prediction, messages=None, passages=())
-
-
-def _outlined(said: Prediction | Trial) -> dict[str, str]:
-    if said.choice is not None:
-        return {"raw": "", "reasoning": ""}
-    return {"raw": _SOMETHING if is_text(said.raw) else "", "reasoning": _SOMETHING if said.reasoning else ""}
-
-
-_NOTHING_SET: set[str] = set()
-
-
-def _light(model: Model, **changes: Any) -> Model:
-    """Copy a model; the copies share the set of the fields that were given, which would be half of their memory."""
-    return model.model_construct(_fields_set=_NOTHING_SET, **{**dict(model), **changes})
-
-
-@lru_cache(maxsize=1024)
-def _shared(texts: tuple[str, ...]) -> tuple[str, ...]:
-    """Return one tuple for all that are equal: the labels of a benchmark are the same for every item."""
-    return texts
 
 
 class Benchmark(Frozen):

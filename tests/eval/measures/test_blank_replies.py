@@ -10,7 +10,7 @@ import pytest
 
 from data.types import NO_TEXT, Item, Message, Prediction, Record
 from eval.cli.parser import main
-from eval.measures.answers import read_answers
+from eval.measures.answers import answers_of, read_answers
 from eval.measures.differences import compare
 from eval.report import write_report
 from eval.report.summary import EvaluationSummary, Summary, summarize
@@ -212,13 +212,13 @@ def test_an_oracle_that_said_nothing_tells_no_cause_and_silence_is_nobody_s_faul
     assert (one.wrong, one.to_retrieval) == (0, None)
 
 
-def test_a_record_without_its_texts_still_says_whether_there_was_one() -> None:
-    for record in (blank(EXAM[0]), answer(EXAM[0], "s", None, raw="모름", finish_reason="stop", reasoning="?")):
-        light = record.without_texts()
-        assert record.prediction is not None and light.prediction is not None
-        assert light.prediction.is_blank is record.prediction.is_blank
-        assert bool(light.prediction.reasoning) is bool(record.prediction.reasoning)
-        assert "모름" not in light.model_dump_json()
+def test_columns_without_texts_still_say_whether_there_was_one() -> None:
+    said = answer(EXAM[1], "s", None, raw="모름", finish_reason="stop", reasoning="?")
+    thought = answer(EXAM[2], "s", None, raw=" ", finish_reason="stop", reasoning="?")
+    rows = answers_of([blank(EXAM[0]), said, thought, answer(EXAM[3], "s", 0)]).rows
+    assert rows["blank"].tolist() == [True, False, True, False]
+    assert rows["cut_replies"].tolist() == [1, 0, 0, 0]
+    assert rows["reasoned_replies"].tolist() == [0, 0, 1, 0]
 
 
 def test_a_journal_of_an_older_version_is_read_and_says_the_same(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from eval.report.figures import dollars
 from eval.report.render import html
 from eval.report.render.markdown import escape, render_markdown
 from eval.report.render.terminal import WIDTH, terminal_table, wrap
+from eval.report.sections.all_sections import evaluation_tables
 from eval.report.sections.scores import score_tables, tag_tables, what_it_is
 from eval.report.show import show_item
 from eval.report.summary import Summary, summarize
@@ -33,7 +34,7 @@ from tests.support.journaled_runs import (
     write_run,
 )
 
-GOLDEN = GOLDEN_FOLDER / "report.md"
+GOLDEN = GOLDEN_FOLDER / "report"
 HOSTILE = "<script>alert(1)</script> {{7*7}} | a`b`\n\x1b[31mred\x00 \u202egnp"
 
 
@@ -70,12 +71,57 @@ def hostile(tmp_path):
     )
 
 
-def test_the_markdown_report_is_the_golden_one(demo, update_golden):
-    written = write_report(demo).markdown.read_text(encoding="utf-8")
+def golden_parts(summary):
+    """What the Markdown report shows, a part for each kind of table, by the name of its golden file."""
+    title, *parts = render_markdown(summary).split("\n### ")
+    provenance = parts[-1].split("\n## ", 1)
+    parts[-1] = provenance[0]
+    yield "conclusion", title
+    yield "provenance", "## " + provenance[1]
+    kinds = [table.kind for evaluation in summary.evaluations for table in evaluation_tables(evaluation)]
+    for kind in dict.fromkeys(kinds):
+        own = ["### " + part for part, own_kind in zip(parts, kinds, strict=True) if own_kind == kind]
+        yield kind, "\n".join(part.split("\n## ")[0].rstrip() + "\n" for part in own)
+
+
+def test_every_part_of_the_markdown_report_is_the_golden_one(demo, update_golden):
+    written = dict(golden_parts(summarize(demo)))
     if update_golden:
-        GOLDEN.parent.mkdir(exist_ok=True)
-        GOLDEN.write_text(written, encoding="utf-8")
-    assert written == GOLDEN.read_text(encoding="utf-8"), "if this change is meant: pytest --update-golden"
+        GOLDEN.mkdir(exist_ok=True)
+        for name, text in written.items():
+            (GOLDEN / f"{name}.md").write_text(text, encoding="utf-8")
+    assert written.keys() == {path.stem for path in GOLDEN.iterdir()}
+    for name, text in written.items():
+        golden = (GOLDEN / f"{name}.md").read_text(encoding="utf-8")
+        assert text == golden, f"{name}: if this change is meant: pytest --update-golden"
+
+
+def test_the_parts_of_the_report_are_in_their_order(demo):
+    report = write_report(demo).markdown.read_text(encoding="utf-8")
+    titles = [line[4:] for line in report.splitlines() if line.startswith("### ")]
+    assert titles[:12] == [
+        "Scores",
+        "Paired differences",
+        "Why answers with retrieval are right or wrong",
+        "How passages were found for these questions",
+        "Cost",
+        "Predictions beside the key",
+        "Positions chosen",
+        "Right answers by section and kind of question",
+        "How answers were read",
+        "Rules that read the answers",
+        "Constant answers",
+        "Settings",
+    ]
+    assert titles[12:20] == [
+        *titles[:2],
+        *titles[4:6],
+        "Confusion matrix of majority",
+        "Confusion matrix of tuned",
+        "Probabilities",
+        "Right answers by genre",
+    ]
+    assert titles[20:] == titles[8:12]
 
 
 def test_the_same_records_give_the_same_bytes(demo, tmp_path):
