@@ -15,7 +15,7 @@ from benches.growth_scoring import prepare as prepare_scoring
 from benches.growth_steps import STEPS, repeated
 from benches.items import bench_items
 from benches.own_process import ROOT, Measured, in_own_process, measure
-from eval.measures.stats import mcnemar_midp
+from eval.measures.paired_tests import mcnemar_midp
 from eval.rundir.journal import latest_records
 
 

@@ -14,8 +14,9 @@ import numpy as np
 from data.common.errors import ConfigurationError
 from data.types import Frozen
 from eval.measures.answers import Answers, RunAnswers, common_rows
+from eval.measures.paired_tests import holm, mcnemar_midp
 from eval.measures.run_difference import what_differs
-from eval.measures.stats import LEVEL, Interval, holm, is_outside, mcnemar_midp, paired_difference_interval
+from eval.measures.stats import LEVEL, Interval, is_outside, paired_difference_intervals
 from eval.rundir.description import role_of
 from eval.rundir.journal import Evaluation
 
@@ -166,34 +167,58 @@ def _names_across(ours: ComparedEvaluation, theirs: ComparedEvaluation) -> list[
 def _compare_pairs(
     pairs: Sequence[tuple[tuple[str, Answers], tuple[str, Answers]]], evaluation: Evaluation
 ) -> list[Comparison]:
-    compared = [_compare_pair(a, b, evaluation=evaluation) for a, b in pairs]
-    kept = [one for one in compared if one is not None]
-    adjusted = holm([one.p for one in kept])
-    return [one.model_copy(update={"p_holm": p}) for one, p in zip(kept, adjusted, strict=True)]
+    shared = [_Pair(a, b, *_on_shared_items(answers_a, answers_b)) for (a, answers_a), (b, answers_b) in pairs]
+    kept = [pair for pair in shared if len(pair.answers_a)]
+    of_items: dict[bytes, list[int]] = {}  # pairs over the same items: their clusters are drawn once
+    for place, pair in enumerate(kept):
+        of_items.setdefault(pair.answers_a.rows["item"].tobytes(), []).append(place)
+    intervals: dict[int, Interval | None] = {}
+    for places in of_items.values():
+        answers = kept[places[0]].answers_a
+        gained = np.stack([kept[place].gained for place in places])
+        found = paired_difference_intervals(gained, np.ones(len(answers)), answers.groups)
+        intervals |= dict(zip(places, found, strict=True))
+    compared = [_compare_pair(pair, intervals[place], evaluation) for place, pair in enumerate(kept)]
+    adjusted = holm([one.p for one in compared])
+    return [one.model_copy(update={"p_holm": p}) for one, p in zip(compared, adjusted, strict=True)]
 
 
-def _compare_pair(
-    named_a: tuple[str, Answers], named_b: tuple[str, Answers], *, evaluation: Evaluation
-) -> Comparison | None:
-    (name_a, all_a), (name_b, all_b) = named_a, named_b
-    answers = all_a.predictions, all_b.predictions
-    a, b = (one.take(rows) for one, rows in zip(answers, common_rows(answers), strict=True))
-    if not len(a):
-        return None
-    places, groups, weights, right_a, right_b = a.rows["item"], a.groups, a.weights, a.correct, b.correct
-    gained = right_a.astype(np.int64) - right_b
-    won, lost = (tuple(a.ids_of(places[one])) for one in (gained > 0, gained < 0))
+class _Pair(NamedTuple):
+    """Two systems; the answers are those to the items that both have a prediction for, in the same order."""
+
+    a: str
+    b: str
+    answers_a: Answers
+    answers_b: Answers
+    has_blank: bool
+
+    @property
+    def gained(self) -> np.ndarray:
+        """(n,) 1 where only a is right, -1 where only b is, else 0."""
+        gained: np.ndarray = self.answers_a.correct.astype(np.int64) - self.answers_b.correct
+        return gained
+
+
+def _on_shared_items(a: Answers, b: Answers) -> tuple[Answers, Answers, bool]:
+    """Return the answers to the items that both have a prediction for, and whether either says nothing to any item."""
+    both = a.predictions, b.predictions
+    ours, theirs = (one.take(rows) for one, rows in zip(both, common_rows(both), strict=True))
+    return ours, theirs, any(bool(one.rows["blank"].any()) for one in both)
+
+
+def _compare_pair(pair: _Pair, interval: Interval | None, evaluation: Evaluation) -> Comparison:
+    a, b, gained = pair.answers_a, pair.answers_b, pair.gained
+    right_a, right_b, weights = a.correct, b.correct, a.weights
+    won, lost = (tuple(a.ids_of(a.rows["item"][one])) for one in (gained > 0, gained < 0))
     p = mcnemar_midp(len(won), len(lost))
-    interval = paired_difference_interval(gained, np.ones(len(a)), groups)
     at_best = (a.correct_at_best.mean() - right_b.mean(), right_a.mean() - b.correct_at_best.mean())  # each in turn
-    has_blank = any(one.rows["blank"].any() for one in answers)
     return Comparison(
         benchmark=evaluation.benchmark,
-        a=name_a,
-        b=name_b,
+        a=pair.a,
+        b=pair.b,
         n=len(a),
         n_left_out=evaluation.n_items - len(a),
-        n_clusters=len(np.unique(groups)),
+        n_clusters=len(np.unique(a.groups)),
         accuracy_a=float(right_a.mean()),
         accuracy_b=float(right_b.mean()),
         difference=float(gained.mean()),
@@ -206,5 +231,5 @@ def _compare_pair(
         lost=lost,
         both_right=int((right_a & right_b).sum()),
         both_wrong=int((~right_a & ~right_b).sum()),
-        unsettled=has_blank and any(is_outside(difference, interval) for difference in at_best),
+        unsettled=pair.has_blank and any(is_outside(difference, interval) for difference in at_best),
     )

@@ -15,7 +15,7 @@ from data.common.errors import ConfigurationError
 from data.common.language import ENGLISH, Language
 from data.types import Frozen
 from eval.measures.metrics import confusion_matrix
-from eval.measures.stats import mcnemar_midp
+from eval.measures.paired_tests import mcnemar_midp
 
 LEAST_GAIN = Fraction(1, 10)  # of accuracy, and of macro recall
 LEVEL = Fraction(1, 100)  # chance to stop on answers that fit the declared names as well as any

@@ -43,7 +43,7 @@ def resampled_sums(columns: np.ndarray, clusters: np.ndarray, *, resamples: int,
         Davison and Hinkley 1997, Bootstrap Methods and their Application, section 3.8 (clusters drawn whole).
     """
     n_clusters = int(clusters.max()) + 1
-    sums = np.stack([np.bincount(clusters, weights=row) for row in columns.astype(np.float64).T], axis=1)
+    sums = np.stack([np.bincount(clusters, weights=row) for row in columns.T], axis=1)
     single = sums.astype(np.float32)  # counts exactly up to 2**24
     drawn = [counts @ single for counts in drawn_chunks(n_clusters, resamples, seed)]
     return np.concatenate(drawn).astype(np.float64)

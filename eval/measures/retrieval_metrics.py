@@ -16,8 +16,9 @@ import numpy as np
 
 from data.retrieval_sets import RetrievalSet
 from data.types import Frozen
+from eval.measures.paired_tests import holm
 from eval.measures.resampling import randomization_p
-from eval.measures.stats import SEED, Interval, holm, paired_difference_interval
+from eval.measures.stats import SEED, Interval, paired_difference_interval
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document

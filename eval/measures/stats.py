@@ -7,7 +7,7 @@ so every interval is over whole clusters. All draws are seeded: the same records
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -20,7 +20,6 @@ SEED = 20240101
 LEVEL = 0.05  # of every test and interval
 CONFIDENCE = 1 - LEVEL
 FEW_CLUSTERS = 10
-KEPT_BITS = 256  # far more than a float holds; a count of ways has as many bits as there are items
 
 
 class Interval(NamedTuple):
@@ -85,8 +84,6 @@ def macro_f1_interval(
     groups: Groups,
     *,
     n_classes: int,
-    resamples: int = RESAMPLES,
-    seed: int = SEED,
 ) -> Interval | None:
     """Return the cluster bootstrap interval of macro-F1 over all classes.
 
@@ -95,23 +92,42 @@ def macro_f1_interval(
         choices: (n,) int, -1 for no answer.
         groups: (n,) the cluster of each item.
         n_classes: Classes that the mean is over, whether they occur or not.
-        resamples: How many sets of clusters are drawn.
-        seed: Decides the draws.
 
     Returns:
         The interval; None where all items are one cluster, or every set of clusters gives the same figure.
     """
+    (interval,) = macro_f1_intervals(targets, choices[None], groups, n_classes=n_classes)
+    return interval
+
+
+def macro_f1_intervals(
+    targets: np.ndarray,
+    choices: np.ndarray,
+    groups: Groups,
+    *,
+    n_classes: int,
+) -> list[Interval | None]:
+    """Return `macro_f1_interval` of several systems that answered the same items; the clusters are drawn once for all.
+
+    Args:
+        targets: (n,) int.
+        choices: (n_systems, n) int, -1 for no answer.
+        groups: (n,) the cluster of each item.
+        n_classes: As there.
+    """
     labels = np.arange(n_classes)
     is_target = targets[:, None] == labels  # (n, n_classes)
-    is_choice = choices[:, None] == labels
-    counts = np.concatenate([is_target & is_choice, is_target, is_choice], axis=1)  # (n, 3 * n_classes)
+    is_choice = choices[:, :, None] == labels  # (n_systems, n, n_classes)
+    counts = np.concatenate([is_target, *is_choice, *(is_choice & is_target)], axis=1)
     clusters, n_clusters = number_clusters(groups)
-    drawn = resampled_sums(counts, clusters, resamples=resamples, seed=seed)
-    hits, support, predicted = np.split(drawn, 3, axis=1)  # each (resamples, n_classes)
-    f1 = 2 * hits / np.maximum(support + predicted, 1)
-    if np.ptp(f1.mean(axis=1)) < 1e-9:
-        return None  # no spread to expand: an interval of no width would claim certainty
-    return _expanded_percentile(f1.mean(axis=1), n_clusters)
+    drawn = resampled_sums(counts, clusters, resamples=RESAMPLES, seed=SEED)
+    support, *sums = np.split(drawn, 1 + 2 * len(choices), axis=1)  # each (resamples, n_classes)
+    intervals: list[Interval | None] = []
+    for predicted, hits in zip(sums[: len(choices)], sums[len(choices) :], strict=True):
+        f1 = (2 * hits / np.maximum(support + predicted, 1)).mean(axis=1)
+        # Without spread there is nothing to expand: an interval of no width would claim certainty.
+        intervals.append(None if np.ptp(f1) < 1e-9 else _expanded_percentile(f1, n_clusters))
+    return intervals
 
 
 def paired_difference_interval(
@@ -120,7 +136,6 @@ def paired_difference_interval(
     groups: Groups,
     *,
     resamples: int = RESAMPLES,
-    seed: int = SEED,
 ) -> Interval | None:
     """Return the interval of a difference between two systems on the same items: a bootstrap of whole clusters.
 
@@ -134,7 +149,6 @@ def paired_difference_interval(
         possible: (n,) what the item was worth.
         groups: (n,) the cluster of each item.
         resamples: How many sets of clusters are drawn.
-        seed: Decides the draws.
 
     Returns:
         The interval; None where all items are one cluster.
@@ -142,16 +156,45 @@ def paired_difference_interval(
     Source:
         Cameron and Miller 2015, Journal of Human Resources 50:317-372, section VI (few clusters).
     """
+    (interval,) = paired_difference_intervals(gained[None], possible, groups, resamples=resamples)
+    return interval
+
+
+def paired_difference_intervals(
+    gained: np.ndarray,
+    possible: np.ndarray,
+    groups: Groups,
+    *,
+    resamples: int = RESAMPLES,
+) -> list[Interval | None]:
+    """Return `paired_difference_interval` of several pairs on the same items; the clusters are drawn once for all.
+
+    Args:
+        gained: (n_pairs, n) what the first system of each pair earned more than its second.
+        possible: (n,) what each item was worth.
+        groups: (n,) the cluster of each item.
+        resamples: As there.
+    """
     clusters, n_clusters = number_clusters(groups)
     if n_clusters == 1:
-        return None
-    difference, variance = _ratio_and_variance(gained, possible, clusters, n_clusters=n_clusters)
-    if variance < 1e-12:
-        return _interval_without_spread(gained, possible, n_clusters)
-    if n_clusters < FEW_CLUSTERS:
-        return _student_interval(difference, variance, n_clusters, within=Interval(-1.0, 1.0))
-    replicates = ratio_replicates(gained, possible, clusters, resamples=resamples, seed=seed)
-    return _expanded_percentile(replicates, n_clusters)
+        return [None] * len(gained)
+    found = [_ratio_and_variance(one, possible, clusters, n_clusters=n_clusters) for one in gained]
+    drawn = [place for place, (_, variance) in enumerate(found) if variance >= 1e-12 and n_clusters >= FEW_CLUSTERS]
+    replicates: dict[int, np.ndarray] = {}
+    if drawn:
+        columns = np.stack([possible, *gained[drawn]], axis=1)
+        whole, *earned = resampled_sums(columns, clusters, resamples=resamples, seed=SEED).T
+        replicates = {place: one / whole for place, one in zip(drawn, earned, strict=True)}
+    intervals: list[Interval | None] = []
+    for place, (difference, variance) in enumerate(found):
+        if variance < 1e-12:
+            intervals.append(_interval_without_spread(gained[place], possible, n_clusters))
+        elif n_clusters < FEW_CLUSTERS:
+            within = Interval(-1.0, 1.0)
+            intervals.append(_student_interval(difference, variance, n_clusters, within=within))
+        else:
+            intervals.append(_expanded_percentile(replicates[place], n_clusters))
+    return intervals
 
 
 def mean_interval(values: np.ndarray, groups: Groups, *, within: Interval = ANYWHERE) -> Interval | None:
@@ -194,40 +237,6 @@ def bootstrap_interval(statistic: Callable[[np.ndarray], np.ndarray], groups: Gr
     if len(defined) < CONFIDENCE * RESAMPLES or np.ptp(defined) < 1e-9:
         return None
     return _expanded_percentile(defined, n_clusters)
-
-
-def mcnemar_midp(only_a: int, only_b: int) -> float:
-    """Return the two-sided mid-p value of McNemar's test on the items that exactly one of two systems got right.
-
-    The exact test is too timid at such counts and the asymptotic one too bold; mid-p lies between them.
-
-    Source:
-        Fagerland, Lydersen and Laake 2013, BMC Medical Research Methodology 13:91.
-    """
-    if only_a < 0 or only_b < 0:
-        raise ValueError(f"counts of items cannot be negative: {only_a}, {only_b}")
-    n, smaller = only_a + only_b, min(only_a, only_b)
-    ways, twice_below, dropped = 1, 0, 0  # whole numbers, of which the last `dropped` bits are left out
-    for k in range(smaller):
-        twice_below += 2 * ways
-        ways = ways * (n - k) // (k + 1)
-        surplus = max(0, ways.bit_length() - KEPT_BITS)
-        ways, twice_below, dropped = ways >> surplus, twice_below >> surplus, dropped + surplus
-    return min(1.0, math.ldexp(float(twice_below + ways), dropped - n))
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjust p-values so that the chance of any false claim among them stays below the level.
-
-    Source:
-        Holm 1979, Scandinavian Journal of Statistics 6:65-70.
-    """
-    adjusted = [0.0] * len(p_values)
-    largest = 0.0
-    for step, index in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
-        largest = max(largest, min(1.0, (len(p_values) - step) * p_values[index]))
-        adjusted[index] = largest
-    return adjusted
 
 
 def student_quantile(degrees: float) -> float:

@@ -3,15 +3,22 @@
 The answers of an evaluation in, one `EvaluationFigures` out; the sections of a report put it into tables and words.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
 from data.types import Frozen
 from eval.measures.answers import Answers, RunAnswers
 from eval.measures.attribution import Attribution, attribute
 from eval.measures.costs import BreakEven, break_evens
 from eval.measures.differences import Comparison, compare_all
 from eval.measures.ladder import Ladder, climb
+from eval.measures.metrics import class_names
 from eval.measures.power import ASSUMED_DISCORDANCE, minimum_detectable_difference
 from eval.measures.prices import PriceTable
 from eval.measures.reference_scores import ReferenceScores, reference_scores
+from eval.measures.stats import Interval, macro_f1_intervals
 from eval.report.system_summary import SystemSummary, summarize_system
 from eval.rundir.journal import Evaluation
 
@@ -64,8 +71,10 @@ def evaluation_figures(
         prices: In force.
     """
     manifest, items = run.manifest, next(iter(answers.values())).items
+    f1_intervals = _macro_f1_intervals(answers)
+    more: dict[str, Any] = {"n_items": evaluation.n_items, "manifest": manifest, "prices": prices}
     systems = tuple(
-        summarize_system(one, run.run_dir / name, n_items=evaluation.n_items, manifest=manifest, prices=prices)
+        summarize_system(one, run.run_dir / name, macro_f1_interval=f1_intervals.get(name), **more)
         for name, one in answers.items()
     )
     return EvaluationFigures(
@@ -88,3 +97,19 @@ def evaluation_figures(
         attributions=tuple(attribute(answers, manifest.systems)),
         reference_scores=reference_scores(answers.values()),
     )
+
+
+def _macro_f1_intervals(answers: Mapping[str, Answers]) -> dict[str, Interval | None]:
+    """Return the interval of each system that has a prediction; those of the same items are drawn together."""
+    together: dict[tuple[bytes, int], list[str]] = {}
+    for name, one in answers.items():
+        if len(one.predictions):
+            key = one.predictions.rows["item"].tobytes(), len(class_names(one))
+            together.setdefault(key, []).append(name)
+    found: dict[str, Interval | None] = {}
+    for (_, n_classes), names in together.items():
+        given = [answers[name].predictions for name in names]
+        choices = np.stack([one.choices for one in given])
+        intervals = macro_f1_intervals(given[0].targets, choices, given[0].groups, n_classes=n_classes)
+        found |= dict(zip(names, intervals, strict=True))
+    return found

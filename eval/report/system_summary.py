@@ -23,7 +23,7 @@ from eval.measures.probabilities import probabilities_of
 from eval.measures.prompt_counts import EqualCounts, equal_counts_of
 from eval.measures.readings import ExtractionAudit, audit
 from eval.measures.repeats import Repeats, measure_positions, measure_repeats
-from eval.measures.stats import Interval, is_outside, macro_f1_interval, share_interval
+from eval.measures.stats import Interval, is_outside, share_interval
 from eval.measures.token_estimates import Estimated, compare_estimate
 from eval.report.run_costs import cost_of, with_full_spec
 from eval.rundir.description import TRAINED_KINDS, SystemDescription
@@ -92,7 +92,13 @@ class SystemSummary(Frozen):
 
 
 def summarize_system(
-    answers: Answers, folder: Path, *, n_items: int, manifest: Manifest, prices: PriceTable
+    answers: Answers,
+    folder: Path,
+    *,
+    n_items: int,
+    manifest: Manifest,
+    prices: PriceTable,
+    macro_f1_interval: Interval | None,
 ) -> SystemSummary:
     """Summarize one system of a run.
 
@@ -102,6 +108,7 @@ def summarize_system(
         n_items: Of the evaluation.
         manifest: The run's.
         prices: In force.
+        macro_f1_interval: Of its macro-F1.
     """
     description = manifest.systems[folder.name]
     scores, cut_tokens = score(answers) if len(answers) else None, answers.counted("cut_tokens")
@@ -122,6 +129,7 @@ def summarize_system(
         repeats=measure_repeats(answers),
         blank=measure_blank_replies(answers),
         equal_counts=equal_counts_of(answers, imported=description.kind == "imported"),
+        macro_f1_interval=macro_f1_interval,
         **_intervals(scores, answers.predictions),
     )
 
@@ -136,13 +144,12 @@ def _exchanged(description: SystemDescription, given: Answers, scores: Scores | 
 def _intervals(scores: Scores | None, given: Answers) -> dict[str, Any]:
     """Return every interval by its field; None for what is not known."""
     if scores is None or not len(given):
-        return {"accuracy_interval": None, "points_interval": None, "macro_f1_interval": None}
+        return {"accuracy_interval": None, "points_interval": None}
     earned, weights, groups = given.correct * given.weights, given.weights, given.groups
-    n_classes, probabilities = len(scores.class_names), probabilities_of(given)
+    probabilities = probabilities_of(given)
     return {
         "accuracy_interval": share_interval(given.correct, np.ones(len(given)), groups),
         "points_interval": share_interval(earned, weights, groups),
-        "macro_f1_interval": macro_f1_interval(given.targets, given.choices, groups, n_classes=n_classes),
         "roc_auc_interval": None if scores.roc_auc is None else area_interval(given.targets, given.probs, groups),
         "tag_intervals": {
             tag: share_interval(earned[own], weights[own], groups[own]) for tag, own in given.rows_by_tag.items()

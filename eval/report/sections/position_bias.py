@@ -5,9 +5,10 @@ the p-values of all of them are adjusted together.
 """
 
 from data.common.language import ENGLISH, Language
+from eval.measures.paired_tests import holm
 from eval.measures.position_bias import PositionTest
 from eval.measures.repeats import Repeats
-from eval.measures.stats import LEVEL, holm
+from eval.measures.stats import LEVEL
 from eval.report.evaluation import EvaluationFigures
 from eval.report.figures import ends, items_counted, p_value, percent, share_with_interval
 from eval.report.section import Table

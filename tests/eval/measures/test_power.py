@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from eval.cli.parser import main
+from eval.measures.paired_tests import mcnemar_midp
 from eval.measures.power import minimum_detectable_difference, reach_sentence
-from eval.measures.stats import mcnemar_midp
 
 
 @pytest.mark.parametrize("n", [45, 150, 1000])

@@ -3,12 +3,11 @@ import pytest
 from scipy.stats import binom, binomtest, norm
 from sklearn.metrics import f1_score
 
+from eval.measures.paired_tests import holm, mcnemar_midp
 from eval.measures.stats import (
     Interval,
     bootstrap_interval,
-    holm,
     macro_f1_interval,
-    mcnemar_midp,
     mean_interval,
     paired_difference_interval,
     share_interval,
