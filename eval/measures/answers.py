@@ -95,6 +95,9 @@ class Answers:
         Args:
             chosen: (n,) bool, or the places of the rows in the order that is wanted.
         """
+        chosen = np.flatnonzero(chosen) if np.asarray(chosen).dtype == bool else np.asarray(chosen, dtype=np.int64)
+        if np.array_equal(chosen, np.arange(len(self))):
+            return self
         return replace(
             self,
             rows=self.rows[chosen],
