@@ -75,6 +75,9 @@ CHAINS: dict[str, ChainEntry] = {
         summary="a model that searches and reads passages itself",
         several_calls=True,
     ),
+    "classify": ChainEntry(
+        "chains.classify:classify", "", ("model",), "classify/zero-shot", "texts of any names, and the label names"
+    ),
     "mnli-zero-shot": ChainEntry(
         "chains.mnli:mnli_zero_shot", "mnli", ("model",), "mnli/zero-shot", "premise, hypothesis and label names"
     ),

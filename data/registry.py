@@ -7,15 +7,17 @@ import hashlib
 import json
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from inspect import signature
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from typing import Any, Protocol, cast
 
+from data.card import is_task
 from data.common.attributes import import_own, is_module, load_attribute
 from data.common.errors import ConfigurationError, ProjectError, system_fault, unknown_name
 from data.common.parsing import JsonObject
+from data.common.progress import log
 from data.common.text import character_fault, one_line
 from data.retrieval_sets import RetrievalSet
 from data.types import Benchmark, Item
@@ -36,11 +38,19 @@ RETRIEVAL_SETS: dict[str, str] = {
 }
 
 
+class BenchmarkSource(Protocol):
+    """What a benchmark is loaded from: a module, or a task that is made of a user's file."""
+
+    BENCHMARK: Benchmark
+    load: Callable[..., Iterable[Item]]
+
+
 def benchmark(name: str) -> Benchmark:
     """Return a benchmark's metadata.
 
     Args:
-        name: A name of `BENCHMARKS`, or an importable module of your own that has `BENCHMARK` and `load`.
+        name: A name of `BENCHMARKS`, a file or card of labelled rows (see `data.task`), or an importable module of your
+            own that has `BENCHMARK` and `load`.
 
     Raises:
         ConfigurationError: There is no such benchmark.
@@ -113,7 +123,9 @@ def check_items(items: Sequence[Item], source: str, *, empty: str = "") -> None:
         raise ConfigurationError(f"{source}: {len(repeated)} item ids occur more than once, first '{repeated[0]}'")
 
 
-def _loaded(module: ModuleType, name: str, split: str | None, path: Path | None, more: Mapping[str, Any]) -> list[Item]:
+def _loaded(
+    module: BenchmarkSource, name: str, split: str | None, path: Path | None, more: Mapping[str, Any]
+) -> list[Item]:
     """Return what a benchmark's module loads, which may be the user's own code."""
     try:
         items = list(module.load(split, path, **more))
@@ -162,12 +174,27 @@ def retrieval_set(name: str, path: Path | None = None) -> RetrievalSet:
     return function(path)
 
 
-def _benchmark_module(name: str) -> ModuleType:
-    hint = "Or name a module of your own that has BENCHMARK and load(split, path)."
+@cache
+def _task(path: Path) -> Any:
+    """Open a task of the user's own once, and say what was guessed about it."""
+    from data.task import open_task
+
+    task = open_task(path)
+    for note in task.notes:
+        log(f"{path}: {note}")
+    return task
+
+
+def _benchmark_module(name: str) -> BenchmarkSource:
+    if name not in BENCHMARKS and is_task(name):
+        source: BenchmarkSource = _task(Path(name))
+        return source
+    hint = "Or name a file of labelled rows, or a module of your own that has BENCHMARK and load(split, path)."
     module_name = BENCHMARKS.get(name, name.removesuffix(":BENCHMARK"))
     if not is_module(module_name):
         raise unknown_name("benchmark", name, BENCHMARKS, hint)
     module = import_own(module_name, kind="benchmark", name=name)
     if not isinstance(getattr(module, "BENCHMARK", None), Benchmark) or not callable(getattr(module, "load", None)):
         raise unknown_name("benchmark", name, BENCHMARKS, hint)
-    return module
+    own: BenchmarkSource = cast(BenchmarkSource, module)
+    return own

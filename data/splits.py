@@ -1,11 +1,13 @@
 """Keeps what is learnt apart from what is measured: a text in both would be scored from memory.
 
-Items come in; out come those to learn from, and those that are only looked at.
+Items come in; out come those to learn from, those that are only looked at, and those that are measured: whole groups on
+one side, and classes in proportion.
 """
 
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from data.common.errors import ConfigurationError
 from data.types import Item
@@ -26,8 +28,8 @@ def without_overlap(train: Sequence[Item], evaluated: Sequence[Item]) -> list[It
     Raises:
         ConfigurationError: There are training items, and all of them are evaluated too.
     """
-    measured = {_texts(item) for item in evaluated}
-    unseen = [item for item in train if _texts(item) not in measured]
+    measured = {texts_of_item(item) for item in evaluated}
+    unseen = [item for item in train if texts_of_item(item) not in measured]
     if train and not unseen:
         raise ConfigurationError(
             f"every training item ({len(train)}) is an evaluated item too, so nothing is left to learn from; "
@@ -36,7 +38,8 @@ def without_overlap(train: Sequence[Item], evaluated: Sequence[Item]) -> list[It
     return unseen
 
 
-def _texts(item: Item) -> tuple[tuple[str, str], ...]:
+def texts_of_item(item: Item) -> tuple[tuple[str, str], ...]:
+    """Return the texts of an item by name, without the differences that make no other text."""
     return tuple(sorted((name, fold(text)) for name, text in item.inputs.items()))
 
 
@@ -66,3 +69,73 @@ def hold_out(items: Sequence[Item], *, seed: int) -> tuple[list[Item], list[Item
     held_out = [item for item in items if item.group in chosen]
     # Two groups may still hold the same text.
     return without_overlap([item for item in items if item.group not in chosen], held_out), held_out
+
+
+class Split(NamedTuple):
+    """Two sides of a set of items, each in the order of the source."""
+
+    train: list[Item]
+    test: list[Item]
+
+
+def split_items(items: Sequence[Item], *, share: float = 0.2, stratify: bool = True, seed: int = 13) -> Split:
+    """Divide items into a training and a test side.
+
+    Args:
+        items: Of one source.
+        share: Of the items that the test side is to have, between 0 and 1.
+        stratify: Give each label the same share, as far as groups allow.
+        seed: Of the draw.
+
+    Raises:
+        ConfigurationError: The share is none, or leaves a side empty.
+    """
+    if not 0 < share < 1:
+        raise ConfigurationError(f"test share {share:g} is not between 0 and 1")
+    clusters = _clusters(items)
+    random.Random(seed).shuffle(clusters)  # noqa: S311  # repeatable, not secret
+    tested: set[int] = set()
+    wanted = Counter[str]()
+    taken = Counter[str]()
+    for item in items:
+        wanted[_stratum(item, stratify)] += 1
+    for cluster in clusters:
+        strata = Counter(_stratum(items[index], stratify) for index in cluster)
+        # The cluster goes where it brings the labels nearer to their share.
+        gain = sum(
+            abs(taken[name] - share * wanted[name]) - abs(taken[name] + count - share * wanted[name])
+            for name, count in strata.items()
+        )
+        if gain > 0:
+            tested.update(cluster)
+            taken.update(strata)
+    if not tested or len(tested) == len(items):
+        raise ConfigurationError(
+            f"a test share of {share:g} leaves no items on one side of {len(items)} items in {len(clusters)} groups"
+        )
+    train = [item for index, item in enumerate(items) if index not in tested]
+    return Split(train, [items[index] for index in sorted(tested)])
+
+
+def _stratum(item: Item, stratify: bool) -> str:
+    return item.choices[item.target] if stratify else ""
+
+
+def _clusters(items: Sequence[Item]) -> list[list[int]]:
+    """Return the indices of items that must stay together: of one group, with the same texts, and so on."""
+    parent = list(range(len(items)))
+
+    def root(index: int) -> int:
+        while parent[index] != index:
+            parent[index] = parent[parent[index]]
+            index = parent[index]
+        return index
+
+    first: dict[object, int] = {}
+    for index, item in enumerate(items):
+        for key in (("group", item.group), texts_of_item(item)):
+            parent[root(index)] = root(first.setdefault(key, index))
+    clusters: dict[int, list[int]] = defaultdict(list)
+    for index in range(len(items)):
+        clusters[root(index)].append(index)
+    return list(clusters.values())

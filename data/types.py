@@ -84,6 +84,15 @@ class Message(Frozen):
         return "\n".join([self.content, *calls])
 
 
+# What a predictor is given of an item besides its texts.
+_NO_TEXTS = frozenset({"id", "group", "choices"})
+
+
+def texts_of_input(entry: Inputs) -> dict[str, str]:
+    """Return the texts of an item by name, out of what a predictor is given of it."""
+    return {name: value for name, value in entry.items() if name not in _NO_TEXTS and isinstance(value, str)}
+
+
 def is_text(text: str) -> bool:
     """Say whether a text holds anything that is drawn."""
     return bool(normalised(text).strip())

@@ -14,7 +14,7 @@ from langchain_core.runnables import Runnable, RunnableLambda, RunnableSerializa
 from langchain_core.runnables.config import RunnableConfig
 
 from data.common.errors import ConfigurationError, unknown_name
-from data.types import Item, Prediction
+from data.types import Item, Prediction, texts_of_input
 
 Inputs = dict[str, Any]
 Predictor = Runnable[Inputs, Prediction]
@@ -124,9 +124,16 @@ def tfidf(train_items: Sequence[Item]) -> Predictor:
 
 
 def _context_and_question(entry: Inputs) -> str:
-    """Return the words of both sides, those of the question marked, so that a word counts by where it stands."""
-    context = " ".join(entry.get(field, "") for field in _CONTEXT_FIELDS)
-    question = " ".join(entry.get(field, "") for field in _QUESTION_FIELDS)
+    """Return the words of both sides, those of the question marked, so that a word counts by where it stands.
+
+    Of texts with other names the first is the context, and those after it are the question.
+    """
+    texts = texts_of_input(entry)
+    named = any(field in texts for field in (*_CONTEXT_FIELDS, *_QUESTION_FIELDS))
+    contexts = _CONTEXT_FIELDS if named else tuple(texts)[:1]
+    questions = _QUESTION_FIELDS if named else tuple(texts)[1:]
+    context = " ".join(texts.get(field, "") for field in contexts)
+    question = " ".join(texts.get(field, "") for field in questions)
     marked = [f"q:{word}" for word in _words(question)]
     return " ".join([*_words(context), *marked])
 

@@ -54,7 +54,7 @@ class Context(NamedTuple):
             raise ConfigurationError(
                 f"{self.benchmark.name} has no training split for '{self.split}'; name one as train_split in the suite"
             )
-        return _train_items(self.benchmark.name, split, self.spec.data, self.spec.skip_bad_rows)
+        return _train_items(self.spec.benchmark, split, self.spec.data, self.spec.skip_bad_rows)
 
     @property
     def split(self) -> str:

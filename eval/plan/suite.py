@@ -155,10 +155,11 @@ def names_suite(target: str) -> bool:
     Raises:
         ConfigurationError: It is neither.
     """
+    from data.card import is_task
     from data.common.attributes import is_module
     from data.registry import BENCHMARKS
 
-    if target in BENCHMARKS:
+    if target in BENCHMARKS or is_task(target):
         return False
     if target.endswith((".yaml", ".yml")) or target in list_suites():
         return True

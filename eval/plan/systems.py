@@ -192,10 +192,10 @@ def _runnable(spec: SystemSpec, context: Context) -> System:
 
 
 def _prompt(name: str, benchmark: str) -> "Prompt":
-    from chains import kice, mnli
+    from chains import classify, kice, mnli
     from chains.prompt_files import load_prompt
 
-    return load_prompt(name, variables={*kice.VARIABLES, *mnli.VARIABLES}, benchmark=benchmark)
+    return load_prompt(name, variables={*kice.VARIABLES, *mnli.VARIABLES, *classify.VARIABLES}, benchmark=benchmark)
 
 
 def _checkpoint(spec: SystemSpec, context: Context) -> System:

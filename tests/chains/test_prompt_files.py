@@ -3,14 +3,15 @@
 from pathlib import Path
 
 import pytest
+from langchain_core.documents import Document
 
-from chains import kice, mnli
+from chains import classify, kice, mnli
 from chains.prompt_files import list_prompts, load_prompt
 from data.common.errors import ConfigurationError
 from tests.support.folders import GOLDEN_FOLDER
 
 GOLDEN = GOLDEN_FOLDER / "prompts"
-VARIABLES = {"kice": kice.VARIABLES, "mnli": mnli.VARIABLES}
+VARIABLES = {"classify": classify.VARIABLES, "kice": kice.VARIABLES, "mnli": mnli.VARIABLES}
 KICE_INPUT = {
     "passage": "도서관은 조용하다.",
     "question": "윗글의 내용과 일치하는 것은?",
@@ -21,6 +22,19 @@ MNLI_INPUT = {
     "premise": "It rains.",
     "hypothesis": "It is dry.",
     "choices": ["entailment", "neutral", "contradiction"],
+}
+TEXT_INPUT = {
+    "message": "I lost my card.",
+    "choices": ["lost_card", "refund"],
+    "documents": [
+        Document(page_content="My card is gone.", metadata={"label": "lost_card"}),
+        Document(page_content="Give my money back.", metadata={"label": "refund"}),
+    ],
+}
+VALUES = {
+    "classify": classify.prompt_values(TEXT_INPUT, meanings={"refund": "wants money back"}),
+    "kice": kice.with_own_passage(KICE_INPUT),
+    "mnli": mnli.render(MNLI_INPUT),
 }
 VALID = """
 id: mine
@@ -38,8 +52,7 @@ def test_every_prompt_renders_to_its_golden_text(name: str, update_golden: bool)
     benchmark = name.split("/")[0]
     prompt = load_prompt(name, variables=VARIABLES[benchmark])
     assert prompt.id == name and prompt.benchmark == benchmark
-    values = kice.with_own_passage(KICE_INPUT) if benchmark == "kice" else mnli.render(MNLI_INPUT)
-    messages = prompt.template().invoke(values).to_messages()
+    messages = prompt.template().invoke(VALUES[benchmark]).to_messages()
     text = "\n\n".join(f"[{message.type}]\n{message.text}" for message in messages) + "\n"
     golden = GOLDEN / f"{name.replace('/', '.')}.txt"
     if update_golden:

@@ -1,0 +1,175 @@
+"""The card of a task of one's own: where its rows are, what their columns mean, and what its labels are called.
+
+A card is a YAML file such as
+
+    name: tickets
+    train: train.csv
+    test: {share: 0.2}
+    text: [subject, body]
+    label: category
+    labels: {refund: {means: "wants money back", also: [refunds]}}
+
+Every field has a flag of the same name, and what was guessed is written into it.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+
+from data.columns import Said
+from data.common.errors import ConfigurationError
+from data.common.parsing import read_yaml
+from data.table import SUFFIXES
+from data.types import Frozen, Text
+
+CARD_SUFFIXES = (".yaml", ".yml")
+_NAME = re.compile(r"[^\W_][\w.-]{0,63}")
+
+
+def _as_tuple(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
+
+
+class Share(Frozen):
+    """How much of one file is measured, and how it is divided.
+
+    Attributes:
+        share: Of the items, between 0 and 1.
+        stratify: Give each label the same share.
+        group: The column whose rows of one value stay on one side.
+        seed: Of the draw.
+    """
+
+    share: float = Field(default=0.2, gt=0, lt=1)
+    stratify: bool = True
+    group: str | None = None
+    seed: int = 13
+
+
+class LabelCard(Frozen):
+    """What a label means, for a model that is shown it, and how else it may be written."""
+
+    means: Text | None = None
+    also: tuple[Text, ...] = ()
+
+
+class TaskCard(Frozen):
+    """Everything that is known of a task.
+
+    Attributes:
+        name: It becomes part of the ids of items and of folders.
+        train: The file or folder that is learnt from, beside the card.
+        test: The file that is measured, or the share of `train` that is; None: a file beside `train`, or a share.
+        text: The columns of the texts, or the name that each text is to have and its column.
+        label: The column of the label.
+        question: Of multiple choice: the column of the question; and so on for `choices`, `answer` and `context`.
+        answers_from: Whether numbers as answers count from 0 or from 1.
+        labels: What each label means and how else it is written; they are in this order.
+        language: Of the texts, as a BCP 47 code.
+        passages: A file or folder of what may be retrieved.
+        columns: The names of the columns of a file without a header.
+        encoding: How the files are encoded.
+        separator: What separates their cells.
+    """
+
+    name: str = Field(pattern=_NAME.pattern)
+    train: str
+    test: str | Share | None = None
+    text: Names | dict[str, str] = ()
+    label: str | None = None
+    question: str | None = None
+    choices: Names = ()
+    answer: str | None = None
+    context: str | None = None
+    answers_from: Literal[0, 1] | None = None
+    labels: dict[str, LabelCard] = Field(default_factory=dict)
+    language: str | None = None
+    passages: str | None = None
+    columns: Names = ()
+    encoding: str | None = None
+    separator: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _labels_may_be_a_list(cls, content: Any) -> Any:
+        """Take a list of labels, or labels with their meanings alone, for labels of which no more is known."""
+        if not isinstance(content, dict) or not isinstance(content.get("labels"), list | dict):
+            return content
+        labels = content["labels"]
+        if isinstance(labels, list):
+            return {**content, "labels": {str(name): {} for name in labels}}
+        return {
+            **content,
+            "labels": {
+                str(name): {"means": about} if isinstance(about, str) else about or {} for name, about in labels.items()
+            },
+        }
+
+    @property
+    def said(self) -> Said:
+        """What the card says of the columns."""
+        return Said(self.text, self.label, self.question, self.choices, self.answer, self.context)
+
+
+def read_card(path: Path) -> TaskCard:
+    """Read a task card.
+
+    Raises:
+        ConfigurationError: It cannot be read, or a field of it is unknown or unusable; one line that names it.
+    """
+    content = read_yaml(path, kind="task card").content
+    if not isinstance(content, dict):
+        raise ConfigurationError(f"{path} is no task card: it needs at least 'train: FILE'")
+    return make_card({"name": name_of(path), **content}, where=str(path))
+
+
+def make_card(fields: Mapping[str, Any], *, where: str) -> TaskCard:
+    """Return a card of what is known; `where` is what a message about a field begins with.
+
+    Raises:
+        ConfigurationError: A field is unknown or unusable.
+    """
+    try:
+        return TaskCard.model_validate(dict(fields))
+    except ValidationError as error:
+        fault = error.errors()[0]
+        place = ".".join(map(str, fault["loc"])) or "card"
+        raise ConfigurationError(f"{where}: {place}: {fault['msg']}") from None
+
+
+def card_yaml(card: TaskCard) -> str:
+    """Return a card as the YAML that `read_card` reads, without what is as it would be anyway."""
+    content = card.model_dump(mode="json", exclude_defaults=True)
+    content["labels"] = {
+        name: {k: v for k, v in about.items() if v} for name, about in content.get("labels", {}).items()
+    }
+    content = {name: value for name, value in content.items() if value not in ({}, [])}
+    return yaml.safe_dump(content, allow_unicode=True, sort_keys=False, width=120)
+
+
+def name_of(path: Path) -> str:
+    """Return a name for a task after its file or folder, with nothing that a folder's name cannot hold."""
+    stem = path.stem if path.stem not in ("train", "data", "dataset", "all") else path.resolve().parent.name
+    name = re.sub(r"[^\w.-]+", "-", stem).strip("-._")[:64]
+    return name if _NAME.fullmatch(name) else "task"
+
+
+def is_task(name: str) -> bool:
+    """Say whether a benchmark's name is that of a task of one's own: a table, a folder of tables, or a card."""
+    path = Path(name)
+    if name.lower().endswith(SUFFIXES) or ("/" in name and path.is_dir()):
+        return True
+    return name.lower().endswith(CARD_SUFFIXES) and path.is_file() and is_card(path)
+
+
+def is_card(path: Path) -> bool:
+    """Say whether a YAML file is a task's card and not a suite."""
+    content = read_yaml(path, kind="file").content
+    return isinstance(content, dict) and "train" in content and "evaluations" not in content

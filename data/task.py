@@ -1,0 +1,252 @@
+"""A task of one's own: a labelled file or its card in, a benchmark with its items out.
+
+    FILE or card ─ tables ─ columns ─ items ─ splits: what is learnt from is never measured
+
+It stands wherever a benchmark does: `load` and `BENCHMARK` are what a benchmark's module has.
+"""
+
+import hashlib
+import re
+import reprlib
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from data.card import CARD_SUFFIXES, Share, TaskCard, make_card, name_of, read_card
+from data.columns import Roles, roles_of
+from data.common.errors import ConfigurationError, MissingResourceError
+from data.common.text import normalised
+from data.label_set import label_set, label_text
+from data.question_rows import answers_count_from, question_item
+from data.splits import fold, split_items, texts_of_item
+from data.table import SUFFIXES, Table, read_tables
+from data.types import Benchmark, Item
+
+TRAIN_STEMS = ("train", "train_val", "training")
+TEST_STEMS = ("test", "eval", "validation", "valid", "val", "dev")
+_HANGUL = re.compile(r"[가-힣]")
+
+
+class Rows(NamedTuple):
+    """The rows of one side of a task as they are read, before labels are numbered."""
+
+    table: Table
+    roles: Roles
+
+
+class Task:
+    """A benchmark that is made of a user's file.
+
+    Args:
+        card: What is known of the task.
+        folder: Where its files are.
+
+    Raises:
+        ConfigurationError: A file, a column or a label cannot be used; one line that says which, and what to do.
+        MissingResourceError: A file is not there.
+    """
+
+    def __init__(self, card: TaskCard, folder: Path) -> None:
+        self.card = card
+        self.folder = folder
+        self.notes: list[str] = []
+        self._sides = self._make_sides()
+
+    @property
+    def kind(self) -> str:
+        return "classification" if self.labels else "multiple-choice"
+
+    @property
+    def labels(self) -> tuple[str, ...] | None:
+        """The class names in target order; None where each item has choices of its own."""
+        return self._labels
+
+    @cached_property
+    def BENCHMARK(self) -> Benchmark:  # the name that every benchmark's module has
+        """What is known of it, as of every benchmark."""
+        n_train, n_test = (len(self._sides[side]) for side in ("train", "test"))
+        return Benchmark(
+            name=self.card.name,
+            title=f"{self.card.name}: {n_train:,} items to learn from, {n_test:,} to measure",
+            language=self.card.language or self._language(),
+            labels=self.labels,
+            splits=("train", "test"),
+            default_split="test",
+            sample_split="test",
+            train_splits={"test": "train"},
+            source=self.card.train,
+            licence="the user's own",
+            citation="",
+        )
+
+    def load(self, split: str | None, path: Path | None) -> list[Item]:
+        """Return the items of a side: "train" or "test", which is the default."""
+        if path is not None:
+            raise ConfigurationError(f"'{self.card.name}' has its files in its card; leave --data out")
+        return self._sides[split or "test"]
+
+    def _make_sides(self) -> dict[str, list[Item]]:
+        train, test = self._rows()
+        roles = train.roles
+        self._labels: tuple[str, ...] | None = None
+        if roles.kind == "classification":
+            sides = [side for side in (train, test) if side is not None]
+            self._set = label_set(
+                [side.table for side in sides],
+                [side.roles.label for side in sides],
+                self.card.labels,
+                where=self.card.train,
+            )
+            self._labels = self._set.names
+            self.notes += self._set.notes
+        learnt = self._items(train, "train")
+        if test is not None:
+            measured = self._items(test, "test")
+        else:
+            share = self.card.test if isinstance(self.card.test, Share) else Share()
+            learnt, measured = split_items(
+                learnt, share=share.share, stratify=share.stratify and self.labels is not None, seed=share.seed
+            )
+            measured = [item.model_copy(update={"id": item.id.replace("/train/", "/test/", 1)}) for item in measured]
+            self.notes.append(f"{len(measured):,} of {len(learnt) + len(measured):,} items are kept to measure on")
+        return {"train": self._unseen(learnt, measured), "test": measured}
+
+    def _rows(self) -> tuple[Rows, Rows | None]:
+        """Return the rows that are learnt from, and those that are measured where they are in a file of their own."""
+        tables = {side: table for side, table in self._tables().items() if table is not None}
+        if "train" not in tables:
+            raise ConfigurationError(f"{self.card.train} has no rows to learn from; it has: {', '.join(tables)}")
+        rows: dict[str, Rows] = {}
+        for side, table in tables.items():
+            self._note(side, table)
+            said = self.card.said if side == "train" else self._said_by(rows["train"].roles)
+            rows[side] = Rows(table, roles_of(table, said))
+        self.notes += rows["train"].roles.notes
+        return rows["train"], rows.get("test")
+
+    def _said_by(self, roles: Roles) -> Any:
+        """Return the columns of the training side, which the test side must have too."""
+        said = self.card.said
+        if roles.kind == "classification":
+            return said._replace(text=dict(roles.texts), label=roles.label)
+        return said._replace(question=roles.question, choices=roles.choices, answer=roles.label, context=roles.context)
+
+    def _tables(self) -> dict[str, Table | None]:
+        files = task_files(self.folder / self.card.train, self.card.test, self.folder)
+        found: dict[str, Table | None] = {}
+        for side, file in files.items():
+            tables = read_tables(
+                file, columns=self.card.columns, encoding=self.card.encoding, separator=self.card.separator
+            )
+            if len(tables) == 1:
+                found[side] = tables[0]
+                continue
+            by_split = {table.split.casefold(): table for table in tables}
+            for wanted, stems in (("train", TRAIN_STEMS), ("test", TEST_STEMS)):
+                found.setdefault(wanted, next((by_split[stem] for stem in stems if stem in by_split), None))
+        return dict(sorted(found.items(), key=lambda it: it[0] != "train"))
+
+    def _note(self, side: str, table: Table) -> None:
+        self.notes += [note for note in table.notes if note not in self.notes]
+        if table.faults:
+            if len(table.faults) > max(len(table.rows) // 100, 1):
+                raise table.faults[0]
+            self.notes.append(f"left out {len(table.faults)} malformed rows of {side}, first: {table.faults[0]}")
+
+    def _items(self, rows: Rows, side: str) -> list[Item]:
+        items = []
+        answers_from = self._answers_from(rows) if rows.roles.kind == "multiple-choice" else None
+        for number, (place, row) in enumerate(rows.table.rows):
+            where = f"{self.card.train if side == 'train' else side}, {place}"
+            item_id = f"{self.card.name}/{side}/{number}"
+            if rows.roles.kind == "multiple-choice":
+                item = question_item(row, rows.roles, item_id=item_id, where=where, answers_from=answers_from)
+            else:
+                item = self._labelled_item(row, rows.roles, item_id=item_id, where=where)
+            items.append(item)
+        return items
+
+    def _answers_from(self, rows: Rows) -> int | None:
+        """Return what answers that are numbers count from, as the card says or as they can only be meant."""
+        if self.card.answers_from is not None:
+            return self.card.answers_from
+        (column, *_), n = rows.roles.choices, len(rows.roles.choices)
+        widths = {len(row[column]) for _, row in rows.table.rows if isinstance(row.get(column), list)}
+        n_choices = n if n > 1 else widths.pop() if len(widths) == 1 else 0
+        return answers_count_from((row.get(rows.roles.label) for _, row in rows.table.rows), n_choices=n_choices)
+
+    def _labelled_item(self, row: dict[str, Any], roles: Roles, *, item_id: str, where: str) -> Item:
+        inputs = {
+            field: cell_text(row.get(column), where=where, column=column) for field, column in roles.texts.items()
+        }
+        label = self._set.spelt[label_text(row, roles.label, where=where)]
+        group = isinstance(self.card.test, Share) and self.card.test.group
+        key = str(row.get(group)) if group else "\n".join(map(fold, inputs.values()))
+        digest = hashlib.sha256(key.encode()).hexdigest()[:16]
+        names = self._set.names
+        return Item(
+            id=item_id, inputs=inputs, choices=names, target=names.index(label), group=f"{self.card.name}/{digest}"
+        )
+
+    def _unseen(self, learnt: list[Item], measured: list[Item]) -> list[Item]:
+        tested = {texts_of_item(item) for item in measured}
+        unseen = [item for item in learnt if texts_of_item(item) not in tested]
+        if dropped := len(learnt) - len(unseen):
+            self.notes.append(f"{dropped:,} items to learn from are also measured (the same text): left out")
+        if not unseen:
+            raise ConfigurationError(f"every item of {self.card.train} is measured too; nothing is left to learn from")
+        return unseen
+
+    def _language(self) -> str:
+        texts = " ".join(text for item in self._sides["train"][:500] for text in item.inputs.values())
+        letters = [letter for letter in texts if letter.isalpha()]
+        korean = len(_HANGUL.findall(texts)) > 0.3 * max(len(letters), 1)
+        return "ko" if korean else "en"
+
+
+def open_task(path: Path, **fields: Any) -> Task:
+    """Return the task of a card, or of a labelled file or folder of which `fields` say what a card would.
+
+    Raises:
+        ConfigurationError: The file is of another kind, or something in it cannot be used.
+        MissingResourceError: There is no such file.
+    """
+    given = {name: value for name, value in fields.items() if value not in (None, (), {}, "")}
+    if path.suffix.lower() in CARD_SUFFIXES:
+        card = read_card(path)
+        return Task(make_card({**card.model_dump(), **given}, where=str(path)) if given else card, path.parent)
+    if not path.exists():
+        raise MissingResourceError(f"there is no file or folder {path}")
+    return Task(make_card({"name": name_of(path), "train": str(path.resolve()), **given}, where=str(path)), Path())
+
+
+def task_files(train: Path, test: str | Share | None, folder: Path) -> dict[str, Path]:
+    """Return the file of each side; of "test" only where it is in one of its own."""
+    if isinstance(test, str):
+        return {"train": train, "test": folder / test}
+    if not train.is_dir():
+        return {"train": train}
+    files = {path.stem.casefold(): path for path in sorted(train.iterdir()) if path.suffix.lower() in SUFFIXES}
+    found = {}
+    for side, stems in (("train", TRAIN_STEMS), ("test", TEST_STEMS)):
+        path = next((files[stem] for stem in stems if stem in files), None)
+        path = path or next((file for stem, file in files.items() if any(stem.endswith(f"_{s}") for s in stems)), None)
+        if path is not None and not (side == "test" and test is not None):
+            found[side] = path
+    if "train" not in found:
+        raise MissingResourceError(
+            f"{train} has no file to learn from (train.csv or the like); it holds: {', '.join(files)}"
+        )
+    return found
+
+
+def cell_text(value: object, *, where: str, column: str) -> str:
+    """Return a cell as a text.
+
+    Raises:
+        ConfigurationError: It is empty or holds no text.
+    """
+    text = normalised(str(value)).strip() if isinstance(value, str | int | float) else ""
+    if not text:
+        raise ConfigurationError(f"{where}: {column} is {reprlib.repr(value)}, expected a text; mend it or take it out")
+    return text

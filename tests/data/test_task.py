@@ -1,0 +1,166 @@
+"""A task of one's own: a labelled file or its card becomes a benchmark, or one line says why it cannot."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from data.card import card_yaml, read_card
+from data.common.errors import ConfigurationError, MissingResourceError
+from data.splits import texts_of_item
+from data.task import open_task
+
+
+def table(path: Path, rows: list[tuple[str, ...]], header: tuple[str, ...] = ("text", "label")) -> Path:
+    lines = [",".join('"' + cell.replace('"', '""') + '"' for cell in row) for row in [header, *rows]]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def tickets(n: int = 60) -> list[tuple[str, str]]:
+    return [(f"message number {number} about money", ("refund", "card", "other")[number % 3]) for number in range(n)]
+
+
+def test_one_file_is_divided_with_each_label_in_its_share(tmp_path: Path) -> None:
+    task = open_task(table(tmp_path / "tickets.csv", tickets()))
+    learnt, measured = task.load("train", None), task.load(None, None)
+    assert (len(learnt), len(measured)) == (48, 12)
+    assert set(Counter(item.target for item in measured).values()) == {4}
+    assert task.labels == ("card", "other", "refund") == measured[0].choices
+    assert not {texts_of_item(item) for item in learnt} & {texts_of_item(item) for item in measured}
+    assert len({item.id for item in [*learnt, *measured]}) == 60
+    about = task.BENCHMARK
+    assert (about.name, about.default_split, about.train_splits) == ("tickets", "test", {"test": "train"})
+    assert any("text: text (--text names others)" in note for note in task.notes)
+
+
+def test_the_same_text_is_on_one_side_and_groups_stay_whole(tmp_path: Path) -> None:
+    rows = [("the same words", "a" if n % 2 else "b") for n in range(10)] + [
+        (f"text {n}", "ab"[n % 2]) for n in range(90)
+    ]
+    task = open_task(table(tmp_path / "a.csv", rows))
+    sides = [{texts_of_item(item) for item in task.load(side, None)} for side in ("train", "test")]
+    assert not sides[0] & sides[1]
+    by_customer = [(f"text {n}", "ab"[n % 2], f"customer {n % 7}") for n in range(70)]
+    path = table(tmp_path / "b.csv", by_customer, ("text", "label", "customer"))
+    task = open_task(path, test={"share": 0.3, "group": "customer"})
+    groups = [{item.group for item in task.load(side, None)} for side in ("train", "test")]
+    assert not groups[0] & groups[1] and len(groups[0] | groups[1]) == 7
+
+
+def test_what_is_measured_is_not_learnt_from(tmp_path: Path) -> None:
+    table(tmp_path / "train.csv", [*tickets(), ("Seen  TWICE", "card")])
+    table(tmp_path / "test.csv", [("seen twice", "card"), ("new", "other")])
+    task = open_task(tmp_path)
+    assert len(task.load("train", None)) == 60 and len(task.load("test", None)) == 2
+    assert any("1 items to learn from are also measured" in note for note in task.notes)
+
+
+def test_fields_keep_their_names_and_may_be_given_others(tmp_path: Path) -> None:
+    rows = [(f"s{n}", f"b{n}", "xy"[n % 2]) for n in range(20)]
+    path = table(tmp_path / "mail.csv", rows, ("Subject", "Body", "Department"))
+    assert set(open_task(path).load("train", None)[0].inputs) == {"Subject", "Body"}
+    task = open_task(path, text={"premise": "Subject", "hypothesis": "Body"}, label="Department")
+    assert set(task.load("train", None)[0].inputs) == {"premise", "hypothesis"}
+    task = open_task(path, text=["Body"])
+    assert set(task.load("train", None)[0].inputs) == {"Body"}
+
+
+def test_spellings_of_a_label_are_one_and_said(tmp_path: Path) -> None:
+    rows = [("a", "2"), ("b", "2   "), ("c", "1"), ("d", "Refund"), ("e", "refund"), ("f", "refund"), ("g", "10")]
+    task = open_task(table(tmp_path / "a.csv", [(f"{text}{n}", label) for n in range(5) for text, label in rows]))
+    assert task.labels == ("1", "2", "10", "refund")
+    assert any("'Refund' as 'refund'" in note for note in task.notes)
+
+
+def test_a_card_says_it_all_and_is_written_as_it_was_read(tmp_path: Path) -> None:
+    table(tmp_path / "rows.csv", [(f"t{n}", ("refunds", "card")[n % 2], "x") for n in range(20)], ("q", "kind", "z"))
+    card = tmp_path / "tickets.yaml"
+    card.write_text(
+        "train: rows.csv\ntest: {share: 0.5}\ntext: q\nlabel: kind\n"
+        "labels: {refund: {means: wants money back, also: [refunds]}, card: lost it}\nlanguage: en\n"
+    )
+    task = open_task(card)
+    assert task.labels == ("refund", "card") and len(task.load("test", None)) == 10
+    assert task.card.name == "tickets" and task.card.labels["card"].means == "lost it"
+    (tmp_path / "again.yaml").write_text(card_yaml(task.card))
+    assert read_card(tmp_path / "again.yaml") == task.card
+
+
+CHOICES = ("gold", "salt", "water")
+QUESTION_FORMS = {
+    "columns": ("a.csv", "question,A,B,C,answer\nWhat is Au?,gold,salt,water,A\nWhat is H2O?,salt,gold,water,C\n"),
+    "numbers": ("b.csv", "question,answer,A,B,C\nWhat is Au?,1,gold,salt,water\nWhat is H2O?,3,salt,gold,water\n"),
+    "texts": ("c.json", json.dumps([
+        {"question": "What is Au?", "choices": list(CHOICES), "answer": "gold", "paragraph": "A metal."},
+        {"question": "What is H2O?", "choices": ["salt", "gold", "water"], "answer": "water", "paragraph": "Wet."},
+    ])),
+    "arc": ("d.jsonl", "\n".join(json.dumps({"question": {"stem": stem, "choices": [
+        {"text": text, "label": name} for text, name in zip(choices, "ABC", strict=True)]}, "answerKey": key})
+        for stem, choices, key in [("What is Au?", CHOICES, "A"), ("What is H2O?", ("salt", "gold", "water"), "C")])),
+    "arc of the hub": ("e.jsonl", "\n".join(json.dumps({"question": stem, "choices": {"text": list(choices),
+        "label": ["1", "2", "3"]}, "answerKey": key})
+        for stem, choices, key in [("What is Au?", CHOICES, "1"), ("What is H2O?", ("salt", "gold", "water"), "3")])),
+    "hellaswag": ("f.jsonl", "\n".join(json.dumps({"ctx": stem, "endings": list(choices), "label": key})
+        for stem, choices, key in [("What is Au?", CHOICES, "0"), ("What is H2O?", ("salt", "gold", "water"), "2")])),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", QUESTION_FORMS)
+def test_questions_with_choices_of_any_layout(tmp_path: Path, form: str) -> None:
+    name, text = QUESTION_FORMS[form]
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    (tmp_path / "t.csv").write_text("question,A,B,C,answer\nWhat is Fe?,iron,ice,air,A\n", encoding="utf-8")
+    task = open_task(tmp_path / name, test={"share": 0.5})
+    items = [*task.load("train", None), *task.load("test", None)]
+    right = {item.inputs["question"]: item.choices[item.target] for item in items}
+    assert right == {"What is Au?": "gold", "What is H2O?": "water"}
+    assert task.labels is None and task.kind == "multiple-choice"
+    assert ("context" in items[0].inputs) == (form == "texts")
+
+
+@pytest.mark.parametrize(
+    ("text", "fields", "words"),
+    [
+        ("text,label\na,x\nb,x\n", {}, "every row has the label 'x'"),
+        ("text,label\na,x\nb,\n", {}, "the label in column 'label' is empty"),
+        ("text,label\na,x\n ,y\n", {}, "line 3: text is ' ', expected a text"),
+        ("text,label\na,x\nb,y\n", {"label": "lable"}, "unknown column 'lable'. Did you mean 'label'"),
+        ("text,label\na,x\nb,y\n", {"text": ["txt"]}, "unknown column 'txt'. Did you mean 'text'"),
+        ("text,label\na,x\nb,y\nc,x;y\nd,x\n", {}, "several labels in one cell"),
+        ("text,label\na,x\nb,y\n", {"labels": ["x", "z"]}, "is not among the card's labels: x, z"),
+        ("question,A,B,answer\nq,a,b,1\nr,c,d,1\n", {}, "may count from 0 or from 1; say --answers-from"),
+        ("question,A,B,answer\nq,a,a,A\n", {}, "two or more different choices"),
+        ("question,A,B,answer\nq,a,b,C\n", {}, "answer 'C' is none of its 2 choices"),
+    ],
+)
+def test_what_cannot_be_a_task_is_one_line(tmp_path: Path, text: str, fields: dict, words: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(text)
+    with pytest.raises(ConfigurationError) as error:
+        open_task(path, **fields)
+    assert words in str(error.value) and "\n" not in str(error.value)
+
+
+def test_too_many_labels_a_new_label_and_a_missing_file(tmp_path: Path) -> None:
+    path = table(tmp_path / "a.csv", [(f"text {n} is long", f"v{n}") for n in range(100)])
+    with pytest.raises(ConfigurationError, match="has 100 values in 100 rows, too many to be labels"):
+        open_task(path, label="label")
+    table(tmp_path / "train.csv", tickets())
+    table(tmp_path / "test.csv", [("what", "unheard")])
+    with pytest.raises(ConfigurationError, match="'unheard' of 1 items to measure is none of the 3 labels"):
+        open_task(tmp_path)
+    with pytest.raises(MissingResourceError, match="there is no file or folder"):
+        open_task(tmp_path / "nowhere.csv")
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize(
+    ("name", "n_labels", "n_test"),
+    [("banking77", 77, 3080), ("clinc150/data_small.json", 151, 5500), ("3i4k", 7, 6121)],
+)
+def test_published_sets_are_read_as_they_are(shared_data: Path, name: str, n_labels: int, n_test: int) -> None:
+    task = open_task(shared_data / "own" / name)
+    assert task.labels is not None and len(task.labels) == n_labels
+    assert len(task.load("test", None)) == n_test

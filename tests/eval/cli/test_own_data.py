@@ -1,0 +1,82 @@
+"""A labelled file of one's own, asked and measured by the command line without a line of code."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from eval.cli.parser import main
+
+WORDS = {"refund": "money back please", "card": "card lost in town", "weather": "rain and sun today"}
+
+
+def tickets(path: Path, n: int = 90) -> Path:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file, lineterminator="\r\n")
+        rows.writerow(["Message", "Department"])
+        for number in range(n):
+            label = list(WORDS)[number % 3]
+            rows.writerow([f'{WORDS[label]}, "number" {number}', label])
+    return path
+
+
+@pytest.mark.parametrize(
+    "system", [["--baseline", "tfidf"], ["--baseline", "majority"], ["--chain", "classify", "--model", "{model}"]]
+)
+def test_a_file_is_a_benchmark(tmp_path: Path, capsys: pytest.CaptureFixture[str], system: list[str]) -> None:
+    path = tickets(tmp_path / "tickets.csv")
+    model = f"{__name__}:reads_words"
+    out = tmp_path / "out"
+    assert main(["run", str(path), *[part.format(model=model) for part in system], "--out", str(out)]) == 0
+    printed = capsys.readouterr()
+    (evaluation,) = json.loads((out / "summary.json").read_text())["evaluations"]
+    (found,) = evaluation["systems"]
+    assert evaluation["benchmark"] == "tickets"
+    assert found["scores"]["n"] == 18 and found["scores"]["accuracy"] == (1 / 3 if "majority" in system else 1.0)
+    assert "text: Message (--text names others)" in printed.err and "label: Department" in printed.err
+    assert "18 of 90 items are kept to measure on" in printed.err
+    assert main(["run", str(path), *[part.format(model=model) for part in system], "--resume", str(out)]) == 0
+
+
+def test_a_card_is_told_from_a_suite(tmp_path: Path) -> None:
+    tickets(tmp_path / "rows.csv")
+    card = tmp_path / "help-desk.yaml"
+    card.write_text("train: rows.csv\ntest: {share: 0.5}\ntext: Message\nlabel: Department\n")
+    suite = tmp_path / "suite.yaml"
+    suite.write_text(
+        f"name: mine\nevaluations:\n  - benchmark: {card}\n    systems:\n"
+        "      - {name: words, baseline: tfidf}\n      - {name: most, baseline: majority}\n"
+    )
+    assert main(["run", str(card), "--baseline", "majority", "--out", str(tmp_path / "one")]) == 0
+    assert main(["run", str(suite), "--out", str(tmp_path / "two")]) == 0
+    (evaluation,) = json.loads((tmp_path / "two" / "summary.json").read_text())["evaluations"]
+    assert evaluation["benchmark"] == "help-desk" and evaluation["n_items"] == 45
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Message,Department\na,x\nb,x\n", "every row has the label 'x'"),
+        ("Message,Department\na,x\n,y\n", "expected a text"),
+        ("nothing here\n", "have one cell each"),
+    ],
+)
+def test_a_file_that_is_no_task_is_one_line_and_nothing_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, words: str
+) -> None:
+    path = tmp_path / "tickets.csv"
+    path.write_text(text)
+    assert main(["run", str(path), "--baseline", "tfidf", "--out", str(tmp_path / "out")]) == 2
+    error = capsys.readouterr().err
+    assert words in error and error.count("\n") == 1 and not (tmp_path / "out").exists()
+    assert main(["run", str(tmp_path / "none.csv"), "--baseline", "tfidf"]) == 3
+
+
+def reads_words():  # a model of the tests' own
+    from tests.support.scripted import ScriptedChatModel
+
+    def reply(messages):
+        return next(label for label, words in WORDS.items() if words in messages[-1].text)
+
+    return ScriptedChatModel(reply=reply)
