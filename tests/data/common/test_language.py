@@ -20,6 +20,8 @@ from eval.report.figures import from_queries
 from eval.report.render.terminal import WIDTH, comparison_text, terminal_table
 from eval.report.sections.costs import cost_table, pair_sentences
 from eval.report.summary import summarize
+from eval.rundir.description import TrainingFacts
+from tests.support.described import described
 from tests.support.journaled_runs import answer, failure, pair_item, write_demo, write_run
 from tests.support.spoken import spoken
 
@@ -70,8 +72,10 @@ def test_several_reasons_are_each_said_and_none_is_left_in_english():
     api = {"kind": "chain", "model": {"spec": "openai:m", "kind": "api"}}
     table = PriceTable(source="a list", as_of="2026-01-01", labels_usd=0.1)
     costs = {
-        "tuned": system_cost({"kind": "checkpoint"}, answers, hardware=None, training={"n": None}, table=table),
-        "api": system_cost(api, answers, hardware=None, training=None, table=table),
+        "tuned": system_cost(
+            described({"kind": "checkpoint"}), answers, hardware=None, training=TrainingFacts(n=None), table=table
+        ),
+        "api": system_cost(described(api), answers, hardware=None, training=None, table=table),
     }
     assert costs["tuned"].training.notes == ("the machine is not noted", "how many items were labelled is not noted")
     (said,) = pair_sentences(
