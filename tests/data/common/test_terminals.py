@@ -202,10 +202,16 @@ def test_a_run_that_waits_says_for_what(tmp_path: Path, faults: Faults, limits: 
         program = [sys.executable, "-m", "eval", *arguments, "--out", str(tmp_path / "out")]
         process = subprocess.Popen(program, stdout=-3, stderr=-1, env=environment(), text=True)
         assert process.stderr
-        said = next((line for line in process.stderr if awaited in line), "nothing")
+        waiting = []
+        for line in process.stderr:
+            waiting += [line] if " await " in line else []
+            if awaited in line:
+                break
         process.kill()
         process.wait()
-    assert re.match(r"kice-prompt\S+ \d/10 items, 1\d s; (none for \d+ s: )?\d+ await ", said), said
+    assert waiting and awaited in waiting[-1], waiting
+    first = r"kice-prompt\S+ \d/10 items, 1\d s; (none for \d+ s: )?\d+ await "
+    assert re.match(first, waiting[0]), waiting
 
 
 @given(st.text(), st.sampled_from([*ENCODINGS, "utf-8", "shift_jis"]))
