@@ -7,7 +7,7 @@ them for an item. None is of the item's own group, or has its texts: a model tha
 import random
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
@@ -17,7 +17,7 @@ from pydantic import ConfigDict
 from data.splits import fold
 from data.types import Inputs, Item, Passage, texts_of_input
 
-Select = Literal["similar", "balanced", "random"]
+Select = Literal["balanced", "random"]
 _SPARE = 8  # documents looked up beyond those that are wanted, in the place of any that may not be shown
 
 
@@ -32,15 +32,6 @@ def item_text(entry: Inputs) -> str:
 def example_passages(items: Sequence[Item]) -> list[Passage]:
     """Return training items as passages that a retriever can look up, by the items' ids."""
     return [Passage(id=item.id, text=item_text(item.to_input())) for item in items]
-
-
-class Example(NamedTuple):
-    """A training item as a prompt shows it."""
-
-    id: str
-    text: str
-    label: str
-    group: str
 
 
 class FindExamples(RunnableSerializable[Inputs, list[Document]]):
@@ -100,10 +91,10 @@ def choose_fixed(items: Sequence[Item], *, select: Select, n: int, seed: int) ->
     """Return the ids of examples that every item is shown, with spare ones: drawn at random, or as many of each label.
 
     Args:
-        items: To draw from.
+        items: The training items that are drawn from.
         select: "random" draws from all items, "balanced" from each label in turn.
         n: How many an item is shown.
-        seed: Of the draw.
+        seed: The same seed draws the same examples.
     """
     drawn = list(items)
     random.Random(seed).shuffle(drawn)  # noqa: S311  # repeatable, not secret

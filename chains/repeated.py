@@ -183,10 +183,7 @@ def fault_of(answer: object, n_choices: int) -> ValueError | None:
     """Say what makes an answer unusable for its item: a chain of the user's own may return anything."""
     if not isinstance(answer, Prediction):
         return ValueError(f"the predictor returned a {type(answer).__name__}, not a Prediction")
-    try:
-        fault = answer_fault(answer, n_choices)
-    except (AttributeError, TypeError, ValueError) as error:  # it was made without being checked
-        fault = f"{type(error).__name__}: {error}"
+    fault = answer_fault(answer, n_choices)
     return None if fault is None else ValueError(fault)
 
 

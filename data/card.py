@@ -41,10 +41,10 @@ class Share(Frozen):
     """How much of one file is measured, and how it is divided.
 
     Attributes:
-        share: Of the items, between 0 and 1.
+        share: The share of the items that is measured, between 0 and 1.
         stratify: Give each label the same share.
         group: The column whose rows of one value stay on one side.
-        seed: Of the draw.
+        seed: The same seed divides the items in the same way.
     """
 
     share: float = Field(default=0.2, gt=0, lt=1)
@@ -69,11 +69,10 @@ class TaskCard(Frozen):
         test: The file that is measured, or the share of `train` that is; None: a file beside `train`, or a share.
         text: The columns of the texts, or the name that each text is to have and its column.
         label: The column of the label.
-        question: Of multiple choice: the column of the question; and so on for `choices`, `answer` and `context`.
+        question: The column of a multiple-choice question; `choices`, `answer` and `context` name the other columns.
         answers_from: Whether numbers as answers count from 0 or from 1.
         labels: What each label means and how else it is written; they are in this order.
-        language: Of the texts, as a BCP 47 code.
-        passages: A file or folder of what may be retrieved.
+        language: The language of the texts, as a BCP 47 code.
         columns: The names of the columns of a file without a header.
         encoding: How the files are encoded.
         separator: What separates their cells.
@@ -91,7 +90,6 @@ class TaskCard(Frozen):
     answers_from: Literal[0, 1] | None = None
     labels: dict[str, LabelCard] = Field(default_factory=dict)
     language: str | None = None
-    passages: str | None = None
     columns: Names = ()
     encoding: str | None = None
     separator: str | None = None

@@ -8,7 +8,6 @@ Source:
     Inference", NAACL 2018; the splits are those of GLUE (Wang et al., 2019).
 """
 
-import hashlib
 import reprlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -21,6 +20,7 @@ from data.common.terminal import say
 from data.common.text import normalised, one_line
 from data.formats import PAIRS, described, folder_contents, object_kind
 from data.rows import Row, required_text, rows_and_faults
+from data.splits import cluster_of
 from data.types import Benchmark, Item
 
 LABELS = ("entailment", "neutral", "contradiction")
@@ -83,13 +83,13 @@ def load(split: str | None, path: Path | None, *, skip_bad_rows: bool = False) -
 
 def _item(name: str, *, premise: str, hypothesis: str, target: int, genre: str = "") -> Item:
     premise = normalised(premise)  # here already, for pairs that look alike are one cluster
-    digest = hashlib.sha256(premise.encode()).hexdigest()[:16]
     return Item(
         id=f"mnli/{name}",
         inputs={"premise": premise, "hypothesis": hypothesis},
         choices=LABELS,
         target=target,
-        group=f"mnli/premise/{digest}",  # annotators wrote three hypotheses for a premise: they are one cluster
+        # Annotators wrote three hypotheses for a premise: they are one cluster.
+        group=f"mnli/premise/{cluster_of(premise)}",
         tags=(f"genre:{genre}",) if genre else (),
     )
 

@@ -4,7 +4,6 @@ The layouts of MMLU and KMMLU (a column for each choice), CLIcK and HellaSwag (a
 labels) need no setting of their own.
 """
 
-import hashlib
 import reprlib
 from collections.abc import Iterable
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 from data.columns import Roles
 from data.common.errors import ConfigurationError
 from data.common.text import normalised
-from data.splits import fold
+from data.splits import cluster_of, fold
 from data.types import Item
 
 
@@ -31,15 +30,14 @@ def question_item(row: dict[str, Any], roles: Roles, *, item_id: str, where: str
     """
     question = row.get(str(roles.question))
     choices, names = _choices(row, roles, where)
-    inputs = {"question": _text(question, where, "question")}
+    inputs = {"question": cell_text(question, where=where, column="question")}
     for field, column in roles.texts.items():
-        inputs[field] = _text(row.get(column), where, column)
+        inputs[field] = cell_text(row.get(column), where=where, column=column)
     if roles.context is not None and row.get(roles.context):
-        inputs["context"] = _text(row[roles.context], where, roles.context)
+        inputs["context"] = cell_text(row[roles.context], where=where, column=roles.context)
     target = _target(row.get(roles.label), choices, names, where, answers_from)
     shared = inputs.get("context") or inputs["question"]
-    digest = hashlib.sha256(fold(shared).encode()).hexdigest()[:16]
-    group = f"{item_id.split('/')[0]}/{digest}"
+    group = f"{item_id.split('/')[0]}/{cluster_of(fold(shared))}"
     return Item(id=item_id, inputs=inputs, choices=tuple(choices), target=target, group=group)
 
 
@@ -104,7 +102,12 @@ def _target(answer: Any, choices: list[str], names: list[str], where: str, answe
     )
 
 
-def _text(value: Any, where: str, column: str) -> str:
+def cell_text(value: object, *, where: str, column: str) -> str:
+    """Return a cell as a text.
+
+    Raises:
+        ConfigurationError: It is empty or holds no text.
+    """
     text = normalised(value).strip() if isinstance(value, str) else ""
     if not text:
         raise ConfigurationError(f"{where}: {column} is {reprlib.repr(value)}, expected a text; mend it or take it out")

@@ -4,6 +4,7 @@ Items come in; out come those to learn from, those that are only looked at, and 
 one side, and classes in proportion.
 """
 
+import hashlib
 import random
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -28,14 +29,24 @@ def without_overlap(train: Sequence[Item], evaluated: Sequence[Item]) -> list[It
     Raises:
         ConfigurationError: There are training items, and all of them are evaluated too.
     """
-    measured = {texts_of_item(item) for item in evaluated}
-    unseen = [item for item in train if texts_of_item(item) not in measured]
+    unseen = unmeasured(train, evaluated)
     if train and not unseen:
         raise ConfigurationError(
             f"every training item ({len(train)}) is an evaluated item too, so nothing is left to learn from; "
             "name another --train-split (eval run), or --eval-split or --eval-data (finetune train)"
         )
     return unseen
+
+
+def unmeasured(train: Sequence[Item], evaluated: Sequence[Item]) -> list[Item]:
+    """Return the training items whose input texts no evaluated item has, in their order; they may be none."""
+    measured = {texts_of_item(item) for item in evaluated}
+    return [item for item in train if texts_of_item(item) not in measured]
+
+
+def cluster_of(text: str) -> str:
+    """Return 16 hex digits that stand for a text: items that share it are one cluster for standard errors."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def texts_of_item(item: Item) -> tuple[tuple[str, str], ...]:
@@ -85,7 +96,7 @@ def split_items(items: Sequence[Item], *, share: float = 0.2, stratify: bool = T
         items: Of one source.
         share: Of the items that the test side is to have, between 0 and 1.
         stratify: Give each label the same share, as far as groups allow.
-        seed: Of the draw.
+        seed: The same seed draws the same sides.
 
     Raises:
         ConfigurationError: The share is none, or leaves a side empty.

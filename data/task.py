@@ -5,20 +5,17 @@
 It stands wherever a benchmark does: `load` and `BENCHMARK` are what a benchmark's module has.
 """
 
-import hashlib
 import re
-import reprlib
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from data.card import CARD_SUFFIXES, Share, TaskCard, make_card, name_of, read_card
-from data.columns import Roles, roles_of
+from data.columns import Roles, Said, roles_of
 from data.common.errors import ConfigurationError, MissingResourceError
-from data.common.text import normalised
-from data.label_set import label_set, label_text
-from data.question_rows import answers_count_from, question_item
-from data.splits import fold, split_items, texts_of_item
+from data.label_set import LabelSet, label_set, label_text
+from data.question_rows import answers_count_from, cell_text, question_item
+from data.splits import cluster_of, fold, split_items, unmeasured
 from data.table import SUFFIXES, Table, read_tables
 from data.types import Benchmark, Item
 
@@ -59,7 +56,7 @@ class Task:
     @property
     def labels(self) -> tuple[str, ...] | None:
         """The class names in target order; None where each item has choices of its own."""
-        return self._labels
+        return self._set.names if self._set is not None else None
 
     @cached_property
     def BENCHMARK(self) -> Benchmark:  # the name that every benchmark's module has
@@ -88,7 +85,7 @@ class Task:
     def _make_sides(self) -> dict[str, list[Item]]:
         train, test = self._rows()
         roles = train.roles
-        self._labels: tuple[str, ...] | None = None
+        self._set: LabelSet | None = None
         if roles.kind == "classification":
             sides = [side for side in (train, test) if side is not None]
             self._set = label_set(
@@ -97,7 +94,6 @@ class Task:
                 self.card.labels,
                 where=self.card.train,
             )
-            self._labels = self._set.names
             self.notes += self._set.notes
         learnt = self._items(train, "train")
         if test is not None:
@@ -124,7 +120,7 @@ class Task:
         self.notes += rows["train"].roles.notes
         return rows["train"], rows.get("test")
 
-    def _said_by(self, roles: Roles) -> Any:
+    def _said_by(self, roles: Roles) -> Said:
         """Return the columns of the training side, which the test side must have too."""
         said = self.card.said
         if roles.kind == "classification":
@@ -177,20 +173,18 @@ class Task:
 
     def _labelled_item(self, row: dict[str, Any], roles: Roles, *, item_id: str, where: str) -> Item:
         inputs = {
-            field: cell_text(row.get(column), where=where, column=column) for field, column in roles.texts.items()
+            field: cell_text(_written(row.get(column)), where=where, column=column)
+            for field, column in roles.texts.items()
         }
+        assert self._set is not None  # else the items have choices of their own
         label = self._set.spelt[label_text(row, roles.label, where=where)]
         group = isinstance(self.card.test, Share) and self.card.test.group
         key = str(row.get(group)) if group else "\n".join(map(fold, inputs.values()))
-        digest = hashlib.sha256(key.encode()).hexdigest()[:16]
-        names = self._set.names
-        return Item(
-            id=item_id, inputs=inputs, choices=names, target=names.index(label), group=f"{self.card.name}/{digest}"
-        )
+        names, cluster = self._set.names, f"{self.card.name}/{cluster_of(key)}"
+        return Item(id=item_id, inputs=inputs, choices=names, target=names.index(label), group=cluster)
 
     def _unseen(self, learnt: list[Item], measured: list[Item]) -> list[Item]:
-        tested = {texts_of_item(item) for item in measured}
-        unseen = [item for item in learnt if texts_of_item(item) not in tested]
+        unseen = unmeasured(learnt, measured)
         if dropped := len(learnt) - len(unseen):
             self.notes.append(f"{dropped:,} items to learn from are also measured (the same text): left out")
         if not unseen:
@@ -240,13 +234,6 @@ def task_files(train: Path, test: str | Share | None, folder: Path) -> dict[str,
     return found
 
 
-def cell_text(value: object, *, where: str, column: str) -> str:
-    """Return a cell as a text.
-
-    Raises:
-        ConfigurationError: It is empty or holds no text.
-    """
-    text = normalised(str(value)).strip() if isinstance(value, str | int | float) else ""
-    if not text:
-        raise ConfigurationError(f"{where}: {column} is {reprlib.repr(value)}, expected a text; mend it or take it out")
-    return text
+def _written(value: object) -> object:
+    """Return a cell that is a number as it is written; tables of texts hold some."""
+    return str(value) if isinstance(value, int | float) else value

@@ -168,7 +168,10 @@ class Attempt:
     def _fault(self, error: BaseException | None) -> Exception | None:
         """Return what went wrong, under a name that says what happened; None where nothing did."""
         if error is None:
-            return fault_of(self.answer, len(self._open.item.choices))
+            try:
+                return fault_of(self.answer, len(self._open.item.choices))
+            except Exception as unchecked:  # noqa: BLE001  # an answer made without being checked may hold anything
+                return sound(unchecked)
         judged = sound(error)
         if judged is not error:
             return judged  # without its causes: whoever looks for them would ask the item again
