@@ -52,7 +52,8 @@ LABEL: Cues = {
         rf"(?:答案|正答|正解|解答|答え|回答|正确选项|正確選項)(?:(?:应该|應該|应|の番号)?{_CLOSE} ?"
         r"(?:(?=不是)|是|为|為|は|选|選|:){1,2}|\])",
         r"(?:^|[\n,.:]|故|应|因此|所以|本题|可|则|我|该) ?(?:应|答案)?[选選][择擇]?:? ?(?=[A-H⟦])",
-        r"(?:正しい|正しくない|適切な|適切でない|不適切な|誤っている|ふさわしい|合致する|正确|错误|恰当|不正确|不恰当)[の的]?(?:もの"
+        r"(?:正しい|正しくない|適切な|適切でない|不適切な|誤っている|ふさわしい|合致する|正确|错误|恰当|不正确"
+        r"|不恰当)[の的]?(?:もの"
         r"|の|選択肢|选项|一项|一項|的一项)?[は是为]",
         # "A: 4" tags an answer, unless "B: 2" follows.
         r"(?:^|\n)(?:A|답)[:.](?= ?⟦)|(?:^|\n)A[:.](?= ?\d{1,2}[.)]?(?:$|\n|,| -| because"
@@ -65,7 +66,7 @@ _ASKED_KO = (
     r"(?:적절|적합|알맞|옳|맞|일치하|부합하|바르|타당|가까|올바르|틀린|틀리|잘못|어긋|아닌|거리가 먼|해당하|다른|부적절"
     r"|없는|어려운|정확)[가-힣 ]{0,14}(?:것|선택지|선지|진술|설명|보기|내용|반응|이해|번호|문장|항목|감상|질문|사람)"
 )
-_DEGREE = r"(?:the |most |best |only |least |single )*"
+_DEGREE = r"(?:the |most |best |only |least |single ){0,4}"
 _RIGHT_EN = r"(?:in)?(?:correct|appropriate|accurate|suitable|right|best|consistent|valid|final)"
 _IS = r"(?:is|would be|should be|must be|will be|remains|has to be|seems to be|appears to be|can only be)"
 _ADVERB = (
@@ -196,7 +197,7 @@ _NO_DENIAL = (
     r"|이 ?되(?:려|기 위)|일 수[도는]|(?:이?라고|으로) (?:할|볼|보[이일]|보기|생각|착각|오해|주장|고르기)"
     rf"|인 것 같지만|이?라고 (?:했|말|주장)|{_UNLIKELY})"
 )
-_VERY = r"(?:가장 |제일 |더 |바로 |유일한 |유일하게 |올바른 |옳은 |적절한 |적절하지 않은 |알맞은 |맞는 |최종 )*"
+_VERY = r"(?:가장 |제일 |더 |바로 |유일한 |유일하게 |올바른 |옳은 |적절한 |적절하지 않은 |알맞은 |맞는 |최종 ){0,4}"
 _CHOOSE_KO = r"(?:선택|고[르른]|골[랐라]|택[하한합했]|결정|정[하했]|답하|제출|제시|바로잡|확정|바[꾸꿨꿉]|변경)"
 # "3번을 고른 학생" tells of someone else, "3번을 고르기 쉽다" warns.
 _NOT_CHOSEN = rf"(?![가-힣 ]{{0,6}}(?:으나|지만|는데|면|않|없|경우|{_PEOPLE_KO}|기 쉽|기 쉬|실수|함정|비율))"
@@ -211,7 +212,8 @@ CALLED_THE_ANSWER = re.compile(
     r"|이 (?:확실|분명|틀림)|만 남|밖에 없|(?:으)?로 하겠|[을를]? ?(?:고르|고르시|선택하|찾)면 [된됩]|이?라고 [볼할] 수"
     rf" 있(?:습니다|다|겠)|(?:이?라고|으?로|인 것으로|인) ?{_THINK_KO}(?![가-힣 ]{{0,6}}(?:으나|지만|는데|수|쉽"
     rf"|{_PEOPLE_KO}))|[일인] ?듯|(?:[일인] 것)? ?같(?:습니다|다|아요|네요|긴)|[이가]? ?아닐까"
-    r"|[がは]?(?:最も)?(?:正解|正答|正しい|適切(?!で(?:は)?な))|だと思|(?:选项|項|项)?[是为]?最?(?:正确|正確|恰当|对的)(?:的?答案"
+    r"|[がは]?(?:最も)?(?:正解|正答|正しい|適切(?!で(?:は)?な))|だと思|(?:选项|項|项)?[是为]?最?(?:正确|正確|恰当"
+    r"|对的)(?:的?答案"
     rf"|选项)?|(?i: {_IS}(?: (?:clearly|definitely|therefore|thus|indeed))? (?:the |my |an |most |only |best |correct "
     rf"|right |final |in)*(?:answer|choice|option)\b(?!{_ONLY_IF})| {_IS} the (?:only )?(?:one|option|choice"
     r"|statement) (?:that|which)\b))"
@@ -264,7 +266,7 @@ CONCLUDING = re.compile(
     rf"(?:{_SO_CJK}|즉|고로|그러니|종합하면|(?:고르|꼽|추측하|답하)자면|골라야 한다면|저는|제 생각에?는?|제 생각엔|∴"
     rf"|(?i:\b{_SO}\b))[ ,:]{{0,3}}$"
 )
-QUOTED_BEFORE = re.compile(r"[\"'] ?\(?$")  # "'<text of the choice>'(2번)입니다"
+QUOTED_BEFORE = re.compile(r"[^\s,:\[{(][\"'] ?\(?$")  # "'<text of the choice>'(2번)입니다"
 COPULA_END = re.compile(rf"{_ASIDE}(?:{IS_KO}|일 것(?:입니다|이다)|[.!]{{0,2}}(?:$|\n)|[.!] )")
 # "C is the correct answer", "C가 정답이다": a lone letter or digit counts as the subject of a sentence.
 LONE_SUBJECT = re.compile(

@@ -38,14 +38,12 @@ _IS_TYPE = re.compile(
     r"|html|body|table|thead|tbody|t[rdh]|img|json|xml|ya?ml|root|data|summary|text|bos|eos|turn|message|channel"
     r"|assistant|model|user|system|human|im_\w+|\w*header_id|eo[tm]_id|end\w*|return|inst"
 )
+# Characters written otherwise, and DSPy's fields.
+_LITERALS = (("’", "'"), ("&lt;", "<"), ("&gt;", ">"), ("[[ ## ", "<"), (" ## ]]", ">\n"))
 # Other ways of marking thoughts, and what stands in their place. Each begins with letters that few texts hold.
 _AS_TAGS = (
     ("\x1b\\[[\\d;]*m|[\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\u200c\u200d\U000110bd\U000110cd]", ""),
-    ("’", "'"),
     (r"(?s)<!--.*?(?:-->|\Z)", ""),
-    ("&lt;", "<"),
-    ("&gt;", ">"),
-    (r"\[\[ ## (\w{1,30}) ## \]\]\n?", r"<\1>\n"),  # DSPy's fields
     (
         rf"(?s)<\|(?:im_start|start|start_header_id)\|>(?i:(?:\w+/)?{_THOUGHT})(?:<\|end_header_id\|>)?\s.*?"
         r"(?:<\|(?:im_end|eot_id|end)\|>|\Z)",
@@ -120,6 +118,8 @@ class Extraction(NamedTuple):
 def visible_text(text: str) -> tuple[str, bool]:
     """Return what the model said outside its reasoning, and whether its reasoning was cut off."""
     text = normalised(text)
+    for written, meant in _LITERALS:
+        text = text.replace(written, meant)
     for marked, tag in _AS_TAGS:
         text = re.sub(marked, tag, text)
     if len(text) > 2 * _WHOLE_END_LENGTH:  # of its middle only the marks of thoughts count, and how each stands last

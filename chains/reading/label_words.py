@@ -2,6 +2,8 @@
 
 import re
 
+from chains.reading.references import IS_KO
+
 _CANNOT = r"(?:can ?not|can't)"
 _MATTER = r"(?:info(?:rmation)?|evidence|context|details?)"
 _ENOUGH = rf"(?:enough|sufficient) {_MATTER}"
@@ -16,7 +18,8 @@ NLI_WORDS = {
     "neutral": rf"neutral(?:ity|ly)?|중립|undetermined|{_CANNOT} be (?:determined|verified)|{_CANNOT} (?:tell|say|know"
     rf"|determine|conclude)(?= (?:whether|if|from|based|for)\b|[.!]|$)|not {_ENOUGH}|insufficient {_MATTER}"
     rf"|(?:do|does|did|is|are)(?:n't| not) (?:\w+ )?{_ENOUGH}|(?:might|may|could)(?: or (?:might|may|could) not)? be"
-    r" (?:true|false)|possibly true|(?:not|isn't|aren't) necessarily (?:true|false)|neither (?:supported|confirmed"
+    r" (?:true|false)(?: or (?:true|false))?|possibly true|(?:not|isn't|aren't) necessarily (?:true|false)"
+    r"|neither (?:supported|confirmed"
     r"|proven|implied|stated) nor (?:refuted|contradicted|denied|ruled out|excluded)|nothing in the premise (?:allows"
     r"|tells|lets|says)|(?:뒷받침|확인|입증|증명)되지도,? (?:반박|부정|모순)되지도 않|unrelated|(?:알|판단할|확인할"
     r"|단정할|확정할) 수[는가도]? 없|무관(?=하|함)|관련이? ?없|참일 수도|반드시 참(?:은|인 것은|이라고는|이) ?아니",
@@ -32,7 +35,7 @@ NLI_ANSWERS = {
     "neutral": r"undetermined|not determinable|undeterminable|unknown|maybe(?: true| false)?|uncertain|unclear"
     rf"|possibly|inconclusive|not (?:necessarily )?determined|not necessarily|(?:it )?{_CANNOT} (?:be )?(?:determined?"
     r"|tell|say|inferred|known)|(?:it is |it's )?(?:not possible|impossible) to (?:say|tell|determine|know|infer)"
-    r"|neither(?! (?:a |an )?\w+ nor\b| (?:entail|contradict))|irrelevant|independent|indeterminate"
+    r"|neither(?! (?:a |an )?(?:⟦|\w+ nor\b))|irrelevant|independent|indeterminate"
     r"|no (?:clear |direct |logical )?relation(?:ship)?|결정할 수 없|불확실|무관|미결정|미정",
     "contradiction": r"(?:definitely |necessarily )?false|not true|untrue|impossible(?! to)"
     r"|거짓(?!인지|일지|일 수|일 가능)|inconsistent|incompatible|conflict(?:s|ing)?(?: with)?"
@@ -63,7 +66,7 @@ POLAR_END = re.compile(
 DENIED_BEFORE = re.compile(
     r"(?i)(?:\bno(?: (?:clear|direct|real|evident|explicit|logical))?|(?:\b(?:not|never|without|cannot|neither|nor"
     r"|rather than|instead of|ruled? out|hardly)|n't)(?: (?!(?:but|because|so|therefore|thus|hence|since|as|while"
-    r"|whereas|however|which|making|makes|and|if|only)\b)\w[\w-]*){0,8})(?: as(?: an?)?)? ?[\"'(]?$"
+    r"|whereas|however|which|making|makes|and|if|only)\b)[\w⟦⟧~-]+){0,8})(?: as(?: an?)?)? ?[\"'(]?$"
 )
 DENIED_AFTER = re.compile(
     r"(?i)(?:이?라고|[된한]다고|적이?|[하되]|으?로|[이가은는도을를에성])?(?: ?(?:관계|상태|상황|여부))?(?:이?라고|에도?"
@@ -93,17 +96,20 @@ SUPPOSED_AFTER = re.compile(
 SHARES_DENIAL = re.compile(r"(?:하지|되지|관계)?(?:도|나|이나|거나|하거나),? ")  # "함의도 모순도 아니다"
 ALTERNATIVE = re.compile(r"(?i)\b(?:nor|or)\b")  # "does not entail or contradict"
 
-JOINED = re.compile(
-    r"(?i)[\"')\]*]{0,2} ?(?:,? ?(?:or|and)\b(?: (?:maybe|possibly|perhaps)\b)?|,|/|\+|→|->|=>|\||nor\b|[과와]|또는"
-    r"|혹은|이나|및|도 아니고)? ?[\"'(\[*]{0,2}(?:a |an )?"
-)
 _THING = (
     r"(?:relation(?:ship)?|label|classification|verdict|judge?ment|inference|conclusion|category|output|result|class"
     r"|type|topic|fit|match|guess|best choice|intent(?:ion)?|sentiment|emotion|tone|stance|priority|rating|reading"
     r"|response|prediction)"
 )
-_THING_KO = r"(?:관계|판정|결론|레이블|라벨|분류|카테고리|유형|의도|감정|감성|주제|입장|등급|정답)"
-_ITS = r"(?:it|this|that|the \w+)"
+_THING_KO = (
+    r"(?:관계|판정|결론|레이블|라벨|분류|카테고리|유형|의도|감정|감성|주제|입장|등급|평점|별점|우선순위|분야|정답)"
+)
+_TEXT = (
+    r"(?:text|review|article|news|story|ticket|issue|message|email|tweet|comment|post|request|question|inquiry|query"
+    r"|case|problem|matter|statement|opinion|star)s?"
+)
+_TEXT_KO = r"(?:글|문장|리뷰|기사|뉴스|문의|요청|민원|댓글|의견|내용|표현|어조|평가|메시지|분야|섹션|이슈|건)"
+_ITS = rf"(?:it|this|that|(?:the|this) {_TEXT})"
 # What a label is said of: "the relation is neutral", "I would classify it as neutral", "this makes it a contradiction".
 RELATIONS = {
     "relation": [
@@ -131,26 +137,32 @@ REMARKS = {
 }
 # "lost_or_stolen_card로 분류하는 것이 적합합니다", "makes card_delivery_estimate the better fit".
 CALLED = re.compile(
-    r"(?i)[\"')]{0,2} ?(?:으?로 ?(?:분류|판단|판정)(?:합|하는|한다|하겠|할 수 있|됩|된다|되는|[.]|$)"
-    r"|으?로 (?:봅니다|본다|보는 것이)|으?로 볼 수 있|에 (?:해당|속)(?:합니다|한다|함)|[이가] (?:가장 |더 "
-    r"|제일 )?(?:적절|적합|맞|알맞|타당|정확|정답)|(?:입니다|이다|이에요|예요|임)(?=[.!]|$|\n)|(?: is|,)? the (?:best"
-    r"|better|correct|right|most|appropriate)[^.\n]{0,25}?(?:fit|label|category|class|answer|match|choice|intent"
-    r"|option)|(?: fits| applies| matches)(?: best| better| here))(?![^.\n]{0,12}(?:없|않|의견|이유|근거))"
+    rf"(?i)[\"')]{{0,2}}(?:적인?)?[\"')]{{0,2}}(?: ?(?:{_THING_KO}|{_TEXT_KO}))? ?(?:으?로 ?(?:분류|판단|판정|평가|설정"
+    r"|처리|지정)(?:합|하는|한다|하겠|할 수 있|해|됩|된다|되는|[.]|$)|으?로 (?:봅니다|본다|보입|보인|보는 것이)"
+    rf"|으?로 볼 수 있|에 (?:해당|속)(?:합니다|한다|함)|에 (?:관한|대한) (?:것|{_TEXT_KO})|[이가] (?:가장 |더 |제일 )?"
+    r"(?:적절|적합|맞|알맞|타당|정확|정답)|[을를] (?:나타[내낸냅]|표현|담고|느끼|드러)|에 가깝"
+    r"|(?:입니다|이다|이에요|예요|임)(?=[.!]|$|\n)|(?: is|,)? the (?:best|better|correct|right|most|appropriate)"
+    r"[^.\n]{0,25}?(?:fit|label|category|class|answer|match|choice|intent|option)"
+    r"|(?: fits| applies| matches)(?: best| better| here))(?![^.\n]{0,12}(?:없|않|의견|이유|근거))"
 )
+# "좋은 예입니다", "주제를 보여주는 예": the word is described, so it is a word of the language.
+DESCRIBED = re.compile(r"(?:[가-힣]+[은는이가을를] [가-힣]*[은는]|[가-힣](?:한|인|된|던)) (?<!것은 )(?<!답은 )$")
 # "Entailment: No. Neutral: Yes.", "neutral: 0.8": every label with a verdict or a probability.
 SHEET_VALUE = re.compile(
     r"(?i)[\"')]? ?(?:[:=(|≈~]| (?=0?\.\d)|[-–—](?= )|[^.\n?]{0,80}\?\n?|(?=[✓✔✅✗❌]))"
     r" ?[\"']?(?:(?P<yes>yes|true|예|네|해당(?! ?없|하지)|[O✓✔✅○])|(?P<no>no|false|아니[오요]|해당(?= ?없|하지)"
     r"|[X✗❌×])|(?P<number>\d{1,3}(?:\.\d{1,9})?|\.\d{1,9}) ?(?:%|/ ?(?P<of>\d{1,3}))?)(?!\w|\.\d)"
 )
-ANSWER_OPEN = re.compile(
-    r"[ \n\"'(\[{*<:]{0,5}(?:(?:a|an|the) )?(?:[\[(]?\b(?:[A-Ha-h]|\d{1,2})[\])]?(?:[.):\-]| [-–—]"
-    r"| ?(?=\())[ \"'(]{1,3}|⟦\d+⟧[ .:\-(\"']{0,4})?"
-)
-# "1. entailment", "(B) neutral": a list that numbers the labels.
-NUMBER_BEHIND = re.compile(r" ?(?:[:=] ?|\()(\d{1,2}|[A-Z])(?![\w.%])| ?⟦0?(\d+)⟧")  # "neutral (1)", "neutral = 1"
-NUMBERED = re.compile(
-    r"(?:(?<![\w.])[\[(]?(\d{1,2}|[A-Z])[\])]?(?:[.):=-]| [-–—])?|⟦0?(\d+)⟧) ?[.):=\-\"'(]{0,3} ?(?:for )?"
+# A reference in the text's own words, "(B)", "option 2", before the labels are marked.
+REFERENCE = re.compile(r"⟦0(\d+)⟧|⟦(\d+)⟧")
+_SIGN = r"(?<![\w.])[\[(#]?(?P<sign>\d{1,2}|[A-Z])[\])]?"
+NUMBERED = re.compile(_SIGN + r"(?:[.):=-]| [-–—])? ?[.):=\-\"'(]{0,3} ?(?:for )?⟦~?(?P<label>\d+)⟧")  # "1. entailment"
+NUMBER_BEHIND = re.compile(r"⟦~?(?P<label>\d+)⟧ ?(?:[:=] ?|\()(?P<sign>\d{1,2}|[A-Z])(?![\w.%])")  # "neutral (1)"
+# The number beside a name says nothing more: "2 (neutral)", "0: neutral", "neutral (1)".
+BESIDE = re.compile(
+    r"(?:⟦~?\d+⟧[\"']? ?(?:→|->|=>) ?)?(?:(?:(?:^|(?<=[\n,(;:])|(?<=\bis)) ?(?:\d{1,2}|[A-Z]) ?[:=] ?"
+    r"|(?<![\w.])(?:[\[(#]?(?:\d{1,2}|[A-Z])[\])]?|\([a-z])(?:번|[.)-]| [-–—])?"
+    r" ?[.)\-\"'(]{1,3} ?))?(?P<mark>⟦~?\d+⟧)(?: ?\((?:\d{1,2}|[A-Z])\))?"
 )
 BRACKETED = re.compile(
     r" ?\([^()\n]{1,200}\)| ?\[[^\[\]\n]{1,200}\]"
@@ -163,21 +175,19 @@ NO_ANSWER_KEY = re.compile(
     r"|입력|문장|질문|참고|예시|confiden|certainty|probab|확신|신뢰|확률"
 )
 ANSWER_KEY = re.compile(r"(?i)label|class|categor|intent|answer|final|verdict|revised|결과|정답|분류|라벨|최종")
-VALUE_END = re.compile(r"(?! ?\([^()\n]{0,30}\) ?:)[\"')\]}]{0,3} ?(?:$|[\n.!,;(–—}]|[-] )")
-_MARKS = r"[\"')\]}.!,*: ]{0,4}"
-ALONE = re.compile(rf"{_MARKS}(?:(?:관계|적)?(?:입니다|이다)?|임|(?:수 없)?(?:음|다|습니다)){_MARKS}$")
-# Where a label that is a plain word stands as a label: "is clearly positive", "negative sentiment", "'health'".
+VALUE_END = re.compile(r"(?! ?\([^()\n]{0,30}\) ?:)[\"')\]}]{0,3} ?(?:[^\w\s]?(?:$|\n)|[.!,;(–—}]|[-] )")
+# Where a word of the language stands as a label: it is said of something ("is clearly positive"), or classifies a thing
+# ("a refund request"). In any other place it is a word of the text ("a negative number", "환불 규정").
 NAMED_BEFORE = re.compile(
-    r"(?i)(?:\b(?:is|are|was|be|as|being|an?|leans?|seems?|feels?|sounds?|reads?|remains|both|under|into|very|quite"
-    r"|more|\w+ly|overall|label|category|intent|class|topic|sentiment|emotion|expresses|conveys|shows|priority|rating"
-    r"|level|stance|type) |[:=>\"'(\[] ?|[.!?] |^)$"
+    rf"(?i)(?:(?:(?<!there )(?<!here )\b(?:is|are|was|be|being)|'s|\b(?:as|but|leans?|seems?|feels?|sounds?|reads?"
+    r"|both|remains|under|has|expresses|conveys|shows|about|predict|rated?|assign|labell?ed|classified|belongs to"
+    rf"|{_THING}|(?:call|label|rate|mark|tag|give|consider|find|deem) {_ITS})),? (?:(?:an?|the) )?|{_THING_KO}[은는] "
+    r"|[:=>→\])] ?|(?:^|[.!?\n])\W*|(?:므로|따라서|결론적으로),? )"
+    r"(?:(?:very|quite|more|of|an?|\w+ly,?|overall|somewhat) ){0,3}[\"'(\[]?$"
 )
-# "사랑은 어렵다", "기타 사항은 없다": the subject or a part of a sentence that says something else.
-_GOES_ON = r"because|since|as|but|and|with|in|for|it|he|she|they|this|that|the"
-IN_A_SENTENCE = re.compile(
-    r"(?:(?: [가-힣]+){0,2}[은는이가]|[을를의도와과]|에[서게]?|하[는고며게]|했[가-힣]*|해[가-힣]*|한)(?= [가-힣])"
-    r"(?! (?:가장|제일|더|선택|고르|골|정답|맞|적절|적합|해당|가깝|가까|관|대한|속))|합니다|해요"
-    rf"|(?: (?!{_GOES_ON}|sentiment|label|category|class|intent|topic|tone|review)[a-z']+){{3}}"
+NAMED_AFTER = re.compile(
+    r"(?i)[\"')\]]{0,2} ?(?:$|[\n.,;:!?)(–—/&+|<-]|(?:because|since|as|but|and|or|overall|here|rather|given|due"
+    rf"|than|it|he|she|they|this|the|not|to|out of)\b|{IS_KO}|점|{_THING}|{_TEXT})"
 )
 # Around a label: "Is it a contradiction?", "모순일까?", "If he slept, it would be a contradiction."
 NOT_ASSERTED = re.compile(
@@ -185,8 +195,4 @@ NOT_ASSERTED = re.compile(
     r"|\bif\b(?! (?:we|you|I|one)\b)[^.!?\n]{0,80}\b(?:would|could|might)\b[^.,!?\n]{0,20}⟦⟧"
     r"|\bwhether\b[^.,!?\n]{0,40}⟦⟧|\bopposite of (?:an? )?⟦⟧|⟦⟧ nothing\b"
     r"|⟦⟧(?:인가|일까|인지|일지|[하한][가-힣]{0,3}까)요?\?"
-)
-NAMED_AFTER = re.compile(
-    r"(?i)[\"')]| (?:sentiment|label|category|class|intent|emotion|topic|tone|review|attitude|ticket|article|news)\b"
-    r"|(?:으?로|에|이며|이고)\b"
 )

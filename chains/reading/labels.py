@@ -13,15 +13,18 @@ from threading import RLock
 from typing import NamedTuple
 
 from chains.reading import label_words
-from chains.reading.cues import CONCLUSION, FINAL, LABEL, SO
+from chains.reading.choice_texts import Choices
+from chains.reading.cues import FINAL, LABEL, SO
 from chains.reading.extraction import Extraction, read_parts, refuses, settled
-from chains.reading.references import canonical, list_at
-from chains.reading.statements import Statement, revision_places, standing, stated_after
+from chains.reading.lines import last_line, leading_line
+from chains.reading.references import JOINED, canonical, list_at, upheld
+from chains.reading.statements import Statement, choice_at, conclusions, revision_places, standing, stated_after
 from data.common.text import normalised
 
-_DENIES = re.compile(r"(?i)[\"' ]{0,2}(?:not|neither|no)\b")
 _SHORT = 100  # characters: replies that say little more than a label come again and again
 _REFERENCE = re.compile(r"[\d⟦]|(?<![A-Za-z])[A-Za-z](?![A-Za-z])")
+_MARK = re.compile(r"⟦~?(\d+)⟧")
+_DIGITS = re.compile(r"(?<![⟦~\d])\d+")  # of a text that names labels; they are no references
 _NLI = frozenset(label_words.NLI_WORDS)
 # The first replies of a run come together: without it, each of their threads would compile the same patterns.
 _COMPILING = RLock()
@@ -69,7 +72,7 @@ def extract_label(text: str, labels: Sequence[str], *, truncated: bool = False, 
         if len(text) <= _SHORT and (known := _read_in_words(text, truncated, names)) is not None:
             return known
         words = _words(names)
-    shown = _numbering(canonical(normalised(prompt)), words)
+    shown = _numbering(_named(canonical(normalised(prompt)), words))
     return read_parts(text, truncated, partial(_read, words=words._replace(numbering=shown)))
 
 
@@ -100,7 +103,7 @@ def _words(names: tuple[str, ...]) -> _Words:
     for more in synonyms if set(names) <= _NLI else ({},) * 3:
         forms = [f"{form}|{more[name]}" if name in more else form for form, name in zip(forms, names, strict=True)]
         groups = "|".join(f"(?P<label{i}>{forms[i]})" for i in order)
-        patterns.append(re.compile(rf"(?i)(?<![A-Za-z_가-힣])(?<![A-Za-z]-)(?:{groups})(?![A-Za-z_])"))
+        patterns.append(re.compile(rf"(?i)(?<![A-Za-z_가-힣⟦~])(?<![A-Za-z]-)(?:{groups})(?![A-Za-z_])"))
     anywhere, answer, polar = patterns
     return _Words(anywhere, answer, polar, names, {}, names.index("neutral") + 1 if set(names) == _NLI else None)
 
@@ -109,38 +112,53 @@ def _label(match: re.Match[str]) -> int:
     return int(str(match.lastgroup).removeprefix("label")) + 1
 
 
-def _numbering(text: str, words: _Words) -> dict[str, int]:
+def _named(text: str, words: _Words) -> str:
+    """Rewrite every label's name as `⟦n⟧`, or as `⟦~n⟧` where it only counts in an answer's place."""
+    text = label_words.REFERENCE.sub(lambda one: f"({one[2] or chr(64 + int(one[1]))})", text)
+    return words.anywhere.sub(lambda word: f"⟦{'' if _is_named(word, words) else '~'}{_label(word)}⟧", text)
+
+
+def _answered(named: str, words: _Words, numbering: dict[str, int]) -> str:
+    """Rewrite what else means a label in an answer's place as `⟦~n⟧`: other words, numbers, letters."""
+
+    def mark(word: re.Match[str], end: re.Pattern[str]) -> str:
+        return f"⟦~{_label(word)}⟧" if end.match(word.string, word.end()) else word[0]
+
+    text = words.answer.sub(partial(mark, end=label_words.NAMED_AFTER), named)
+    text = text if "⟦" in named else words.polar.sub(partial(mark, end=label_words.POLAR_END), text)
+    text = label_words.BRACKETED.sub(lambda one: "" if _numbering(one[0]) else one[0], text).strip()
+    text = label_words.BESIDE.sub(lambda one: one["mark"], text)
+    for sign, label in numbering.items():
+        text = re.sub(rf"(?<![\w.⟦~]){sign}(?![\w%⟧']|\.\d| ?[:=])", f"⟦~{label}⟧", text)
+    return _DIGITS.sub("#", upheld(text))
+
+
+def _numbering(named: str) -> dict[str, int]:
     """Return the label that each number or letter stands before, where a text lists labels so."""
-    signs = ((one[1] or one[2], words.anywhere.match(text, one.end())) for one in label_words.NUMBERED.finditer(text))
-    listed = {sign: _label(match) for sign, match in signs if match}
-    behind = ((label_words.NUMBER_BEHIND.match(text, one.end()), one) for one in words.anywhere.finditer(text))
-    listed = listed if len(listed) > 1 else {sign[1] or sign[2]: _label(match) for sign, match in behind if sign}
-    return listed if len(set(listed.values())) == len(listed) > 1 else {}
+    for pattern in (label_words.NUMBERED, label_words.NUMBER_BEHIND):
+        signs = [(one["sign"], int(one["label"])) for one in pattern.finditer(named)]
+        if len(signs) > 1 and len(dict(signs)) == len({label for _, label in signs}) == len(signs):
+            return dict(signs)
+    return {}
 
 
 def _read(text: str, truncated: bool, *, words: _Words) -> Extraction | None:
     """Read what the text states; where it states nothing, what it mentions."""
-    text = canonical(text)
-    if words.anywhere.search(text):
-        words = words._replace(polar=words.answer)
-    words = words._replace(numbering=_numbering(text, words) or words.numbering)
-    text = label_words.BRACKETED.sub(lambda one: "" if _numbering(one[0], words) else one[0], text).strip()
-    read = partial(_label_at, words=words)
-    lines, turns = text.split("\n"), revision_places(text)
+    named = _named(canonical(text), words)
+    text = _answered(named, words, _numbering(named) or words.numbering)
+    choices = Choices(len(words.names))
+    read = partial(choice_at, choices=choices)
+    turns = revision_places(text)
     stated = stated_after(text, FINAL | LABEL, read) + _after_keys(text, words, turns)
-    if not stated and (found := _sheet(text, words)) is not None:
+    if not stated and (found := _sheet(named, words)) is not None:
         return settled(found, "sheet")
     # Of a text that was cut off, the first sentence alone: the rest was on its way to an answer.
     end = re.search(r"[.!?:](?=\s)|\n", text) if truncated else None
     whole = text[: end.end()] if end else "" if truncated else text
-    stated += stated_after(text, CONCLUSION, read) + _relations(whole, words)
-    heading = truncated and re.match(r"\d+[.)] ", lines[0])  # the first of the points on the way to an answer
-    if (opening := _line(lines[0], words)) and not heading and not _numbering(lines[0], words):
-        stated.append(Statement(0, opening, "leading"))
-    alone = [] if truncated or len(lines) == 1 else [_line(line, words, is_last=True) or () for line in lines]
-    if alone and alone[-1]:  # differing labels on lines of their own are no single answer, unless the text turns back
-        ending = alone[-1] if turns else tuple(dict.fromkeys(label for line in alone for label in line))
-        stated.append(Statement(len(text) - len(lines[-1]), ending, "last-line"))
+    stated += conclusions(text, read) + _relations(whole, words)
+    stated += leading_line(text, truncated=truncated, by_name=True)
+    stated += [] if truncated else last_line(text, truncated=False, by_name=True)
+    stated = [one for one in stated if all(0 < label <= choices.n for label in one.choices)]
     if not stated:
         mentioned = not refuses(text) and (not truncated or SO.search(text) or turns)
         return _from_mentions(text, words) if mentioned else None
@@ -149,60 +167,15 @@ def _read(text: str, truncated: bool, *, words: _Words) -> Extraction | None:
     return revised if revised and revised.status == "ok" else settled(stands.choices, stands.rule)
 
 
-def _words_at(text: str, start: int, words: _Words) -> tuple[tuple[int, ...], int] | None:
-    """Read the label word or the joined label words at a place, as 1-based numbers, and where they end."""
-    opened = label_words.ANSWER_OPEN.match(text, start)
-    place = opened.end() if opened else start
-    match = words.answer.match(text, place)
-    if match is None:
-        polar = words.polar.match(text, place)
-        return ((_label(polar),), polar.end()) if polar and label_words.POLAR_END.match(text, polar.end()) else None
-    denied = label_words.DENIED_AFTER.match(text, match.end()) and not match[0].endswith("수 없")
-    if denied or label_words.SUPPOSED_AFTER.match(text, match.end()):
-        return None
-    found = [_label(match)]
-    while (joined := label_words.JOINED.match(text, match.end())) and joined.end() > match.end():
-        following = words.anywhere.match(text, joined.end())
-        if following is None or "(" in joined[0] or (match[0].isdigit() and "/" in joined[0]):
-            break
-        found = [*(found if not re.search("[>→]", joined[0]) else ()), _label(following)]
-        match = following
-    return tuple(dict.fromkeys(found)), match.end()
-
-
-def _reference_at(text: str, start: int, words: _Words) -> tuple[int, ...] | None:
-    """Read the letters or numbers of labels at a place; a number only counts where somebody numbered the labels."""
-    listed = list_at(text, start)
-    if listed and re.search(r"⟦0|[A-Ha-h]", text[start : listed[1]]):
-        by_letter = (words.numbering.get(chr(64 + number), number) for number in listed[0])
-        return tuple(number for number in by_letter if 0 < number <= len(words.names))
-    found = [words.numbering.get(str(number), 0) for number in listed[0]] if listed else [0]
-    return tuple(found) if all(found) else None
-
-
-def _label_at(text: str, start: int, filler: bool, *, words: _Words, by_word: bool = False) -> tuple[int, ...] | None:
-    """Read what a cue commits to: words first, also after a denial ("not entailment but neutral"), then references."""
-    found = _words_at(text, start, words)
-    if found or by_word:
-        return found[0] if found else None
-    clause = re.split(r"[.\n]", text[start : start + 200].lstrip(" :"))[0]
-    named = words.anywhere.search(clause)
-    denies = named and (_DENIES.match(clause) or label_words.DENIED_AFTER.search(clause))
-    read = _from_mentions(clause, words, inside=True) if denies else None
-    return (read.choice + 1,) if read and read.choice is not None else _reference_at(text, start, words)
-
-
 def _after_keys(text: str, words: _Words, turns: list[int]) -> list[Statement]:
     """Read every line or field that gives a label under a name: "Category: refund"; a name that comes twice, both."""
     stated: list[Statement] = []
     named: dict[str, dict[int, None]] = {}
     for key in label_words.KEY.finditer(text):
-        if words.anywhere.search(key[1]) or label_words.NO_ANSWER_KEY.search(key[1]):
+        if label_words.NO_ANSWER_KEY.search(key[1]):
             continue
-        found = _words_at(text, key.end(), words)
+        found = list_at(text, key.end())
         value = found[0] if found and label_words.VALUE_END.match(text, found[1]) else ()
-        if found is None and words.numbering:
-            value = _reference_at(text, key.end(), words) or ()
         # A list of all the labels is a question, and what stands under a second name is about something else.
         name = key[1].rstrip(" #0123456789").casefold()
         is_other = bool(stated) and name not in named and not label_words.ANSWER_KEY.search(name)
@@ -217,7 +190,7 @@ def _after_keys(text: str, words: _Words, turns: list[int]) -> list[Statement]:
 def _sheet(text: str, words: _Words) -> tuple[int, ...] | None:
     """Read a sheet that gives every label a yes or no, or a probability; None where the text is no such sheet."""
     sheet_value = label_words.SHEET_VALUE.match
-    said = {_label(one): value for one in words.anywhere.finditer(text) if (value := sheet_value(text, one.end()))}
+    said = {int(one[1]): value for one in _MARK.finditer(text) if (value := sheet_value(text, one.end()))}
     shares = {label: float(value["number"]) for label, value in said.items() if value["number"]}
     if len(said) < 2 or 0 < len(shares) < len(said):
         return None
@@ -229,43 +202,59 @@ def _sheet(text: str, words: _Words) -> tuple[int, ...] | None:
     return tuple(label for label, value in said.items() if value["yes"]) or left
 
 
-def _line(line: str, words: _Words, *, is_last: bool = False) -> tuple[int, ...] | None:
-    """Read a line that is a label, a letter or a number and nothing else, or a label followed by its reason."""
-    if found := _words_at(line, 0, words):
-        labels, end = found
-        opened = label_words.ANSWER_OPEN.match(line)
-        is_strong = words.anywhere.match(line, opened.end() if opened else 0)
-        closed = r"[\"')\]]{0,2} ?[-–—:.,(]" if is_strong else r"[,.:;] "
-        opens = not is_last and (len(labels) > 1 or re.match(closed, line[end:]))  # last, it is a heading or an example
-        return labels if opens or (len(labels) == 1 and label_words.ALONE.match(line, end)) else None
-    listed = list_at(line, 0)
-    return _reference_at(line, 0, words) if listed and len(line) - listed[1] <= 2 else None
-
-
 def _relations(text: str, words: _Words) -> list[Statement]:
     """Read what a label is said of, and what is said of a label: "the relationship is …", "… fits best"."""
-    strict = words._replace(answer=words.anywhere)
-    stated = stated_after(text, label_words.RELATIONS, partial(_label_at, words=words, by_word=True))
-    stated += stated_after(text, label_words.REMARKS, partial(_label_at, words=strict, by_word=True))
-    called = (one for one in words.anywhere.finditer(text) if label_words.CALLED.match(text, one.end()))
-    stated += [Statement(one.start(), (_label(one),), "called") for one in called]
+
+    def by_word(text: str, start: int, filler: bool, *, strong: bool) -> tuple[int, ...] | None:
+        found = list_at(text, start)
+        said = text[start : found[1]] if found else ""
+        weak = "⟦" not in said or (strong and "⟦~" in said)
+        return None if found is None or weak or _taken_back(text, found[1]) else found[0]
+
+    stated = stated_after(text, label_words.RELATIONS, partial(by_word, strong=False))
+    stated += stated_after(text, label_words.REMARKS, partial(by_word, strong=True))
+    called = (one for one in _MARK.finditer(text) if _is_called(one))
+    stated += [Statement(one.start(), (int(one[1]),), "called") for one in called]
     said = ((one, text[max(0, one.start - 80) : one.start]) for one in stated)
     taken_back = (label_words.WHETHER.search, label_words.DENIED_BEFORE.search)
     return [one for one, before in said if not any(search(before) for search in taken_back)]
 
 
+def _taken_back(text: str, end: int) -> bool:
+    denied = label_words.DENIED_AFTER.match(text, end) or label_words.SUPPOSED_AFTER.match(text, end)
+    return denied is not None
+
+
+def _is_called(match: re.Match[str]) -> bool:
+    """Tell whether something is said to be a label: "환불로 분류합니다", but not "좋은 예입니다"."""
+    text, start = match.string, match.start()
+    described = "⟦~" in match[0] or match[0].isalpha()
+    described = described and label_words.DESCRIBED.search(text[max(0, start - 40) : start]) is not None
+    return label_words.CALLED.match(text, match.end()) is not None and not described
+
+
+def _is_named(match: re.Match[str], words: _Words) -> bool:
+    """Tell whether a word stands as a label: one that is a word of the language may also only be one of the text's."""
+    text, start = match.string, match.start()
+    if set(words.names) <= _NLI or "_" in match[0] or _is_called(match):
+        return True
+    before = label_words.NAMED_BEFORE.search(text[max(0, start - 50) : start])
+    return bool(before and label_words.NAMED_AFTER.match(text, match.end()))
+
+
 def _mentions(text: str, words: _Words) -> list[_Mention]:
     """Find the label words that a text asserts or denies; a list of all the labels is a question."""
     found: list[_Mention] = []
-    for match in words.anywhere.finditer(text):
+    for match in _MARK.finditer(text):
         start, end = match.span()
-        joined = found and label_words.JOINED.fullmatch(text, found[-1].end, start)
-        if joined or _is_named(text, match, words):
-            before = label_words.DENIED_BEFORE.search(text[max(0, start - 80) : start])
-            denied = (before or label_words.DENIED_AFTER.match(text, end)) is not None
-            if found and found[-1].denied and start - found[-1].end < 30:
-                denied |= label_words.ALTERNATIVE.search(text, found[-1].end, start) is not None
-            found.append(_Mention(start, end, _label(match), denied, found[-1].run if joined else start))
+        joined = found and JOINED.fullmatch(text, found[-1].end, start)
+        if "~" in match[0] and not joined:
+            continue
+        before = label_words.DENIED_BEFORE.search(text[max(0, start - 80) : start])
+        denied = (before or label_words.DENIED_AFTER.match(text, end)) is not None
+        if found and found[-1].denied and start - found[-1].end < 30:
+            denied |= label_words.ALTERNATIVE.search(text, found[-1].end, start) is not None
+        found.append(_Mention(start, end, int(match[1]), denied, found[-1].run if joined else start))
     for i in range(len(found) - 1, 0, -1):
         if found[i].denied and label_words.SHARES_DENIAL.fullmatch(text, found[i - 1].end, found[i].start):
             found[i - 1] = found[i - 1]._replace(denied=True)
@@ -275,18 +264,6 @@ def _mentions(text: str, words: _Words) -> list[_Mention]:
     runs = [run for run in runs if len({one.label for one in run}) < len(words.names) or any(one.denied for one in run)]
     kept = ((one, text[max(0, one.start - 90) : one.start], text[one.end : one.end + 90]) for one in chain(*runs))
     return [one for one, before, after in kept if not label_words.NOT_ASSERTED.search(f"{before}⟦⟧{after}")]
-
-
-def _is_named(text: str, match: re.Match[str], words: _Words) -> bool:
-    """Tell whether a word stands as a label: one that is a plain word may also only be a word of the text's."""
-    if set(words.names) <= _NLI or not match[0].isalpha():
-        return True
-    if label_words.IN_A_SENTENCE.match(text, match.end()):
-        return False
-    if len(text.split(maxsplit=2)) <= 2 or match[0] != match[0].lower():  # a text that says little else, or a name
-        return True
-    before = label_words.NAMED_BEFORE.search(text[max(0, match.start() - 20) : match.start()])
-    return bool(before or label_words.NAMED_AFTER.match(text, match.end()))
 
 
 def _from_mentions(text: str, words: _Words, *, inside: bool = False) -> Extraction | None:

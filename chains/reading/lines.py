@@ -8,12 +8,13 @@ import re
 from typing import Literal, NamedTuple
 
 from chains.reading.references import IS_KO, canonical, list_at
-from chains.reading.statements import Statement
+from chains.reading.statements import Statement, revision_places
 
 # A word before the answer that says nothing: "네, 3번입니다."
 _INTERJECTION = (
-    r"(?:\.{2,3} ?|…|(?i:네|예|음|아마도?|글쎄요?|그럼|yes|no|sure|okay|ok|well|hmm|so|let's see|확실히|분명히?|따라서"
-    r"|그러므로|결국|제 생각에는?|therefore|thus|hence|definitely|certainly|clearly|surely"
+    r"(?:\.{2,3} ?|…|(?i:네|예|음|아마도?|글쎄요?|그럼|yes|no(?=[,.!])|sure|okay|ok|well|hmm|so|let's see|확실히"
+    r"|분명히?"
+    r"|따라서|그러므로|결국|제 생각에는?|therefore|thus|hence|definitely|certainly|clearly|surely"
     r"|(?:most |very )?(?:likely|probably)|perhaps|maybe)[,.!… ]+){0,2}"
 )
 # "Option 4 mentions …" speaks of a choice and does not choose it.
@@ -24,7 +25,7 @@ _SPEAKS_OF_IT = (
 )
 _OPEN = rf"{_INTERJECTION}(?:[Tt]he )?[\"'(<\[]{{0,2}}"
 _IS = rf"{IS_KO}|[인일] 것(?: 같(?:습니다|다)|입니다|이다)"
-_REST_ALONE = rf"[\"')\]>}}]{{0,2}}(?: ?번)?(?:{_IS}|이?요|(?: [-–—:])?)[.!?,: ]{{0,3}}$"
+_REST_ALONE = rf"[\"')\]>}}]{{0,2}}(?: ?번|적| ?관계)?(?:{_IS}|이?요|(?: [-–—:])?)[^\w\n⟦%]{{0,3}}$"
 _STRONG = re.compile(
     rf"{_OPEN}⟦(\d+)⟧(?:(?P<alone>{_REST_ALONE})|[\"')\]]{{0,2}}(?: ?[-–—:.)|(→=/]|,(?! ?⟦)| (?!{_SPEAKS_OF_IT})"
     r"|입니다|이다))"
@@ -32,6 +33,10 @@ _STRONG = re.compile(
 _WEAK = re.compile(
     rf"{_OPEN}(?:(\d{{1,2}})|([A-Ha-h]))(?:(?P<alone>{_REST_ALONE})|[.)\]:]{{1,2}} (?!(?:is|was|and|or)\b)| [-–—:] "
     r"|, (?:because|since|as) )"
+)
+# A label's name: it opens a line also without a mark of its own, so more has to close it.
+_NAME = re.compile(
+    rf"{_OPEN}⟦~?(\d+)⟧(?:(?P<alone>{_REST_ALONE})|[\"')\]]{{0,2}} ?(?:[-–—]|[.:,;]) (?!(?:is|was|and|or)\b)| ?\(|\] )"
 )
 _CHOICE_LIST_END = re.compile(rf"[\"')\]]{{0,2}}(?:{_IS}|번| 중 하나(?:입니다|이다)?)?[.! ]{{0,3}}$")
 _SAYS_MORE = re.compile(r"정답[은:이]|(?<![가-힣])답은|(?i:\banswer (?:is|:))")
@@ -49,7 +54,8 @@ _KEY = re.compile(
 )
 _NO_KEY = re.compile(
     r"(?i)step|page|paragraph|section|part|chapter|level|point|score|confiden|question|passage|number|note|group|단계"
-    r"|문[단항제장]|쪽|점수|배점|확신|신뢰|난이도|번호|보기|지문|해설|오답|wrong|option|choice|선택지|선지|eliminat|\b(?:could|might|may|would)\b"
+    r"|문[단항제장]|쪽|점수|배점|확신|신뢰|난이도|번호|보기|지문|해설|오답|wrong|option|choice|선택지|선지|eliminat"
+    r"|\b(?:could|might|may|would)\b"
 )
 _KEY_END = re.compile(r"[)\]]?[.!]?(?:$|,| because| [-–—(])|[)\]] ")
 _RIGHT = re.compile(r"(?i)\W{0,3}(?:⟦\d+⟧|[A-J])[).:]? ?(?:정답|correct(?: answer)?|right)(?:입니다)?[.!:]")
@@ -67,11 +73,11 @@ class Head(NamedTuple):
     notation: Literal["⟦⟧", "A", "1"]
 
 
-def heads(lines: list[str]) -> list[Head]:
+def heads(lines: list[str], *, by_name: bool = False) -> list[Head]:
     """Find the lines of canonical text that begin with a reference followed by an end, a separator or a text."""
     found = []
     for number, line in enumerate(lines):
-        strong, weak = _STRONG.match(line), _WEAK.match(line)
+        strong, weak = (_NAME if by_name else _STRONG).match(line), _WEAK.match(line)
         if strong:
             found.append(Head(number, int(strong[1]), strong["alone"] is not None, "⟦⟧"))
         elif weak and weak[1]:
@@ -87,23 +93,24 @@ def _line_list(line: str) -> tuple[int, ...]:
     return found[0] if found and len(found[0]) > 1 and _CHOICE_LIST_END.match(line, found[1]) else ()
 
 
-def leading_line(text: str, *, truncated: bool) -> list[Statement]:
+def leading_line(text: str, *, truncated: bool, by_name: bool = False) -> list[Statement]:
     """Read an answer that the text opens with: "3번", "3번 - <its text>", "C. <its text>"."""
     lines = text.split("\n")
     if listed := _line_list(lines[0]):
         return [Statement(0, listed, "leading")]
-    found = heads(lines)
-    if not found or found[0].line != 0 or _next_point(lines[0], found[0].choice):
+    found = heads(lines, by_name=by_name)
+    if not found or found[0].line != 0:
         return []
     first = found[0]
-    if not first.alone and _SAYS_MORE.search(lines[0]):
+    if not by_name and (_next_point(lines[0], first.choice) or (not first.alone and _SAYS_MORE.search(lines[0]))):
         return []
-    if len(found) > 1 and (found[1].alone or found[1].choice not in (1, first.choice)):  # else a list begins there
+    begins_list = len(found) > 1 and not by_name and found[1].choice not in (1, first.choice)
+    if begins_list or (len(found) > 1 and found[1].alone):
         only_lines = len(found) == len(lines) and not _counts_up(found)
         return [Statement(0, tuple(dict.fromkeys(head.choice for head in found)), "leading")] if only_lines else []
     # "1. 문제를 파악한다" opens a plan; "1번: …" cut off may be the first of five points.
     is_plan = first.notation == "1" and lines[0][0].isdigit() and len(lines) > 1 and not _REASON.match(lines[1])
-    begins = first.choice == 1 and (not first.alone or text == "1.")
+    begins = first.choice == 1 and not by_name and (not first.alone or text == "1.")
     no_answer = (is_plan and not first.alone) or (truncated and begins)
     return [] if no_answer else [Statement(0, (first.choice,), "leading")]
 
@@ -112,7 +119,7 @@ def _next_point(line: str, choice: int) -> bool:
     """Tell whether the line goes on to the next choice, as in "1번: 적절하다. 2번: 적절하다."."""
     if _ASSERTED.match(line):
         return False
-    following = rf"[.,;)] ?(?:⟦{choice + 1}⟧|\b{choice + 1}|\b{chr(65 + choice)}) ?[:.)(은는-]"
+    following = rf"[.,;)] ?(?:⟦{choice + 1}⟧|\b{choice + 1}|\b{re.escape(chr(65 + choice))}) ?[:.)(은는-]"
     return bool((choice == 1 and _WALK.match(line)) or re.search(following, line[4:]))
 
 
@@ -129,21 +136,24 @@ def marked_line(text: str) -> list[Statement]:
     return [Statement(0, (marked[0],), "marked")] if len(marked) == 1 else []
 
 
-def last_line(text: str, *, truncated: bool) -> list[Statement]:
+def last_line(text: str, *, truncated: bool, by_name: bool = False) -> list[Statement]:
     """Read a reference that stands alone on the last line (of a whole text), or on the only line that is no more."""
     lines = text.split("\n")
     if not truncated and (listed := _line_list(lines[-1])):
         return [Statement(0, listed, "last-line")]
-    found = heads(lines)
+    found = heads(lines, by_name=by_name)
     alone = [head for head in found if head.alone and not (truncated and head.line == len(lines) - 1)]
     if not alone:
         return []
     last = alone[-1]
+    is_last, start = last.line == len(lines) - 1, len("\n".join(lines[: last.line]))
+    if by_name:  # differing labels on lines of their own are no single answer, unless the text turns back
+        ending = alone[-1:] if revision_places(text) else alone
+        return [Statement(start, tuple(dict.fromkeys(head.choice for head in ending)), "last-line")] if is_last else []
     earlier = [head.choice for head in found if head.line < last.line and head.notation == last.notation]
     heads_a_point = earlier[-1:] == [last.choice - 1]
     others = any(head.choice != last.choice and (head.alone or head.notation == "⟦⟧") for head in found)
-    is_last = last.line == len(lines) - 1
-    return [] if heads_a_point or (others and not is_last) else [Statement(0, (last.choice,), "last-line")]
+    return [] if heads_a_point or (others and not is_last) else [Statement(start, (last.choice,), "last-line")]
 
 
 def keyed_line(text: str) -> list[Statement]:

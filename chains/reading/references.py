@@ -50,20 +50,16 @@ _REWRITES = (
     (rf"{_NOUN_EN} ?#?[(\[\"']?(\d{{1,2}})[)\]\"']?(?![\d%]|\.\d)", r"⟦\1⟧"),
     (r"(?<![\w⟧])\((\d{1,2})\)", r"⟦\1⟧"),
     (rf"(?:{_NOUN_KO} ?|{_NOUN_EN} ?)?⟦(\d+)⟧(?: ?번(?![가-힣])|번)?(?: ?{_NOUN_KO})?", r"⟦\1⟧"),
-    # "1번~5번" names a range to choose from, and "2번과 4번 중 4번" chooses 4.
-    (
-        r"(?:(?:⟦\d+⟧|\b\d{1,2}) ?(?:~|부터|through) ?|(?<!-)(?:⟦1⟧|\b1)-)⟦\d+⟧(?!-)(?:까지)?"
-        r"(?: ?중(?:에서|에)?(?! ?하나))? ?",
-        "",
-    ),
-    (rf"⟦\d+⟧(?:{_JOINT}⟦\d+⟧){{1,9}} ?(?:중|가운데)(?:에서|에)?(?![가-힣]| ?하나) ?", ""),
-    (
-        rf"(?:⟦\d+⟧|(?<![\w.])(?:\d{{1,2}}|[A-H])(?!\w))[\"')\]}}]{{0,3}}(?:{IS_KO}|인가요?|일까요?)?"
-        rf"[ .…,!?;→\n—–-]{{1,6}}{_TURN}{{1,3}}(?:[^.!?\n⟦]{{0,40}}(?=⟦\d+⟧(?:{IS_KO}|이 (?:맞|정답)|[.!]|$|\n))"
-        r"|(?i:(?:it's|it is|that's|the answer is) )?(?=(?:\d{1,2}|[A-H])(?:[.!)]|$|\n)))",
-        "",
-    ),
-    (rf"⟦\d+⟧[은는이가]? ?아(?:니[다고라요]|닙니다|님)[.,]? ?(?=⟦\d+⟧(?:{IS_KO}|[.!]?$))", ""),
+)
+# What lists what there is to choose from, or is corrected at once: "1번~5번", "2번과 4번 중 4번", "3번... 아니, 2번".
+_DROPPED = (
+    r"(?:(?:⟦~?\d+⟧|\b\d{1,2}) ?(?:~|부터|through) ?|(?<!-)(?:⟦1⟧|\b1)-)⟦~?\d+⟧(?!-)(?:까지)?"
+    r"(?: ?중(?:에서|에)?(?! ?하나))? ?",
+    rf"⟦~?\d+⟧(?:{_JOINT}⟦~?\d+⟧){{1,9}} ?(?:중|가운데)(?:에서|에)?(?![가-힣]| ?(?:하나|어느|어떤|무엇)) ?",
+    rf"(?:⟦~?\d+⟧|(?<![\w.])(?:\d{{1,2}}|[A-H])(?!\w))[\"')\]}}]{{0,3}}(?:{IS_KO}|인가요?|일까요?)?"
+    rf"[ .…,!?;→\n—–-]{{1,6}}{_TURN}{{1,3}}(?:[^.!?\n⟦]{{0,40}}(?=⟦~?\d+⟧(?:{IS_KO}|이 (?:맞|정답)|[.!]|$|\n))"
+    r"|(?i:(?:it's|it is|that's|the answer is) )?(?=(?:\d{1,2}|[A-H])(?:[.!)]|$|\n)))",
+    rf"⟦~?\d+⟧[은는이가]? ?아(?:니[다고라요]|닙니다|님)[.,]? ?(?=⟦~?\d+⟧(?:{IS_KO}|[.!]?$))",
 )
 _LETTER_OPTION = re.compile(
     rf"{_NOUN_EN} ?[(\[\"']?(?:([A-H])[)\]\"']?(?![\w'])|([a-h])[)\]\"']?(?=[.!]?(?:$|\n)))"
@@ -97,7 +93,8 @@ _MARKUP = (
 
 _OPEN = r"(?:[ :]?[Tt]he )?[ \n\"'<({\[]{0,4}"
 _COPULA = (
-    rf"(?:{IS_KO}|임|です|である|だ(?![가-힣])|でしょう|[とに]な[りる]|が正|を選|ではな|이(?:며|고|므로|야|라|었)|으로|다(?![가-힣])"
+    rf"(?:{IS_KO}|임|です|である|だ(?![가-힣])|でしょう|[とに]な[りる]|が正|を選|ではな|이(?:며|고|므로|야|라|었)|으로"
+    rf"|다(?![가-힣])"
     r"|이 (?:정?답|맞|적절|옳|되|된|됩|아니)|이? ?아니)"
 )
 _SHUT = r"[ \"')\]}>]{0,3}"
@@ -114,13 +111,13 @@ _LETTER_TAIL = (
     r"| ?(?:[와과]|이나|랑|と|和) ?[A-H]))"
 )
 ITEM = re.compile(
-    rf"{_OPEN}(?:⟦(\d+)⟧|(?<![\d.])(?!(?<=\()\d+,\d)(\d{{1,2}}){_NUMBER_TAIL}|(?<![A-Za-z])([A-H]){_LETTER_TAIL}"
+    rf"{_OPEN}(?:⟦~?(\d+)⟧|(?<![\d.])(?!(?<=\()\d+,\d)(\d{{1,2}}){_NUMBER_TAIL}|(?<![A-Za-z])([A-H]){_LETTER_TAIL}"
     r"|(?<![A-Za-z])([a-h])(?=\)|[\"'\]}>]{0,3}\.?(?:$|\n)))"
 )
 _CLOSE = r"[\"')\]}>]{0,2}"
-_JOIN = re.compile(
-    rf"{_CLOSE}(?: ?\([^()\n]{{0,60}}\))? ?(?:(?:,|·|/|&|[와과]|및|그리고|또는|혹은|아니면|이거나|이나|和|或|と"
-    rf"|(?i:or|and(?: then)?|and/or)\b) ?){{1,3}}|{_CLOSE} ?(?=⟦)"
+JOINED = re.compile(
+    rf"{_CLOSE}(?: ?\([^()\n]{{0,60}}\))? ?(?:(?:,|·|/|&|\+|[와과]|및|그리고|또는|혹은|아니면|이거나|이나|和|或|と"
+    rf"|(?i:or|nor|and(?: then)?|and/or)\b(?: (?:maybe|possibly|perhaps|an?|the)\b)*) ?){{1,3}}|{_CLOSE} ?(?=⟦)"
 )
 # A new clause starts here rather than one more item: "정답은 3번, 5번은 틀렸다", `"answer": 3, "1": …`.
 _NEW_CLAUSE = re.compile(
@@ -140,7 +137,14 @@ def canonical(text: str, n_choices: int = 0) -> str:
         text = _FAR_LETTER.sub(lambda m: _by_letter(m) if m[m.lastindex or 0] <= chr(64 + n_choices) else m[0], text)
     for pattern, form in _REWRITES:
         text = re.sub(pattern, form, text)
-    return text.strip()
+    return upheld(text).strip()
+
+
+def upheld(text: str) -> str:
+    """Drop references that only say what there is to choose from, or that are corrected at once."""
+    for pattern in _DROPPED:
+        text = re.sub(pattern, "", text)
+    return text
 
 
 def _by_letter(match: re.Match[str]) -> str:
@@ -158,7 +162,7 @@ def list_at(text: str, start: int) -> tuple[tuple[int, ...], int] | None:
     item, values, end = ITEM.match(text, start), dict[int, None](), start
     while item and len(values) < 20:  # more is no list of answers
         values[value(item)], end = None, item.end()
-        join = _JOIN.match(text, end)
+        join = JOINED.match(text, end)
         item = ITEM.match(text, join.end()) if join else None
         item = None if item and _NEW_CLAUSE.match(text, item.end()) else item
     return (tuple(values), end) if values else None
