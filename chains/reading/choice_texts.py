@@ -16,6 +16,16 @@ _PART_END = re.compile(r"[.!?;,](?=\s)|\s(?=\()")
 _DENIED = re.compile(r"(?i)\bnot\b|n't\b|아니|않|없|\?")
 _LONG = 10  # characters: a shorter choice may stand in a text by chance
 _SHORT = 300  # characters of a text that says one thing
+_NAME = r"[\"']?⟦~(\d+)⟧[\"')]{0,2}"
+_OPENS = re.compile(
+    rf"(?:\A|\n(?=[^\n]*\Z))\W*(?:(?i:the|an?) )?{_NAME}{IS_KO}?"
+    r"(?:[.!?;,](?=\s)|[.!]?[\"')]?(?:\Z|\n|<| \(|[이가은는] ))"
+)
+_ENDS = re.compile(rf"{_NAME}(?:{IS_KO}|です)?[.!]?(?:$|\n| \()")
+_IS_SAID = re.compile(
+    rf"(?i)(?:[은는면] ?|は|是|= ?|\b(?:is|are|be) (?:(?:an?|the) )?){_NAME}(?:{IS_KO}|です|이?라고"
+    rf"|[.,!](?= |$|\n)|$|\n)|[은는을를] {_NAME}으?로 (?:바꾸|표현)"
+)
 
 
 def squash(text: str) -> str:
@@ -53,52 +63,28 @@ class Choices(NamedTuple):
                 return found + tuple(i for i, choice in enumerate(self.squashed, 1) if choice in others)
         return ()
 
-    def begun(self, said: str) -> tuple[int, ...]:
-        """Return the choice with a long text that something said begins with."""
-        return _only(place for place, choice in self._long() if squash(said).startswith(choice))
-
-    def whole(self, text: str) -> tuple[int, ...]:
-        """Return the choice whose long text is all that a text says, whatever numbers it holds."""
-        return _only(place for place, choice in self._long() if squash(text) == choice)
-
-    def contained(self, text: str) -> tuple[int, ...]:
-        """Return the choice that a text, its first or its last line is, that it quotes, or that ends a sentence."""
-        said, lines = squash(text), text.split("\n")
-        quoted = [(place, choice) for place, choice in self._long() if choice in said]
-        quoted = [(i, one) for i, one in quoted if not any(one in other for j, other in quoted if i != j)]
-        if len(quoted) > 1:
+    def stated(self, text: str) -> tuple[int, ...]:
+        """Return the choice whose text opens or ends a text or a sentence of it, or that something is said to be."""
+        marked, end = self._marked(text), self._marked(text[-_SHORT:])
+        if (
+            sum(len(self.squashed[place]) >= _LONG and f"⟦~{place + 1}⟧" in marked for place in range(len(self.texts)))
+            > 1
+        ):
             return ()
-        for whole in (text, lines[0], lines[-1]):
-            if found := self.named(whole) or self.begun(whole):
-                return found
-        if quoted and len(said) <= 2 * len(quoted[0][1]) + 40 and not self._denied(text, quoted[0][0]):
-            return (quoted[0][0],)
-        return self._ending(text)
+        short = marked if len(text) <= _SHORT else ""
+        for pattern, part in ((_OPENS, marked), (_ENDS, short), (_IS_SAID, end)) if self.texts else ():
+            if found := _only({int(one[one.lastindex or 0]) for one in pattern.finditer(part)}):
+                denied = pattern is not _OPENS and _DENIED.search(part) and not _DENIED.search(self.texts[found[0] - 1])
+                return () if denied else found
+        return ()
 
-    def _ending(self, text: str) -> tuple[int, ...]:
-        """Return the choice whose text ends a short text or one of its sentences, or that something is said to be."""
-        texts, end = [(place, one) for place, one in enumerate(self.texts, 1) if one], text[-_SHORT:]
-        words = [(i, rf"(?i)(?<![A-Za-z\d]){re.escape(one)}(?![A-Za-z\d])") for i, one in texts if len(one) > 1]
-        met = [(place, word) for place, word in words if len(text) <= _SHORT and re.search(word, text)]
-        stops = rf"(?:{IS_KO}|です)[.!]?$" if len(met) > 1 else rf"{IS_KO}?[.!]?(?:$|\n| \()"
-        ended = [place for place, word in met if re.search(word + stops, text)]
-        found = _only(ended or (place for place, one in texts if re.search(_said_to_be(one), end)))
-        return found if found and not self._denied(end, found[0]) else ()
-
-    def _denied(self, text: str, place: int) -> bool:
-        return _DENIED.search(text) is not None and not _DENIED.search(self.texts[place - 1])
-
-    def _long(self) -> list[tuple[int, str]]:
-        return [(place, choice) for place, choice in enumerate(self.squashed, 1) if len(choice) >= _LONG]
-
-
-def _said_to_be(words: str) -> str:
-    """Return the pattern of a sentence that says something to be a text: "…은 1443년입니다", "a = 5"."""
-    one = rf"[\"']?{re.escape(words)}[\"']?"
-    return (
-        rf"(?i)(?:[은는면] ?|は|是|= ?|\b(?:is|are|be) ){one}\)?(?:{IS_KO}|です|[.,!](?= |$|\n)|$|\n)"
-        rf"|[은는을를] {one}으?로 (?:바꾸|표현)"
-    )
+    def _marked(self, text: str) -> str:
+        """Rewrite the text of every choice as `⟦~n⟧`, the longest first."""
+        for place in sorted(range(1, len(self.texts) + 1), key=lambda place: -len(self.texts[place - 1])):
+            if words := list(filter(None, _SQUASH.split(_ARTICLE.sub("", self.texts[place - 1])))):
+                name = f"(?:{_SQUASH.pattern})?".join(map(re.escape, words))
+                text = re.sub(rf"(?i)(?<![A-Za-z\d~]){name}(?![A-Za-z\d])", f"⟦~{place}⟧", text)
+        return text
 
 
 def choices_of(n: int, texts: Sequence[str] | None) -> Choices:

@@ -62,7 +62,6 @@ def _read(text: str, truncated: bool, *, choices: Choices, negative: bool | None
         return [Statement(0, named, "choice-text")] if named else []
 
     rules: tuple[Callable[[], list[Statement]], ...] = (
-        lambda: by_text(choices.whole(text)),
         lambda: _commitments(reading, choices, read, truncated),
         lambda: statements.verdicts(reading, choices.n),
         lambda: statements.pointed(reading),
@@ -70,7 +69,7 @@ def _read(text: str, truncated: bool, *, choices: Choices, negative: bool | None
         lambda: lines.last_line(reading, truncated=truncated),
         lambda: lines.bold_reference(text),
         lambda: _stands_out(reading, choices.n, negative),
-        lambda: [] if truncated else by_text(choices.contained(reading)) or lines.keyed_line(reading),
+        lambda: [] if truncated else by_text(choices.stated(reading)) or lines.keyed_line(reading),
     )
     stated = next(filter(None, (rule() for rule in rules)), None)
     return _settle(reading, statements.standing(reading, stated), choices) if stated else None

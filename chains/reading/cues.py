@@ -33,8 +33,8 @@ FINAL: Cues = {
     ],
     "final": [
         rf"최종(?:적인?|으로)? ?(?:정답|답변|답안|답|선택지?|결론)(?: ?번호)?{_CLOSE}[ \n]?(?:[은는이]|{_SIGN}|[-–—])?"
-        rf"|(?i:\bfinal (?:answer|choice|decision|selection|verdict|conclusion)){_CLOSE} ?(?:is|{_SIGN}|[-–—])?:?"
-        rf"|\b(?:FINAL|Final) ?{_SIGN}",
+        rf"|(?i:\bfinal (?:answer|choice|label|category|decision|selection|verdict|conclusion)){_CLOSE} ?(?:is|{_SIGN}"
+        rf"|[-–—])?:?|\b(?:FINAL|Final) ?{_SIGN}",
     ],
 }
 
@@ -53,8 +53,7 @@ LABEL: Cues = {
         r"(?:(?=不是)|是|为|為|は|选|選|:){1,2}|\])",
         r"(?:^|[\n,.:]|故|应|因此|所以|本题|可|则|我|该) ?(?:应|答案)?[选選][择擇]?:? ?(?=[A-H⟦])",
         r"(?:正しい|正しくない|適切な|適切でない|不適切な|誤っている|ふさわしい|合致する|正确|错误|恰当|不正确"
-        r"|不恰当)[の的]?(?:もの"
-        r"|の|選択肢|选项|一项|一項|的一项)?[は是为]",
+        r"|不恰当)[の的]?(?:もの|の|選択肢|选项|一项|一項|的一项)?[は是为]",
         # "A: 4" tags an answer, unless "B: 2" follows.
         r"(?:^|\n)(?:A|답)[:.](?= ?⟦)|(?:^|\n)A[:.](?= ?\d{1,2}[.)]?(?:$|\n|,| -| because"
         r"| since))(?![^\n]{0,80}\n ?B ?[:.)])",
@@ -73,7 +72,42 @@ _ADVERB = (
     r"(?: (?:still|therefore|thus|clearly|definitely|most likely|likely|probably|indeed|simply|also|either|actually"
     r"|in fact|instead|that of|the))*:?"
 )
+# What is classified, and as what: "the relation", "this review".
+THING = (
+    r"(?:relation(?:ship)?|label|classification|verdict|judge?ment|inference|conclusion|category|output|result|class"
+    r"|type|topic|fit|match|guess|best choice|intent(?:ion)?|sentiment|emotion|tone|stance|priority|rating|reading"
+    r"|response|prediction)"
+)
+THING_KO = (
+    r"(?:관계|판정|결론|레이블|라벨|분류|카테고리|유형|의도|감정|감성|주제|입장|등급|평점|별점|우선순위|분야|정답)"
+)
+TEXT = (
+    r"(?:text|review|article|news|story|ticket|issue|message|email|tweet|comment|post|request|question|inquiry|query"
+    r"|case|problem|matter|statement|opinion|star)s?"
+)
+TEXT_KO = r"(?:글|문장|리뷰|기사|뉴스|문의|요청|민원|댓글|의견|내용|표현|어조|평가|메시지|분야|섹션|이슈|건)"
+ITS = rf"(?:it|this|that|(?:the|this) {TEXT})"
+_NAME = r"(?=[\"'(\[]{0,2}⟦)"  # a label, or a choice, in so many words
+_SO_NAMED = (
+    rf"(?:->|=>|[→⇒∴]) ?|\[[x✓✔]\] ?|(?:^|[.!?\n;,] ?)(?:{_SO}|ergo|verdict|{_SO_CJK}|결론은|결론부터 말(?:씀드리|하)"
+    r"(?:면|자면))[,:]? (?:(?:it|this)(?:'s| is) )?(?:an? )?|\b(?:this|it) is (?:clearly |therefore |thus )?(?:an? )?"
+    r"(?:(?:clear )?(?:case|example|instance) of (?:an? )?)?"
+)
 CONCLUSION: Cues = {
+    "relation": [
+        rf"(?i)(?:\b{THING}(?: \w+){{0,8}}? (?:is|would be|should be|must be|as|:)(?: (?:a|an|one of|best described as"
+        rf"|classified as|therefore|thus|clearly))* ?|(?:\b{THING}|{THING_KO}) ?[:=] ?|{THING_KO}[는은] ?"
+        r"|(?<!whether the )(?<!\bif the )(?:\b(?:hypothesis|statement|claim)|(?<!면 )가설)"
+        rf" ?(?:is|must be|would be|[은는이]) ?){_NAME}",
+        r"(?i)(?:\b(?:classif(?:y|ied|ies)|label(?:l?ed)?|categori[sz]ed?|described|characteri[sz]ed|summari[sz]ed"
+        rf"|marked|tagged|rated?|regarded|treated?|seen)(?: {ITS})?(?: (?:pair|one))? as (?:an? |the |clearly )*"
+        rf"|\b(?:file|put|place|mark|assign|route|send) {ITS} (?:to|under|as|in|into) (?:the )?"
+        r"|\bmakes? (?:it|this|that) (?:an? |clearly )*|\b(?:belongs? (?:to|in|under)|falls? (?:under|into)"
+        r"|fits? (?:best )?(?:under|into|in)|goes? (?:to|under)) (?:the )?|\b(?:I|we)(?: (?:would|will|think|believe"
+        r"|say|choose|pick|go with|lean towards?|vote for)|'d (?:say|go with|pick|call it))+ (?:that )?"
+        rf"(?:(?:this|it) (?:is|would be|should be) )?(?:an? |the )?|\bmost likely (?:an? )?|\bshould be ){_NAME}",
+        rf"(?i)(?:{_SO_NAMED})(?=[\"'(\[]{{0,2}}⟦\d+⟧(?![은는에]))",
+    ],
     "answer-is": [
         rf"{_NOT_IN_WORD}(?:정답|답안|답변|답|추측|추정|(?:내|제|나의|저의) 선택)(?: ?번호)?(?: (?=[은는] ))?[은는이]"
         r"(?!라고|라는)(?= ?[^ ])(?: ?(?:\.{2,3}|…|,|:))?(?: (?:바로|여전히|역시|결국|아마도?|당연히|확실히|분명히"
@@ -86,8 +120,6 @@ CONCLUSION: Cues = {
         rf"(?i:\banswer,?(?: [\w',]+){{0,8}}? {_IS}{_ADVERB}|\banswers are:? |\banswer's:? )",
         rf"(?i:\bthe {_DEGREE}{_RIGHT_EN}(?: \w+)? (?:option|choice|statement|one|response|selection) {_IS}{_ADVERB}"
         rf"|\bmy (?:best )?(?:choice|pick|selection|guess|vote) {_IS}{_ADVERB})",
-        r"(?i:\bthe (?:only |single )?(?:option|choice|statement|one|answer) (?:that|which) [^.\n⟦]{3,80}?"
-        rf" {_IS}{_ADVERB})(?= ?[\"']?{_ITEM})",
         r"(?i:\b(?:change|switch|revise) (?:my|the) (?:answer|choice) to )",
         r"(?i:\bleav(?:ing|es) (?:only |us with |just )?|\bif (?:forced|I had|I must|pressed)[^.\n,]{0,20},)"
         r"|(?i:\bonly )(?=⟦\d+⟧ (?:holds|works|fits|remains|matches|satisfies|follows|makes sense)\b)"
@@ -115,13 +147,8 @@ RANKED_FIRST: Cues = {
         r"|most [a-z]+ to least[a-z ]{0,20})[^\n⟦:]{0,30}[:\n] ?",
     ],
 }
-ORDER_WORD = re.compile(r"(?i)순위|순서|랭킹|적절한 순|높은 순|\brank|most \w+ to least|best to worst")
 WORST_FIRST = re.compile(r"(?i)낮은 (?:것부터|순)|least \w+ to most|worst to best|ascending")
 
-NO_CHOICE = re.compile(
-    r"[ \n\"'(\[]{0,3}(?:없음|없습니다|없다|없는(?! (?:것|질문|내용|설명|진술))|해당 없"
-    r"|(?i:none\b|null\b|n/a\b|no answer|not (?:given|available)))"
-)
 # "Answer:\n1. First …\n2. Then …" opens numbered steps, not choice 1.
 NUMBERED_STEPS = re.compile(r" ?\n ?(?:⟦1⟧|1)[.):] [^\n]*\n(?:(?!⟦?\d)[^\n]*\n){0,3}(?:⟦2⟧|2)[.):]")
 NOT = re.compile(r"(?i:(?: ?(?:is|are))?(?:n't| ?not)\b(?: (?:option|choice))? ?)|不是")
@@ -132,17 +159,23 @@ BUT = re.compile(
 _AFTER = r"[)\]\"']{0,2}"
 _ASIDE = rf"{_AFTER}(?: ?\([^()\n]{{0,60}}\))?"
 _BUT_KO = r"(?:지만|으나|는데)"
-_ONLY_IF = r",? (?:only )?(?:if|unless|had|were)\b(?! (?:we|you|I|one)\b)"
+_ONLY_IF = r",? (?:only )?(?:if|unless|had|were)\b(?! (?:we|you|I|one|the premise)\b)"
 _UNLIKELY = r"일 (?:가능성이|확률이) [낮없적]"
 # A choice that is named and taken back: denied, asked about, supposed, or held only at first.
 WITHDRAWN = re.compile(
-    rf"{_ASIDE}(?:[도이가은는]|라고)? ?(?:(?:절대|결코|더 이상|올바른|맞는) )?(?:정?답(?:이라고|이라|으로|이"
-    r"|은)? )?(?:아니|아닌|아닙|아님|제외|오답|틀(?:리|렸|린(?! ?(?:것|설명|진술|내용|이해|선택지|문장)))|될 수 없"
-    rf"|볼 수 없|고를 수 없|ではな)|{_AFTER}(?:인지|일지|일까|일 수도|인가|라면|이라면|이라고 하면|일 경우| ?같지만"
-    rf"| ?같으나|처럼 보이|인 것처럼|도 ?(?=⟦\d+⟧도)|이었(?:{_BUT_KO}|습니다만)|였{_BUT_KO}|이?라고 (?:생각|판단|답"
-    r"|착각)[가-힣]{0,4}(?:지만|으나|는데|수)|이? ?(?:되려면|려면|되기 위해|(?:되었|됐|었)을)|였을"
+    rf"{_ASIDE}(?:이?라고|[된한]다고|적이?|[하되]|으?로|[도이가은는를을에성])?(?: ?(?:관계|상태|여부)[이가는은도로]?)?"
+    r"(?: ?(?:성립|존재|해당)[하되])?(?:지[는도]?)? ?(?:도 )?(?:(?:절대|결코|더 이상|올바른|맞는|반드시|직접적으로) )?"
+    r"(?:정?답(?:이라고|이라|으로|이|은)? )?(?:아니|아닌|아닙|아님|않|못|없|제외|오답|틀(?:리|렸"
+    r"|린(?! ?(?:것|설명|진술|내용|이해|선택지|문장)))|관련이? ?없|[될볼할를] 수 없|보기[도는]? 어|ではな)"
+    r"|(?:[하되]지)?도,? ⟦[^.\n]{0,25}(?:않|아[닌닙니]|없|못)|[\"')]? ?(?:인 것|으로|처럼|이?라고){0,2} ?(?:보였|같았"
+    rf"|보이(?:지만|는데)|생각했|여겼)|{_AFTER}(?:인지|일지|일까|일 수도|인가|라면|이라면|이라고 하면|일 경우"
+    rf"| ?같지만| ?같으나|처럼 보이|인 것처럼|이었(?:{_BUT_KO}|습니다만)|였{_BUT_KO}|이?라고 (?:생각|판단|답|착각)"
+    r"[가-힣]{0,4}(?:지만|으나|는데|수)|이? ?(?:되려면|려면|되기 위해|(?:되었|됐|었)을)|였을"
     rf"|이?라고 (?:주장|착각|오해|[가-힣]{{2,4}} {_PEOPLE_KO})|[을를] (?:선택|골)[가-힣]{{0,3}}{_BUT_KO}"
-    rf"|{_UNLIKELY})| (?:is|was)(?:n't| not)\b| was (?:wrong|incorrect)|{_ONLY_IF}"
+    rf"|{_UNLIKELY}| (?:is|was|can be|would be|are)(?:n't| not)\b(?! only)| (?:was (?:wrong|incorrect)|(?:is"
+    rf"|are) (?:wrong|ruled out))"
+    r"| do(?:es)?(?: not|n't) (?:apply|fit|match|hold)\b| (?:means|would mean|requires)\b)|"
+    rf"{_ONLY_IF}"
 )
 # An answer that the text tells of and does not give: someone else's, a wrong one, another question's, a supposed one.
 # Matched against the sentence up to the cue or the reference.
@@ -157,10 +190,6 @@ NOT_GIVEN = re.compile(
     r"|exam|test|year|problem|item)[' ]|\((?:참고|이전|지난|작년|note|cf)[^()]{0,60}$)"
 )
 PEOPLE_SUBJECT_KO = re.compile(rf"{_PEOPLE_KO}들?[이가은는도] (?:[가-힣]+ ){{0,2}}$")  # before "3번" or "정답"
-NOT_GIVEN_KO = re.compile(  # before "정답" or "답"
-    rf"(?:흔한|흔히|자주|많이|잘못|틀린|{_PEOPLE_KO}|이전|지난|작년|매력적|헷갈|다른 (?:문제|문항|시험|회차))"
-    r"(?: ?[가-힣]+){0,2}?(?:(?<=[는은른한던의린인된친쓴년해])|(?<=시험)|(?<=문제)) $|(?<!고른)(?<!한)(?<!본)다면,? $"
-)
 IF_EN = re.compile(
     r"(?i)(?:^|[, ])(?:if|unless|suppose|had|were)\b(?! to\b| (?:we|you|I|one) (?:(?:had|have|need) to|must|look|read"
     r"|consider|compare|go|check|examine|follow|focus|take)\b)"
@@ -169,10 +198,9 @@ SUPPOSED_EN = re.compile(r"(?i)\b(?:would|could|might)\b")
 # What lets a later statement replace an earlier one: the text turns back on itself, or draws its conclusion.
 REVISED = re.compile(
     r"等等|重新|更正|いや、|(?:[.…!?,\n] ?)아니[다요야]?[,.! ]|잠깐|사실은|다시 (?:보|생각|검토|읽|확인|판단|계산|살펴)"
-    r"|재검토|정정|수정하|고쳐|실수[했였]|잘못 (?:보|봤|읽|판단|생각)|(?i:\bwait\b|\bactually\b"
-    r"|\bon (?:second|further|closer|re)|\bre-?(?:read|consider|check|examin|think)|\bcorrection\b|\boops\b|\bedit:"
-    r"|\bmake that\b|\b(?:change|switch) my answer\b|\brevise\b|\bupon re"
-    r"|\bscratch that|\bmistaken?\b|\bsorry\b|\bapologi[sz]e|\bhmm\b)"
+    r"|재검토|정정|수정하|고쳐|실수[했였]|잘못 (?:보|봤|읽|판단|생각)|(?i:\bwait\b|\bactually\b|\bon (?:second|further"
+    r"|closer|re)|\bre-?(?:read|consider|check|examin|think)|\bcorrection\b|\boops\b|\bedit:|\bmake that\b|\b(?:change"
+    r"|switch) my answer\b|\brevise\b|\bupon re|\bscratch that|\bmistaken?\b|\bsorry\b|\bapologi[sz]e|\bhmm\b)"
 )
 SO = re.compile(rf"{_SO_CJK}|즉|(?i:\b{_SO}\b)")
 CONCLUDES = re.compile(rf"므로 |{_SO_CJK}|하지만|그러나|그런데|(?i:\b(?:{_SO}|however|but)\b)")

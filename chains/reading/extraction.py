@@ -23,8 +23,7 @@ _MARK = re.compile(r"[<\[◁][^<>\[\]◁▷\n]{3,80}[>\]▷]")  # roughly the sa
 _ENDS = re.compile(r"(?i)\Aend(?:[_▁]of)?[_▁]|[_▁]end\Z")
 _EDGE = re.compile(r"(?i)\A(?:start|begin|end)(?:[_▁]of)?[_▁]|[_▁](?:start|begin|end)\Z")
 _THOUGHT = (
-    r"(?:\w+[:_.-])?(?:(?:think|reason)(?:ing|s)?|thoughts?|reflection|scratchpad|analysis|cot|추론|생각"
-    r"|사고)(?:_\w+)?"
+    r"(?:\w+[:_.-])?(?:(?:think|reason)(?:ing|s)?|thoughts?|reflection|scratchpad|analysis|cot|추론|생각|사고)(?:_\w+)?"
 )
 _IS_THOUGHT = re.compile(rf"(?i){_THOUGHT}")
 _IS_ANSWER = re.compile(
@@ -81,23 +80,17 @@ _NEXT_QUESTION = re.compile(
     r"|example)[ ]?\d{0,3} ?\n|#{3,}\n|\[(?:문제|질문|question) ?\d{0,3}\]|(?:문제|질문) ?\d{1,3} ?\n"
     r"|\[\d{1,3}\] ?다음|(?:문제|question|problem) \d{1,3}\. |the following are multiple choice)"
 )
-# The task itself is declined; in `_NO_ANSWER`, the text says that it gives no answer, which may also be a reason.
+# The text says that it gives no answer, which may also be a reason for one.
 _REFUSAL = re.compile(
-    r"(?i)\b(?:I|we)(?: (?:cannot|can ?not|can'?t|will not|won'?t|do not|don'?t|am (?:un|not )able to)"
-    r"|'m (?:un|not )able to)(?: (?!if\b|whether\b)\w+){0,3} (?:help|assist|comply|complete|fulfil+|discuss"
-    r"|engag(?:e|ing)|process|classify(?:ing)?|label(?:l?ing)?|continue|respond|do (?:that|this|so))\b"
-    r"|\b(?:I|we)(?:'m| am|'re| are| feel| don't feel) (?:not )?(?:un)?comfortable\b|\bI (?:must )?decline\b"
-    r"|[을를] (?:분류|처리)[가-힣 ]{0,10}(?:드릴 )?수[가는]? 없|답변[을은]? ?(?:드릴|제공할|할) 수[가는]? 없"
-    r"|(?:라벨링|분류)에 참여하지 않|(?:판단|분류|답변|처리)[가-힣 ]{0,8}(?:드리기|하기)[는가]? 어렵"
-)
-_NO_ANSWER = re.compile(
-    r"(?i)죄송|유감스럽|고르지 않겠|抱歉|无法回答|無法回答|申し訳|お答えでき|lo siento|no puedo (?:responder|ayudar)"
-    r"|je ne peux pas|es tut mir leid|(?:문제|문항)[를을] (?:풀|해결할) 수[가는]? 없"
-    r"|(?:답변|답을 (?:드|할|제공|선택|고를|말|내)|답할|대답|도움|도와|제공|응답|알려)[가-힣 ]{0,8}(?:수[가는]? 없"
-    r"|어렵습니다|않겠습니다)|\bI(?:'m| am) (?:sorry(?! to hear| about| for)|unable|not able|afraid)"
-    r"|\bI (?:cannot|can'?t|can not|won'?t|will not|do not|don'?t)(?:[.,]|(?: \w+){0,3} (?:answer|provide|choose"
-    r"|determine|select|give|share|say|tell|identify|pick)\b)|\b(?:unable|not able) to (?:answer|provide|determine"
-    r"|help|assist)|\bas an ai\b|\bmy apologies\b|\bI apologi[sz]e\b"
+    r"(?i)\b(?:I|we)(?:'m| am| feel|'re| are)? ?(?:sorry(?! to hear| about| for)|afraid|(?:don't feel |not "
+    r"|un)comfortable|decline|(?:cannot|can ?not|can'?t|will not|won'?t|do not|don'?t|unable|not able)(?:[.,]"
+    r"|(?: (?!if\b|whether\b)\w+){0,3} (?:help|assist|comply|complete|fulfil+|discuss|engag(?:e|ing)|process|classify"
+    r"|label|continue|respond|do|answer|provide|choose|determine|select|give|share|say|tell|identify|pick)\b))"
+    r"|\bas an ai\b|\bmy apologies\b|\b(?:unable|not able) to (?:answer|provide|determine|help|assist)"
+    r"|\bI (?:apologi[sz]e|must decline)\b|죄송|유감스럽|고르지 않겠|(?:문[제항][를을] |분류"
+    r"|처리)[가-힣 ]{0,8}(?:수[가는]? 없|어렵)|(?:라벨링|분류)에 참여하지 않|(?:답변|답을? ?(?:드|할|제공|선택|고를|말"
+    r"|내)|대답|도움|도와|제공|응답|알려|판단)[가-힣 ]{0,10}(?:수[가는]? 없|어렵|않겠습니다)|抱歉|无法回答|無法回答"
+    r"|申し訳|お答えでき|lo siento|no puedo (?:responder|ayudar)|je ne peux pas|es tut mir leid"
 )
 
 
@@ -198,7 +191,7 @@ def _hides(tag: re.Match[str], name: str, holds: str, *, is_closed: bool) -> boo
 
 
 def refuses(text: str) -> bool:
-    """Tell whether a text begins by declining the task itself, so that no word in it is an answer."""
+    """Tell whether a text begins by saying that it gives no answer."""
     return _REFUSAL.search(text[:600]) is not None
 
 
@@ -220,6 +213,6 @@ def read_parts(text: str, truncated: bool, read: Callable[[str, bool], Extractio
         found = read(part, truncated and part is visible) if part.strip() else None
         if found is not None and (found.status != "none" or part is visible):
             return found
-    if refuses(visible) or _NO_ANSWER.search(visible[:600]):
+    if refuses(visible):
         return Extraction(None, "refusal", "refusal")
     return Extraction(None, "truncated" if truncated or cut else "none", "")

@@ -2,6 +2,7 @@
 
 import re
 
+from chains.reading.cues import ITS, TEXT, TEXT_KO, THING, THING_KO
 from chains.reading.references import IS_KO
 
 _CANNOT = r"(?:can ?not|can't)"
@@ -62,84 +63,21 @@ POLAR_END = re.compile(
     r"|[,.:;] (?!.*(?:\b(?:not|may|might|could|unclear|enough|whether|unknown|necessarily|but)\b|n't\b|수 없|않))"
 )
 
-# A denial stands shortly before an English word ("does not entail") and after a Korean one ("모순되지 않는다").
+# A denial, or a mere first impression, stands shortly before an English word ("does not entail", "one could argue for")
+# and after a Korean one ("모순되지 않는다", "함의도 모순도 아니다").
 DENIED_BEFORE = re.compile(
     r"(?i)(?:\bno(?: (?:clear|direct|real|evident|explicit|logical))?|(?:\b(?:not|never|without|cannot|neither|nor"
-    r"|rather than|instead of|ruled? out|hardly)|n't)(?: (?!(?:but|because|so|therefore|thus|hence|since|as|while"
-    r"|whereas|however|which|making|makes|and|if|only)\b)[\w⟦⟧~-]+){0,8})(?: as(?: an?)?)? ?[\"'(]?$"
+    r"|rather than|instead of|ruled? out|hardly|whether)|n't)(?: (?!(?:but|because|so|therefore|thus|hence|since|as"
+    r"|while|whereas|however|which|making|makes|and|if|only)\b)[\w⟦⟧~-]+){0,8}|\b(?:seemed|looked|appeared|sounded"
+    r"|argue[ds]?|case|(?:could|can|might|may)(?: also)? (?:(?:be )?(?:read|seen|taken|considered|mistaken)|seem|look"
+    r"|appear|suggest)|apart|different|confused|overlaps?|touches|similar|close(?:st)?|related"
+    r"|first thought)(?: (?:like|to|be|that|it|is|for|from|with|on|made)){0,4})(?: (?:as|an?|the)){0,2} ?[\"'(]?$"
 )
-DENIED_AFTER = re.compile(
-    r"(?i)(?:이?라고|[된한]다고|적이?|[하되]|으?로|[이가은는도을를에성])?(?: ?(?:관계|상태|상황|여부))?(?:이?라고|에도?"
-    r"|[이가는은도를로])?(?: ?(?:성립|존재|해당)[하되])?(?:지[는도]?)? ?(?:도 )?(?:직접적으로 |반드시 |명확히 )?(?:않"
-    r"|아[닌닙님]|아니|못|없|관련이? ?없|[할볼] 수 없|보기[도는]? 어|해당하지)|[\"']? (?:(?:is|was|can be|would be"
-    r"|are)(?: not\b|n't\b| wrong| incorrect| ruled out)(?! only)|(?:does|do)(?: not|n't) (?:apply|fit|match|hold))"
-)
-WHETHER = re.compile(
-    r"(?i)(?:\b(?:whether|if|possible that|not (?:clear|certain|sure|known)[^.]{0,20})(?: (?:the|this|a))? ?"
-    r"|(?:다면|라면|이면|경우)[^.\n]{0,15})$"
-)
-# A label that the text names as a first impression.
-SUPPOSED_BEFORE = re.compile(
-    r"(?i)(?:\b(?:seemed|looked|appeared|sounded|(?:may|might|could|would) (?:seem|look|appear|suggest))(?: (?:like"
-    r"|to be|that|as|it|is|was|a|an)){0,4}|\b(?:argue|argued|argument|case)(?: (?:could|can|might|may|to|be|made"
-    r"|also)){0,4} for|\b(?:could|can|might|may)(?: also)? be (?:read|seen|argued|interpreted|considered|viewed"
-    r"|mistaken|taken)(?: as| for| to be)?|\b(?:first|initially|originally) (?:thought|considered|chose|said|picked"
-    r"|assumed)|\b(?:apart|different|distinct|far) from|(?:다면|라면|이면|경우)[^.\n]{0,10}"
-    r"|\b(?:confused|overlaps?) with|\btouches (?:up)?on|\brather than|\binstead of|\bthan"
-    r"|\b(?:similar|close|closest|related) to)(?: (?:a|an|the|slightly|somewhat|also)){0,2} [\"'(]?$"
-)
-SUPPOSED_AFTER = re.compile(
-    r"[)\"']?(?:(?:인 것|으로|처럼|이?라고){0,2} ?(?:보였|같았|보이(?:지만|나|는데)|생각했|여겼)|보다[는도]?"
-    r"|(?:이?라고)? ?볼 수도|[와과]도 관련|이겠지만|일 수도|(?i: (?:means|would mean|requires|if|when"
-    r"|whenever)\b)|이?란 )"
-)
-SHARES_DENIAL = re.compile(r"(?:하지|되지|관계)?(?:도|나|이나|거나|하거나),? ")  # "함의도 모순도 아니다"
-ALTERNATIVE = re.compile(r"(?i)\b(?:nor|or)\b")  # "does not entail or contradict"
-
-_THING = (
-    r"(?:relation(?:ship)?|label|classification|verdict|judge?ment|inference|conclusion|category|output|result|class"
-    r"|type|topic|fit|match|guess|best choice|intent(?:ion)?|sentiment|emotion|tone|stance|priority|rating|reading"
-    r"|response|prediction)"
-)
-_THING_KO = (
-    r"(?:관계|판정|결론|레이블|라벨|분류|카테고리|유형|의도|감정|감성|주제|입장|등급|평점|별점|우선순위|분야|정답)"
-)
-_TEXT = (
-    r"(?:text|review|article|news|story|ticket|issue|message|email|tweet|comment|post|request|question|inquiry|query"
-    r"|case|problem|matter|statement|opinion|star)s?"
-)
-_TEXT_KO = r"(?:글|문장|리뷰|기사|뉴스|문의|요청|민원|댓글|의견|내용|표현|어조|평가|메시지|분야|섹션|이슈|건)"
-_ITS = rf"(?:it|this|that|(?:the|this) {_TEXT})"
-# What a label is said of: "the relation is neutral", "I would classify it as neutral", "this makes it a contradiction".
-RELATIONS = {
-    "relation": [
-        rf"(?i)\b{_THING}(?: \w+){{0,8}}? (?:is|would be|should be|must be|as|:)(?: (?:a|an|one of|best described as"
-        rf"|classified as|therefore|thus|clearly))* ?|(?:\b{_THING}|{_THING_KO}) ?[:=] ?|{_THING_KO}[는은] ?"
-        r"|(?<!whether the )(?<!\bif the )\b(?:hypothesis|statement|claim|가설) ?(?:is|must be|would be|[은는이]) ?",
-        r"(?i)\b(?:classif(?:y|ied|ies)|label(?:l?ed)?|categori[sz]ed?|described|characteri[sz]ed|summari[sz]ed|marked"
-        rf"|tagged|rated?|regarded|treated?|seen)(?: {_ITS})?(?: (?:pair|one))? as (?:an? |the |clearly )*"
-        rf"|\b(?:file|put|place|mark|assign|route|send) {_ITS} (?:to|under|as|in|into) (?:the )?"
-        r"|\bmakes? (?:it|this|that) (?:an? |clearly )*|\b(?:belongs? (?:to|in|under)|falls? (?:under|into)"
-        r"|fits? (?:best )?(?:under|into|in)|goes? (?:to|under)) (?:the )?|\b(?:I|we)(?: (?:would|will|think|believe"
-        r"|say|choose|pick|go with|lean towards?|vote for)|'d (?:say|go with|pick|call it))+ (?:that )?"
-        r"(?:(?:this|it) (?:is|would be|should be) )?(?:an? |the )?|\bmost likely (?:an? )?|\bshould be ",
-    ]
-}
-# "=> neutral", "[x] neutral", "So contradiction", "This is a case of neutral": here only words that mean the label
-# anywhere count, not "true".
-REMARKS = {
-    "relation": [
-        r"(?i)(?:->|=>|[→⇒∴]) ?|\[[x✓✔]\] ?|(?:^|[.!?\n;,] ?)(?:so|ergo|therefore|thus|hence|verdict|따라서|그러므로"
-        r"|결론적으로|결론은|결론부터 말(?:씀드리|하)(?:면|자면))[,:]? (?:(?:it|this)(?:'s| is) )?(?:an? )?",
-        r"(?i)\b(?:this|it) is (?:clearly |therefore |thus )?(?:an? )?(?:(?:clear )?(?:case|example|instance)"
-        r" of (?:an? )?)?",
-    ]
-}
 # "lost_or_stolen_card로 분류하는 것이 적합합니다", "makes card_delivery_estimate the better fit".
 CALLED = re.compile(
-    rf"(?i)[\"')]{{0,2}}(?:적인?)?[\"')]{{0,2}}(?: ?(?:{_THING_KO}|{_TEXT_KO}))? ?(?:으?로 ?(?:분류|판단|판정|평가|설정"
+    rf"(?i)[\"')]{{0,2}}(?:적인?)?[\"')]{{0,2}}(?: ?(?:{THING_KO}|{TEXT_KO}))? ?(?:으?로 ?(?:분류|판단|판정|평가|설정"
     r"|처리|지정)(?:합|하는|한다|하겠|할 수 있|해|됩|된다|되는|[.]|$)|으?로 (?:봅니다|본다|보입|보인|보는 것이)"
-    rf"|으?로 볼 수 있|에 (?:해당|속)(?:합니다|한다|함)|에 (?:관한|대한) (?:것|{_TEXT_KO})|[이가] (?:가장 |더 |제일 )?"
+    rf"|으?로 볼 수 있|에 (?:해당|속)(?:합니다|한다|함)|에 (?:관한|대한) (?:것|{TEXT_KO})|[이가] (?:가장 |더 |제일 )?"
     r"(?:적절|적합|맞|알맞|타당|정확|정답)|[을를] (?:나타[내낸냅]|표현|담고|느끼|드러)|에 가깝"
     r"|(?:입니다|이다|이에요|예요|임)(?=[.!]|$|\n)|(?: is|,)? the (?:best|better|correct|right|most|appropriate)"
     r"[^.\n]{0,25}?(?:fit|label|category|class|answer|match|choice|intent|option)"
@@ -174,20 +112,19 @@ NO_ANSWER_KEY = re.compile(
     r"|차순위|대안|후보|candidate|possible|options|considered|second|runner|other|\bnot\b|previous|wrong|전제|가설"
     r"|입력|문장|질문|참고|예시|confiden|certainty|probab|확신|신뢰|확률"
 )
-ANSWER_KEY = re.compile(r"(?i)label|class|categor|intent|answer|final|verdict|revised|결과|정답|분류|라벨|최종")
 VALUE_END = re.compile(r"(?! ?\([^()\n]{0,30}\) ?:)[\"')\]}]{0,3} ?(?:[^\w\s]?(?:$|\n)|[.!,;(–—}]|[-] )")
 # Where a word of the language stands as a label: it is said of something ("is clearly positive"), or classifies a thing
 # ("a refund request"). In any other place it is a word of the text ("a negative number", "환불 규정").
 NAMED_BEFORE = re.compile(
     rf"(?i)(?:(?:(?<!there )(?<!here )\b(?:is|are|was|be|being)|'s|\b(?:as|but|leans?|seems?|feels?|sounds?|reads?"
     r"|both|remains|under|has|expresses|conveys|shows|about|predict|rated?|assign|labell?ed|classified|belongs to"
-    rf"|{_THING}|(?:call|label|rate|mark|tag|give|consider|find|deem) {_ITS})),? (?:(?:an?|the) )?|{_THING_KO}[은는] "
+    rf"|{THING}|(?:call|label|rate|mark|tag|give|consider|find|deem) {ITS})),? (?:(?:an?|the) )?|{THING_KO}[은는] "
     r"|[:=>→\])] ?|(?:^|[.!?\n])\W*|(?:므로|따라서|결론적으로),? )"
     r"(?:(?:very|quite|more|of|an?|\w+ly,?|overall|somewhat) ){0,3}[\"'(\[]?$"
 )
 NAMED_AFTER = re.compile(
     r"(?i)[\"')\]]{0,2} ?(?:$|[\n.,;:!?)(–—/&+|<-]|(?:because|since|as|but|and|or|overall|here|rather|given|due"
-    rf"|than|it|he|she|they|this|the|not|to|out of)\b|{IS_KO}|점|{_THING}|{_TEXT})"
+    rf"|than|it|he|she|they|this|the|not|to|out of)\b|{IS_KO}|점|{THING}|{TEXT})"
 )
 # Around a label: "Is it a contradiction?", "모순일까?", "If he slept, it would be a contradiction."
 NOT_ASSERTED = re.compile(

@@ -7,17 +7,16 @@ mentions count. A letter counts by its position, a number only where the text or
 import re
 from collections.abc import Sequence
 from functools import lru_cache, partial
-from itertools import chain, groupby
-from operator import attrgetter
+from itertools import chain
 from threading import RLock
 from typing import NamedTuple
 
 from chains.reading import label_words
 from chains.reading.choice_texts import Choices
-from chains.reading.cues import FINAL, LABEL, SO
+from chains.reading.cues import FINAL, LABEL, SO, WITHDRAWN
 from chains.reading.extraction import Extraction, read_parts, refuses, settled
 from chains.reading.lines import last_line, leading_line
-from chains.reading.references import JOINED, canonical, list_at, upheld
+from chains.reading.references import canonical, list_at, without_offers
 from chains.reading.statements import Statement, choice_at, conclusions, revision_places, standing, stated_after
 from data.common.text import normalised
 
@@ -28,16 +27,6 @@ _DIGITS = re.compile(r"(?<![⟦~\d])\d+")  # of a text that names labels; they a
 _NLI = frozenset(label_words.NLI_WORDS)
 # The first replies of a run come together: without it, each of their threads would compile the same patterns.
 _COMPILING = RLock()
-
-
-class _Mention(NamedTuple):
-    """A label word in the text: where, which label (1-based), if it is denied, and where its joined words begin."""
-
-    start: int
-    end: int
-    label: int
-    denied: bool
-    run: int
 
 
 class _Words(NamedTuple):
@@ -130,7 +119,7 @@ def _answered(named: str, words: _Words, numbering: dict[str, int]) -> str:
     text = label_words.BESIDE.sub(lambda one: one["mark"], text)
     for sign, label in numbering.items():
         text = re.sub(rf"(?<![\w.⟦~]){sign}(?![\w%⟧']|\.\d| ?[:=])", f"⟦~{label}⟧", text)
-    return _DIGITS.sub("#", upheld(text))
+    return _DIGITS.sub("#", without_offers(text))
 
 
 def _numbering(named: str) -> dict[str, int]:
@@ -155,7 +144,8 @@ def _read(text: str, truncated: bool, *, words: _Words) -> Extraction | None:
     # Of a text that was cut off, the first sentence alone: the rest was on its way to an answer.
     end = re.search(r"[.!?:](?=\s)|\n", text) if truncated else None
     whole = text[: end.end()] if end else "" if truncated else text
-    stated += conclusions(text, read) + _relations(whole, words)
+    said = conclusions(whole, read) + _called(whole)
+    stated += [one for one in said if not label_words.DENIED_BEFORE.search(text[max(0, one.start - 80) : one.start])]
     stated += leading_line(text, truncated=truncated, by_name=True)
     stated += [] if truncated else last_line(text, truncated=False, by_name=True)
     stated = [one for one in stated if all(0 < label <= choices.n for label in one.choices)]
@@ -168,23 +158,17 @@ def _read(text: str, truncated: bool, *, words: _Words) -> Extraction | None:
 
 
 def _after_keys(text: str, words: _Words, turns: list[int]) -> list[Statement]:
-    """Read every line or field that gives a label under a name: "Category: refund"; a name that comes twice, both."""
-    stated: list[Statement] = []
-    named: dict[str, dict[int, None]] = {}
+    """Read the labels that stand under the first name of a field or a line that gives one: "Category: refund"."""
+    given: list[tuple[str, Statement]] = []
     for key in label_words.KEY.finditer(text):
-        if label_words.NO_ANSWER_KEY.search(key[1]):
-            continue
-        found = list_at(text, key.end())
-        value = found[0] if found and label_words.VALUE_END.match(text, found[1]) else ()
-        # A list of all the labels is a question, and what stands under a second name is about something else.
-        name = key[1].rstrip(" #0123456789").casefold()
-        is_other = bool(stated) and name not in named and not label_words.ANSWER_KEY.search(name)
-        if 0 < len(value) < max(len(words.names), 3) and not is_other:
-            if stated and any(stated[-1].start < place < key.start() for place in turns):  # it is revised
-                named.clear()
-            named[name] = named.get(name, {}) | dict.fromkeys(value)
-            stated.append(Statement(key.start(1), tuple(named[name]), "key"))
-    return stated
+        found = None if label_words.NO_ANSWER_KEY.search(key[1]) else list_at(text, key.end())
+        # A list of all the labels is a question.
+        if found and label_words.VALUE_END.match(text, found[1]) and len(found[0]) < max(len(words.names), 3):
+            given.append((key[1].rstrip(" #").casefold(), Statement(key.start(1), found[0], "key")))
+    same = [one for name, one in given if name == given[0][0]]
+    if turns or not same:
+        return same
+    return [Statement(same[0].start, tuple(dict.fromkeys(chain(*(one.choices for one in same)))), "key")]
 
 
 def _sheet(text: str, words: _Words) -> tuple[int, ...] | None:
@@ -202,27 +186,10 @@ def _sheet(text: str, words: _Words) -> tuple[int, ...] | None:
     return tuple(label for label, value in said.items() if value["yes"]) or left
 
 
-def _relations(text: str, words: _Words) -> list[Statement]:
-    """Read what a label is said of, and what is said of a label: "the relationship is …", "… fits best"."""
-
-    def by_word(text: str, start: int, filler: bool, *, strong: bool) -> tuple[int, ...] | None:
-        found = list_at(text, start)
-        said = text[start : found[1]] if found else ""
-        weak = "⟦" not in said or (strong and "⟦~" in said)
-        return None if found is None or weak or _taken_back(text, found[1]) else found[0]
-
-    stated = stated_after(text, label_words.RELATIONS, partial(by_word, strong=False))
-    stated += stated_after(text, label_words.REMARKS, partial(by_word, strong=True))
+def _called(text: str) -> list[Statement]:
+    """Read what is said of a label: "… fits best", "환불로 분류합니다"."""
     called = (one for one in _MARK.finditer(text) if _is_called(one))
-    stated += [Statement(one.start(), (int(one[1]),), "called") for one in called]
-    said = ((one, text[max(0, one.start - 80) : one.start]) for one in stated)
-    taken_back = (label_words.WHETHER.search, label_words.DENIED_BEFORE.search)
-    return [one for one, before in said if not any(search(before) for search in taken_back)]
-
-
-def _taken_back(text: str, end: int) -> bool:
-    denied = label_words.DENIED_AFTER.match(text, end) or label_words.SUPPOSED_AFTER.match(text, end)
-    return denied is not None
+    return [Statement(one.start(), (int(one[1]),), "called") for one in called]
 
 
 def _is_called(match: re.Match[str]) -> bool:
@@ -242,39 +209,30 @@ def _is_named(match: re.Match[str], words: _Words) -> bool:
     return bool(before and label_words.NAMED_AFTER.match(text, match.end()))
 
 
-def _mentions(text: str, words: _Words) -> list[_Mention]:
-    """Find the label words that a text asserts or denies; a list of all the labels is a question."""
-    found: list[_Mention] = []
-    for match in _MARK.finditer(text):
-        start, end = match.span()
-        joined = found and JOINED.fullmatch(text, found[-1].end, start)
-        if "~" in match[0] and not joined:
+def _mentions(text: str, words: _Words) -> list[tuple[int, tuple[int, ...], bool]]:
+    """Find what a text asserts or denies: (start, labels, denied); a list of all the labels is a question."""
+    found, end = [], 0
+    for mark in _MARK.finditer(text):
+        start = mark.start()
+        if start < end or "~" in mark[0] or not (listed := list_at(text, start)):
             continue
-        before = label_words.DENIED_BEFORE.search(text[max(0, start - 80) : start])
-        denied = (before or label_words.DENIED_AFTER.match(text, end)) is not None
-        if found and found[-1].denied and start - found[-1].end < 30:
-            denied |= label_words.ALTERNATIVE.search(text, found[-1].end, start) is not None
-        found.append(_Mention(start, end, int(match[1]), denied, found[-1].run if joined else start))
-    for i in range(len(found) - 1, 0, -1):
-        if found[i].denied and label_words.SHARES_DENIAL.fullmatch(text, found[i - 1].end, found[i].start):
-            found[i - 1] = found[i - 1]._replace(denied=True)
-    held = [one for one in found if not label_words.SUPPOSED_BEFORE.search(text[max(0, one.start - 70) : one.start])]
-    held = [one for one in held if not label_words.SUPPOSED_AFTER.match(text, one.end)] or found
-    runs = [list(run) for _, run in groupby(held, attrgetter("run"))]
-    runs = [run for run in runs if len({one.label for one in run}) < len(words.names) or any(one.denied for one in run)]
-    kept = ((one, text[max(0, one.start - 90) : one.start], text[one.end : one.end + 90]) for one in chain(*runs))
-    return [one for one, before, after in kept if not label_words.NOT_ASSERTED.search(f"{before}⟦⟧{after}")]
+        labels, end = listed
+        before, after = text[max(0, start - 90) : start], text[end : end + 90]
+        denied = label_words.DENIED_BEFORE.search(before) or WITHDRAWN.match(after)
+        if (denied or len(labels) < len(words.names)) and not label_words.NOT_ASSERTED.search(f"{before}⟦⟧{after}"):
+            found.append((start, labels, denied is not None))
+    return found
 
 
-def _from_mentions(text: str, words: _Words, *, inside: bool = False) -> Extraction | None:
+def _from_mentions(text: str, words: _Words) -> Extraction | None:
     """Read a text by its mentions: the concluding sentence where there is one, else the only label asserted."""
     mentions = _mentions(text, words)
-    if not inside and len({m.label for m in mentions if not m.denied}) > 1:
+    if len({label for _, labels, denied in mentions for label in labels if not denied}) > 1:
         starts = [c.start() for c in SO.finditer(text)] + revision_places(text)
         start = max(starts, default=len(text) - len(re.split(r"(?<=[.!?])\s|\n", text)[-1]))
-        mentions = [m for m in mentions if m.start >= start] or mentions
-    asserted = {m.label for m in mentions if not m.denied}
-    denied = {m.label for m in mentions if m.denied}
+        mentions = [one for one in mentions if one[0] >= start] or mentions
+    asserted = {label for _, labels, denied in mentions for label in labels if not denied}
+    denied = {label for _, labels, denied in mentions for label in labels if denied}
     if not asserted and words.neutral and len(denied) == 2 and words.neutral not in denied:
         return settled((words.neutral,), "neither")
     return settled(asserted, "mention") if mentions else None

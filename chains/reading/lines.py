@@ -13,9 +13,8 @@ from chains.reading.statements import Statement, revision_places
 # A word before the answer that says nothing: "네, 3번입니다."
 _INTERJECTION = (
     r"(?:\.{2,3} ?|…|(?i:네|예|음|아마도?|글쎄요?|그럼|yes|no(?=[,.!])|sure|okay|ok|well|hmm|so|let's see|확실히"
-    r"|분명히?"
-    r"|따라서|그러므로|결국|제 생각에는?|therefore|thus|hence|definitely|certainly|clearly|surely"
-    r"|(?:most |very )?(?:likely|probably)|perhaps|maybe)[,.!… ]+){0,2}"
+    r"|분명히?|따라서|그러므로|결국|제 생각에는?|therefore|thus|hence|definitely|certainly|clearly|surely|(?:most "
+    r"|very )?(?:likely|probably)|perhaps|maybe)[,.!… ]+){0,2}"
 )
 # "Option 4 mentions …" speaks of a choice and does not choose it.
 _SPEAKS_OF_IT = (

@@ -50,16 +50,19 @@ _REWRITES = (
     (rf"{_NOUN_EN} ?#?[(\[\"']?(\d{{1,2}})[)\]\"']?(?![\d%]|\.\d)", r"⟦\1⟧"),
     (r"(?<![\w⟧])\((\d{1,2})\)", r"⟦\1⟧"),
     (rf"(?:{_NOUN_KO} ?|{_NOUN_EN} ?)?⟦(\d+)⟧(?: ?번(?![가-힣])|번)?(?: ?{_NOUN_KO})?", r"⟦\1⟧"),
+    (
+        rf"(?:⟦\d+⟧|(?<![\w.])(?:\d{{1,2}}|[A-H])(?!\w))[\"')\]}}]{{0,3}}(?:{IS_KO}|인가요?|일까요?)?"
+        rf"[ .…,!?;→\n—–-]{{1,6}}{_TURN}{{1,3}}(?:[^.!?\n⟦]{{0,40}}(?=⟦\d+⟧(?:{IS_KO}|이 (?:맞|정답)|[.!]|$|\n))"
+        r"|(?i:(?:it's|it is|that's|the answer is) )?(?=(?:\d{1,2}|[A-H])(?:[.!)]|$|\n)))",
+        "",
+    ),
+    (rf"⟦\d+⟧[은는이가]? ?아(?:니[다고라요]|닙니다|님)[.,]? ?(?=⟦\d+⟧(?:{IS_KO}|[.!]?$))", ""),
 )
-# What lists what there is to choose from, or is corrected at once: "1번~5번", "2번과 4번 중 4번", "3번... 아니, 2번".
-_DROPPED = (
+# "1번~5번" names a range to choose from, "2번과 4번 중 4번" chooses 4, and "not 2, 4" too.
+_OFFERED = re.compile(
     r"(?:(?:⟦~?\d+⟧|\b\d{1,2}) ?(?:~|부터|through) ?|(?<!-)(?:⟦1⟧|\b1)-)⟦~?\d+⟧(?!-)(?:까지)?"
-    r"(?: ?중(?:에서|에)?(?! ?하나))? ?",
-    rf"⟦~?\d+⟧(?:{_JOINT}⟦~?\d+⟧){{1,9}} ?(?:중|가운데)(?:에서|에)?(?![가-힣]| ?(?:하나|어느|어떤|무엇)) ?",
-    rf"(?:⟦~?\d+⟧|(?<![\w.])(?:\d{{1,2}}|[A-H])(?!\w))[\"')\]}}]{{0,3}}(?:{IS_KO}|인가요?|일까요?)?"
-    rf"[ .…,!?;→\n—–-]{{1,6}}{_TURN}{{1,3}}(?:[^.!?\n⟦]{{0,40}}(?=⟦~?\d+⟧(?:{IS_KO}|이 (?:맞|정답)|[.!]|$|\n))"
-    r"|(?i:(?:it's|it is|that's|the answer is) )?(?=(?:\d{1,2}|[A-H])(?:[.!)]|$|\n)))",
-    rf"⟦~?\d+⟧[은는이가]? ?아(?:니[다고라요]|닙니다|님)[.,]? ?(?=⟦~?\d+⟧(?:{IS_KO}|[.!]?$))",
+    rf"(?: ?중(?:에서|에)?(?! ?하나))? ?|⟦~?\d+⟧(?:{_JOINT}⟦~?\d+⟧){{1,9}} ?(?:중|가운데)(?:에서|에)?"
+    r"(?![가-힣]| ?(?:하나|어느|어떤|무엇)) ?|(?i:\bnot )[\"']?⟦~?\d+⟧[\"']?, (?=[\"']?⟦~?\d+⟧[\"']?[.!]?(?:$|\n))"
 )
 _LETTER_OPTION = re.compile(
     rf"{_NOUN_EN} ?[(\[\"']?(?:([A-H])[)\]\"']?(?![\w'])|([a-h])[)\]\"']?(?=[.!]?(?:$|\n)))"
@@ -137,14 +140,12 @@ def canonical(text: str, n_choices: int = 0) -> str:
         text = _FAR_LETTER.sub(lambda m: _by_letter(m) if m[m.lastindex or 0] <= chr(64 + n_choices) else m[0], text)
     for pattern, form in _REWRITES:
         text = re.sub(pattern, form, text)
-    return upheld(text).strip()
+    return without_offers(text).strip()
 
 
-def upheld(text: str) -> str:
-    """Drop references that only say what there is to choose from, or that are corrected at once."""
-    for pattern in _DROPPED:
-        text = re.sub(pattern, "", text)
-    return text
+def without_offers(text: str) -> str:
+    """Drop references that only say what there is to choose from, or what is not chosen."""
+    return _OFFERED.sub("", text)
 
 
 def _by_letter(match: re.Match[str]) -> str:

@@ -41,8 +41,6 @@ def choice_at(text: str, start: int, filler: bool, *, choices: Choices) -> tuple
     said = text[start : start + reach].lstrip().split("\n", 1)[0]
     if named := choices.named(said):
         return named
-    if cues.NO_CHOICE.match(text, start):
-        return ()
     if cues.NUMBERED_STEPS.match(text, start):
         return None
     denied = cues.NOT.match(text, start)
@@ -54,7 +52,7 @@ def choice_at(text: str, start: int, filler: bool, *, choices: Choices) -> tuple
         found = list_at(text, gap.end())
         if found and not (cues.COMMITTED.match(text, found[1]) or cues.WITHDRAWN.match(text, found[1])):
             return None
-    return _kept(text, found) or choices.begun(said) or None
+    return _kept(text, found) or choices.stated(said) or None
 
 
 def _kept(text: str, found: tuple[tuple[int, ...], int] | None) -> tuple[int, ...] | None:
@@ -91,7 +89,6 @@ def is_aside(text: str, start: int, cue: str) -> bool:
     names_answer = cue.startswith(("정답", "답", "최종"))
     return bool(
         (cues.NOT_GIVEN.search(before) or cues.NOT_GIVEN.search(cue))
-        or (names_answer and cues.NOT_GIVEN_KO.search(before))
         or ((names_answer or not cue) and cues.PEOPLE_SUBJECT_KO.search(before))
         or (cues.SUPPOSED_EN.search(cue) and cues.IF_EN.search(before))
     )
@@ -215,10 +212,8 @@ def rankings(text: str, n_choices: int, read: Reader) -> list[Statement]:
     if cues.WORST_FIRST.search(text):
         return []
     statements = [s._replace(choices=s.choices[:1]) for s in stated_after(text, cues.RANKED_FIRST, read)]
-    is_ranking = cues.ORDER_WORD.search(text) is not None
     for order in _ORDERED.finditer(text):
         first, places = ITEM.match(text, order.start()), re.findall(r"\d+|[A-H]", order[0])
-        complete = len(set(places)) == len(places) == n_choices  # then it need not be called a ranking
-        if first and (complete or is_ranking):
+        if first and len(set(places)) == len(places) == n_choices:
             statements.append(Statement(order.start(), (value(first),), "ranking"))
     return sorted(statements)
