@@ -13,7 +13,7 @@ from chains.reading.choice_texts import Choices, choices_of
 from chains.reading.extraction import Extraction, read_parts, settled
 from chains.reading.labels import extract_label
 from chains.reading.references import canonical
-from chains.reading.statements import Reader, Statement
+from chains.reading.statements import Statement
 
 __all__ = ["Extraction", "extract_choice", "extract_label"]
 
@@ -56,46 +56,35 @@ def _read(text: str, truncated: bool, *, choices: Choices, negative: bool | None
     question = _QUESTION_NUMBER.match(reading)
     if question and (question["question"] or int(question["reference"] or question["number"]) > choices.n):
         reading = reading[question.end() :]
-    read = partial(statements.choice_at, choices=choices)
-
-    def by_text(named: tuple[int, ...]) -> list[Statement]:
-        return [Statement(0, named, "choice-text")] if named else []
-
+    reading = choices.marked(reading)
     rules: tuple[Callable[[], list[Statement]], ...] = (
-        lambda: _commitments(reading, choices, read, truncated),
+        # What a text commits to: after a cue, in a marked line, in its opening, in a conclusion.
+        lambda: sorted(
+            statements.stated_after(reading, cues.FINAL | cues.LABEL)
+            + lines.marked_line(reading)
+            + lines.leading_line(reading, truncated=truncated)
+            + statements.conclusions(reading)
+        ),
         lambda: statements.verdicts(reading, choices.n),
         lambda: statements.pointed(reading),
-        lambda: statements.rankings(reading, choices.n, read),
+        lambda: statements.rankings(reading, choices.n),
         lambda: lines.last_line(reading, truncated=truncated),
-        lambda: lines.bold_reference(text),
         lambda: _stands_out(reading, choices.n, negative),
-        lambda: [] if truncated else by_text(choices.stated(reading)) or lines.keyed_line(reading),
+        lambda: [] if truncated else choices.stated(reading) or lines.keyed_line(reading),
     )
     stated = next(filter(None, (rule() for rule in rules)), None)
     return _settle(reading, statements.standing(reading, stated), choices) if stated else None
 
 
-def _commitments(reading: str, choices: Choices, read: Reader, truncated: bool) -> list[Statement]:
-    """Return what a text commits to, in order: after a cue, in a marked line, in its opening, in a conclusion."""
-    called = ((match.start(), choices.named(match[1])) for match in cues.CALLED_BY_TEXT.finditer(reading))
-    return sorted(
-        statements.stated_after(reading, cues.FINAL | cues.LABEL, read)
-        + lines.marked_line(reading)
-        + lines.leading_line(reading, truncated=truncated)
-        + statements.conclusions(reading, read)
-        + [Statement(start, named, "choice-text") for start, named in called if named]
-    )
-
-
 def _settle(reading: str, statement: Statement, choices: Choices) -> Extraction:
-    """Turn the statement that counts into an extraction; a number beyond the choices may be the text of one."""
+    """Turn the statement that counts into an extraction; a number may also be the text of another choice."""
     number = statement.choices[0] if statement.choices else 0
     by_text = [place for place, text in enumerate(choices.squashed, 1) if text == str(number)]
     same = choices.squashed[number - 1] if 0 < number <= len(choices.squashed) else ""
     if any(str(other) != same for other in statement.choices[1:]):  # "②번, 4입니다" names one choice twice
         return settled(statement.choices, statement.rule)
     if not 1 <= number <= choices.n:
-        return settled(by_text, "choice-text") if len(by_text) == 1 else settled((), statement.rule)
+        return settled((), statement.rule)
     bare = re.compile(rf"(?<![\d⟦.]){number}(?![\d⟧]| ?번)")
     if by_text in ([], [number]) or not bare.search(reading, statement.start, statement.start + 80):
         return settled((number,), statement.rule)
@@ -105,23 +94,18 @@ def _settle(reading: str, statement: Statement, choices: Choices) -> Extraction:
 
 def _stands_out(reading: str, n_choices: int, negative: bool | None) -> list[Statement]:
     """Read a text that judges every choice once, where the question tells which judgement is the answer."""
-    if negative is None:
-        return []
-    every, excepted, rest = set(range(1, n_choices + 1)), set[int](), None
-    judged: dict[bool, set[int]] = {True: set(), False: set()}
-    for part in cues.EACH_JUDGED.finditer(reading):
+    wrong, excepted, rest = dict[int, bool](), set[int](), None
+    for part in cues.EACH_JUDGED.finditer(reading) if negative is not None else ():
         named = {int(sign) if sign.isdigit() else ord(sign) - 64 for sign in re.findall(r"\d+|[A-J]", part["choices"])}
         is_wrong = cues.JUDGED_WRONG.search(part["said"]) is not None
         is_judged = is_wrong or cues.JUDGED_RIGHT.search(part["said"]) is not None
-        if is_excepted := cues.EXCEPTED.match(part["said"]) is not None:
-            excepted |= named
-        elif not is_judged:
+        is_excepted = cues.EXCEPTED.match(part["said"]) is not None
+        if not (is_judged or is_excepted) or any(wrong.get(one, is_wrong) != is_wrong for one in named):
             return []
-        else:
-            judged[is_wrong] |= named
+        excepted |= named if is_excepted else set()
+        wrong |= {} if is_excepted else dict.fromkeys(named, is_wrong)
         rest = is_wrong if is_judged and (is_excepted or not named) else rest
     if rest is not None:
-        judged[not rest] |= excepted
-        judged[rest] |= every - judged[not rest]
-    each_once = judged[True] | judged[False] == every and not judged[True] & judged[False]
-    return [Statement(0, tuple(judged[negative]), "stands-out")] if each_once and len(judged[negative]) == 1 else []
+        wrong = dict.fromkeys(range(1, n_choices + 1), rest) | wrong | dict.fromkeys(excepted, not rest)
+    answers = tuple(choice for choice, is_wrong in wrong.items() if is_wrong == negative)
+    return [Statement(0, answers, "stands-out")] if len(wrong) == n_choices and len(answers) == 1 else []

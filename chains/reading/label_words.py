@@ -102,15 +102,13 @@ BESIDE = re.compile(
     r"|(?<![\w.])(?:[\[(#]?(?:\d{1,2}|[A-Z])[\])]?|\([a-z])(?:번|[.)-]| [-–—])?"
     r" ?[.)\-\"'(]{1,3} ?))?(?P<mark>⟦~?\d+⟧)(?: ?\((?:\d{1,2}|[A-Z])\))?"
 )
-BRACKETED = re.compile(
-    r" ?\([^()\n]{1,200}\)| ?\[[^\[\]\n]{1,200}\]"
-)  # where it may explain a number: "2 (0: entailment, …)"
+# A bracket that may explain a number: "2 (0: entailment, …)".
+BRACKETED = re.compile(r" ?\([^()\n]{1,200}\)| ?\[[^\[\]\n]{1,200}\]")
 # A field or a line with a name of its own.
 KEY = re.compile(r"(?:^|[\n{,.!?;] ?|- )[\"'(\[]?([^\W\d][\w /#]{0,60}?)[\"')\]]? ?(?::|=>?|->|[→⇒]) ?[\"'(\[{]?")
 NO_ANSWER_KEY = re.compile(
-    r"(?i)premise|hypothesis|\b(?:text|input|sentence|query|message|question|title|note|hint|example)\b|alternative"
-    r"|차순위|대안|후보|candidate|possible|options|considered|second|runner|other|\bnot\b|previous|wrong|전제|가설"
-    r"|입력|문장|질문|참고|예시|confiden|certainty|probab|확신|신뢰|확률"
+    r"(?i)premise|hypothesis|\b(?:text|input|sentence|question|title|note|other|not)\b|alternative|candidate|possible"
+    r"|options|confiden|probab|entit|previous|wrong|전제|가설|대안|후보|입력|문장|질문|참고|확신|신뢰|확률"
 )
 VALUE_END = re.compile(r"(?! ?\([^()\n]{0,30}\) ?:)[\"')\]}]{0,3} ?(?:[^\w\s]?(?:$|\n)|[.!,;(–—}]|[-] )")
 # Where a word of the language stands as a label: it is said of something ("is clearly positive"), or classifies a thing

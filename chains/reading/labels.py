@@ -12,12 +12,11 @@ from threading import RLock
 from typing import NamedTuple
 
 from chains.reading import label_words
-from chains.reading.choice_texts import Choices
 from chains.reading.cues import FINAL, LABEL, SO, WITHDRAWN
 from chains.reading.extraction import Extraction, read_parts, refuses, settled
 from chains.reading.lines import last_line, leading_line
 from chains.reading.references import canonical, list_at, without_offers
-from chains.reading.statements import Statement, choice_at, conclusions, revision_places, standing, stated_after
+from chains.reading.statements import Statement, conclusions, revision_places, standing, stated_after
 from data.common.text import normalised
 
 _SHORT = 100  # characters: replies that say little more than a label come again and again
@@ -135,20 +134,19 @@ def _read(text: str, truncated: bool, *, words: _Words) -> Extraction | None:
     """Read what the text states; where it states nothing, what it mentions."""
     named = _named(canonical(text), words)
     text = _answered(named, words, _numbering(named) or words.numbering)
-    choices = Choices(len(words.names))
-    read = partial(choice_at, choices=choices)
     turns = revision_places(text)
-    stated = stated_after(text, FINAL | LABEL, read) + _after_keys(text, words, turns)
+    stated = stated_after(text, FINAL | LABEL) + _after_keys(text, words, turns)
     if not stated and (found := _sheet(named, words)) is not None:
         return settled(found, "sheet")
     # Of a text that was cut off, the first sentence alone: the rest was on its way to an answer.
     end = re.search(r"[.!?:](?=\s)|\n", text) if truncated else None
     whole = text[: end.end()] if end else "" if truncated else text
-    said = conclusions(whole, read) + _called(whole)
+    called = (one for one in _MARK.finditer(whole) if _is_called(one))
+    said = conclusions(whole) + [Statement(one.start(), (int(one[1]),), "called") for one in called]
     stated += [one for one in said if not label_words.DENIED_BEFORE.search(text[max(0, one.start - 80) : one.start])]
     stated += leading_line(text, truncated=truncated, by_name=True)
     stated += [] if truncated else last_line(text, truncated=False, by_name=True)
-    stated = [one for one in stated if all(0 < label <= choices.n for label in one.choices)]
+    stated = [one for one in stated if all(0 < label <= len(words.names) for label in one.choices)]
     if not stated:
         mentioned = not refuses(text) and (not truncated or SO.search(text) or turns)
         return _from_mentions(text, words) if mentioned else None
@@ -184,12 +182,6 @@ def _sheet(text: str, words: _Words) -> tuple[int, ...] | None:
         return most if whole or all(value["of"] for value in said.values()) else None
     left = (words.neutral,) if words.neutral and words.neutral not in said else ()
     return tuple(label for label, value in said.items() if value["yes"]) or left
-
-
-def _called(text: str) -> list[Statement]:
-    """Read what is said of a label: "… fits best", "환불로 분류합니다"."""
-    called = (one for one in _MARK.finditer(text) if _is_called(one))
-    return [Statement(one.start(), (int(one[1]),), "called") for one in called]
 
 
 def _is_called(match: re.Match[str]) -> bool:

@@ -7,7 +7,7 @@ other lines before it takes one for an answer.
 import re
 from typing import Literal, NamedTuple
 
-from chains.reading.references import IS_KO, canonical, list_at
+from chains.reading.references import IS_KO, list_at
 from chains.reading.statements import Statement, revision_places
 
 # A word before the answer that says nothing: "네, 3번입니다."
@@ -39,7 +39,6 @@ _NAME = re.compile(
 )
 _CHOICE_LIST_END = re.compile(rf"[\"')\]]{{0,2}}(?:{_IS}|번| 중 하나(?:입니다|이다)?)?[.! ]{{0,3}}$")
 _SAYS_MORE = re.compile(r"정답[은:이]|(?<![가-힣])답은|(?i:\banswer (?:is|:))")
-_BOLD = re.compile(r"\*\*\s?([^*\n]{1,12}?)\s?\*\*(?!\s?(?:문단|문장|단락|개|년|점|학년|세기|[:：]))")
 _REASON = re.compile(r"(?i)(?:이유|근거|해설|설명|풀이|왜냐|reason|explanation|because|why|rationale)")
 _ASSERTED = re.compile(rf"⟦\d+⟧{IS_KO}[.!]")
 # "⟦1⟧ 적절하다. ⟦2⟧ 적절하다. ⟦3⟧ …", "(a) … (b) …": every choice is judged, or the points of an explanation.
@@ -164,10 +163,3 @@ def keyed_line(text: str) -> list[Statement]:
         if listed and _KEY_END.match(part, listed[1]):
             return [Statement(0, listed[0], "keyed")]
     return []
-
-
-def bold_reference(text: str) -> list[Statement]:
-    """Read the only choice that is set in bold: "I would go for **3** here"."""
-    bold = [heads([canonical(bold[1])]) for bold in _BOLD.finditer(text)]
-    choices = {found[0].choice for found in bold if found and found[0].alone}
-    return [Statement(0, (choices.pop(),), "bold")] if len(choices) == 1 else []

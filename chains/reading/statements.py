@@ -6,16 +6,12 @@ empty where the text says that no choice is right. Which kind counts before whic
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import chain
 from typing import NamedTuple
 
 from chains.reading import cues
-from chains.reading.choice_texts import Choices
 from chains.reading.references import ITEM, list_at, value
-
-# Reads the choices or labels at a place of a text, told whether other words may come first; None where there are none.
-Reader = Callable[[str, int, bool], tuple[int, ...] | None]
 
 
 class Statement(NamedTuple):
@@ -35,24 +31,20 @@ _PLACE = r"(?:⟦\d+⟧|\[?\b(?:\d{1,2}|[A-H])\b\]?)"
 _ORDERED = re.compile(rf"{_PLACE}(?: ?[>≥»≻] ?{_PLACE}){{1,9}}")
 
 
-def choice_at(text: str, start: int, filler: bool, *, choices: Choices) -> tuple[int, ...] | None:
-    """Read the choices behind a cue, by number or by text: () for "none of them", None where nothing readable is."""
-    reach = 2 * max(map(len, choices.texts), default=0) + 20  # within it any choice's text has been said
-    said = text[start : start + reach].lstrip().split("\n", 1)[0]
-    if named := choices.named(said):
-        return named
+def choice_at(text: str, start: int, *, filler: bool = False) -> tuple[int, ...] | None:
+    """Read the choices behind a cue, None where nothing readable is."""
     if cues.NUMBERED_STEPS.match(text, start):
         return None
     denied = cues.NOT.match(text, start)
     found = list_at(text, denied.end() if denied else start)
     if found and denied:
         turn = cues.BUT.match(text, found[1])
-        return choice_at(text, turn.end(), False, choices=choices) if turn else None
+        return choice_at(text, turn.end()) if turn else None
     if found is None and filler and not denied and (gap := _FILLER.match(text, start)):
         found = list_at(text, gap.end())
         if found and not (cues.COMMITTED.match(text, found[1]) or cues.WITHDRAWN.match(text, found[1])):
             return None
-    return _kept(text, found) or choices.stated(said) or None
+    return _kept(text, found)
 
 
 def _kept(text: str, found: tuple[tuple[int, ...], int] | None) -> tuple[int, ...] | None:
@@ -66,13 +58,13 @@ def _kept(text: str, found: tuple[tuple[int, ...], int] | None) -> tuple[int, ..
     return None
 
 
-def stated_after(text: str, before: cues.Cues, read: Reader) -> list[Statement]:
+def stated_after(text: str, before: cues.Cues) -> list[Statement]:
     """Read every statement whose cue stands before the answer."""
     statements = []
     for rule, patterns in before.items():
         for cue in chain.from_iterable(re.finditer(pattern, text) for pattern in patterns):
             filler = rule not in ("boxed", "chosen", "ranking") and cue[0][-1:] in "은는이s:"
-            found = read(text, cue.end(), filler)
+            found = choice_at(text, cue.end(), filler=filler)
             if found is not None and not is_aside(text, cue.start(), cue[0]):
                 statements.append(Statement(cue.start(), found, rule))
     return sorted(statements)
@@ -179,9 +171,9 @@ def pointed(text: str) -> list[Statement]:
     return [Statement(start, (int(one[1] or one[2] or ord(one[3]) - 64),), "pointed") for start, one in held]
 
 
-def conclusions(text: str, read: Reader) -> list[Statement]:
+def conclusions(text: str) -> list[Statement]:
     """Read every concluding statement, in order; "5번도 정답이다" adds to the statement before it."""
-    statements = sorted(stated_after(text, cues.CONCLUSION, read) + stated_before(text))
+    statements = sorted(stated_after(text, cues.CONCLUSION) + stated_before(text))
     for i, (start, choices, rule) in enumerate(statements):
         also = statements[i - 1].choices if rule == "is-also" and i else ()
         statements[i] = Statement(start, tuple(dict.fromkeys(also + choices)), rule)
@@ -207,11 +199,11 @@ def verdicts(text: str, n_choices: int) -> list[Statement]:
     return kept if len({one.choices for one in kept}) == 1 else []
 
 
-def rankings(text: str, n_choices: int, read: Reader) -> list[Statement]:
+def rankings(text: str, n_choices: int) -> list[Statement]:
     """Read the first place of every ranking from the best: "3 > 1 > 2 …", "1위: ③", "순위: 3, 1, 2"."""
     if cues.WORST_FIRST.search(text):
         return []
-    statements = [s._replace(choices=s.choices[:1]) for s in stated_after(text, cues.RANKED_FIRST, read)]
+    statements = [s._replace(choices=s.choices[:1]) for s in stated_after(text, cues.RANKED_FIRST)]
     for order in _ORDERED.finditer(text):
         first, places = ITEM.match(text, order.start()), re.findall(r"\d+|[A-H]", order[0])
         if first and len(set(places)) == len(places) == n_choices:
