@@ -17,12 +17,11 @@ _LONG = 10  # characters: a shorter choice may stand in a text by chance
 _SHORT = 300  # characters of a text that says one thing
 _NAME = r"[\"']?⟦~(\d+)⟧[\"')]{0,2}"
 _OPENS = re.compile(
-    rf"(?:\A|\n(?=[^\n]*\Z))\W*(?:(?i:the|an?) )?{_NAME}{IS_KO}?"
-    r"(?:[.!?;,](?=\s)|[.!]?[\"')]?(?:\Z|\n|<| \(|[이가은는] ))"
+    rf"(?:\A|\n(?=[^\n]*\Z))\W*{_NAME}{IS_KO}?(?:[.!?;,](?=\s)|[.!]?[\"')]?(?:\Z|\n|<| \(|[이가은는] ))"
 )
 _ENDS = re.compile(rf"{_NAME}(?:{IS_KO}|です)?[.!]?(?:$|\n| \()")
 _IS_SAID = re.compile(
-    rf"(?i)(?:[은는면] ?|は|是|= ?|\b(?:is|are|be) (?:(?:an?|the) )?){_NAME}(?:{IS_KO}|です|이?라고"
+    rf"(?i)(?:[은는면] ?|は|是|= ?|\b(?:is|are|be) ){_NAME}(?:{IS_KO}|です|이?라고"
     rf"|[.,!](?= |$|\n)|$|\n)|[은는을를] {_NAME}으?로 (?:바꾸|표현)"
 )
 
@@ -47,8 +46,9 @@ class Choices(NamedTuple):
             if not words or self.squashed[place - 1] in {*map(str, range(1, self.n + 1))} - {str(place)}:
                 continue
             name = f"(?:{_SQUASH.pattern})?".join(map(re.escape, words))
-            text = re.sub(rf"(?i)(?<![A-Za-z\d~⟦])(?<!\d\.){name}(?![A-Za-z\d]|\.\d)", f"⟦~{place}⟧", text)
-        return re.sub(r"(⟦(\d+)⟧[\s:.)(\"'–—-]{0,4})⟦~\2⟧\)?", r"\1", text)
+            form = rf"(?i)(?<![A-Za-z\d~⟦])(?<!\d\.)(?:(?:the|an?) )?{name}(?![A-Za-z\d]|\.\d)"
+            text = re.sub(form, f"⟦~{place}⟧", text)
+        return re.sub(r"⟦(\d+)⟧((?: ?[:.)–—-]+ ?)?)[\s\"'(]{0,2}⟦~\1⟧[\"')]{0,2}", r"⟦\1⟧\2", text)
 
     def stated(self, text: str) -> list[Statement]:
         """Read the choice that opens or ends a marked text or a sentence of it, or that something is said to be."""

@@ -83,11 +83,10 @@ def _settle(reading: str, statement: Statement, choices: Choices) -> Extraction:
     same = choices.squashed[number - 1] if 0 < number <= len(choices.squashed) else ""
     if any(str(other) != same for other in statement.choices[1:]):  # "②번, 4입니다" names one choice twice
         return settled(statement.choices, statement.rule)
-    if not 1 <= number <= choices.n:
-        return settled((), statement.rule)
     bare = re.compile(rf"(?<![\d⟦.]){number}(?![\d⟧]| ?번)")
-    if by_text in ([], [number]) or not bare.search(reading, statement.start, statement.start + 80):
-        return settled((number,), statement.rule)
+    is_text = by_text not in ([], [number]) and bare.search(reading, statement.start, statement.start + 80)
+    if not 1 <= number <= choices.n or not is_text:
+        return settled((number,) if 1 <= number <= choices.n else (), statement.rule)
     computed = re.search(rf"(?:[=≈]|\bequals) ?{number}(?!\d|\.\d)", reading)
     return settled(by_text[:1] if computed else (number,), "number-or-text")
 

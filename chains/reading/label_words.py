@@ -33,8 +33,8 @@ NLI_WORDS = {
 NLI_ANSWERS = {
     "entailment": r"(?:definitely |necessarily )?true|참(?!인지|일지|일 수|일 가능)|implied|implication"
     r"|infer(?:red|able)",
-    "neutral": r"undetermined|not determinable|undeterminable|unknown|maybe(?: true| false)?|uncertain|unclear"
-    rf"|possibly|inconclusive|not (?:necessarily )?determined|not necessarily|(?:it )?{_CANNOT} (?:be )?(?:determined?"
+    "neutral": r"not determinable|undeterminable|unknown|maybe(?: true| false)?|uncertain|unclear"
+    rf"|possibly|inconclusive|not determined|not necessarily|(?:it )?{_CANNOT} (?:be )?(?:determined?"
     r"|tell|say|inferred|known)|(?:it is |it's )?(?:not possible|impossible) to (?:say|tell|determine|know|infer)"
     r"|neither(?! (?:a |an )?(?:⟦|\w+ nor\b))|irrelevant|independent|indeterminate"
     r"|no (?:clear |direct |logical )?relation(?:ship)?|결정할 수 없|불확실|무관|미결정|미정",
@@ -45,13 +45,10 @@ NLI_ANSWERS = {
 # Labels that are a determiner before a noun ("no evidence", "other colors") count only where they stand alone.
 DETERMINERS = frozenset({"no", "other", "any", "some", "all", "both"})
 DETERMINES_NOTHING = (
-    r"(?! (?!(?:it|there|the|this|that|he|she|they|we|you|I|because|since|as|but|and|or|is|was|would|fits|applies|label"
-    r"|category|intent|class|from|here|overall|with|for)\b)[a-z])"
+    r"(?! (?!(?:it|there|th[ei]\w*|s?he|we|you|I|because|since|as|but|and|or|is|was|fits|applies|here|with"
+    r"|for)\b)[a-z])"
 )
-SYLLABLE_END = (
-    r"(?=(?:입니다|이다|이에요|예요|임|으?로|이?라고|이며|이고|이므로|[은는이가을](?= ))?(?![가-힣]))"
-    r"(?! (?:번째|가지|개|명|사람))"
-)
+SYLLABLE_END = rf"(?=(?:{IS_KO}|으?로|이?라고|이[며고므]|[은는이가을](?= ))?(?![가-힣]))(?! (?:번째|가지|[개명]|사람))"
 # Answers to "does it follow?": they count only where no label word occurs and nothing of substance follows.
 NLI_POLAR = {
     "entailment": r"yes|예|네|그렇다|그렇습니다",

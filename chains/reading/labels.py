@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache, partial
 from itertools import chain
-from threading import RLock
+from threading import Lock
 from typing import NamedTuple
 
 from chains.reading import label_words
@@ -25,7 +25,7 @@ _MARK = re.compile(r"⟦~?(\d+)⟧")
 _DIGITS = re.compile(r"(?<![⟦~\d])\d+")  # of a text that names labels; they are no references
 _NLI = frozenset(label_words.NLI_WORDS)
 # The first replies of a run come together: without it, each of their threads would compile the same patterns.
-_COMPILING = RLock()
+_COMPILING = Lock()
 
 
 class _Words(NamedTuple):
@@ -56,10 +56,9 @@ def extract_label(text: str, labels: Sequence[str], *, truncated: bool = False, 
     names = tuple(normalised(label).casefold().strip() for label in labels)
     if not names or len(set(names)) != len(names):
         raise ValueError(f"labels must be distinct names, not {list(labels)}")
-    with _COMPILING:
-        if len(text) <= _SHORT and (known := _read_in_words(text, truncated, names)) is not None:
-            return known
-        words = _words(names)
+    if len(text) <= _SHORT and (known := _read_in_words(text, truncated, names)) is not None:
+        return known
+    words = _words(names)
     shown = _numbering(_named(canonical(normalised(prompt)), words))
     return read_parts(text, truncated, partial(_read, words=words._replace(numbering=shown)))
 
@@ -84,33 +83,36 @@ def _exact(name: str) -> str:
 
 @lru_cache(maxsize=64)
 def _words(names: tuple[str, ...]) -> _Words:
+    """Return the patterns of the labels; only a thread that does not find them here waits for the lock."""
+    with _COMPILING:
+        return _compiled(names)
+
+
+@lru_cache(maxsize=64)
+def _compiled(names: tuple[str, ...]) -> _Words:
     """Build the patterns of the labels; group `label3` is label 3. They take longer than all else about a reply."""
     synonyms = (label_words.NLI_WORDS, label_words.NLI_ANSWERS, label_words.NLI_POLAR)
     order = sorted(range(len(names)), key=lambda i: -len(names[i]))  # "not_entailment" is not read as "entailment"
     patterns, forms = [], [_exact(name) for name in names]
     for more in synonyms if set(names) <= _NLI else ({},) * 3:
         forms = [f"{form}|{more[name]}" if name in more else form for form, name in zip(forms, names, strict=True)]
-        groups = "|".join(f"(?P<label{i}>{forms[i]})" for i in order)
+        groups = "|".join(f"(?P<label{i + 1}>{forms[i]})" for i in order)
         patterns.append(re.compile(rf"(?i)(?<![A-Za-z_가-힣⟦~])(?<![A-Za-z]-)(?:{groups})(?![A-Za-z_])"))
     anywhere, answer, polar = patterns
     return _Words(anywhere, answer, polar, names, {}, names.index("neutral") + 1 if set(names) == _NLI else None)
 
 
-def _label(match: re.Match[str]) -> int:
-    return int(str(match.lastgroup).removeprefix("label")) + 1
-
-
 def _named(text: str, words: _Words) -> str:
     """Rewrite every label's name as `⟦n⟧`, or as `⟦~n⟧` where it only counts in an answer's place."""
     text = label_words.REFERENCE.sub(lambda one: f"({one[2] or chr(64 + int(one[1]))})", text)
-    return words.anywhere.sub(lambda word: f"⟦{'' if _is_named(word, words) else '~'}{_label(word)}⟧", text)
+    return words.anywhere.sub(lambda word: f"⟦{'' if _is_named(word, words) else '~'}{str(word.lastgroup)[5:]}⟧", text)
 
 
 def _answered(named: str, words: _Words, numbering: dict[str, int]) -> str:
     """Rewrite what else means a label in an answer's place as `⟦~n⟧`: other words, numbers, letters."""
 
     def mark(word: re.Match[str], end: re.Pattern[str]) -> str:
-        return f"⟦~{_label(word)}⟧" if end.match(word.string, word.end()) else word[0]
+        return f"⟦~{str(word.lastgroup)[5:]}⟧" if end.match(word.string, word.end()) else word[0]
 
     text = words.answer.sub(partial(mark, end=label_words.NAMED_AFTER), named)
     text = text if "⟦" in named else words.polar.sub(partial(mark, end=label_words.POLAR_END), text)
@@ -187,8 +189,7 @@ def _sheet(text: str, words: _Words) -> tuple[int, ...] | None:
 def _is_called(match: re.Match[str]) -> bool:
     """Tell whether something is said to be a label: "환불로 분류합니다", but not "좋은 예입니다"."""
     text, start = match.string, match.start()
-    described = "⟦~" in match[0] or match[0].isalpha()
-    described = described and label_words.DESCRIBED.search(text[max(0, start - 40) : start]) is not None
+    described = label_words.DESCRIBED.search(text[max(0, start - 40) : start])
     return label_words.CALLED.match(text, match.end()) is not None and not described
 
 

@@ -136,10 +136,6 @@ def _references(text: str) -> Iterator[tuple[int, tuple[int, ...], int]]:
         yield weak.start(), tuple(named), weak.end()
 
 
-def _concluding(text: str, start: int) -> bool:
-    return cues.CONCLUDING.search(text[max(0, start - 20) : start]) is not None
-
-
 def stated_before(text: str) -> list[Statement]:
     """Read every statement that names the choice first: "③이 정답이다", "3번을 선택합니다", "(C) is the answer"."""
     statements: list[Statement] = []
@@ -152,7 +148,7 @@ def stated_before(text: str) -> list[Statement]:
         if quoted or cues.CALLED_THE_ANSWER.match(text, end):
             changed = "changed" if cues.CHANGED.match(text, end) else "is-answer"
             statements.append(Statement(start, choices, "is-also" if cues.ALSO.match(text, end) else changed))
-        elif _concluding(text, start):
+        elif cues.CONCLUDING.search(text[max(0, start - 20) : start]):
             singled = cues.SINGLED_OUT.match(text, end)
             is_right = singled and not cues.WRONG_EN.search(singled[0])
             statements += [Statement(start, choices, "concluded")] if is_it or is_right else []
@@ -185,7 +181,8 @@ def verdicts(text: str, n_choices: int) -> list[Statement]:
     references = list(_references(text))
     found = []
     for start, choices, end in references:
-        is_left = _concluding(text, start) or cues.CONTRASTED.search(_sentence_before(text, start))
+        before = text[max(0, start - 20) : start]
+        is_left = cues.CONCLUDING.search(before) or cues.CONTRASTED.search(_sentence_before(text, start))
         is_last = len(references) == 1 and is_left  # otherwise "3번은 적절하지 않다" only judges one of five
         judged = cues.SINGLED_OUT.match(text, end) or (is_last and cues.JUDGED.match(text, end))
         if judged and not cues.WITHDRAWN.match(text, end):

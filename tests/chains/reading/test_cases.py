@@ -171,6 +171,16 @@ def test_what_was_misread_once_is_read(text: str, n_choices: int, expected: int 
         (("6", "12", "30", "105"), "정답: 6, 12", "multiple"),
         (("photosynthesis", "respiration", "fermentation"), "Plants lose no energy by respiration.", 2),
         (("photosynthesis", "respiration", "fermentation"), "It is not respiration.", "none"),
+        (("독점", "과점", "완전 경쟁"), "과점은 소수가, 독점은 하나가 지배한다. 따라서 정답은 2번입니다.", 2),
+        (("독점", "과점", "완전 경쟁"), "정답은 2번 과점이 아니라 1번 독점입니다.", 1),
+        (("독점", "과점", "독점적 경쟁"), "정답은 독점적 경쟁입니다.", 3),
+        (("독점", "과점", "독점적 경쟁"), "시장 구조를 먼저 살펴보자. 독점은 공급자가 하나이다.", "none"),
+        (("독점", "과점", "독점적 경쟁"), "1번 독점은 틀리고, 2번 과점은 맞다. 정답은 과점이다.", 2),
+        (("cat", "dog", "cat and dog", "neither"), "Answer: cat and dog", 3),
+        (("cat", "dog", "cat and dog", "neither"), "The cat chased the dog around the house.", "none"),
+        (("The cat sat.", "The dog ran.", "Nobody came."), "I would choose 'The dog ran.'", 2),
+        (("True", "False", "Not stated"), "It is not true that he left. The answer is False.", 2),
+        (("True", "False", "Not stated"), "That is true of many people, but the text does not say so.", "none"),
     ],
 )
 def test_an_answer_may_be_a_choices_own_text(choices: tuple[str, ...], text: str, expected: int | str) -> None:
