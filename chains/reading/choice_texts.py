@@ -1,4 +1,4 @@
-"""The texts of a question's choices, for answers that are given by a text and not by a number."""
+"""The texts of a question's choices, rewritten as references where an answer gives a text and not a number."""
 
 import re
 from collections.abc import Sequence

@@ -85,7 +85,7 @@ TEXT = (
     r"(?:text|review|article|news|story|ticket|issue|message|email|tweet|comment|post|request|question|inquiry|query"
     r"|case|problem|matter|statement|opinion|star)s?"
 )
-TEXT_KO = r"(?:글|문장|리뷰|기사|뉴스|문의|요청|민원|댓글|의견|내용|표현|어조|평가|메시지|분야|섹션|이슈|건)"
+TEXT_KO = r"(?:글|사건|소식|문장|리뷰|기사|뉴스|문의|요청|민원|댓글|의견|내용|표현|어조|평가|메시지|분야|섹션|이슈|건)"
 ITS = rf"(?:it|this|that|(?:the|this) {TEXT})"
 _NAME = r"(?=[\"'(\[]{0,2}⟦)"  # a label, or a choice, in so many words
 _SO_NAMED = (
@@ -102,7 +102,7 @@ CONCLUSION: Cues = {
         r"(?i)(?:\b(?:classif(?:y|ied|ies)|label(?:l?ed)?|categori[sz]ed?|described|characteri[sz]ed|summari[sz]ed"
         rf"|marked|tagged|rated?|regarded|treated?|seen)(?: {ITS})?(?: (?:pair|one))? as (?:an? |the |clearly )*"
         rf"|\b(?:file|put|place|mark|assign|route|send) {ITS} (?:to|under|as|in|into) (?:the )?"
-        r"|\bmakes? (?:it|this|that) (?:an? |clearly )*|\b(?:belongs? (?:to|in|under)|falls? (?:under|into)"
+        r"|\bmakes? (?:it|this|that) (?:an? |clearly )*|\b(?:belongs? (?:to|in|under)|falls? (?:under|in(?:to)?)"
         r"|fits? (?:best )?(?:under|into|in)|goes? (?:to|under)) (?:the )?|\b(?:I|we)(?: (?:would|will|think|believe"
         r"|say|choose|pick|go with|lean towards?|vote for)|'d (?:say|go with|pick|call it))+ (?:that )?"
         rf"(?:(?:this|it) (?:is|would be|should be) )?(?:an? |the )?|\bmost likely (?:an? )?|\bshould be ){_NAME}",

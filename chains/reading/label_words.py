@@ -73,12 +73,12 @@ DENIED_BEFORE = re.compile(
 # "lost_or_stolen_card로 분류하는 것이 적합합니다", "makes card_delivery_estimate the better fit".
 CALLED = re.compile(
     rf"(?i)[\"')]{{0,2}}(?:적인?)?[\"')]{{0,2}}(?: ?(?:{THING_KO}|{TEXT_KO}))? ?(?:으?로 ?(?:분류|판단|판정|평가|설정"
-    r"|처리|지정)(?:합|하는|한다|하겠|할 수 있|해|됩|된다|되는|[.]|$)|으?로 (?:봅니다|본다|보입|보인|보는 것이)"
+    r"|처리|지정)(?:합|하는|한다|하겠|했|할 수 있|해|됩|된다|되는|[.]|$)|으?로 (?:봅니다|본다|보입|보인|보는 것이)"
     rf"|으?로 볼 수 있|에 (?:해당|속)(?:합니다|한다|함)|에 (?:관한|대한) (?:것|{TEXT_KO})|[이가] (?:가장 |더 |제일 )?"
-    r"(?:적절|적합|맞|알맞|타당|정확|정답)|[을를] (?:나타[내낸냅]|표현|담고|느끼|드러)|에 가깝"
+    r"(?:적절|적합|맞|알맞|타당|정확|정답)|[을를] (?:나타[내낸냅]|표현|담고|느끼|드러|다[루룹])|에 가깝"
     r"|(?:입니다|이다|이에요|예요|임)(?=[.!]|$|\n)|(?: is|,)? the (?:best|better|correct|right|most|appropriate)"
     r"[^.\n]{0,25}?(?:fit|label|category|class|answer|match|choice|intent|option)"
-    r"|(?: fits| applies| matches)(?: best| better| here))(?![^.\n]{0,12}(?:없|않|의견|이유|근거))"
+    r"| category\b|(?: fits| applies| matches)(?: best| better| here))(?![^.\n]{0,12}(?:없|않|의견|이유|근거))"
 )
 # "좋은 예입니다", "주제를 보여주는 예": the word is described, so it is a word of the language.
 DESCRIBED = re.compile(r"(?:[가-힣]+[은는이가을를] [가-힣]*[은는]|[가-힣](?:한|인|된|던)) (?<!것은 )(?<!답은 )$")
@@ -111,11 +111,11 @@ VALUE_END = re.compile(r"(?! ?\([^()\n]{0,30}\) ?:)[\"')\]}]{0,3} ?(?:[^\w\s]?(?
 # Where a word of the language stands as a label: it is said of something ("is clearly positive"), or classifies a thing
 # ("a refund request"). In any other place it is a word of the text ("a negative number", "환불 규정").
 NAMED_BEFORE = re.compile(
-    rf"(?i)(?:(?:(?<!there )(?<!here )\b(?:is|are|was|be|being)|'s|\b(?:as|but|leans?|seems?|feels?|sounds?|reads?"
-    r"|both|remains|under|has|expresses|conveys|shows|about|predict|rated?|assign|labell?ed|classified|belongs to"
+    r"(?i)(?:(?:(?<!there )(?<!here )\b(?:is|are|was|be|being)|'s|\b(?:as|but|leans?|seems?|feels?|sounds?|reads?|both"
+    r"|remains|under|has|expresses|conveys|shows|states|about|predict|rated?|assign|labell?ed|classified|belongs to"
     rf"|{THING}|(?:call|label|rate|mark|tag|give|consider|find|deem) {ITS})),? (?:(?:an?|the) )?|{THING_KO}[은는] "
-    r"|[:=>→\])] ?|(?:^|[.!?\n])\W*|(?:므로|따라서|결론적으로),? )"
-    r"(?:(?:very|quite|more|of|an?|\w+ly,?|overall|somewhat) ){0,3}[\"'(\[]?$"
+    r"|[:=>→\])] ?|(?:^|[.!?\n])\W*|(?:므로|따라서|결론적으로),? )(?:(?:very|quite|more|of|an?|\w+ly,?|overall"
+    r"|somewhat) ){0,3}[\"'(\[]?$"
 )
 NAMED_AFTER = re.compile(
     r"(?i)[\"')\]]{0,2} ?(?:$|[\n.,;:!?)(–—/&+|<-]|(?:because|since|as|but|and|or|overall|here|rather|given|due"

@@ -1,7 +1,7 @@
 """Which label a model's text states: label words, and for NLI their usual synonyms, in English and Korean.
 
-The statements are those of `chains.reading.statements`, with labels in the place of choices; where nothing is stated,
-mentions count. A letter counts by its position, a number only where the text or the prompt numbers the labels.
+Label words become references (see `chains.reading.references`), which the rules for choices read; where nothing is
+stated, mentions count. A letter counts by its position, a number only where the text or the prompt numbers the labels.
 """
 
 import re

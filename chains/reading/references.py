@@ -1,9 +1,9 @@
 """How a text names a choice: every form of reference, rewritten to one canonical form `⟦3⟧`.
 
-"3번", "③", "(3)", "선택지 3", "option C" and "세 번째 선택지" all become `⟦3⟧`, so that the rules in
-`chains.reading.statements` deal with one form; what was a letter has a leading zero: "option C" is `⟦03⟧`. A lone
-digit or letter is no reference by itself ("3 people", "a plan"): it counts only in an answer's place, which is what
-`ITEM` and `list_at` decide.
+"3번", "③", "(3)", "선택지 3" and "세 번째 선택지" all become `⟦3⟧`, "option C" becomes `⟦03⟧`, a label's name or a
+choice's text `⟦3⟧` or `⟦~3⟧`, so that the rules in `chains.reading.statements` deal with one form. What is `⟦~3⟧`,
+and a lone digit or letter ("3 people", "a plan"), counts only in an answer's place, which is what `ITEM` and
+`list_at` decide.
 """
 
 import re
