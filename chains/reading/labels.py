@@ -147,7 +147,7 @@ def _read(text: str, truncated: bool, *, words: _Words) -> Extraction | None:
     said = conclusions(whole) + [Statement(one.start(), (int(one[1]),), "called") for one in called]
     stated += [one for one in said if not label_words.DENIED_BEFORE.search(text[max(0, one.start - 80) : one.start])]
     stated += leading_line(text, truncated=truncated, by_name=True)
-    stated += [] if truncated else last_line(text, truncated=False, by_name=True)
+    stated += last_line(text, truncated=False, by_name=True) if "\n" in text and not truncated else []
     stated = [one for one in stated if all(0 < label <= len(words.names) for label in one.choices)]
     if not stated:
         mentioned = not refuses(text) and (not truncated or SO.search(text) or turns)
