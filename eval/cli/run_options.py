@@ -11,7 +11,7 @@ from typing import Any, Literal
 from data.common.errors import ConfigurationError, first_fault
 from eval.cli.flags import given
 from eval.plan.call_policy import CallPolicy, check_policy
-from eval.plan.options import CALLS, ITEMS, SYSTEM
+from eval.plan.options import CALLS, ITEMS, SYSTEM, TASK
 from eval.plan.suite import EvaluationSpec, Suite, SystemSpec, load_suite, names_suite
 from eval.rundir.names import LONGEST_NAME, plain_name
 
@@ -23,8 +23,11 @@ def read_suite(options: argparse.Namespace) -> Suite:
     if options.max_concurrency < 1:
         raise ConfigurationError(f"--max-concurrency {options.max_concurrency} lets nothing run; give 1 or more")
     system, items, target = given(options, SYSTEM), given(options, ITEMS), options.target
+    card = given(options, TASK)
     if names_suite(target):
-        return _overridden(load_suite(target), {**system, **items}, options)
+        return _overridden(load_suite(target), {**system, **items, **card}, options)
+    if card:
+        items["card"] = card_fields(card)
     if "request" in system:
         system["request"] = _read_fields(system["request"])
     kind = next((name for name in ("chain", "checkpoint", "baseline") if name in system), None)
@@ -45,6 +48,25 @@ def _read_fields(written: Sequence[str]) -> dict[str, Any]:
             fields[name] = json.loads(value)
         except (ValueError, RecursionError):
             fields[name] = value
+    return fields
+
+
+def card_fields(said: dict[str, Any]) -> dict[str, Any]:
+    """Return what the flags of `TASK` say as fields of a task's card: a share is a number, and a text may have a name.
+
+    Raises:
+        ConfigurationError: Groups are given where nothing is divided.
+    """
+    fields = {name: value for name, value in said.items() if name != "group"}
+    try:
+        fields["test"] = {"share": float(said["test"])}
+    except (KeyError, ValueError):
+        if "group" in said and "test" in said:
+            raise ConfigurationError("--group goes with a share that is measured, not with a file as --test") from None
+    if "group" in said:
+        fields["test"] = {**fields.get("test", {}), "group": said["group"]}
+    if "text" in said and all(0 < text.find("=") < len(text) - 1 for text in said["text"]):
+        fields["text"] = dict(text.split("=", 1) for text in said["text"])
     return fields
 
 

@@ -106,6 +106,25 @@ ITEMS = (
     Option("train_split", "what systems that learn may learn from; default: the benchmark's own", "S"),
 )
 
+# Fields of a task's card (see `data.card`), which say of a labelled file of one's own what it does not say itself. In a
+# suite they stand under `card`.
+TASK = (
+    Option("test", "the file that is measured, or the share of the rows that is, such as 0.2", "FILE|SHARE"),
+    Option("group", "the column whose rows of one value stay on one side, where a share is measured", "COLUMN"),
+    Option("text", "the column of the text, or several; NAME=COLUMN names each for the prompt", "COLUMN", several=True),
+    Option("label", "the column of the label", "COLUMN"),
+    Option("labels", "the labels, in their order", "LABEL", several=True),
+    Option("question", "the column of a multiple-choice question", "COLUMN"),
+    Option("choices", "the column that holds lists of choices, or one for each choice", "COLUMN", several=True),
+    Option("answer", "the column of the right choice: a letter, a number or its text", "COLUMN"),
+    Option("answers_from", "whether answers that are numbers count from 0 or from 1", "0|1", int),
+    Option("context", "the column of what is read before the question", "COLUMN"),
+    Option("columns", "the names of all columns of a file without a header", "NAME", several=True),
+    Option("encoding", "how the file is encoded, such as cp949", "E"),
+    Option("separator", "what separates its cells", "CHAR"),
+    Option("language", "of the texts, such as en or ko", "L"),
+)
+
 # The names are those of `eval.plan.call_policy.CallPolicy`, whose `cache` has two flags: --cache and --cache-sampled.
 CALLS = (
     Option(

@@ -81,7 +81,7 @@ def plan(
         check_prices(suite)
     planned = []
     for spec in suite.evaluations:
-        about = own.described(spec.benchmark) if own.items else benchmark(spec.benchmark)
+        about = own.described(spec.benchmark) if own.items else benchmark(spec.benchmark, card=spec.card)
         pool = own.items or load_evaluated(spec)
         context = Context(about, spec, pool, seed=suite.seed, timeout_s=policy.call_timeout_s, own=own)
         systems = [build_system(system, context) for system in spec.systems]

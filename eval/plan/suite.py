@@ -128,6 +128,8 @@ class EvaluationSpec(Frozen):
     skip_bad_rows: bool = Field(default=False, exclude_if=operator.not_)
     limit: int | None = Field(default=None, ge=1)
     train_split: str | None = None
+    # Of a labelled file: `eval.plan.options.TASK`, and the other fields of `data.card.TaskCard`.
+    card: dict[str, Any] = Field(default_factory=dict, exclude_if=operator.not_)
     systems: tuple[SystemSpec, ...] = Field(min_length=1)
 
 

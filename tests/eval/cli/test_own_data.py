@@ -39,6 +39,37 @@ def test_a_file_is_a_benchmark(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert main(["run", str(path), *[part.format(model=model) for part in system], "--resume", str(out)]) == 0
 
 
+def test_each_field_of_a_card_is_a_flag(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "tickets.csv"
+    kinds = list(WORDS)
+    rows = [f"{WORDS[kinds[n % 3]]} {n};{kinds[n % 3]};customer {n % 9};{n % 2}" for n in range(90)]
+    path.write_bytes("\n".join(rows).encode("cp949"))
+    said = ["--columns", "said", "why", "who", "odd", "--text", "body=said", "--label", "why", "--encoding", "cp949"]
+    said += ["--separator", ";", "--test", "0.4", "--group", "who", "--labels", *kinds, "--language", "en"]
+    out = tmp_path / "out"
+    assert main(["run", str(path), "--baseline", "tfidf", "--out", str(out), *said]) == 0
+    (evaluation,) = json.loads((out / "summary.json").read_text())["evaluations"]
+    assert evaluation["systems"][0]["scores"]["class_names"] == kinds and evaluation["n_items"] in range(30, 45)
+    assert "(--text names others)" not in capsys.readouterr().err
+    (spec,) = json.loads((out / "manifest.json").read_text())["suite"]["evaluations"]
+    assert spec["card"]["text"] == {"body": "said"} and spec["card"]["test"] == {"share": 0.4, "group": "who"}
+    assert main(["run", str(path), "--baseline", "tfidf", "--resume", str(out), *said]) == 0
+    assert main(["run", "mnli", "--baseline", "majority", "--text", "premise"]) == 2
+    assert "'mnli' is no labelled file: --text goes with one" in capsys.readouterr().err
+    assert main(["run", str(path), "--baseline", "tfidf", "--test", "other.csv", "--group", "who"]) == 2
+
+
+def test_a_limit_takes_a_fair_sample_of_sorted_rows(tmp_path: Path) -> None:
+    kinds = list(WORDS)
+    for name, start in (("train", 0), ("test", 1000)):
+        lines = [f"{WORDS[kind]} {start + n},{kind}" for kind in kinds for n in range(60)]
+        (tmp_path / f"{name}.csv").write_text("text,label\n" + "\n".join(lines), encoding="utf-8")
+    out = tmp_path / "out"
+    assert main(["run", str(tmp_path), "--baseline", "majority", "--limit", "60", "--out", str(out)]) == 0
+    (evaluation,) = json.loads((out / "summary.json").read_text())["evaluations"]
+    assert all(10 <= one["correct"] <= 30 for one in evaluation["reference_scores"]["constants"])
+
+
 def test_a_card_is_told_from_a_suite(tmp_path: Path) -> None:
     tickets(tmp_path / "rows.csv")
     card = tmp_path / "help-desk.yaml"
