@@ -51,7 +51,7 @@ def systems() -> dict[str, str]:
     from eval.plan.baselines import BASELINES
 
     return {
-        **{name: about for name, (_, _, about) in BASELINES.items()},
+        **{name: one.about for name, one in BASELINES.items()},
         "chain": "any of the chains, with a model",
         "checkpoint": "an encoder that python -m finetune train made",
         "finetune": "an encoder that is trained as part of the run (suites)",

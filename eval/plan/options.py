@@ -77,7 +77,11 @@ SYSTEM = (
         several=True,
     ),
     Option("retriever", "bm25, dense, hybrid …, with steps such as hybrid+rerank, or your own as module:attr", "R"),
-    Option("embeddings", "the embedding model of dense and hybrid; default: e5-small", "E"),
+    Option(
+        "embeddings",
+        "the embedding model of dense, hybrid and nearest; default: e5-small, or minilm for English texts of nearest",
+        "E",
+    ),
     Option("k", "chunks to retrieve", "K", int, default=4, flag="-k"),
     Option(
         "user_words",

@@ -93,6 +93,8 @@ class SystemSpec(Frozen):
             )
         self._check_trials()
         elsewhere = self.model_fields_set - {"name", "note", "any_label_order", *given}
+        if self.baseline == "nearest":
+            elsewhere -= {"embeddings"}
         if self.chain is None and (set_fields := sorted(f for f in elsewhere if getattr(self, f) is not None)):
             raise ValueError(f"system '{self.name}': {set_fields[0]} goes with a chain, not with a {given[0]}")
         return self

@@ -5,6 +5,7 @@ training of a `finetune` system waits until the run asks for it.
 """
 
 import hashlib
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from data.common.errors import ConfigurationError
 from data.registry import fingerprint
 from data.types import Item
-from eval.measures.training_costs import training_facts
+from eval.measures.training_costs import note_fit, training_facts
 from eval.plan import baselines
 from eval.plan.chain_check import check_chain
 from eval.plan.chain_predictor import Predictor, chain_predictor
@@ -92,10 +93,25 @@ def build_system(spec: SystemSpec, context: Context) -> System:
 
 def _baseline(spec: SystemSpec, context: Context) -> System:
     name = str(spec.baseline)
-    train_items = context.train_items() if baselines.needs_training(name) else []
-    predictor = baselines.build_baseline(name, train_items, seed=context.seed)
-    description = SystemDescription(kind="baseline", baseline=name, **_learnt_from(train_items))
-    return System(spec.name, description, LOCAL_BATCH, lambda _: predictor)
+    learns = baselines.baseline_entry(name).learns
+    parts = baselines.Parts(context.train_items() if learns else [], context.seed)
+    more: dict[str, Any] = {}
+    if name == "nearest":
+        embeddings = spec.embeddings or ("minilm" if context.benchmark.language == "en" else "e5-small")
+        parts = parts._replace(embeddings=embeddings)
+        more["embeddings"] = embeddings
+    baselines.check_baseline(name, parts.train_items)
+    description = SystemDescription(kind="baseline", baseline=name, **more, **_learnt_from(parts.train_items))
+    open_fitted = partial(_fit_and_note, name, parts) if learns else lambda _: baselines.build_baseline(name, parts)
+    return System(spec.name, description, LOCAL_BATCH, open_fitted)
+
+
+def _fit_and_note(name: str, parts: baselines.Parts, folder: Path) -> Predictor:
+    """Fit a baseline that learns, and note in the run what that took: it is what its answers cost beforehand."""
+    start = time.perf_counter()
+    predictor = baselines.build_baseline(name, parts)
+    note_fit(folder, seconds=time.perf_counter() - start, n_items=len(parts.train_items))
+    return predictor
 
 
 class PreparedChain(NamedTuple):

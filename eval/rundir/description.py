@@ -121,6 +121,7 @@ class SystemDescription(_Described):
 
     Attributes:
         kind: "chain", "checkpoint", "finetune", "baseline", "runnable" (a script's object) or "imported".
+        embeddings: The embedding model that a baseline reads texts with.
         prompt: Its id.
         answer_form: In which form its replies are read.
         pool_fingerprint: Of the items whose passages are searched.
@@ -132,6 +133,7 @@ class SystemDescription(_Described):
 
     kind: str = ""
     baseline: str | None = None
+    embeddings: str | None = None
     chain: str | None = None
     answering: str | None = None
     too_long: str | None = None
@@ -232,13 +234,11 @@ def used_hardware(description: SystemDescription, machine: Machine | None, *, ro
 def unpriced_retrieval(description: SystemDescription) -> str:
     """Say why what it costs to look something up is unknown; "" where that is done on the machine, or not at all."""
     retriever = description.retriever
-    if retriever is None:
-        return ""
-    embeddings = retriever.embeddings or ""
+    embeddings = (retriever.embeddings if retriever else description.embeddings) or ""
     if embeddings.startswith("openai:"):
         return f"what the embeddings {embeddings} of a query cost is not known"
     if ":" in embeddings and not embeddings.startswith("hf:"):
         return "what embeddings of your own call is not known"
     # A step's local model is on the machine: "hybrid+rerank=hf:DIR"; any other "module:attr" is the user's own.
-    own = any(":" in part for part in str(retriever.name).replace("=hf:", "=").split("+"))
+    own = retriever is not None and any(":" in part for part in str(retriever.name).replace("=hf:", "=").split("+"))
     return "what a retriever of your own calls is not known" if own else ""
