@@ -17,6 +17,7 @@ from data.types import Item
 from eval.measures.training_costs import note_fit, training_facts
 from eval.plan import baselines
 from eval.plan.chain_check import check_chain
+from eval.plan.chain_examples import find_examples
 from eval.plan.chain_predictor import Predictor, chain_predictor
 from eval.plan.chain_retriever import chain_retriever
 from eval.plan.context import Context
@@ -133,19 +134,22 @@ class PreparedChain(NamedTuple):
 
 def prepare_chain(spec: SystemSpec, context: Context) -> PreparedChain:
     """Check a chain's entry and make what it needs, apart from the model."""
+    from chains.prompt_files import in_language
     from chains.registry import chain_entry
     from retrievers.corpus import passages_from_items
 
     entry = chain_entry(str(spec.chain))
     check_chain(spec, entry, context.benchmark.name)
+    own_prompt = entry.example_prompt if spec.examples else entry.prompt
     parts: dict[str, Any] = {}
     described: dict[str, Any] = {"chain": spec.chain, "answering": spec.answering, "too_long": spec.too_long}
     described |= {name: value for name in ("permute", "votes") if (value := getattr(spec, name)) is not None}
     max_tokens = None
-    if entry.prompt:
-        prompt = _prompt(spec.prompt or entry.prompt, context.benchmark.name)
+    if own_prompt:
+        named = spec.prompt or in_language(own_prompt, context.benchmark.language)
+        prompt = _prompt(named, own_prompt.partition("/")[0])
         max_tokens = prompt.answer.max_tokens
-        parts["prompt"] = spec.prompt or entry.prompt
+        parts["prompt"] = named
         described |= {"prompt": prompt.id, "prompt_sha256": prompt.sha256, "answer_form": prompt.answer.form}
     if "retriever" in entry.needs:
         parts["retriever"], described["retriever"] = chain_retriever(spec, context.items)
@@ -155,6 +159,14 @@ def prepare_chain(spec: SystemSpec, context: Context) -> PreparedChain:
         described["pool_fingerprint"] = fingerprint(context.items)
     if "seed" in entry.needs:
         parts["seed"] = context.seed
+    if "meanings" in entry.needs:
+        parts["meanings"] = context.meanings()
+    if spec.examples is not None:
+        train_items = context.train_items()
+        parts["examples"], described["examples"] = find_examples(spec.examples, train_items, seed=context.seed)
+        described |= _learnt_from(train_items)
+    if spec.candidates is not None:
+        parts["candidates"] = described["candidates"] = spec.candidates
     description = SystemDescription(kind="chain", **described)
     return PreparedChain(spec, "model" in entry.needs, parts, description, max_tokens, entry.several_calls)
 
@@ -207,11 +219,11 @@ def _runnable(spec: SystemSpec, context: Context) -> System:
     return System(spec.name, description, None, lambda _: predictor, several_calls=True)
 
 
-def _prompt(name: str, benchmark: str) -> "Prompt":
+def _prompt(name: str, family: str) -> "Prompt":
     from chains import classify, kice, mnli
     from chains.prompt_files import load_prompt
 
-    return load_prompt(name, variables={*kice.VARIABLES, *mnli.VARIABLES, *classify.VARIABLES}, benchmark=benchmark)
+    return load_prompt(name, variables={*kice.VARIABLES, *mnli.VARIABLES, *classify.VARIABLES}, benchmark=family)
 
 
 def _checkpoint(spec: SystemSpec, context: Context) -> System:

@@ -32,7 +32,11 @@ TEXT_INPUT = {
     ],
 }
 VALUES = {
-    "classify": classify.prompt_values(TEXT_INPUT, meanings={"refund": "wants money back"}),
+    "classify": classify.prompt_values(
+        {**TEXT_INPUT, "documents": [Document(page_content="my card is gone", metadata={"label": "card"})]},
+        meanings={"refund": "wants money back"},
+        example="Text: {text}",
+    ),
     "kice": kice.with_own_passage(KICE_INPUT),
     "mnli": mnli.render(MNLI_INPUT),
 }

@@ -39,6 +39,36 @@ def test_a_file_is_a_benchmark(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert main(["run", str(path), *[part.format(model=model) for part in system], "--resume", str(out)]) == 0
 
 
+def test_examples_candidates_and_meanings_reach_the_prompt(tmp_path: Path) -> None:
+    tickets(tmp_path / "rows.csv")
+    card = tmp_path / "desk.yaml"
+    card.write_text("train: rows.csv\nlabels: {refund: wants money back, card: lost card, weather: small talk}\n")
+    said = ["--chain", "classify", "--model", f"{__name__}:reads_words", "--examples", "similar:3", "--candidates", "2"]
+    out = tmp_path / "out"
+    assert main(["run", str(card), *said, "--out", str(out)]) == 0
+    (record, *_) = records(out)
+    described = json.loads((out / "manifest.json").read_text())["systems"]
+    (one,) = [about for about in described.values() if about["kind"] == "chain"]
+    assert one["examples"] == {"select": "similar", "n": 3, "retriever": "bm25"} and one["candidates"] == 2
+    assert one["prompt"] == "classify/examples" and one["train_items"] == 72
+    assert record["prediction"]["document_ids"] and record["prediction"]["choice"] is not None
+    system = record["messages"][0]["content"]
+    assert system.count("\n- ") == 2 and "refund: wants money back" in json.dumps([r["messages"] for r in records(out)])
+
+
+def test_candidates_without_examples_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = ["run", str(tickets(tmp_path / "t.csv")), "--chain", "classify", "--model", f"{__name__}:reads_words"]
+    assert main([*said, "--candidates", "2"]) == 2
+    assert "give --examples too" in capsys.readouterr().err
+    assert (
+        main(
+            ["run", "kice", "--split", "sample", "--chain", "kice-prompt", "--model", "smollm2", "--examples", "random"]
+        )
+        == 2
+    )
+    assert "shows no examples" in capsys.readouterr().err
+
+
 def test_each_field_of_a_card_is_a_flag(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "tickets.csv"
     kinds = list(WORDS)
@@ -104,10 +134,15 @@ def test_a_file_that_is_no_task_is_one_line_and_nothing_is_written(
     assert main(["run", str(tmp_path / "none.csv"), "--baseline", "tfidf"]) == 3
 
 
+def records(run: Path) -> list[dict]:
+    (journal,) = run.glob("*classify*/records.jsonl")
+    return [json.loads(line) for line in journal.read_text(encoding="utf-8").splitlines()]
+
+
 def reads_words():  # a model of the tests' own
     from tests.support.scripted import ScriptedChatModel
 
     def reply(messages):
-        return next(label for label, words in WORDS.items() if words in messages[-1].text)
+        return next((label for label, words in WORDS.items() if words in messages[-1].text), "none")
 
     return ScriptedChatModel(reply=reply)
