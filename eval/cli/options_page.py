@@ -5,7 +5,7 @@
 
 from collections.abc import Sequence
 
-from eval.plan.options import CALLS, ITEMS, SYSTEM, TASK, Option
+from eval.plan.options import CALLS, ITEMS, SYSTEM, TASK, VERDICT, Option
 
 _INTRODUCTION = """# Settings
 
@@ -25,6 +25,9 @@ def options_page() -> str:
             "What these do not say is guessed, and each guess is printed. In a suite they stand under `card`, and\n"
             "in a task's card by themselves: see [own data](own-data.md).",
             TASK,
+        ),
+        _section(
+            "Of the verdict", "In a suite they stand beside `name`. What they mean: [verdict](verdict.md).", VERDICT
         ),
         _section(
             "Of calls over a network",

@@ -13,7 +13,7 @@ from pathlib import Path
 from data.common.command_line import run_command
 from data.common.language import LANGUAGES
 from eval.cli.flags import add_options, chosen
-from eval.plan.options import CALLS, ITEMS, SYSTEM, TASK
+from eval.plan.options import CALLS, ITEMS, SYSTEM, TASK, VERDICT
 
 EXAMPLES = """examples:
   python -m eval run demo
@@ -90,6 +90,7 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     add_options(system, SYSTEM)
     add_options(run.add_argument_group("the items"), ITEMS)
     add_options(run.add_argument_group("a labelled file of your own: what is not said is guessed, and printed"), TASK)
+    add_options(run.add_argument_group("the verdict"), VERDICT)
     going = run.add_argument_group("the run")
     going.add_argument("--seed", type=int, metavar="S")
     going.add_argument("--max-concurrency", type=int, default=8, metavar="C", help="calls in flight; default: 8")

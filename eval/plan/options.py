@@ -136,6 +136,12 @@ TASK = (
     Option("language", "of the texts, such as en or ko", "L"),
 )
 
+# What the verdict of a report depends on; keys of the whole suite.
+VERDICT = (
+    Option("margin", "points of accuracy that a cheaper system may be worse; default: 2", "POINTS", float),
+    Option("queries", "queries a month that prices are compared for, such as 1e6; default: 100,000", "N", float),
+)
+
 # The names are those of `eval.plan.call_policy.CallPolicy`, whose `cache` has two flags: --cache and --cache-sampled.
 CALLS = (
     Option(

@@ -9,9 +9,10 @@ from data.card import Share, TaskCard
 from eval.cli.flags import help_of
 from eval.cli.options_page import options_page
 from eval.cli.parser import parser
+from eval.measures.verdict import MARGIN, QUERIES
 from eval.plan.call_policy import CallPolicy
-from eval.plan.options import CALLS, ITEMS, SYSTEM, TASK, Answering, Option
-from eval.plan.suite import EvaluationSpec, SystemSpec
+from eval.plan.options import CALLS, ITEMS, SYSTEM, TASK, VERDICT, Answering, Option
+from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
 from tests.support.folders import ROOT
 
 
@@ -42,6 +43,11 @@ def test_every_setting_of_a_suite_is_declared_with_its_default(
 def test_every_field_of_a_card_has_a_flag_but_its_file_and_its_name() -> None:
     assert {option.name for option in TASK} - {"group"} == TaskCard.model_fields.keys() - {"name", "train"}
     assert "group" in Share.model_fields
+
+
+def test_what_a_verdict_depends_on_is_a_key_of_the_suite() -> None:
+    assert {option.name for option in VERDICT} <= Suite.model_fields.keys()
+    assert f"default: {MARGIN:g}" in VERDICT[0].about and f"default: {QUERIES:,.0f}" in VERDICT[1].about
 
 
 def test_every_field_of_a_call_s_policy_is_declared_with_its_default() -> None:
