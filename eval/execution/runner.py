@@ -81,7 +81,7 @@ def run(
     with sole_writer(run_dir):
         _open_run(planned, run_dir, resume=resume)
         calls = Calls(policy, budget=_budget(policy, planned, run_dir), cache=cache)
-        total = sum(len(entry.items) * len(entry.systems) for entry in planned.evaluations)
+        total = sum(len(items) for _, items, _ in planned.parts)
         count, asked = ErrorCount(max_errors, total=total), 0
         for evaluation, items, system in planned.parts:
             path, errors = records_path(run_dir, system.name), count.errors

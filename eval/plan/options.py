@@ -106,6 +106,7 @@ SYSTEM = (
     Option("baseline", "what must be beaten, such as majority or tfidf; see: python -m eval list systems", "B"),
     Option("finetune", "train an encoder in the run: settings of python -m finetune train, as a mapping", flag="-"),
     Option("name", "the system's name, and its folder in the run", flag="-"),
+    Option("limit", "answers only the first N of the evaluation's items, as a slow system may", "N", int, flag="-"),
     Option("note", "what a reader must know to judge the scores; shown beside them", flag="-", default=""),
 )
 

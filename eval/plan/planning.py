@@ -57,7 +57,9 @@ class Plan(NamedTuple):
     @property
     def parts(self) -> list[tuple[Evaluation, Sequence[Item], System]]:
         """Each system of each evaluation, with the items that it answers."""
-        return [(evaluation, items, one) for evaluation, items, systems in self.evaluations for one in systems]
+        return [
+            (evaluation, items[: one.limit], one) for evaluation, items, systems in self.evaluations for one in systems
+        ]
 
 
 def plan(

@@ -93,6 +93,7 @@ class SystemSpec(Frozen):
     k: int = Field(default=4, ge=1)
     # Left out where there are none, so that a run from before there was this setting can still be resumed.
     user_words: Path | None = Field(default=None, exclude_if=lambda path: path is None)
+    limit: int | None = Field(default=None, ge=1, exclude_if=lambda limit: limit is None)
     note: str = ""
     runnable: str | None = Field(default=None, exclude_if=lambda name: name is None)
 
@@ -122,7 +123,7 @@ class SystemSpec(Frozen):
         self._check_trials()
         if self.candidates is not None and self.examples is None:
             raise ValueError(f"system '{self.name}': candidates are the labels of examples; give --examples too")
-        elsewhere = self.model_fields_set - {"name", "note", "any_label_order", *given}
+        elsewhere = self.model_fields_set - {"name", "note", "limit", "any_label_order", *given}
         if self.baseline == "nearest":
             elsewhere -= {"embeddings"}
         if self.chain is None and (set_fields := sorted(f for f in elsewhere if getattr(self, f) is not None)):

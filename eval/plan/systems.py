@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from data.card import is_task
 from data.common.errors import ConfigurationError
 from data.registry import fingerprint
 from data.types import Item
@@ -55,6 +56,7 @@ class System(NamedTuple):
         reply_tokens: The longest reply of a model that is asked over a network; None: nothing limits it.
         several_calls: Whether an item may take several calls of its model.
         remote: Its model, if that is asked over a network.
+        limit: Of the items it answers only the first so many; None: all.
     """
 
     name: str
@@ -65,6 +67,7 @@ class System(NamedTuple):
     reply_tokens: int | None = None
     several_calls: bool = False
     remote: RemoteModel | None = None
+    limit: int | None = None
 
     @property
     def keeps_replies(self) -> bool:
@@ -87,9 +90,8 @@ def build_system(spec: SystemSpec, context: Context) -> System:
         "runnable": _runnable,
     }
     system = builders[spec.kind](spec, context)
-    if not spec.note:
-        return system
-    return system._replace(description=system.description.model_copy(update={"note": spec.note}))
+    said = {name: value for name in ("note", "limit") if (value := getattr(spec, name))}
+    return system._replace(description=system.description.model_copy(update=said), limit=spec.limit)
 
 
 def _baseline(spec: SystemSpec, context: Context) -> System:
@@ -262,7 +264,7 @@ def _finetune(spec: SystemSpec, context: Context) -> System:
     from finetune.train import check
 
     labels = _labels(context)
-    settings = make_settings({"seed": context.seed, **(spec.finetune or {})})
+    settings = make_settings({"seed": context.seed, **_texts_read(context), **(spec.finetune or {})})
     learnt, held_out = hold_out(context.train_items(), seed=settings.seed)
     check(settings, train_items=learnt, eval_items=held_out, labels=labels)
     description = SystemDescription(
@@ -270,6 +272,19 @@ def _finetune(spec: SystemSpec, context: Context) -> System:
     )
     open_trained = partial(_train_and_load, settings, learnt, held_out, labels)
     return System(spec.name, description, LOCAL_BATCH, open_trained, _checked(spec, labels))
+
+
+def _texts_read(context: Context) -> dict[str, Any]:
+    """Return the texts that an encoder reads of a task of the user's own, whatever they are called."""
+    if not is_task(context.spec.benchmark):
+        return {}
+    names = tuple(dict.fromkeys(name for item in context.items for name in item.inputs))
+    if len(names) > 2:
+        raise ConfigurationError(
+            f"an encoder reads one text or two, and the items have {len(names)}: {', '.join(names)}; name those "
+            "to read as text_fields of finetune, or fewer columns with --text"
+        )
+    return {"text_fields": names}
 
 
 def _train_and_load(

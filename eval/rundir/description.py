@@ -139,6 +139,7 @@ class SystemDescription(_Described):
         training: How a checkpoint that was trained before was trained.
         finetune: The settings of an encoder that is trained in the run.
         train_items: How many items it learnt from; `train_fingerprint` says which.
+        limit: Of the items it answers only the first so many; None: all.
         replies: The file of replies that were recorded elsewhere.
     """
 
@@ -168,6 +169,7 @@ class SystemDescription(_Described):
     runnable: str | None = None
     replies: str | None = None
     replies_sha256: str | None = None
+    limit: _Count | None = None
     note: str | None = None
 
     @field_validator("model", mode="before")

@@ -105,7 +105,7 @@ def _price(found: Verdict, say: Language) -> list[str]:
     if prices:
         priced = "A month of {queries} queries, training included, costs: {prices}."
         said.append(say(priced, queries=queries, prices=say("; ").join(prices)))
-    if found.unpriced:
+    if found.unpriced and found.kind != "only":
         unknown = "What {systems} would cost is not known, so price did not speak for or against that."
         said.append(say(unknown, systems=listed(found.unpriced, say)))
     return said

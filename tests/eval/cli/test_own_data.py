@@ -1,24 +1,12 @@
 """A labelled file of one's own, asked and measured by the command line without a line of code."""
 
-import csv
 import json
 from pathlib import Path
 
 import pytest
 
 from eval.cli.parser import main
-
-WORDS = {"refund": "money back please", "card": "card lost in town", "weather": "rain and sun today"}
-
-
-def tickets(path: Path, n: int = 90) -> Path:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        rows = csv.writer(file, lineterminator="\r\n")
-        rows.writerow(["Message", "Department"])
-        for number in range(n):
-            label = list(WORDS)[number % 3]
-            rows.writerow([f'{WORDS[label]}, "number" {number}', label])
-    return path
+from tests.support.tickets import MODEL, WORDS, tickets
 
 
 @pytest.mark.parametrize(
@@ -26,7 +14,7 @@ def tickets(path: Path, n: int = 90) -> Path:
 )
 def test_a_file_is_a_benchmark(tmp_path: Path, capsys: pytest.CaptureFixture[str], system: list[str]) -> None:
     path = tickets(tmp_path / "tickets.csv")
-    model = f"{__name__}:reads_words"
+    model = MODEL
     out = tmp_path / "out"
     assert main(["run", str(path), *[part.format(model=model) for part in system], "--out", str(out)]) == 0
     printed = capsys.readouterr()
@@ -43,7 +31,7 @@ def test_examples_candidates_and_meanings_reach_the_prompt(tmp_path: Path) -> No
     tickets(tmp_path / "rows.csv")
     card = tmp_path / "desk.yaml"
     card.write_text("train: rows.csv\nlabels: {refund: wants money back, card: lost card, weather: small talk}\n")
-    said = ["--chain", "classify", "--model", f"{__name__}:reads_words", "--examples", "similar:3", "--candidates", "2"]
+    said = ["--chain", "classify", "--model", MODEL, "--examples", "similar:3", "--candidates", "2"]
     out = tmp_path / "out"
     assert main(["run", str(card), *said, "--out", str(out)]) == 0
     (record, *_) = records(out)
@@ -57,7 +45,7 @@ def test_examples_candidates_and_meanings_reach_the_prompt(tmp_path: Path) -> No
 
 
 def test_candidates_without_examples_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    said = ["run", str(tickets(tmp_path / "t.csv")), "--chain", "classify", "--model", f"{__name__}:reads_words"]
+    said = ["run", str(tickets(tmp_path / "t.csv")), "--chain", "classify", "--model", MODEL]
     assert main([*said, "--candidates", "2"]) == 2
     assert "give --examples too" in capsys.readouterr().err
     assert (
@@ -137,12 +125,3 @@ def test_a_file_that_is_no_task_is_one_line_and_nothing_is_written(
 def records(run: Path) -> list[dict]:
     (journal,) = run.glob("*classify*/records.jsonl")
     return [json.loads(line) for line in journal.read_text(encoding="utf-8").splitlines()]
-
-
-def reads_words():  # a model of the tests' own
-    from tests.support.scripted import ScriptedChatModel
-
-    def reply(messages):
-        return next((label for label, words in WORDS.items() if words in messages[-1].text), "none")
-
-    return ScriptedChatModel(reply=reply)
