@@ -47,6 +47,7 @@ class ChainEntry(NamedTuple):
 
 
 _kice = partial(ChainEntry, benchmark="kice", needs=("model",), prompt="kice/minimal")
+_choose = partial(ChainEntry, benchmark="", needs=("model",), prompt="choose/minimal")
 CHAINS: dict[str, ChainEntry] = {
     "kice-choices-only": _kice(
         "chains.kice:kice_choices_only", summary="the choices alone, without their question", rung="choices-only"
@@ -85,6 +86,16 @@ CHAINS: dict[str, ChainEntry] = {
         "classify/zero-shot",
         "texts of any names and the labels; with --examples, labelled texts that are most like it",
         example_prompt="classify/examples",
+    ),
+    "choose": _choose(
+        "chains.choose:choose", summary="a question with its choices, and its passage if it has one", has_passage=True
+    ),
+    "choose-closed-book": _choose("chains.choose:choose_closed_book", summary="question and choices, no passage"),
+    "choose-rag": _choose(
+        "chains.choose:choose_rag",
+        needs=("model", "retriever"),
+        summary="question and choices with passages that a retriever finds",
+        has_passage=True,
     ),
     "mnli-zero-shot": ChainEntry(
         "chains.mnli:mnli_zero_shot", "mnli", ("model",), "mnli/zero-shot", "premise, hypothesis and label names"

@@ -222,10 +222,11 @@ def _runnable(spec: SystemSpec, context: Context) -> System:
 
 
 def _prompt(name: str, family: str) -> "Prompt":
-    from chains import classify, kice, mnli
+    from chains import choose, classify, kice, mnli
     from chains.prompt_files import load_prompt
 
-    return load_prompt(name, variables={*kice.VARIABLES, *mnli.VARIABLES, *classify.VARIABLES}, benchmark=family)
+    variables = {name for chain in (choose, classify, kice, mnli) for name in chain.VARIABLES}
+    return load_prompt(name, variables=variables, benchmark=family)
 
 
 def _checkpoint(spec: SystemSpec, context: Context) -> System:

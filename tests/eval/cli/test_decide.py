@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from eval.cli.parser import main
+from tests.support.scripted import ScriptedChatModel
 from tests.support.tickets import MODEL, tickets
 
 
@@ -33,6 +34,29 @@ def test_a_file_in_a_verdict_out(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert main(["run", str(suite), "--out", str(again)]) == 0
     (same,) = json.loads((again / "summary.json").read_text())["evaluations"]
     assert same["fingerprint"] == evaluation["fingerprint"]
+
+
+def test_questions_with_choices_by_letter_are_decided_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The layout of KMMLU: a column for each choice, and the answer as a number from 1."""
+    metals = ["철", "금", "은", "납", "주석"]
+    lines = [f"{metal} 원소 {n}번은?,{metal},물,공기,불,1" for n, metal in enumerate(metals * 6)]
+    lines += [f"마시는 것은? {n},흙,물,돌,쇠,2" for n in range(20)] + [
+        f"타는 것은? {n},흙,물,돌,불,4" for n in range(20)
+    ]
+    path = tmp_path / "kmmlu.csv"
+    path.write_text("question,A,B,C,D,answer\n" + "\n".join(lines), encoding="utf-8")
+    out = tmp_path / "out"
+    assert main(["decide", str(path), "--model", f"{__name__}:says_two", "--yes", "--out", str(out)]) == 0
+    (evaluation,) = json.loads((out / "summary.json").read_text())["evaluations"]
+    systems = {one["name"]: one for one in evaluation["systems"]}
+    assert list(systems) == ["majority", "lexical-overlap", "prompted"]
+    assert systems["prompted"]["description"]["prompt"] == "choose/minimal-ko"
+    assert systems["lexical-overlap"]["scores"]["accuracy"] > systems["prompted"]["scores"]["accuracy"] > 0
+    assert "Verdict on kmmlu" in capsys.readouterr().out
+
+
+def says_two():  # a model of the tests' own
+    return ScriptedChatModel(reply=lambda messages: "2")
 
 
 def test_nothing_is_spent_or_written_without_a_yes(
