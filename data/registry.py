@@ -12,7 +12,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from data.card import TaskCard, is_task
+from data.card import SHIPPED, TaskCard, is_task, task_path
 from data.common.attributes import import_own, is_module, load_attribute
 from data.common.errors import ConfigurationError, ProjectError, system_fault, unknown_name
 from data.common.parsing import JsonObject
@@ -191,7 +191,7 @@ def _task(name: str, card: Mapping[str, Any] | None) -> Any:
     key = json.dumps([name, card or {}], sort_keys=True, default=str)
     task = _TASKS.get(key)
     if task is None or not task.is_current():
-        task = _TASKS[key] = open_task(Path(name), **(card or {}))
+        task = _TASKS[key] = open_task(task_path(name), **(card or {}))
         for note in task.notes:
             log(f"{name}: {note}")
     return task
@@ -206,7 +206,7 @@ def _benchmark_module(name: str, card: Mapping[str, Any] | None = None) -> Bench
     hint = "Or name a file of labelled rows, or a module of your own that has BENCHMARK and load(split, path)."
     module_name = BENCHMARKS.get(name, name.removesuffix(":BENCHMARK"))
     if not is_module(module_name):
-        raise unknown_name("benchmark", name, BENCHMARKS, hint)
+        raise unknown_name("benchmark", name, [*BENCHMARKS, *SHIPPED], hint)
     module = import_own(module_name, kind="benchmark", name=name)
     if not isinstance(getattr(module, "BENCHMARK", None), Benchmark) or not callable(getattr(module, "load", None)):
         raise unknown_name("benchmark", name, BENCHMARKS, hint)
