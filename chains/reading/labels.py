@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import lru_cache, partial
 from itertools import chain, groupby
 from operator import attrgetter
-from threading import RLock
+from threading import Lock
 from typing import NamedTuple
 
 from chains.reading import label_words
@@ -23,8 +23,9 @@ _DENIES = re.compile(r"(?i)[\"' ]{0,2}(?:not|neither|no)\b")
 _SHORT = 100  # characters: replies that say little more than a label come again and again
 _REFERENCE = re.compile(r"[\d⟦]|(?<![A-Za-z])[A-Za-z](?![A-Za-z])")
 _NLI = frozenset(label_words.NLI_WORDS)
-# The first replies of a run come together: without it, each of their threads would compile the same patterns.
-_COMPILING = RLock()
+# The first replies of a run come together: without it, each of their threads would compile the same patterns. Only they
+# wait for it: where every reply did, its threads would stand in line for most of their time.
+_COMPILING = Lock()
 
 
 class _Mention(NamedTuple):
@@ -65,10 +66,9 @@ def extract_label(text: str, labels: Sequence[str], *, truncated: bool = False, 
     names = tuple(normalised(label).casefold().strip() for label in labels)
     if not names or len(set(names)) != len(names):
         raise ValueError(f"labels must be distinct names, not {list(labels)}")
-    with _COMPILING:
-        if len(text) <= _SHORT and (known := _read_in_words(text, truncated, names)) is not None:
-            return known
-        words = _words(names)
+    if len(text) <= _SHORT and (known := _read_in_words(text, truncated, names)) is not None:
+        return known
+    words = _words(names)
     shown = _numbering(canonical(normalised(prompt)), words)
     return read_parts(text, truncated, partial(_read, words=words._replace(numbering=shown)))
 
@@ -100,7 +100,8 @@ def _words(names: tuple[str, ...]) -> _Words:
     for more in synonyms if set(names) <= _NLI else ({},) * 3:
         forms = [f"{form}|{more[name]}" if name in more else form for form, name in zip(forms, names, strict=True)]
         groups = "|".join(f"(?P<label{i}>{forms[i]})" for i in order)
-        patterns.append(re.compile(rf"(?i)(?<![A-Za-z_가-힣])(?<![A-Za-z]-)(?:{groups})(?![A-Za-z_])"))
+        with _COMPILING:  # `re` keeps what the first one compiles, and the others find it there
+            patterns.append(re.compile(rf"(?i)(?<![A-Za-z_가-힣])(?<![A-Za-z]-)(?:{groups})(?![A-Za-z_])"))
     anywhere, answer, polar = patterns
     return _Words(anywhere, answer, polar, names, {}, names.index("neutral") + 1 if set(names) == _NLI else None)
 
