@@ -23,8 +23,7 @@ _DENIES = re.compile(r"(?i)[\"' ]{0,2}(?:not|neither|no)\b")
 _SHORT = 100  # characters: replies that say little more than a label come again and again
 _REFERENCE = re.compile(r"[\d⟦]|(?<![A-Za-z])[A-Za-z](?![A-Za-z])")
 _NLI = frozenset(label_words.NLI_WORDS)
-# The first replies of a run come together: without it, each of their threads would compile the same patterns. Only they
-# wait for it: where every reply did, its threads would stand in line for most of their time.
+# The first replies of a run come together: without it, each of their threads would compile the same patterns.
 _COMPILING = Lock()
 
 
@@ -93,6 +92,13 @@ def _exact(name: str) -> str:
 
 @lru_cache(maxsize=64)
 def _words(names: tuple[str, ...]) -> _Words:
+    """Return the patterns of the labels; only a thread that does not find them here waits for the lock."""
+    with _COMPILING:
+        return _compiled(names)
+
+
+@lru_cache(maxsize=64)
+def _compiled(names: tuple[str, ...]) -> _Words:
     """Build the patterns of the labels; group `label3` is label 3. They take longer than all else about a reply."""
     synonyms = (label_words.NLI_WORDS, label_words.NLI_ANSWERS, label_words.NLI_POLAR)
     order = sorted(range(len(names)), key=lambda i: -len(names[i]))  # "not_entailment" is not read as "entailment"
@@ -100,8 +106,7 @@ def _words(names: tuple[str, ...]) -> _Words:
     for more in synonyms if set(names) <= _NLI else ({},) * 3:
         forms = [f"{form}|{more[name]}" if name in more else form for form, name in zip(forms, names, strict=True)]
         groups = "|".join(f"(?P<label{i}>{forms[i]})" for i in order)
-        with _COMPILING:  # `re` keeps what the first one compiles, and the others find it there
-            patterns.append(re.compile(rf"(?i)(?<![A-Za-z_가-힣])(?<![A-Za-z]-)(?:{groups})(?![A-Za-z_])"))
+        patterns.append(re.compile(rf"(?i)(?<![A-Za-z_가-힣])(?<![A-Za-z]-)(?:{groups})(?![A-Za-z_])"))
     anywhere, answer, polar = patterns
     return _Words(anywhere, answer, polar, names, {}, names.index("neutral") + 1 if set(names) == _NLI else None)
 
