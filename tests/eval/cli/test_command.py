@@ -348,7 +348,7 @@ def test_a_run_over_an_api_with_its_reports_imports_no_library_that_it_does_not_
     imported = set(done.stdout.splitlines()[-1].split())
     assert {"langchain_openai", "numpy", "eval.report"} <= imported
     heavy = {"torch", "transformers", "tokenizers", "datasets", "scipy", "sklearn", "pandas", "pyarrow", "langchain"}
-    own = {"finetune", "data.task", "data.kice", "chains.local.chat_model", "retrievers.base"}
+    own = {"finetune", "data.task", "data.kice", "data.polarity", "chains.local.chat_model", "retrievers.base"}
     assert imported & (heavy | own) == set()
 
 
