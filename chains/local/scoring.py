@@ -28,7 +28,9 @@ ATTENDED_SHARE = 8
 CHUNK_TOKENS = 512
 BUSY_TOKENS = 1024
 # Of a tree: each node is compared with all others, whether it sees them or not.
-TREE_NODES = 512
+TREE_NODES = 192
+# Of a pass over trees on a CPU, where the logits of more only leave its caches.
+LABEL_TOKENS = 2048
 
 
 @dataclass
@@ -67,7 +69,8 @@ def score_labels(
     if not prompts:
         return []
     budget = token_budget(loaded, max_batch_tokens)
-    scoring = _Scoring(loaded, prompts, budget, replace(budget))
+    label_tokens = min(budget.tokens, LABEL_TOKENS) if loaded.device.type == "cpu" else budget.tokens
+    scoring = _Scoring(loaded, prompts, budget, replace(budget, tokens=label_tokens))
     longest_label = max(len(ids) for prompt in prompts for ids in prompt.continuations)
     if keeps_everything(loaded.model.config, max(len(prompt.context) for prompt in prompts) + longest_label):
         _score_prefix(scoring, plan_prefixes([prompt.context for prompt in prompts]), None)
