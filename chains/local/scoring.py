@@ -217,24 +217,23 @@ def _score_rest(scoring: _Scoring, batch: Sequence[int], mask: torch.Tensor, cac
             for label, logprob in zip(branch.labels, logprobs, strict=True):
                 scoring.scores[batch[branch.place], label] += logprob
 
-    branches = [_Branch(place, labels) for place, ids in enumerate(continuations) if (labels := _longer(ids))]
-    most = min(TREE_NODES, scoring.label_budget.tokens) if branches and takes_trees(scoring.loaded) else 1
+    pending = [_Branch(place, labels) for place, ids in enumerate(continuations) if (labels := _longer(ids))]
+    most = min(TREE_NODES, scoring.label_budget.tokens) if pending and takes_trees(scoring.loaded) else 1
     before = mask.shape[1]
-    while branches:
-        sizes: dict[_Branch, int] = {}
-        while branches:
-            branch = branches.pop()
-            n_nodes = count_nodes(tokens_of(branch))
-            if n_nodes <= most or len(branch.labels) == 1:
-                sizes[branch] = n_nodes
-            else:
-                branches += _halves(branch)
-        extra = before // ATTENDED_SHARE
-        refused = run_batches(sizes, scoring.label_budget, add_rest, extra=extra, before=before)
+    while pending:
+        sizes = {branch: count_nodes(tokens_of(branch)) for branch in pending}
+        large = {branch: n for branch, n in sizes.items() if n > most and len(branch.labels) > 1}
+        refused = run_batches(
+            {branch: n for branch, n in sizes.items() if branch not in large},
+            scoring.label_budget,
+            add_rest,
+            extra=before // ATTENDED_SHARE,
+            before=before,
+        )
         for branch, error in refused.items():
             if len(branch.labels) == 1:  # beside the caches of the batch's other prompts: it may fit beside its own
                 raise error
-            branches += _halves(branch)
+        pending = [half for branch in (*large, *refused) for half in _halves(branch)]
 
 
 def _longer(continuations: Sequence[Sequence[int]]) -> tuple[int, ...]:
