@@ -135,4 +135,4 @@ def _among_all(answer: Prediction, places: Sequence[int], n_labels: int) -> Pred
             full[place] = probability
         probs = tuple(full)
     choice = None if answer.choice is None else places[answer.choice]
-    return answer.model_copy(update={"choice": choice, "probs": probs})
+    return answer.model_copy(update={"choice": choice, "probs": probs, "candidates": tuple(places)})

@@ -37,6 +37,10 @@ def test_examples_candidates_and_meanings_reach_the_prompt(tmp_path: Path) -> No
     out = tmp_path / "out"
     assert main(["run", str(card), *said, "--out", str(out)]) == 0
     (record, *_) = records(out)
+    shortlist = json.loads((out / "summary.json").read_text())["evaluations"][0]["systems"][-1]["shortlist"]
+    kept = [one["item"]["target"] in one["prediction"]["candidates"] for one in records(out)]
+    assert shortlist["n"] == len(kept) == 18 and shortlist["recall"] == pytest.approx(sum(kept) / 18)
+    assert "the right one was among them" in (out / "report.md").read_text(encoding="utf-8")
     described = json.loads((out / "manifest.json").read_text())["systems"]
     (one,) = [about for about in described.values() if about["kind"] == "chain"]
     assert one["examples"] == {"select": "similar", "n": 3, "retriever": "bm25"} and one["candidates"] == 2
