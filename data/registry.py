@@ -209,6 +209,6 @@ def _benchmark_module(name: str, card: Mapping[str, Any] | None = None) -> Bench
         raise unknown_name("benchmark", name, [*BENCHMARKS, *SHIPPED], hint)
     module = import_own(module_name, kind="benchmark", name=name)
     if not isinstance(getattr(module, "BENCHMARK", None), Benchmark) or not callable(getattr(module, "load", None)):
-        raise unknown_name("benchmark", name, BENCHMARKS, hint)
+        raise unknown_name("benchmark", name, [*BENCHMARKS, *SHIPPED], hint)
     own: BenchmarkSource = cast(BenchmarkSource, module)
     return own

@@ -135,6 +135,9 @@ class Task:
             raise ConfigurationError(f"{self.card.train} has no rows to learn from; it has: {', '.join(tables)}")
         rows: dict[str, Rows] = {}
         for side, table in tables.items():
+            if not table.rows:
+                reason = f"; its first fault: {table.faults[0]}" if table.faults else ""
+                raise ConfigurationError(f"{self.card.train} has no rows for '{side}'{reason}")
             self._note(side, table)
             said = self.card.said if side == "train" else self._said_by(rows["train"].roles)
             rows[side] = Rows(table, roles_of(table, said))
