@@ -27,7 +27,7 @@ from data.common.errors import ConfigurationError, MissingResourceError
 HARNESS = "0.4.13"
 WORKER = Path(__file__).parent / "peers" / "harness_worker.py"
 # Items asked unless --items says otherwise, and rows of the harness's batch: a long prompt fills the caches alone.
-ITEMS = {"mnli": 1000, "kice": None, "banking77": 8}
+ITEMS = {"mnli": 1000, "kice": None, "banking77": 4}
 BATCH_SIZES = {"mnli": 16, "kice": 1, "banking77": 8}
 SHOWN = 20
 Scores = list[list[float]]
@@ -171,14 +171,14 @@ def _compare(
 
     # The first pass of a process is slow on either side, and is not what is compared.
     model.score(questions.conversations[:1], questions.labels[:1])
-    worker.score(questions.requests[: len(questions.labels[0])])
+    worker.score(questions.requests[:1])
     mine, theirs = in_turns(questions.title, ours, lambda: worker.score(questions.requests), runs=runs)
     agreement = compare_scores(mine[-1].answer, by_item(theirs[-1].answer, questions.labels))
     n, fast, slow = len(questions.ids), median_seconds(mine), median_seconds(theirs)
     row = [
         f"{n}",
-        f"{n / fast:.2f}",
-        f"{n / slow:.2f}",
+        f"{n / fast:.3g}",
+        f"{n / slow:.3g}",
         f"{slow / fast:.1f} x",
         f"{100 * agreement.n_same / n:.1f} %",
         f"{agreement.ties[0]} / {agreement.ties[1]}",
