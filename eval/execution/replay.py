@@ -2,13 +2,13 @@
 
     a listener to the call: `find` ─┬─ the item's own: paid for in this run
                                     └─ the response cache's: free
-    the model that `of` returns: gives the reply that was found, or asks, and keeps what is answered
+    the model that `of` returns: gives the reply that the listener left under the id of the call's run, or asks
 
-The listener sees a call first, with all that is said of it, and holds it up where it is to be sent. It leaves what it
-found under the id of the call's run, which the model knows as well, whether it runs in a thread or as a task.
+The listener sees a call first, with all that is said of it, holds it up where it is to be sent, and writes down what
+came of it before the chain gets it.
 """
 
-import time
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from inspect import signature
@@ -17,13 +17,15 @@ from uuid import UUID
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, message_chunk_to_message
+from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
+from data.common.progress import log
 from data.types import TRIAL
-from eval.execution.reply_journal import ItemReplies
-from eval.execution.request_key import request_key, said_of
-from eval.execution.response_cache import ModelCache, ResponseCache
+from eval.execution.call_ledger import Key
+from eval.execution.item_ledger import ItemLedger
+from eval.execution.request_key import identity_of, request_key, said_of
+from eval.execution.response_cache import ResponseCache
 from eval.plan.systems import System
 
 # In the metadata of the model whose calls these are: a chain may ask others beside it.
@@ -32,43 +34,54 @@ _MARK = "known_replies"
 
 @dataclass(eq=False)
 class Call:
-    """A call that is about to be made.
+    """A call that is about to be made to the model whose replies are known.
 
     Attributes:
-        trial: Which of an item's trials it belongs to.
-        own: The replies that its item has had, and `request` its key among them.
-        cache_key: Its key in the response cache; None: it is not kept there.
+        key: Of its reply among those of its item.
+        cached: The same in the response cache; None: it is not kept there.
         reply: Where it is known.
         source: Who has its reply, so that nothing will be sent.
     """
 
-    trial: int
-    own: ItemReplies | None
-    request: str | None
-    cache_key: str | None
-    reply: AIMessage | None
-    source: Literal["item", "cache"] | None
+    key: Key
+    cached: Key | None = None
+    reply: AIMessage | None = None
+    source: Literal["item", "cache"] | None = None
 
 
 class KnownReplies:
     """The replies that one model need not be asked for.
 
-    Of each call, in this order: a listener calls `find` and `begin`, the model `take` and `keep`, the listener `end`.
-
     Args:
-        cache: The response cache as that model sees it; None: none is used.
+        model: Whose they are.
+        cache: The response cache; None: none is used.
+        votes: The model is asked for several samples.
+
+    Attributes:
+        cache: None also for a model that cannot be told from others, after a line that says why.
+        given: The replies that calls which are about to be made are to be given, by the ids of their runs.
     """
 
-    def __init__(self, cache: ModelCache | None = None) -> None:
-        self._cache = cache
-        self._begun: dict[UUID, Call] = {}
+    def __init__(self, model: BaseChatModel, cache: ResponseCache | None = None, *, votes: bool = False) -> None:
+        self.cache, self._votes = cache, votes
+        self.given: dict[UUID, AIMessage] = {}
+        self._told = threading.Lock()  # taken, and never given back, by the thread that tells it
+        self._identity: Mapping[str, Any] = {}
+        try:
+            self._identity = identity_of(model)
+        except (TypeError, ValueError) as error:
+            self.cache = None
+            if cache is not None:
+                log(f"--cache keeps no replies of {type(model).__name__}: {error}")
+        names = (self._identity.get(field) for field in ("model_name", "model_id", "model", "class"))
+        self._name = next((str(name) for name in names if name), "")
 
     def of(self, model: BaseChatModel) -> BaseChatModel:
         """Return a copy of the model that looks here before it is asked, also where a chain would stream its reply."""
         marked = {**(model.metadata or {}), _MARK: True}
         # No other cache answers before it: that reply would be counted as one that was sent for.
         made = model.model_copy(update={"metadata": marked, "disable_streaming": True, "cache": False})
-        made.__class__ = _kind_with(type(model), self)
+        made.__class__ = _kind_with(type(model), self.given)
         return made
 
     def find(
@@ -76,57 +89,48 @@ class KnownReplies:
         messages: Sequence[BaseMessage],
         parameters: Mapping[str, Any] | None,
         metadata: Mapping[str, Any] | None,
-        own: ItemReplies | None = None,
+        item: ItemLedger,
     ) -> Call | None:
-        """Look for the reply to a call; None for a call of another model.
+        """Look for the reply to a call; None for a call of another model, and one that has no key.
 
         Args:
             messages: What would be sent.
             parameters: What the model is called with, as LangChain tells callbacks.
             metadata: Of the call; says which of several trials it is.
-            own: The replies that its item has had.
+            item: Whose call it is.
         """
-        about = metadata or {}
-        if _MARK not in about:
+        about, said = metadata or {}, said_of(parameters or {})
+        if _MARK not in about or (request := request_key(self._identity, said, messages)) is None:
             return None
-        said, trial = parameters or {}, about.get(TRIAL, 0)
-        request = None if own is None else request_key({}, said_of(said), messages, sample=trial)
-        reply = None if own is None or request is None else own.take(request)
-        call = Call(trial, own, request, None, reply, None if reply is None else "item")
-        if self._cache is not None and reply is None:
-            call.cache_key = self._cache.key(messages, said, trial)
-            call.reply = None if call.cache_key is None else self._cache.get(call.cache_key)
-            call.source = None if call.reply is None else "cache"
+        call = Call(Key(request, about.get(TRIAL, 0)))
+        if (reply := item.take(call.key)) is not None:
+            call.reply, call.source = reply, "item"
+        elif self.cache is not None:
+            call.cached = self._cached_under(call.key, said, messages)
+            if call.cached is not None and (reply := self.cache.get(call.cached)) is not None:
+                call.reply, call.source = reply, "cache"
         return call
 
-    def begin(self, run_id: UUID, call: Call) -> None:
-        """Leave a call for the model, which is about to make it."""
-        self._begun[run_id] = call
+    def _cached_under(self, key: Key, said: Mapping[str, Any], messages: Sequence[BaseMessage]) -> Key | None:
+        """Return the key of a reply in the response cache, where only sampled ones differ from trial to trial."""
+        if self.cache is None or not all(isinstance(message.content, str) for message in messages):
+            return None  # LangChain shows callbacks other content than it sends
+        sampled = self._votes or said.get("temperature", self._identity.get("temperature")) != 0
+        if sampled and not self.cache.sampled:
+            if self._told.acquire(blocking=False):
+                log(f"the replies of {self._name} are sampled, and not kept: --cache-sampled keeps those too")
+            return None
+        return key if sampled else Key(key.request, 0)
 
-    def take(self, run_id: UUID | None) -> Call | None:
-        """Return the call that a run of the model is to make, once; None where nobody listens to it."""
-        return None if run_id is None else self._begun.pop(run_id, None)
-
-    def end(self, run_id: UUID) -> None:
-        """Forget a call that the model has not taken."""
-        self._begun.pop(run_id, None)
-
-    def keep(self, call: Call, result: ChatResult, seconds: float) -> None:
-        """Keep what the model answered to a call, if it is one message."""
-        message = _whole_message(result)
-        if message is None:
-            return
-        if call.cache_key is not None and self._cache is not None:
-            self._cache.keep(call.cache_key, message)
-        if call.own is not None and call.request is not None:
-            call.own.keep(call.request, message, seconds, trial=call.trial)
+    def keep(self, call: Call, message: AIMessage) -> None:
+        """Keep what was answered to a call in the response cache, where it is one to keep."""
+        if call.cached is not None and self.cache is not None:
+            self.cache.put(call.cached, self._name, message)
 
     def forget(self, call: Call) -> None:
-        """Have a trial made anew, of which this is a call: a fault followed from what was answered to it."""
-        if call.own is not None:
-            call.own.forget(call.trial)
-        if call.cache_key is not None and self._cache is not None:
-            self._cache.drop(call.cache_key)
+        """Forget what the response cache has for a call: a fault followed from it."""
+        if call.cached is not None and self.cache is not None:
+            self.cache.forget(call.cached)
 
 
 def known_replies(system: System, cache: ResponseCache | None) -> KnownReplies | None:
@@ -139,27 +143,13 @@ def known_replies(system: System, cache: ResponseCache | None) -> KnownReplies |
     if system.remote is None:
         return None
     model = system.remote.model
-    kept = cache.of(model, votes=system.description.votes is not None) if cache else None
-    if kept is None and (not system.several_calls or model.cache):  # one of the user's own stays
+    known = KnownReplies(model, cache, votes=system.description.votes is not None)
+    if known.cache is None and (not system.several_calls or model.cache):  # one of the user's own stays
         return None
-    return KnownReplies(kept)
+    return known
 
 
-def _whole_message(result: ChatResult) -> AIMessage | None:
-    """Return the one message of a result with all that was said beside it, as LangChain would hand it on."""
-    if len(result.generations) != 1:
-        return None
-    (generation,) = result.generations
-    message: BaseMessage = generation.message
-    if isinstance(message, AIMessageChunk):
-        message = message_chunk_to_message(message)
-    if not isinstance(message, AIMessage):
-        return None
-    beside = {**(result.llm_output or {}), **(generation.generation_info or {}), **message.response_metadata}
-    return message.model_copy(update={"response_metadata": beside})
-
-
-def _kind_with(kind: type[BaseChatModel], known: KnownReplies) -> type[BaseChatModel]:
+def _kind_with(kind: type[BaseChatModel], given: dict[UUID, AIMessage]) -> type[BaseChatModel]:
     """Return a class that is `kind` to all who ask, and gives the replies that are known."""
     more = {name: "run_manager" in signature(getattr(kind, name)).parameters for name in ("_generate", "_agenerate")}
 
@@ -171,15 +161,11 @@ def _kind_with(kind: type[BaseChatModel], known: KnownReplies) -> type[BaseChatM
             run_manager: CallbackManagerForLLMRun | None = None,
             **kwargs: Any,
         ) -> ChatResult:
-            call = known.take(run_manager.run_id if run_manager else None)
-            if call is not None and call.reply is not None:
-                return _result(call.reply)
+            if run_manager is not None and (reply := given.pop(run_manager.run_id, None)) is not None:
+                return _result(reply)
             if more["_generate"]:
                 kwargs["run_manager"] = run_manager
-            since = time.monotonic()
             result: ChatResult = super()._generate(messages, stop=stop, **kwargs)
-            if call is not None:
-                known.keep(call, result, time.monotonic() - since)
             return result
 
         async def _agenerate(
@@ -189,15 +175,11 @@ def _kind_with(kind: type[BaseChatModel], known: KnownReplies) -> type[BaseChatM
             run_manager: AsyncCallbackManagerForLLMRun | None = None,
             **kwargs: Any,
         ) -> ChatResult:
-            call = known.take(run_manager.run_id if run_manager else None)
-            if call is not None and call.reply is not None:
-                return _result(call.reply)
+            if run_manager is not None and (reply := given.pop(run_manager.run_id, None)) is not None:
+                return _result(reply)
             if more["_agenerate"]:
                 kwargs["run_manager"] = run_manager
-            since = time.monotonic()
             result: ChatResult = await super()._agenerate(messages, stop=stop, **kwargs)
-            if call is not None:
-                known.keep(call, result, time.monotonic() - since)
             return result
 
     for name in ("__name__", "__qualname__", "__module__", "__doc__"):

@@ -1,9 +1,10 @@
 """What tells one request to a model from another: all that can change its reply, and nothing else.
 
     key      SHA-256 of class, address and settings of the model, what the call adds to them (tools, stop, response
-             format, seed), what the model sees of the messages, and for sampled replies which sample it is
+             format, seed), and what the model sees of the messages
 
-Only models of LangChain's packages and of this project have a key: what other code does to a request, no field tells.
+Only models of LangChain's packages and of this project have an identity: what other code does to a request, no field
+tells.
 """
 
 import hashlib
@@ -35,19 +36,16 @@ _KNOWN_PACKAGES = {"chains", "langchain_community", *(p.package.replace("-", "_"
 _ADDRESS_VARIABLES = {"langchain_ollama": "OLLAMA_HOST"}
 
 
-def request_key(
-    identity: Mapping[str, Any], said: Mapping[str, Any], messages: Sequence[BaseMessage], *, sample: int | None
-) -> str | None:
+def request_key(identity: Mapping[str, Any], said: Mapping[str, Any], messages: Sequence[BaseMessage]) -> str | None:
     """Return the key of a request; None where something in it has no stable text.
 
     Args:
-        identity: Of the model.
+        identity: Of the model; empty where it has none.
         said: What this call adds to it.
         messages: What is sent.
-        sample: Which of several sampled replies it is; None where it is not sampled.
     """
     try:
-        request = [identity, said, _as_sent(messages), sample]
+        request = [identity, said, _as_sent(messages)]
         text = json.dumps(request, sort_keys=True, ensure_ascii=False, default=_as_data)
     except (RecursionError, TypeError, ValueError):
         return None
