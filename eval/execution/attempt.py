@@ -1,7 +1,7 @@
 """One attempt at an item, in a worker's thread: what comes of it is a record, or that another attempt is to be made."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from queue import SimpleQueue
 from types import TracebackType
 from typing import NamedTuple
@@ -11,9 +11,9 @@ from langchain_core.runnables import RunnableConfig
 from chains.repeated import fault_of
 from data.types import Prediction, Record
 from eval.execution.attempt_calls import AttemptCalls
+from eval.execution.call_ledger import CallLedger
 from eval.execution.faults import is_throttled, unreadable_reply
 from eval.execution.first_faults import FirstFaults
-from eval.execution.item_ledger import ItemLedger
 from eval.execution.open_item import OpenItem, sound
 from eval.execution.rate_limits import Halt
 from eval.execution.replay import KnownReplies
@@ -37,7 +37,7 @@ class OpenSystem(NamedTuple):
         rate: What its calls cost; None where they are not limited.
         reply_tokens: The longest reply; 0 where that is unknown.
         known: Replies that need not be asked for; None where there can be none.
-        ledger_of: Returns where the calls of an item are written down, by its id.
+        ledger: Where its calls are written down.
         keys: The variables that may hold its model's key.
     """
 
@@ -49,7 +49,7 @@ class OpenSystem(NamedTuple):
     rate: Rate | None
     reply_tokens: int
     known: KnownReplies | None
-    ledger_of: Callable[[str], ItemLedger]
+    ledger: CallLedger
     keys: Sequence[str]
 
     @property
@@ -124,7 +124,7 @@ class Attempt:
         about.attempts += 1
         about.seen = Transcript()
         if about.ledger is None:
-            about.ledger = system.ledger_of(about.item.id)
+            about.ledger = system.ledger.of(about.item.id)
         about.ledger.rewind()
         self._calls = about.calls = AttemptCalls(
             system.calls,

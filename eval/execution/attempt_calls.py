@@ -17,9 +17,8 @@ from chains.models.reply_fields import read_usage
 from data.types import TRIAL
 from eval.execution.budget import MaxCostError, OverBudgetError
 from eval.execution.call_history import Call as SentCall
-from eval.execution.call_ledger import FREE, Key
+from eval.execution.call_ledger import FREE, ItemLedger, Key, as_data
 from eval.execution.faults import is_throttled, may_be_billed
-from eval.execution.item_ledger import ItemLedger
 from eval.execution.rate_limits import Allowance, Halt
 from eval.execution.replay import Call, KnownReplies
 from eval.execution.retry import Calls, Cause, Clock, ItemStop
@@ -37,14 +36,6 @@ class _Sent(NamedTuple):
     amount: int | None
     allowance: Allowance
     call: SentCall
-
-
-class _Begun(NamedTuple):
-    """A call that stands in the ledger as one in flight: the key of its reply, and since when by the item's clock."""
-
-    key: Key
-    since: float
-    known: Call | None
 
 
 class AttemptCalls(BaseCallbackHandler):
@@ -90,9 +81,9 @@ class AttemptCalls(BaseCallbackHandler):
         self._known, self._ledger, self._throttle = known, ledger or ItemLedger(), throttle or Throttle(_UNLIMITED)
         self.called = self.answered = self.empty = self.proven = self.limited = False
         self.cache_hits = 0
-        self._known_calls: list[Call] = []
+        self._calls_seen: list[Call] = []
         self._sent: dict[UUID, _Sent] = {}
-        self._begun: dict[UUID, _Begun] = {}  # an item that is given up may have replies that are still to come
+        self._begun: dict[UUID, Call] = {}  # an item that is given up may have replies that are still to come
         self._unseen: SentCall | None = None  # stands for those that are made past this listener
 
     @property
@@ -116,44 +107,43 @@ class AttemptCalls(BaseCallbackHandler):
         self.called = True
         if kwargs.get("parent_run_id") in self._sent:
             return  # a model that asks another in its place: one call
-        said = kwargs.get("invocation_params"), kwargs.get("metadata")
-        call = self._known.find(messages[0], *said, self._ledger) if self._known else None
-        if call is None or call.reply is None:
-            texts = [text for sent in messages for message in sent for text in _texts_of(message)]
-            self._admit(run_id, texts, kwargs, call)
-        if self._known and call is not None:
+        parameters, about = kwargs.get("invocation_params") or {}, kwargs.get("metadata") or {}
+        call = self._known.find(messages[0], parameters, about, self._ledger) if self._known else _call_of(about)
+        self._calls_seen.append(call)
+        if self._known and call.reply is not None:
             self.cache_hits += call.source == "cache"
             self.proven = self.proven or call.source == "item"
-            self._known_calls.append(call)
-            if call.reply is not None:
-                self._known.given[run_id] = call.reply
+            self._known.given[run_id] = call.reply
+            return
+        texts = [text for sent in messages for message in sent for text in _texts_of(message)]
+        self._admit(run_id, call, texts, parameters)
 
     def on_llm_start(self, serialized: dict[str, Any], prompts: list[str], *, run_id: UUID, **kwargs: Any) -> None:
         self.called = True
         if kwargs.get("parent_run_id") not in self._sent:
-            self._admit(run_id, prompts, kwargs)
+            self._admit(run_id, _call_of(kwargs.get("metadata") or {}), prompts, kwargs.get("invocation_params"))
 
-    def _admit(self, run_id: UUID, texts: Sequence[str], said: Mapping[str, Any], known: Call | None = None) -> None:
+    def _admit(self, run_id: UUID, call: Call, texts: Sequence[str], parameters: Mapping[str, Any] | None) -> None:
         """Wait until the call may be sent, and write down that it is.
 
         Raises:
             Halt: It is not to be sent: the run was stopped, the item given up, the money is spent or the disk full.
         """
-        most = highest_usage(texts, said.get("invocation_params"), reply_tokens=self._reply_tokens)
+        most = highest_usage(texts, parameters, reply_tokens=self._reply_tokens)
         with self._clock.paused():
             amount = self._reserve(most)
             allowance = self._allowance(texts)
             try:
-                call = self._throttle.admit(allowance, self._stop, alone=not (self._sent or self._unseen))
+                sent = self._throttle.admit(allowance, self._stop, alone=not (self._sent or self._unseen))
             except Halt:
                 allowance.give_back()
                 self._settle(amount, usd=0.0)
                 raise
-        self._sent[run_id] = _Sent(amount, allowance, call)
-        key = known.key if known else Key("", (said.get("metadata") or {}).get(TRIAL, 0))
-        if not self._ledger.begin(run_id.hex, key.trial, most):
+        self._sent[run_id] = _Sent(amount, allowance, sent)
+        if not self._ledger.write(call.key, run_id.hex, most=most):
             raise Halt
-        self._begun[run_id] = _Begun(key, self._clock.elapsed_s(), known)
+        call.since = self._clock.elapsed_s()
+        self._begun[run_id] = call
 
     def _allowance(self, texts: Sequence[str]) -> Allowance:
         """Return what a call takes of the tokens and requests a minute."""
@@ -195,12 +185,12 @@ class AttemptCalls(BaseCallbackHandler):
         self.answered = any(map(_is_reply, chain.from_iterable(response.generations)))
         self.empty = not self.answered
         usage = _usage_of(response)
-        if (begun := self._begun.pop(run_id, None)) is not None:
-            message = _whole_message(response)
-            seconds = max(self._clock.elapsed_s() - begun.since, 0.0)
-            self._ledger.end(run_id.hex, begun.key, usage=usage, seconds=seconds, message=message)
-            if self._known and begun.known and message is not None:
-                self._known.keep(begun.known, message)
+        if (call := self._begun.pop(run_id, None)) is not None:
+            message, seconds = _whole_message(response), max(self._clock.elapsed_s() - call.since, 0.0)
+            reply = as_data(message) if message is not None and call.key.request else None
+            self._ledger.write(call.key, run_id.hex, usage=usage, seconds=seconds, reply=reply)
+            if self._known and message is not None:
+                self._known.keep(call, message)
         usd = self._rate.usd(usage) if self._rate and usage else None
         tokens = usage["input_tokens"] + usage["output_tokens"] if usage else None
         self.proven = self.proven or (self.answered and run_id in self._sent)
@@ -210,15 +200,15 @@ class AttemptCalls(BaseCallbackHandler):
         self.answered = self.empty = False
         if self._known:
             self._known.given.pop(run_id, None)
-        begun, billed = self._begun.pop(run_id, None), may_be_billed(error)
-        if begun is not None and not billed:  # else it may have cost the most that it can
-            self._ledger.end(run_id.hex, begun.key, usage=FREE)
+        call, billed = self._begun.pop(run_id, None), may_be_billed(error)
+        if call is not None and not billed:  # else it may have cost the most that it can
+            self._ledger.write(call.key, run_id.hex, usage=FREE)
         self._end(run_id, usd=None if billed else 0.0, error=error)
 
     def forget(self) -> None:
         """Have the last trial made anew when the item is asked again: a fault followed from what was answered."""
-        for call in self._known_calls:
-            if self._known and call.key.trial == self._known_calls[-1].key.trial:
+        for call in self._calls_seen:
+            if self._known and call.key.trial == self._calls_seen[-1].key.trial:
                 self._ledger.forget(call.key)
                 self._known.forget(call)
 
@@ -237,6 +227,11 @@ class AttemptCalls(BaseCallbackHandler):
             self._throttle.unseen = True
 
 
+def _call_of(metadata: Mapping[str, Any]) -> Call:
+    """Return a call of which it is known only which trial it belongs to."""
+    return Call(Key("", metadata.get(TRIAL, 0)))
+
+
 def _is_reply(generation: Generation) -> bool:
     """Say whether it is what a model says: a text, or a message in its own role."""
     message = getattr(generation, "message", None)
@@ -251,15 +246,12 @@ def _usage_of(response: LLMResult) -> dict[str, int]:
 
 
 def _whole_message(response: LLMResult) -> AIMessage | None:
-    """Return the one message of a reply, with all that was said beside it; None where there is no one message."""
+    """Return the one message of a reply; None where there is no one message."""
     generations = list(chain.from_iterable(response.generations))
     message = getattr(generations[0], "message", None) if len(generations) == 1 else None
     if isinstance(message, AIMessageChunk):
         message = message_chunk_to_message(message)
-    if not isinstance(message, AIMessage):
-        return None
-    beside = {**(response.llm_output or {}), **(generations[0].generation_info or {}), **message.response_metadata}
-    return message.model_copy(update={"response_metadata": beside})
+    return message if isinstance(message, AIMessage) else None
 
 
 def _texts_of(message: BaseMessage) -> Iterator[str]:

@@ -92,11 +92,6 @@ class Budget:
             self._changed.notify_all()
 
 
-def open_budget(limit_usd: float, run_dir: Path, systems: Sequence[System]) -> Budget:
-    """Return what a run may still spend: the limit, less what its ledgers say it has cost."""
-    return Budget(limit_usd, spent_usd=spent_before(run_dir, systems))
-
-
 def spent_before(run_dir: Path, systems: Sequence[System]) -> float:
     """Return the US dollars that a run has cost at most, by its ledgers.
 

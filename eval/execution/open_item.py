@@ -7,8 +7,8 @@ from chains.repeated import fault_of
 from data.common.text import whole_characters
 from data.types import Item, Prediction, Record
 from eval.execution.attempt_calls import AttemptCalls
+from eval.execution.call_ledger import ItemLedger
 from eval.execution.faults import Verdict, describe, judge, recorded, retry_after_s
-from eval.execution.item_ledger import ItemLedger
 from eval.execution.retry import Clock, ItemStop
 from eval.execution.tracing import Transcript
 

@@ -9,10 +9,9 @@ from chains.models.specs import key_names
 from data.types import Item, Record
 from eval.execution.attempt import OpenSystem
 from eval.execution.batches import answer_in_batches
-from eval.execution.call_ledger import ledger_path
+from eval.execution.call_ledger import CallLedger, ledger_path
 from eval.execution.executor import answer_one_by_one
 from eval.execution.first_faults import FirstFaults
-from eval.execution.item_ledger import item_ledgers
 from eval.execution.replay import known_replies
 from eval.execution.retry import Calls
 from eval.execution.throttle import Throttle
@@ -50,8 +49,8 @@ def answered(
         with closing(batches) as records:
             yield records
         return
-    ledger = ledger_path(run_dir, system.name)
-    with item_ledgers(ledger, {item.id for item in items}, partial(calls.halt_unwritten, f"{ledger}")) as ledger_of:
+    path = ledger_path(run_dir, system.name)
+    with CallLedger(path, {item.id for item in items}, partial(calls.halt_unwritten, str(path))) as ledger:
         opened = OpenSystem(
             predictor,
             names,
@@ -61,7 +60,7 @@ def answered(
             rate=None if calls.budget is None else rate_of(system),
             reply_tokens=system.reply_tokens or 0,
             known=known,
-            ledger_of=ledger_of,
+            ledger=ledger,
             keys=key_names(model_spec(system.description)),
         )
         with closing(answer_one_by_one(opened, items, max_concurrency)) as records:

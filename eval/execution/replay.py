@@ -15,16 +15,14 @@ from inspect import signature
 from typing import Any, Literal
 from uuid import UUID
 
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 from data.common.progress import log
 from data.types import TRIAL
-from eval.execution.call_ledger import Key
-from eval.execution.item_ledger import ItemLedger
-from eval.execution.request_key import identity_of, request_key, said_of
+from eval.execution.call_ledger import ItemLedger, Key
+from eval.execution.request_key import identity_of, request_key
 from eval.execution.response_cache import ResponseCache
 from eval.plan.systems import System
 
@@ -34,19 +32,21 @@ _MARK = "known_replies"
 
 @dataclass(eq=False)
 class Call:
-    """A call that is about to be made to the model whose replies are known.
+    """A call that is about to be made.
 
     Attributes:
-        key: Of its reply among those of its item.
+        key: Of its reply in the ledger; without a request where the reply cannot be given again.
         cached: The same in the response cache; None: it is not kept there.
-        reply: Where it is known.
-        source: Who has its reply, so that nothing will be sent.
+        reply: Where it is known, so that nothing will be sent.
+        source: Who has it.
+        since: When it was sent, by the item's clock.
     """
 
     key: Key
     cached: Key | None = None
     reply: AIMessage | None = None
     source: Literal["item", "cache"] | None = None
+    since: float = 0.0
 
 
 class KnownReplies:
@@ -87,35 +87,35 @@ class KnownReplies:
     def find(
         self,
         messages: Sequence[BaseMessage],
-        parameters: Mapping[str, Any] | None,
-        metadata: Mapping[str, Any] | None,
+        parameters: Mapping[str, Any],
+        metadata: Mapping[str, Any],
         item: ItemLedger,
-    ) -> Call | None:
-        """Look for the reply to a call; None for a call of another model, and one that has no key.
+    ) -> Call:
+        """Return a call with its reply, where that is known.
 
         Args:
             messages: What would be sent.
             parameters: What the model is called with, as LangChain tells callbacks.
-            metadata: Of the call; says which of several trials it is.
+            metadata: Of the call; says which of several trials it is, and whether it is one of this model.
             item: Whose call it is.
         """
-        about, said = metadata or {}, said_of(parameters or {})
-        if _MARK not in about or (request := request_key(self._identity, said, messages)) is None:
-            return None
-        call = Call(Key(request, about.get(TRIAL, 0)))
+        call = Call(Key("", metadata.get(TRIAL, 0)))
+        if _MARK not in metadata or (request := request_key(self._identity, parameters, messages)) is None:
+            return call
+        call.key = Key(request, call.key.trial)
         if (reply := item.take(call.key)) is not None:
             call.reply, call.source = reply, "item"
         elif self.cache is not None:
-            call.cached = self._cached_under(call.key, said, messages)
+            call.cached = self._cached_under(call.key, parameters, messages)
             if call.cached is not None and (reply := self.cache.get(call.cached)) is not None:
                 call.reply, call.source = reply, "cache"
         return call
 
-    def _cached_under(self, key: Key, said: Mapping[str, Any], messages: Sequence[BaseMessage]) -> Key | None:
+    def _cached_under(self, key: Key, parameters: Mapping[str, Any], messages: Sequence[BaseMessage]) -> Key | None:
         """Return the key of a reply in the response cache, where only sampled ones differ from trial to trial."""
         if self.cache is None or not all(isinstance(message.content, str) for message in messages):
             return None  # LangChain shows callbacks other content than it sends
-        sampled = self._votes or said.get("temperature", self._identity.get("temperature")) != 0
+        sampled = self._votes or parameters.get("temperature", self._identity.get("temperature")) != 0
         if sampled and not self.cache.sampled:
             if self._told.acquire(blocking=False):
                 log(f"the replies of {self._name} are sampled, and not kept: --cache-sampled keeps those too")
@@ -151,36 +151,21 @@ def known_replies(system: System, cache: ResponseCache | None) -> KnownReplies |
 
 def _kind_with(kind: type[BaseChatModel], given: dict[UUID, AIMessage]) -> type[BaseChatModel]:
     """Return a class that is `kind` to all who ask, and gives the replies that are known."""
-    more = {name: "run_manager" in signature(getattr(kind, name)).parameters for name in ("_generate", "_agenerate")}
+    names = {name for name in ("_generate", "_agenerate") if "run_manager" in signature(getattr(kind, name)).parameters}
+
+    def manager(name: str, run_manager: Any) -> dict[str, Any]:
+        return {"run_manager": run_manager} if name in names else {}
 
     class Known(kind):  # type: ignore[valid-type,misc]  # whichever class LangChain made the model of
-        def _generate(
-            self,
-            messages: list[BaseMessage],
-            stop: list[str] | None = None,
-            run_manager: CallbackManagerForLLMRun | None = None,
-            **kwargs: Any,
-        ) -> ChatResult:
+        def _generate(self, messages: Any, stop: Any = None, run_manager: Any = None, **more: Any) -> Any:
             if run_manager is not None and (reply := given.pop(run_manager.run_id, None)) is not None:
                 return _result(reply)
-            if more["_generate"]:
-                kwargs["run_manager"] = run_manager
-            result: ChatResult = super()._generate(messages, stop=stop, **kwargs)
-            return result
+            return super()._generate(messages, stop=stop, **more, **manager("_generate", run_manager))
 
-        async def _agenerate(
-            self,
-            messages: list[BaseMessage],
-            stop: list[str] | None = None,
-            run_manager: AsyncCallbackManagerForLLMRun | None = None,
-            **kwargs: Any,
-        ) -> ChatResult:
+        async def _agenerate(self, messages: Any, stop: Any = None, run_manager: Any = None, **more: Any) -> Any:
             if run_manager is not None and (reply := given.pop(run_manager.run_id, None)) is not None:
                 return _result(reply)
-            if more["_agenerate"]:
-                kwargs["run_manager"] = run_manager
-            result: ChatResult = await super()._agenerate(messages, stop=stop, **kwargs)
-            return result
+            return await super()._agenerate(messages, stop=stop, **more, **manager("_agenerate", run_manager))
 
     for name in ("__name__", "__qualname__", "__module__", "__doc__"):
         setattr(Known, name, getattr(kind, name))

@@ -36,25 +36,23 @@ _KNOWN_PACKAGES = {"chains", "langchain_community", *(p.package.replace("-", "_"
 _ADDRESS_VARIABLES = {"langchain_ollama": "OLLAMA_HOST"}
 
 
-def request_key(identity: Mapping[str, Any], said: Mapping[str, Any], messages: Sequence[BaseMessage]) -> str | None:
+def request_key(
+    identity: Mapping[str, Any], parameters: Mapping[str, Any], messages: Sequence[BaseMessage]
+) -> str | None:
     """Return the key of a request; None where something in it has no stable text.
 
     Args:
         identity: Of the model; empty where it has none.
-        said: What this call adds to it.
+        parameters: What it is called with, as LangChain tells callbacks; some of that can change no reply.
         messages: What is sent.
     """
+    said = {name: value for name, value in parameters.items() if not _NEUTRAL_PARAMETERS.search(name)}
     try:
         request = [identity, said, _as_sent(messages)]
         text = json.dumps(request, sort_keys=True, ensure_ascii=False, default=_as_data)
     except (RecursionError, TypeError, ValueError):
         return None
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def said_of(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a model is called with, as LangChain tells callbacks, without what can change no reply."""
-    return {name: value for name, value in parameters.items() if not _NEUTRAL_PARAMETERS.search(name)}
 
 
 def identity_of(model: BaseChatModel) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """Replies that were paid for once: what a model answered to exactly this request is not asked again.
 
 The cache is a call ledger for all runs: entries with a key, a model's name and a reply, never one that failed, is empty
-or was held back by a filter. Threads and processes add to it one at a time; of its replies only their places in the
-file are held in memory, and what others have added is looked for where a key is not among them. LangChain's own key
-would not do: it names no address, so that two servers' models of one name would share replies.
+or was held back by a filter. Threads and processes add to it one at a time, and read on before they look for a reply;
+only the replies' places in the file are held in memory. LangChain's own key would not do: it names no address, so that
+two servers' models of one name would share replies.
 """
 
 import errno
@@ -11,10 +11,10 @@ import os
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from langchain_core.messages import AIMessage
 
@@ -25,9 +25,8 @@ from data.common.line_file import append_whole, cut_torn_line
 from data.common.packaged import cache_dir
 from data.common.progress import log
 from data.common.secrets import make_redactor
-from eval.execution.call_ledger import Entry, Key, as_json
+from eval.execution.call_ledger import Entry, Key, as_data
 
-Done = TypeVar("Done")
 _REMEDY = "remove it, make its folder writable, or name another with TUNE_OR_PROMPT_CACHE"
 
 
@@ -37,11 +36,6 @@ class Stats(NamedTuple):
     path: Path
     replies: dict[str, int]
     n_bytes: int
-
-
-class _Place(NamedTuple):
-    offset: int
-    model: str
 
 
 class ResponseCache:
@@ -61,14 +55,20 @@ class ResponseCache:
         self._lock = threading.Lock()
         self._failed = False
         self._redact = make_redactor()
-        self._places: dict[Key, _Place] = {}
+        self._places: dict[Key, tuple[int, str]] = {}  # where the line begins, and the model
         self._read_to = 0  # bytes
-        with self._faults_said(), self._alone():
+        with self._faults(fatal=True), self._alone():
             pass  # all of it is read
 
     def get(self, key: Key) -> AIMessage | None:
         """Return the reply kept under a key, as one that cost nothing, with what it did cost apart."""
-        message = self._try(lambda: self._found(key))
+        message = None
+        with self._faults(), self._lock:
+            self._read_on()
+            if key in self._places:
+                message = self._message_at(self._places[key][0], key)
+                if message is None:  # damaged, or the cache was emptied: what is answered now takes its place
+                    del self._places[key]
         if message is not None:
             message.response_metadata[SAVED_USAGE] = read_usage(message)
             message.usage_metadata = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
@@ -76,13 +76,12 @@ class ResponseCache:
 
     def put(self, key: Key, model: str, message: AIMessage) -> None:
         """Keep a reply, if it is one to keep; the first under a key stays."""
-        if _is_whole(message) and (reply := as_json(message)):
-            entry = Entry(**key._asdict(), model=model, usage=read_usage(message), reply=reply)
-            self._try(lambda: self._append(entry))
+        if _is_whole(message) and (reply := as_data(message)):
+            self._append(Entry(**key._asdict(), model=model, usage=read_usage(message), reply=reply))
 
     def forget(self, key: Key) -> None:
         """Forget the reply kept under a key."""
-        self._try(lambda: self._append(Entry(**key._asdict(), forget=True)))
+        self._append(Entry(**key._asdict(), forget=True))
 
     def stats(self) -> Stats:
         """Return what is kept.
@@ -90,10 +89,10 @@ class ResponseCache:
         Raises:
             ConfigurationError: The file cannot be read.
         """
-        with self._faults_said(), self._lock:
+        with self._faults(fatal=True), self._lock:
             self._read_on()
-            counts = Counter(place.model for place in self._places.values())
-            return Stats(self.path, dict(sorted(counts.items())), self.path.stat().st_size)
+            counts = Counter(model for _, model in self._places.values())
+            return Stats(self.path, dict(sorted(counts.items())), self._read_to)
 
     def clear(self) -> int:
         """Remove every reply; return how many there were.
@@ -101,15 +100,13 @@ class ResponseCache:
         Raises:
             ConfigurationError: They cannot be removed.
         """
-        with self._faults_said(), self._alone():
-            count = len(self._places)
+        with self._faults(fatal=True), self._alone():
             os.truncate(self.path, 0)
-            self._read_on()
-            return count
+            return len(self._places)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Be the only thread of all processes that writes, knowing all that was written; a torn line is cut off."""
+        """Be the one thread of all processes that writes, knowing all that was written; a torn line is cut off."""
         with self._lock, locked(self.path.with_suffix(".lock"), _REMEDY):
             self.path.touch()
             with self.path.open("rb") as file:
@@ -130,58 +127,43 @@ class ResponseCache:
                 if not line.endswith(b"\n"):
                     return  # another process is writing it
                 with suppress(ValueError):
-                    self._note(Entry.of_line(line))
+                    entry = Entry.of_line(line)
+                    self._places.pop(entry.key, None)
+                    if not entry.forget:
+                        self._places[entry.key] = (self._read_to, sys.intern(entry.model))
                 self._read_to += len(line)
 
-    def _note(self, entry: Entry) -> None:
-        if entry.forget:
-            self._places.pop(entry.key, None)
-        else:
-            self._places[entry.key] = _Place(self._read_to, sys.intern(entry.model))
-
-    def _found(self, key: Key) -> AIMessage | None:
-        with self._lock:
-            if key not in self._places:
-                self._read_on()
-            if (place := self._places.get(key)) is None:
-                return None
-            with self.path.open("rb") as file:
-                file.seek(place.offset)
-                line = file.readline()
-            with suppress(ValueError):
-                entry = Entry.of_line(line)
-                if entry.key == key:
-                    return entry.message()
-            del self._places[key]  # damaged, or the cache was emptied: what is answered now takes its place
-            return None
+    def _message_at(self, offset: int, key: Key) -> AIMessage | None:
+        """Return the reply whose line begins at a place in the file; None where none to this key does."""
+        with self.path.open("rb") as file, suppress(ValueError):
+            file.seek(offset)
+            entry = Entry.of_line(file.readline())
+            return entry.message() if entry.key == key else None
+        return None
 
     def _append(self, entry: Entry) -> None:
-        with self._alone():
-            if entry.forget != (entry.key in self._places):
-                return
-            with self.path.open("ab", buffering=0) as file:
-                append_whole(file, entry.to_line(self._redact))
-            self._read_on()
-
-    def _try(self, work: Callable[[], Done]) -> Done | None:
-        """Do what may fail; a fault costs the cache's help, not the answer that is paid for, and is said once."""
-        try:
-            with self._faults_said():
-                return work()
-        except ConfigurationError as error:
-            if not self._failed:
-                log(f"{error}; going on without it")
-            self._failed = True
-            return None
+        with self._faults(), self._alone():
+            if entry.forget == (entry.key in self._places):
+                with self.path.open("ab", buffering=0) as file:
+                    append_whole(file, entry.to_line(self._redact))
 
     @contextmanager
-    def _faults_said(self) -> Iterator[None]:
-        """Turn a fault of the file system into one that names the cache and what to do."""
+    def _faults(self, *, fatal: bool = False) -> Iterator[None]:
+        """Say that the cache fails: once where that costs its help alone, and not the answer that is paid for.
+
+        Raises:
+            ConfigurationError: It does, and that is `fatal`.
+        """
         try:
             yield
         except (OSError, ConfigurationError) as error:
             reason = getattr(error, "strerror", None) or error
-            raise ConfigurationError(f"the response cache {self.path} cannot be used: {reason}; {_REMEDY}") from None
+            said = f"the response cache {self.path} cannot be used: {reason}; {_REMEDY}"
+            if fatal:
+                raise ConfigurationError(said) from None
+            if not self._failed:
+                log(f"{said}; going on without it")
+            self._failed = True
 
 
 def _is_whole(message: AIMessage) -> bool:

@@ -10,7 +10,7 @@ from data.common.errors import ConfigurationError, ProjectError
 from data.common.files import sole_writer
 from data.common.progress import log
 from data.common.secrets import make_redactor
-from eval.execution.budget import Budget, open_budget
+from eval.execution.budget import Budget, spent_before
 from eval.execution.error_limit import ErrorCount
 from eval.execution.label_check import check_labels
 from eval.execution.open_system import answered
@@ -79,7 +79,9 @@ def run(
     cache = None if policy.cache == "none" else ResponseCache(sampled=policy.cache == "sampled")
     with sole_writer(run_dir):
         _open_run(planned, run_dir, resume=resume)
-        calls = Calls(policy, budget=_budget(policy, planned, run_dir), cache=cache)
+        limit, systems = policy.max_cost_usd, [system for _, _, system in planned.parts]
+        budget = None if limit is None else Budget(limit, spent_usd=spent_before(run_dir, systems))
+        calls = Calls(policy, budget=budget, cache=cache)
         total = sum(len(entry.items) * len(entry.systems) for entry in planned.evaluations)
         count, asked = ErrorCount(max_errors, total=total), 0
         for evaluation, items, system in planned.parts:
@@ -106,13 +108,6 @@ def run(
                     raise _stopped(calls.cause, planned, run_dir)
             check_labels(system, path)
     return Outcome(run_dir, asked, count.errors, count.errors > 0 if max_errors is None else count.too_many)
-
-
-def _budget(policy: CallPolicy, planned: Plan, run_dir: Path) -> Budget | None:
-    """Return what may still be spent; None: there is no limit."""
-    if policy.max_cost_usd is None:
-        return None
-    return open_budget(policy.max_cost_usd, run_dir, [system for _, _, system in planned.parts])
 
 
 def _open_run(planned: Plan, run_dir: Path, *, resume: bool) -> None:

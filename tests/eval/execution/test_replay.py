@@ -7,7 +7,6 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,8 +24,7 @@ from data.types import Prediction
 from eval.cli.parser import main
 from eval.execution.attempt_calls import AttemptCalls
 from eval.execution.budget import spent_before
-from eval.execution.call_ledger import FREE, Key, ledger_path, read_ledger
-from eval.execution.item_ledger import ItemLedger, item_ledgers
+from eval.execution.call_ledger import FREE, CallLedger, ItemLedger, Key, as_data, ledger_path, read_ledger
 from eval.execution.rate_limits import Window
 from eval.execution.replay import KnownReplies
 from eval.execution.retry import Calls, Clock, ItemStop
@@ -44,11 +42,8 @@ def said(text: str) -> AIMessage:
     return AIMessage(text, usage_metadata={"input_tokens": 5, "output_tokens": 1, "total_tokens": 6})
 
 
-Ledgers = AbstractContextManager[Callable[[str], ItemLedger]]
-
-
-def ledgers_at(path: Path, item_ids: list[str]) -> Ledgers:
-    return item_ledgers(path, item_ids, pytest.fail)
+def ledger_at(path: Path, item_ids: list[str]) -> CallLedger:
+    return CallLedger(path, item_ids, pytest.fail)
 
 
 def take(ledger: ItemLedger, request: str, trial: int = 0) -> AIMessage | None:
@@ -57,20 +52,20 @@ def take(ledger: ItemLedger, request: str, trial: int = 0) -> AIMessage | None:
 
 def keep(ledger: ItemLedger, request: str, message: AIMessage, seconds: float = 1, *, trial: int = 0) -> None:
     call = uuid4().hex
-    assert ledger.begin(call, trial, {"input_tokens": 99, "output_tokens": 9})
-    ledger.end(call, Key(request, trial), usage=read_usage(message), seconds=seconds, message=message)
+    assert ledger.write(Key(request, trial), call, most={"input_tokens": 99, "output_tokens": 9})
+    ledger.write(Key(request, trial), call, usage=read_usage(message), seconds=seconds, reply=as_data(message))
 
 
 def test_replies_come_back_in_their_order_also_in_another_process(tmp_path: Path) -> None:
     path = tmp_path / "run" / "system" / "calls.jsonl"
-    with ledgers_at(path, ["a", "b"]) as ledger_of:
-        first = ledger_of("a")
+    with ledger_at(path, ["a", "b"]) as ledgers:
+        first = ledgers.of("a")
         for text in ("one", "two \ud83d"):  # half a character
             assert take(first, "same") is None
             keep(first, "same", said(text), 1.5)
-        keep(ledger_of("b"), "same", said("another item's"))
-    with ledgers_at(path, ["a"]) as ledger_of:
-        again = ledger_of("a")
+        keep(ledgers.of("b"), "same", said("another item's"))
+    with ledger_at(path, ["a"]) as ledgers:
+        again = ledgers.of("a")
         for _ in range(2):
             again.rewind()
             assert [take(again, "other"), take(again, "same"), take(again, "same"), take(again, "same")] == [
@@ -80,17 +75,17 @@ def test_replies_come_back_in_their_order_also_in_another_process(tmp_path: Path
                 None,
             ]
             assert again.replayed_s == 3.0
-        assert take(ledger_of("b"), "same") is None, "it was not among the items to ask"
+        assert take(ledgers.of("b"), "same") is None, "it was not among the items to ask"
 
 
 def test_a_torn_line_is_cut_and_a_damaged_one_refused(tmp_path: Path) -> None:
     path = tmp_path / "calls.jsonl"
-    with ledgers_at(path, ["a"]) as ledger_of:
-        keep(ledger_of("a"), "r", said("one"))
+    with ledger_at(path, ["a"]) as ledgers:
+        keep(ledgers.of("a"), "r", said("one"))
     whole = path.read_bytes()
     path.write_bytes(whole + whole[:20])
-    with ledgers_at(path, ["a"]) as ledger_of:
-        assert take(ledger_of("a"), "r") == said("one")
+    with ledger_at(path, ["a"]) as ledgers:
+        assert take(ledgers.of("a"), "r") == said("one")
     assert path.read_bytes() == whole
     for damaged in (
         b"{}",
@@ -103,16 +98,16 @@ def test_a_torn_line_is_cut_and_a_damaged_one_refused(tmp_path: Path) -> None:
         with pytest.raises(
             ConfigurationError, match=r"line 1 is none of a call ledger; restore it, or delete the file"
         ):
-            ledgers_at(path, ["a"]).__enter__()
+            ledger_at(path, ["a"])
     path.write_bytes(whole.replace(b'"content":"one"', b'"content":3'))
     with pytest.raises(ConfigurationError, match=r"the reply of call \w{32} cannot be read; restore it"):
-        ledgers_at(path, ["a"]).__enter__()
+        ledger_at(path, ["a"])
 
 
 def test_a_key_that_a_server_repeats_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "planted-key-0123456789")
-    with ledgers_at(tmp_path / "calls.jsonl", ["a"]) as ledger_of:
-        keep(ledger_of("a"), "r", said("your key planted-key-0123456789"))
+    with ledger_at(tmp_path / "calls.jsonl", ["a"]) as ledgers:
+        keep(ledgers.of("a"), "r", said("your key planted-key-0123456789"))
     assert b"planted" not in (tmp_path / "calls.jsonl").read_bytes()
 
 
@@ -206,8 +201,8 @@ def test_only_a_sound_count_is_a_usage(counted: Any, usage: dict[str, int]) -> N
 
 
 def test_a_chain_that_changes_what_it_was_given_changes_no_reply(tmp_path: Path) -> None:
-    with ledgers_at(tmp_path / "calls.jsonl", ["a"]) as ledger_of:
-        ledger, given = ledger_of("a"), said("one")
+    with ledger_at(tmp_path / "calls.jsonl", ["a"]) as ledgers:
+        ledger, given = ledgers.of("a"), said("one")
         keep(ledger, "r", given)
         for _ in range(2):
             given.content = "changed"
@@ -216,40 +211,41 @@ def test_a_chain_that_changes_what_it_was_given_changes_no_reply(tmp_path: Path)
             assert given == said("one")
 
 
-def test_what_has_no_text_is_kept_in_memory(tmp_path: Path) -> None:
+def test_what_is_no_json_in_a_reply_costs_no_reply(tmp_path: Path) -> None:
     held = AIMessage("one", response_metadata={"raw": object(), "lock": threading.Lock(), "bytes": b"\xff"})
-    with ledgers_at(tmp_path / "calls.jsonl", ["a"]) as ledger_of:
-        ledger = ledger_of("a")
-        keep(ledger, "r", held)
-        ledger.rewind()
-        again = take(ledger, "r")
-        assert again is not None and again.text == "one"
-    assert replies_in(tmp_path / "calls.jsonl") == []
+    for process in range(2):
+        with ledger_at(tmp_path / "calls.jsonl", ["a"]) as ledgers:
+            ledger = ledgers.of("a")
+            if process == 0:
+                keep(ledger, "r", held)
+                ledger.rewind()
+            again = take(ledger, "r")
+            assert again is not None and again.text == "one"
 
 
 def test_only_the_asking_that_a_fault_followed_from_is_forgotten(tmp_path: Path) -> None:
     path = tmp_path / "calls.jsonl"
-    with ledgers_at(path, ["a"]) as ledger_of:
-        ledger = ledger_of("a")
+    with ledger_at(path, ["a"]) as ledgers:
+        ledger = ledgers.of("a")
         for trial in range(2):
             keep(ledger, "same", said(f"{trial}"), trial=trial)
         ledger.forget(Key("same", 1))
         ledger.rewind()
         assert (take(ledger, "same", 0), take(ledger, "same", 1)) == (said("0"), None)
-    with ledgers_at(path, ["a"]) as ledger_of:
-        ledger = ledger_of("a")
+    with ledger_at(path, ["a"]) as ledgers:
+        ledger = ledgers.of("a")
         assert (take(ledger, "same", 0), take(ledger, "same", 1)) == (said("0"), None)
 
 
 def test_a_reply_after_the_end_is_nobody_s(tmp_path: Path) -> None:
-    with ledgers_at(tmp_path / "calls.jsonl", ["a"]) as ledger_of:
-        ledger = ledger_of("a")
-        assert ledger.begin("c", 0, FREE)
+    with ledger_at(tmp_path / "calls.jsonl", ["a"]) as ledgers:
+        ledger = ledgers.of("a")
+        assert ledger.write(Key("r", 0), "c", most=FREE)
     before = (tmp_path / "calls.jsonl").read_bytes()
-    ledger.end("c", Key("r", 0), usage=FREE, seconds=1, message=said("late"))
+    ledger.write(Key("r", 0), "c", usage=FREE, reply=as_data(said("late")))
     ledger.forget(Key("r", 0))
     assert (tmp_path / "calls.jsonl").read_bytes() == before
-    assert not ledger.begin("d", 0, FREE), "a call that cannot be written down is not to be sent"
+    assert not ledger.write(Key("r", 0), "d", most=FREE), "a call that cannot be written down is not to be sent"
 
 
 # What a chain does beside asking the model that it is handed.
@@ -382,9 +378,9 @@ def test_a_disk_that_is_full_stops_the_run(
 
 def test_kept_replies_are_spent_money(tmp_path: Path) -> None:
     """What unfinished items have had is known also of a run that was begun without a limit."""
-    with ledgers_at(ledger_path(tmp_path, "s"), []) as ledger_of:
+    with ledger_at(ledger_path(tmp_path, "s"), []) as ledgers:
         for item_id in ("a", "a", "b"):
-            keep(ledger_of(item_id), "r", said("3"))
+            keep(ledgers.of(item_id), "r", said("3"))
     system = System("s", described({"model": {"spec": "openai:gpt-4o-mini"}}), None, lambda _: None, reply_tokens=8)
     each = price({"input_tokens": 5, "output_tokens": 1}, "openai:gpt-4o-mini")
     assert each is not None and spent_before(tmp_path, [system]) == pytest.approx(3 * each)
@@ -452,8 +448,8 @@ def test_a_reply_in_one_chunk_is_a_message(tmp_path: Path) -> None:
     reply = AIMessageChunk("3", usage_metadata={"input_tokens": 5, "output_tokens": 1, "total_tokens": 6})
     scripted = ScriptedChatModel(reply=lambda messages: reply)
     known, calls = KnownReplies(scripted), Calls(CallPolicy())
-    with ledgers_at(tmp_path / "calls.jsonl", ["a"]) as ledger_of:
-        attempt = AttemptCalls(calls, Clock(), ItemStop(calls.stop), known=known, ledger=ledger_of("a"))
+    with ledger_at(tmp_path / "calls.jsonl", ["a"]) as ledgers:
+        attempt = AttemptCalls(calls, Clock(), ItemStop(calls.stop), known=known, ledger=ledgers.of("a"))
         known.of(scripted).invoke("?", {"callbacks": [attempt]})
     (kept,) = replies_in(tmp_path / "calls.jsonl")
     assert type(kept) is AIMessage and read_usage(kept) == {"input_tokens": 5, "output_tokens": 1}

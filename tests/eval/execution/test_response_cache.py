@@ -21,8 +21,7 @@ from data.common.errors import ConfigurationError
 from data.types import TRIAL, Record
 from eval.cli.parser import main
 from eval.execution.attempt_calls import AttemptCalls
-from eval.execution.call_ledger import Entry, Key, ledger_path, read_ledger
-from eval.execution.item_ledger import ItemLedger
+from eval.execution.call_ledger import Entry, ItemLedger, Key, ledger_path, read_ledger
 from eval.execution.replay import KnownReplies
 from eval.execution.response_cache import ResponseCache
 from eval.execution.retry import Calls, Clock, ItemStop
@@ -409,7 +408,7 @@ def test_what_another_process_does_to_it_is_seen(tmp_path: Path) -> None:
     one.put(first, "m", reply("1"))
     assert other.get(first) is not None and other.get(second) is None
     other.forget(first)
-    assert one.stats().replies == {}
+    assert (one.get(first), other.get(first)) == (None, None) and one.stats().replies == {}
     one.put(first, "m", reply("2"))
     whole = path.read_bytes()
     path.write_bytes(whole + b'{"request":"l","tr')  # the other process was killed as it wrote
