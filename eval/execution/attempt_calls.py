@@ -14,10 +14,9 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, mess
 from langchain_core.outputs import Generation, LLMResult
 
 from chains.models.reply_fields import read_usage
-from data.types import TRIAL
 from eval.execution.budget import MaxCostError, OverBudgetError
 from eval.execution.call_history import Call as SentCall
-from eval.execution.call_ledger import FREE, ItemLedger, Key, as_data
+from eval.execution.call_ledger import FREE, ItemLedger, as_data
 from eval.execution.faults import is_throttled, may_be_billed
 from eval.execution.rate_limits import Allowance, Halt
 from eval.execution.replay import Call, KnownReplies
@@ -108,7 +107,7 @@ class AttemptCalls(BaseCallbackHandler):
         if kwargs.get("parent_run_id") in self._sent:
             return  # a model that asks another in its place: one call
         parameters, about = kwargs.get("invocation_params") or {}, kwargs.get("metadata") or {}
-        call = self._known.find(messages[0], parameters, about, self._ledger) if self._known else _call_of(about)
+        call = self._known.find(messages[0], parameters, about, self._ledger) if self._known else Call.of(about)
         self._calls_seen.append(call)
         if self._known and call.reply is not None:
             self.cache_hits += call.source == "cache"
@@ -121,7 +120,7 @@ class AttemptCalls(BaseCallbackHandler):
     def on_llm_start(self, serialized: dict[str, Any], prompts: list[str], *, run_id: UUID, **kwargs: Any) -> None:
         self.called = True
         if kwargs.get("parent_run_id") not in self._sent:
-            self._admit(run_id, _call_of(kwargs.get("metadata") or {}), prompts, kwargs.get("invocation_params"))
+            self._admit(run_id, Call.of(kwargs.get("metadata")), prompts, kwargs.get("invocation_params"))
 
     def _admit(self, run_id: UUID, call: Call, texts: Sequence[str], parameters: Mapping[str, Any] | None) -> None:
         """Wait until the call may be sent, and write down that it is.
@@ -225,11 +224,6 @@ class AttemptCalls(BaseCallbackHandler):
             self.limited = self.limited or unseen.limited
         elif error is not None and is_throttled(error) and not self.called:
             self._throttle.unseen = True
-
-
-def _call_of(metadata: Mapping[str, Any]) -> Call:
-    """Return a call of which it is known only which trial it belongs to."""
-    return Call(Key("", metadata.get(TRIAL, 0)))
 
 
 def _is_reply(generation: Generation) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Condition
 
 from data.common.errors import ConfigurationError, ProjectError
-from eval.execution.call_ledger import FREE, Tokens, ledger_path, read_ledger
+from eval.execution.call_ledger import ledger_path, read_ledger
 from eval.execution.rate_limits import Halt, Stop
 from eval.plan.call_prices import Rate, rate_of
 from eval.plan.systems import System
@@ -107,14 +107,14 @@ def _spent(run_dir: Path, name: str, rate: Rate) -> int:
         raise ConfigurationError(
             f"--max-cost cannot be kept: {path} is gone, which says what {name} has cost; restore it"
         )
-    spent, unended = 0, dict[str, Tokens]()
+    spent, amounts = 0, dict[str, int]()
     for entry in read_ledger(path):
-        if entry.most is not None:
-            unended[entry.call] = entry.most
-        elif entry.usage is not None:
-            most = unended.pop(entry.call, FREE)
-            spent += _pico(rate.usd(entry.usage or most))
-    return spent + sum(_pico(rate.usd(most)) for most in unended.values())
+        if entry.most:
+            amounts[entry.call] = amount = _pico(rate.usd(entry.most))
+            spent += amount
+        elif entry.usage:  # else it may have cost the most that it can
+            spent += _pico(rate.usd(entry.usage)) - amounts.pop(entry.call, 0)
+    return spent
 
 
 def _pico(usd: float) -> int:

@@ -87,10 +87,7 @@ class Entry(BaseModel):
         Raises:
             ValueError: It is damaged.
         """
-        try:
-            return AIMessage.model_validate(deepcopy(self.reply))
-        except (AttributeError, LookupError, RecursionError, TypeError) as error:  # from LangChain's own validators
-            raise ValueError("the reply is damaged") from error
+        return _as_message(deepcopy(self.reply))
 
     def to_line(self, redact: Callable[[str], str]) -> bytes:
         """Return it as it is written: in ASCII, for half a character has an escape in JSON but no bytes in UTF-8."""
@@ -111,12 +108,20 @@ class Entry(BaseModel):
 
 
 def as_data(message: AIMessage) -> dict[str, Any] | None:
-    """Return a reply as an entry holds it: what is no JSON in it as its text; None where it is a part of itself."""
+    """Return a reply as an entry holds it: what is no JSON in it as its text; None where it could not be read back."""
     try:
         data: dict[str, Any] = json.loads(json.dumps(message.model_dump(exclude={"id"}), default=str))
+        _as_message(data)
     except (RecursionError, TypeError, ValueError):
         return None
     return data
+
+
+def _as_message(data: object) -> AIMessage:
+    try:
+        return AIMessage.model_validate(data)
+    except (AttributeError, LookupError, RecursionError, TypeError) as error:  # from LangChain's own validators
+        raise ValueError("it is no reply") from error
 
 
 def ledger_path(run_dir: Path, system: str) -> Path:

@@ -48,6 +48,12 @@ class Call:
     source: Literal["item", "cache"] | None = None
     since: float = 0.0
 
+    @classmethod
+    def of(cls, metadata: Mapping[str, Any] | None) -> "Call":
+        """Return a call of which it is known only which of an item's trials it belongs to."""
+        trial = (metadata or {}).get(TRIAL)
+        return cls(Key("", trial if type(trial) is int else 0))
+
 
 class KnownReplies:
     """The replies that one model need not be asked for.
@@ -99,7 +105,7 @@ class KnownReplies:
             metadata: Of the call; says which of several trials it is, and whether it is one of this model.
             item: Whose call it is.
         """
-        call = Call(Key("", metadata.get(TRIAL, 0)))
+        call = Call.of(metadata)
         if _MARK not in metadata or (request := request_key(self._identity, parameters, messages)) is None:
             return call
         call.key = Key(request, call.key.trial)

@@ -22,10 +22,11 @@ from data.common.line_file import SyncedFile
 from data.kice import load
 from data.types import Record
 from eval.cli.parser import main
+from eval.measures.prices import price
 from eval.rundir.journal import read_outcomes, read_records
 from tests.support.command_process import start, wait_for
 from tests.support.exam_file import exam, write_exam
-from tests.support.fault_server import Faults, serve_faults
+from tests.support.fault_server import USAGE, Faults, serve_faults
 from tests.support.runs_over_server import CONCURRENCY, ITEMS, journal_of, run_arguments
 
 KILLS = 20
@@ -88,6 +89,35 @@ def test_twenty_kills_lose_nothing_and_ask_nothing_again(tmp_path: Path, times: 
     assert len({sum(before.values()) for _, before in journaled}) > KILLS // 2, "the kills must fall into the asking"
     assert without_times(out) == without_times(undisturbed)
     assert not [path for path in out.rglob("*") if path.name.startswith(".")]
+
+
+@pytest.mark.timeout(600)
+def test_kills_never_let_a_run_cross_its_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was in flight at a kill was paid for, and no reply says so: it counts at the most that it can have cost."""
+    out, moments, kills = tmp_path / "out", random.Random(3), 5
+    with serve_faults(CHAOS) as server:
+        spec = f"endpoint:m@{server.base_url}"
+        prices = {"as_of": "2026-01-01", "source": "here", "models": {spec: {"input": 0.01, "output": 50}}}
+        (tmp_path / "prices.yaml").write_text(json.dumps(prices), encoding="utf-8")
+        monkeypatch.setenv("TUNE_OR_PROMPT_PRICES", str(tmp_path / "prices.yaml"))
+        more = ["--permute", "cyclic", "--max-tokens", "8", "--max-cost", "0.08"]
+        arguments = run_arguments(tmp_path, server, *more, items=100)
+        for number in range(kills):
+            process = start([*arguments, "--resume" if number else "--out", str(out)])
+            wait_for(lambda: sum(server.paid.values()) >= 20 * (number + 1), process)  # noqa: B023  # called in this round
+            time.sleep(moments.uniform(0, 0.05))
+            process.kill()
+            process.join()
+            assert process.exitcode == -9
+        assert main([*arguments, "--resume", str(out)]) == 1
+        usage = {"input_tokens": USAGE["prompt_tokens"], "output_tokens": USAGE["completion_tokens"]}
+        assert 0.03 < sum(server.paid.values()) * (price(usage, spec) or 0) <= 0.08
+        assert "stopped before --max-cost" in error_of(capsys)
+        arguments[arguments.index("0.08")] = "5"
+        assert main([*arguments, "--resume", str(out)]) == 0
+    assert sum(server.paid.values()) - 500 <= kills * CONCURRENCY, "only what was in flight is paid for again"
 
 
 def test_a_second_process_is_refused_and_reading_is_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
