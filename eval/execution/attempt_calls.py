@@ -110,8 +110,8 @@ class AttemptCalls(BaseCallbackHandler):
         call = self._known.find(messages[0], parameters, about, self._ledger) if self._known else Call.of(about)
         self._calls_seen.append(call)
         if self._known and call.reply is not None:
-            self.cache_hits += call.source == "cache"
-            self.proven = self.proven or call.source == "item"
+            self.cache_hits += call.cached is not None
+            self.proven = self.proven or call.cached is None
             self._known.given[run_id] = call.reply
             return
         texts = [text for sent in messages for message in sent for text in _texts_of(message)]

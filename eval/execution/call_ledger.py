@@ -22,9 +22,8 @@ from langchain_core.messages import AIMessage
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, model_validator
 
 from data.common.errors import ConfigurationError
-from data.common.files import faults_of_writing
-from data.common.line_file import SyncedFile, open_lines, whole_lines
-from data.common.secrets import make_redactor
+from data.common.line_file import whole_lines
+from eval.rundir.journal import SystemFile
 
 Tokens = dict[str, NonNegativeInt]  # by the names of `Prediction.usage`
 FREE: Tokens = {"input_tokens": 0, "output_tokens": 0}
@@ -146,7 +145,7 @@ def _damaged(path: Path, fault: str) -> ConfigurationError:
     return ConfigurationError(f"{path}: {fault}; restore it, or delete the file to pay for its replies again")
 
 
-class CallLedger:
+class CallLedger(SystemFile):
     """A system's ledger that is written to, as a context.
 
     Args:
@@ -159,21 +158,13 @@ class CallLedger:
     """
 
     def __init__(self, path: Path, item_ids: Collection[str], on_fault: Callable[[OSError], None]) -> None:
-        self._path, self._on_fault = path, on_fault
-        self._remedy = f"free space there, or make it writable, and go on with --resume {path.parent.parent}"
-        self._redact, self._lock = make_redactor(), Lock()
+        super().__init__(path)
+        self._on_fault, self._lock = on_fault, Lock()
         self._earlier = _earlier_replies(path, item_ids)
-        with faults_of_writing(path, self._remedy):
-            self._file: SyncedFile | None = open_lines(path)
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
-        with faults_of_writing(self._path, self._remedy), self._lock:
-            file, self._file = self._file, None
-            if file is not None:
-                file.close()
+        with self._lock:
+            super().__exit__()
 
     def of(self, item_id: str) -> "ItemLedger":
         """Return the ledger as an item sees it."""

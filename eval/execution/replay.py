@@ -12,7 +12,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from inspect import signature
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from langchain_core.language_models import BaseChatModel
@@ -36,16 +36,14 @@ class Call:
 
     Attributes:
         key: Of its reply in the ledger; without a request where the reply cannot be given again.
-        cached: The same in the response cache; None: it is not kept there.
+        cached: The same in the response cache; None: it is not kept there, or the item has had the reply itself.
         reply: Where it is known, so that nothing will be sent.
-        source: Who has it.
         since: When it was sent, by the item's clock.
     """
 
     key: Key
     cached: Key | None = None
     reply: AIMessage | None = None
-    source: Literal["item", "cache"] | None = None
     since: float = 0.0
 
     @classmethod
@@ -109,20 +107,20 @@ class KnownReplies:
         if _MARK not in metadata or (request := request_key(self._identity, parameters, messages)) is None:
             return call
         call.key = Key(request, call.key.trial)
-        if (reply := item.take(call.key)) is not None:
-            call.reply, call.source = reply, "item"
-        elif self.cache is not None:
-            call.cached = self._cached_under(call.key, parameters, messages)
-            if call.cached is not None and (reply := self.cache.get(call.cached)) is not None:
-                call.reply, call.source = reply, "cache"
+        call.reply = item.take(call.key)
+        if self.cache is not None and call.reply is None:
+            call.cached = self._cached_under(self.cache, call.key, parameters, messages)
+            call.reply = None if call.cached is None else self.cache.get(call.cached)
         return call
 
-    def _cached_under(self, key: Key, parameters: Mapping[str, Any], messages: Sequence[BaseMessage]) -> Key | None:
+    def _cached_under(
+        self, cache: ResponseCache, key: Key, parameters: Mapping[str, Any], messages: Sequence[BaseMessage]
+    ) -> Key | None:
         """Return the key of a reply in the response cache, where only sampled ones differ from trial to trial."""
-        if self.cache is None or not all(isinstance(message.content, str) for message in messages):
+        if not all(isinstance(message.content, str) for message in messages):
             return None  # LangChain shows callbacks other content than it sends
         sampled = self._votes or parameters.get("temperature", self._identity.get("temperature")) != 0
-        if sampled and not self.cache.sampled:
+        if sampled and not cache.sampled:
             if self._told.acquire(blocking=False):
                 log(f"the replies of {self._name} are sampled, and not kept: --cache-sampled keeps those too")
             return None

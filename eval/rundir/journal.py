@@ -222,11 +222,13 @@ def latest_records(path: Path) -> dict[str, Record]:
     return {record.item.id: record for record in read_records(path)}
 
 
-class Journal:
-    """Appends records to one system's journal; each is handed to the operating system before `append` returns.
+class SystemFile:
+    """A file of one system that lines are appended to, as a context; each is on the disk within a second.
 
-    It is on the disk within a second. Opening the journal cuts a torn last line off, so that the next record starts on
-    a line of its own. A record that cannot be written is a ConfigurationError, and all those before it are whole.
+    Opening it cuts a torn last line off, so that the next one starts on a line of its own.
+
+    Raises:
+        ConfigurationError: It cannot be written; all lines before are whole.
     """
 
     def __init__(self, path: Path) -> None:
@@ -245,6 +247,10 @@ class Journal:
             file, self._file = self._file, None
             with faults_of_writing(self.path, self._remedy):
                 file.close()
+
+
+class Journal(SystemFile):
+    """Appends records to one system's journal; each is handed to the operating system before `append` returns."""
 
     def append(self, record: Record) -> Record:
         """Append a record, and return it as it is read back: where its answer cannot be, that is its item's error."""

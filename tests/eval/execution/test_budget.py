@@ -304,7 +304,7 @@ def test_a_ledger_that_cannot_be_used_is_said_in_one_line(tmp_path: Path) -> Non
         CallLedger(tmp_path / "calls.jsonl", [], pytest.fail)
     (tmp_path / "file").touch()
     with pytest.raises(ConfigurationError, match=r"calls.jsonl cannot be written: (File exists|Not a directory)"):
-        CallLedger(tmp_path / "file" / "calls.jsonl", [], pytest.fail)
+        CallLedger(tmp_path / "file" / "calls.jsonl", [], pytest.fail).__enter__()
 
 
 def exam_arguments(tmp_path: Path, base_url: str, *more: str) -> list[str]:
