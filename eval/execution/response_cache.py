@@ -157,8 +157,9 @@ class ResponseCache:
         try:
             yield
         except (OSError, ConfigurationError) as error:
-            reason = getattr(error, "strerror", None) or error
-            said = f"the response cache {self.path} cannot be used: {reason}; {_REMEDY}"
+            said = str(error)  # the lock names the folder, and the remedy
+            if isinstance(error, OSError):
+                said = f"the response cache {self.path} cannot be used: {error.strerror}; {_REMEDY}"
             if fatal:
                 raise ConfigurationError(said) from None
             if not self._failed:
