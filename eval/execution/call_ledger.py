@@ -46,7 +46,7 @@ class Entry(BaseModel):
         attempt: Which attempt at the item this process makes.
         request: See `Key`; "": the reply cannot be given again.
         model: Whose reply it is, in the response cache.
-        most: The most tokens that it can take.
+        most: The most tokens that it can take; without those of a reply that nothing limits.
         usage: The tokens that it took; empty where they were not counted.
         seconds: That it took.
         forget: See above.
@@ -71,7 +71,8 @@ class Entry(BaseModel):
     def _is_of_one_kind(self) -> Self:
         if (self.most is not None) + (self.usage is not None) + self.forget != 1:
             raise ValueError("it is of no kind")
-        if not all(FREE.keys() <= counts.keys() for counts in (self.most, self.usage) if counts):
+        counted = [counts for counts in (self.most, self.usage or None) if counts is not None]
+        if not all(FREE.keys() <= counts.keys() for counts in counted):
             raise ValueError("it does not count both kinds of tokens")
         return self
 

@@ -8,10 +8,10 @@ The listener sees a call first, with all that is said of it, holds it up where i
 came of it before the chain gets it.
 """
 
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from inspect import signature
+from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -69,11 +69,11 @@ class KnownReplies:
     def __init__(self, model: BaseChatModel, cache: ResponseCache | None = None, *, votes: bool = False) -> None:
         self.cache, self._votes = cache, votes
         self.given: dict[UUID, AIMessage] = {}
-        self._told = threading.Lock()  # taken, and never given back, by the thread that tells it
+        self._unkept = count()  # sampled replies, the first of which is told
         self._identity: Mapping[str, Any] = {}
         try:
             self._identity = identity_of(model)
-        except (TypeError, ValueError) as error:
+        except (RecursionError, TypeError, ValueError) as error:
             self.cache = None
             if cache is not None:
                 log(f"--cache keeps no replies of {type(model).__name__}: {error}")
@@ -121,7 +121,7 @@ class KnownReplies:
             return None  # LangChain shows callbacks other content than it sends
         sampled = self._votes or parameters.get("temperature", self._identity.get("temperature")) != 0
         if sampled and not cache.sampled:
-            if self._told.acquire(blocking=False):
+            if next(self._unkept) == 0:
                 log(f"the replies of {self._name} are sampled, and not kept: --cache-sampled keeps those too")
             return None
         return key if sampled else Key(key.request, 0)

@@ -92,6 +92,7 @@ def test_a_torn_line_is_cut_and_a_damaged_one_refused(tmp_path: Path) -> None:
         b"[]",
         b"{",
         b'{"usage":{"input_tokens":1}}',
+        b'{"most":{}}',
         b'{"usage":{"input_tokens":-1,"output_tokens":1}}',
     ):
         path.write_bytes(damaged + b"\n" + whole)

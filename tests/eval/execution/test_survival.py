@@ -101,11 +101,12 @@ def test_kills_never_let_a_run_cross_its_limit(
         spec = f"endpoint:m@{server.base_url}"
         prices = {"as_of": "2026-01-01", "source": "here", "models": {spec: {"input": 0.01, "output": 50}}}
         (tmp_path / "prices.yaml").write_text(json.dumps(prices), encoding="utf-8")
-        monkeypatch.setenv("TUNE_OR_PROMPT_PRICES", str(tmp_path / "prices.yaml"))
+        given = {"TUNE_OR_PROMPT_PRICES": str(tmp_path / "prices.yaml")}
+        monkeypatch.setenv("TUNE_OR_PROMPT_PRICES", given["TUNE_OR_PROMPT_PRICES"])
         more = ["--permute", "cyclic", "--max-tokens", "8", "--max-cost", "0.08"]
         arguments = run_arguments(tmp_path, server, *more, items=100)
         for number in range(kills):
-            process = start([*arguments, "--resume" if number else "--out", str(out)])
+            process = start([*arguments, "--resume" if number else "--out", str(out)], **given)
             wait_for(lambda: sum(server.paid.values()) >= 20 * (number + 1), process)  # noqa: B023  # called in this round
             time.sleep(moments.uniform(0, 0.05))
             process.kill()
