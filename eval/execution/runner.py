@@ -82,7 +82,7 @@ def run(
         limit, systems = policy.max_cost_usd, [system for _, _, system in planned.parts]
         budget = None if limit is None else Budget(limit, spent_usd=spent_before(run_dir, systems))
         calls = Calls(policy, budget=budget, cache=cache)
-        total = sum(len(entry.items) * len(entry.systems) for entry in planned.evaluations)
+        total = sum(len(items) for _, items, _ in planned.parts)
         count, asked = ErrorCount(max_errors, total=total), 0
         for evaluation, items, system in planned.parts:
             path = records_path(run_dir, system.name)

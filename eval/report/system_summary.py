@@ -116,7 +116,7 @@ def summarize_system(
         name=folder.name,
         description=description,
         records=len(answers),
-        missing=max(0, n_items - len(answers)),
+        missing=max(0, min(n_items, description.limit or n_items) - len(answers)),
         scores=scores,
         cost=cost_of(description, answers, folder, hardware=manifest.hardware, table=prices),
         exchanged=_exchanged(description, answers.predictions, scores),
