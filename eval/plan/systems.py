@@ -69,11 +69,6 @@ class System(NamedTuple):
     remote: RemoteModel | None = None
     limit: int | None = None
 
-    @property
-    def keeps_replies(self) -> bool:
-        """Whether the replies of unfinished items are kept, so that another attempt asks only what is missing."""
-        return self.several_calls and self.remote is not None and not self.remote.model.cache
-
 
 def build_system(spec: SystemSpec, context: Context) -> System:
     """Build the system that a suite's entry describes.
