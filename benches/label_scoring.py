@@ -4,14 +4,15 @@ Both sides score the same prompts with the same weights and dtype, in turns; the
 The plain side is what a short script with transformers does: one forward pass for each prompt and label.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from langchain_core.messages import BaseMessage
 
 from benches.agreement import compare_scores
 from benches.table import RUNS, in_turns, markdown_table, median_seconds, timed, versions_line
-from chains import kice, mnli
+from chains import classify, kice, mnli
 from chains.local.chat_model import LocalChatModel
 from chains.prompt_files import load_prompt
 from data.registry import load_items
@@ -22,11 +23,16 @@ Scores = list[list[float]]
 
 def prompts_of(items: Sequence[Item]) -> tuple[list[list[BaseMessage]], list[list[str]]]:
     """Render each item's prompt and labels, as the chains do."""
-    module = mnli if "premise" in items[0].inputs else kice
-    name = "mnli/zero-shot" if module is mnli else "kice/minimal"
-    prompt = load_prompt(name, variables=module.VARIABLES)
-    render: Callable[[dict[str, Any]], dict[str, str]] = mnli.render if module is mnli else kice.with_own_passage
-    conversations = [prompt.template().invoke(render(item.to_input())).to_messages() for item in items]
+    variables: tuple[str, ...]
+    values: Callable[[dict[str, Any]], Mapping[str, Any]]
+    if "premise" in items[0].inputs:
+        name, variables, values = "mnli/zero-shot", mnli.VARIABLES, mnli.render
+    elif "passage" in items[0].inputs:
+        name, variables, values = "kice/minimal", kice.VARIABLES, kice.with_own_passage
+    else:
+        name, variables, values = "classify/zero-shot", classify.VARIABLES, partial(classify.prompt_values, meanings={})
+    prompt = load_prompt(name, variables=variables)
+    conversations = [prompt.template().invoke(values(item.to_input())).to_messages() for item in items]
     return conversations, [prompt.labels(item.choices) for item in items]
 
 

@@ -11,15 +11,17 @@ from typing import Any
 
 from langchain_core.documents import Document
 from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig, RunnableSerializable
 from pydantic import ConfigDict
 
 from chains.examples import FindExamples, item_text
 from chains.predictor import Answering, Assign, Predictor, answer_with
 from chains.prompt_files import load_prompt
+from data.common.errors import ConfigurationError
 from data.types import Inputs, Prediction
 
-VARIABLES = ("text", "labels", "examples")
+VARIABLES = ("text", "labels")
 
 
 def classify(
@@ -40,26 +42,38 @@ def classify(
         examples: What finds the labelled examples of an item; None: none are shown.
         candidates: Show only so many labels, those that the examples speak for most; None: all.
         meanings: What labels mean, by label, for those where it is known.
+
+    Raises:
+        ConfigurationError: The prompt does not say how examples are shown, or as for `answer_with`.
     """
     loaded = load_prompt(prompt, variables=VARIABLES, benchmark="classify")
-    render = partial(prompt_values, meanings=meanings or {})
+    if examples is not None and loaded.example is None:
+        raise ConfigurationError(f"prompt '{loaded.id}' has no 'example', which says how examples are shown; add one")
+    render = partial(prompt_values, meanings=meanings or {}, example=loaded.example)
     answer = answer_with(model, loaded, render=render, answering=answering)
     if candidates is not None:
         answer = AmongCandidates(answer=answer, n=candidates)
     return answer if examples is None else Assign(key="documents", step=examples, once=True) | answer
 
 
-def prompt_values(entry: Inputs, *, meanings: Mapping[str, str]) -> dict[str, str]:
-    """Return the values of a prompt's `VARIABLES` for an input, with its examples if it has any."""
-    documents: Sequence[Document] = entry.get("documents", ())
+def prompt_values(entry: Inputs, *, meanings: Mapping[str, str], example: str | None = None) -> dict[str, Any]:
+    """Return the values of a prompt's `VARIABLES` for an input, with its examples as turns if it has any.
+
+    Args:
+        entry: The input, with the documents of its examples.
+        meanings: What labels mean, by label.
+        example: How an example's text is shown.
+    """
+    documents: Sequence[Document] = entry.get("documents", ()) if example else ()
+    turns: list[BaseMessage] = []
     # The most similar example comes last, next to the text: what stands there weighs most.
-    shown = [f"Text: {document.page_content}\nLabel: {document.metadata['label']}" for document in reversed(documents)]
+    for document in reversed(documents):
+        turns += [
+            HumanMessage(str(example).strip().format(text=document.page_content)),
+            AIMessage(document.metadata["label"]),
+        ]
     labels = [f"{label}: {meanings[label]}" if label in meanings else label for label in entry["choices"]]
-    return {
-        "text": item_text(entry),
-        "labels": "\n".join(f"- {label}" for label in labels),
-        "examples": "\n\n".join(shown),
-    }
+    return {"text": item_text(entry), "labels": "\n".join(f"- {label}" for label in labels), "examples": turns}
 
 
 class AmongCandidates(RunnableSerializable[Inputs, Prediction]):
@@ -121,4 +135,4 @@ def _among_all(answer: Prediction, places: Sequence[int], n_labels: int) -> Pred
             full[place] = probability
         probs = tuple(full)
     choice = None if answer.choice is None else places[answer.choice]
-    return answer.model_copy(update={"choice": choice, "probs": probs})
+    return answer.model_copy(update={"choice": choice, "probs": probs, "candidates": tuple(places)})

@@ -22,12 +22,11 @@ from chains.models.families import split_thoughts
 from chains.models.reply_fields import read_finish_reason, read_reasoning, read_usage
 from chains.models.specs import score_labels, supports_scoring, takes_logprobs
 from chains.prompt_files import AnswerForm, Prompt
-from chains.reading.choices import Extraction, extract_choice, extract_label
-from chains.reading.extraction import visible_text
+from chains.reading.extraction import Extraction, visible_text
+from chains.reading.labels import extract_label
 from chains.reading.logprobs import REQUEST, reply_probs
 from data.common.errors import ConfigurationError
 from data.common.text import whole_characters
-from data.polarity import asks_for_the_wrong_one
 from data.types import NO_TEXT, Inputs, Prediction, is_text
 
 Output = TypeVar("Output")
@@ -221,6 +220,10 @@ def extract(
     """
     truncated = finish_reason == "length"
     if form == "number":
+        # Here, since their patterns take 12 ms to compile, which a run over labels would wait for in vain.
+        from chains.reading.choices import extract_choice
+        from data.polarity import asks_for_the_wrong_one
+
         negative = asks_for_the_wrong_one(question)
         extraction = extract_choice(text, len(choices), choices=choices, truncated=truncated, negative=negative)
     else:

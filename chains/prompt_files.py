@@ -1,7 +1,8 @@
 """Prompts as YAML files: what is said to the model, how it is asked to answer, and where the technique is from.
 
 The fields of the YAML are those of `Prompt`. `user` may name variables in single braces; the chain that uses
-the prompt says which (`chains.kice`, `chains.mnli`). A brace that is meant as a brace is doubled.
+the prompt says which (`chains.kice`, `chains.mnli`). In a prompt with an `example`, `system` may too. A brace
+that is meant as a brace is doubled.
 An item's own text is only ever filled in, never read as a template.
 """
 
@@ -45,7 +46,14 @@ class Shot(Frozen):
 
 
 class Prompt(Frozen):
-    """One way of asking; `sha256` identifies its text in a run's manifest."""
+    """One way of asking; `sha256` identifies its text in a run's manifest.
+
+    Attributes:
+        shots: The same worked examples for every item.
+        user: What is asked, as a template.
+        example: How a labelled example that is chosen for the item is shown, as a template with the variable `text`: a
+            turn before the question, whose reply is the label. Small models copy the form of such turns.
+    """
 
     id: str
     benchmark: str
@@ -55,6 +63,8 @@ class Prompt(Frozen):
     system: str = ""
     shots: tuple[Shot, ...] = ()
     user: str
+    # Left out where there is none, so that the prompts of older runs keep their SHA-256.
+    example: str | None = Field(default=None, exclude_if=lambda example: example is None)
     answer: AnswerForm
 
     @property
@@ -63,12 +73,13 @@ class Prompt(Frozen):
 
     @property
     def variables(self) -> set[str]:
-        """The variables that `user` names; anything but a plain name is refused when the prompt is loaded."""
+        """The variables that its templates name; anything but a plain name is refused when the prompt is loaded."""
         return {name for name, _, _ in self._fields()}
 
     def _fields(self) -> list[tuple[str, str, str]]:
         """Return (name, format spec, conversion) of everything in single braces."""
-        parsed = Formatter().parse(self.user)
+        templates = self.user if self.example is None else f"{self.system}\n{self.example}\n{self.user}"
+        parsed = Formatter().parse(templates)
         return [(name, spec or "", conversion or "") for _, name, spec, conversion in parsed if name is not None]
 
     @model_validator(mode="after")
@@ -85,8 +96,13 @@ class Prompt(Frozen):
     def template(self) -> "ChatPromptTemplate":
         """Return the prompt as a LangChain template over its variables."""
         from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
-        from langchain_core.prompts import ChatPromptTemplate
+        from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
 
+        if self.example is not None:
+            turns = MessagesPlaceholder("examples", optional=True)
+            return ChatPromptTemplate.from_messages(
+                [("system", self.system.strip()), turns, ("human", self.user.strip())]
+            )
         fixed: list[BaseMessage] = [SystemMessage(self.system.strip())] if self.system.strip() else []
         for shot in self.shots:
             fixed += [HumanMessage(shot.user.strip()), AIMessage(shot.assistant.strip())]
@@ -102,6 +118,12 @@ def list_prompts() -> dict[str, Path]:
     return {
         path.relative_to(PROMPT_DIR).with_suffix("").as_posix(): path for path in sorted(PROMPT_DIR.glob("*/*.yaml"))
     }
+
+
+def in_language(name: str, language: str) -> str:
+    """Return the form of a prompt in a language, such as "classify/zero-shot-ko"; itself where there is none."""
+    own = f"{name}-{language}"
+    return own if own in list_prompts() else name
 
 
 def load_prompt(name_or_path: str, *, variables: Collection[str], benchmark: str = "") -> Prompt:

@@ -10,8 +10,9 @@ from typing import Any, Literal, NamedTuple, get_args
 from data.common.attributes import load_attribute
 from data.common.errors import ConfigurationError, unknown_name
 
-# What a chain's factory takes besides its settings; "passages" are those of the items, "seed" is the run's.
-Need = Literal["model", "retriever", "passages", "seed"]
+# What a chain's factory takes besides its settings; "passages" are those of the items, "seed" is the run's, and
+# "meanings" are those of the labels, as a task's card says them.
+Need = Literal["model", "retriever", "passages", "seed", "meanings"]
 NAMED_NEEDS: tuple[Need, ...] = ("model", "retriever")  # the others come with the items and the run
 
 # What a chain shows of an item beside its choices, from the least to the most: the retrieval ladder.
@@ -26,6 +27,7 @@ class ChainEntry(NamedTuple):
         has_passage: Whether its prompts hold passages, which `too_long` may shorten.
         rung: Where it stands on the retrieval ladder; None for a chain that stands on none.
         several_calls: Whether it may ask its model several times for one item.
+        example_prompt: The prompt where it is to show labelled examples; "" for a chain that shows none.
     """
 
     factory: str  # "module:attr"
@@ -36,6 +38,7 @@ class ChainEntry(NamedTuple):
     has_passage: bool = False
     rung: Rung | None = None
     several_calls: bool = False
+    example_prompt: str = ""
 
     @property
     def named_needs(self) -> tuple[Need, ...]:
@@ -44,6 +47,7 @@ class ChainEntry(NamedTuple):
 
 
 _kice = partial(ChainEntry, benchmark="kice", needs=("model",), prompt="kice/minimal")
+_choose = partial(ChainEntry, benchmark="", needs=("model",), prompt="choose/minimal")
 CHAINS: dict[str, ChainEntry] = {
     "kice-choices-only": _kice(
         "chains.kice:kice_choices_only", summary="the choices alone, without their question", rung="choices-only"
@@ -76,7 +80,22 @@ CHAINS: dict[str, ChainEntry] = {
         several_calls=True,
     ),
     "classify": ChainEntry(
-        "chains.classify:classify", "", ("model",), "classify/zero-shot", "texts of any names, and the label names"
+        "chains.classify:classify",
+        "",
+        ("model", "meanings"),
+        "classify/zero-shot",
+        "texts of any names and the labels; with --examples, labelled texts that are most like it",
+        example_prompt="classify/examples",
+    ),
+    "choose": _choose(
+        "chains.choose:choose", summary="a question with its choices, and its passage if it has one", has_passage=True
+    ),
+    "choose-closed-book": _choose("chains.choose:choose_closed_book", summary="question and choices, no passage"),
+    "choose-rag": _choose(
+        "chains.choose:choose_rag",
+        needs=("model", "retriever"),
+        summary="question and choices with passages that a retriever finds",
+        has_passage=True,
     ),
     "mnli-zero-shot": ChainEntry(
         "chains.mnli:mnli_zero_shot", "mnli", ("model",), "mnli/zero-shot", "premise, hypothesis and label names"
@@ -101,7 +120,8 @@ def chain_entry(name: str) -> ChainEntry:
         default = parameters["prompt"].default if "prompt" in parameters else ""
         prompt = default if isinstance(default, str) else ""
         taken = tuple(need for need in needs if need in parameters)
-        return ChainEntry(name, "", taken, prompt, "a chain of your own", several_calls=True)
+        shows = prompt if "examples" in parameters else ""
+        return ChainEntry(name, "", taken, prompt, "a chain of your own", several_calls=True, example_prompt=shows)
     raise unknown_name("chain", name, CHAINS, "See: python -m eval list chains")
 
 

@@ -1,4 +1,4 @@
-"""`python -m data`: fetch the published exams, check an exam file, list what there is.
+"""`python -m data`: fetch the published exams, check an exam or a labelled file, list what there is.
 
 stdout carries paths, faults or the list (with --json one object); what is going on goes to stderr. Exit codes:
 0 done; 2 usage, configuration, or faults for which `eval run` refuses the exam; 3 data that is not there; 130
@@ -11,12 +11,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from data.card import CARD_SUFFIXES, TaskCard, card_yaml, is_task
 from data.common.command_line import run_command
+from data.common.files import write_atomically
+from data.common.table import aligned
 from data.common.terminal import emit, emit_json, say
 from data.download import NAMES, fetch
+from data.formats import folder_kind, may_be_labelled
 from data.kice import DATA_DIR, YEARS, exam_path
 from data.kice_check import listed_faults, read_exam
 from data.registry import BENCHMARKS, RETRIEVAL_SETS, benchmark
+from data.task_check import PERCENTILES, check_task
 
 FAULTS_FOUND = 2
 
@@ -45,9 +50,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     fetching.set_defaults(command=_fetch)
 
-    checking = commands.add_parser("check", parents=[common], help="list every fault of an exam file")
+    checking = commands.add_parser(
+        "check", parents=[common], help="list every fault of an exam, or what a labelled file holds"
+    )
     checking.add_argument(
-        "file", metavar="FILE", type=Path, help="an exam as JSON, in the format of KICE_slayer_AI_Korean"
+        "file", metavar="FILE", type=Path, help="an exam (JSON of KICE_slayer_AI_Korean), a labelled file, or a card"
     )
     checking.set_defaults(command=_check)
 
@@ -68,6 +75,53 @@ def _fetch(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
+    return _check_task(arguments) if _is_labelled(arguments.file) else _check_exam(arguments)
+
+
+def _is_labelled(path: Path) -> bool:
+    """Say whether a file is to be read as labelled rows: a table or its card, and no JSON in an exam's place."""
+    try:
+        if path.is_dir():
+            return any(path.glob("*train*")) and folder_kind(path) is None
+        return is_task(str(path)) and path.is_file() and may_be_labelled(path)
+    except OSError:  # a name that no file can have
+        return False
+
+
+def _check_task(arguments: argparse.Namespace) -> int:
+    """Say what a labelled file holds, and write its card beside it, where there is none yet."""
+    path = arguments.file
+    found = check_task(path)
+    if arguments.json:
+        rows = [count._asdict() for count in found.labels]
+        emit_json({**found._asdict(), "file": str(path), "labels": rows, "card": found.card.model_dump(mode="json")})
+        return 0
+    for note in found.notes:
+        say(f"{path}: {note}")
+    emit(f"{path}: {found.train:,} items to learn from, {found.test:,} to measure")
+    at = zip(PERCENTILES, found.lengths, strict=True)
+    emit(f"characters of an item: {', '.join(f'{length:,} at {share} %' for share, length in at)}")
+    if found.labels:
+        counts = [(count.label, f"{count.train:,}", f"{count.test:,}") for count in found.labels]
+        emit(aligned([("label", "train", "test"), *counts]))
+    emit("\n".join(found.findings) or "nothing odd was found")
+    _write_card(path, found.card)
+    return 0
+
+
+def _write_card(path: Path, card: TaskCard) -> None:
+    if path.suffix.lower() in CARD_SUFFIXES:
+        return
+    target = path.with_name(f"{path.stem or path.resolve().name}.card.yaml")
+    if target.exists():
+        say(f"{target} is there already, and stays as it is")
+        return
+    train = {"train": path.name} if path.is_file() else {"train": str(path.resolve())}
+    write_atomically(target, card_yaml(card.model_copy(update=train)))
+    say(f"the card is {target}: change it, and name it in the place of the file")
+
+
+def _check_exam(arguments: argparse.Namespace) -> int:
     found = listed_faults(arguments.file)
     is_refused = any(fault.blocks for fault in found)  # by `eval run` too
     contents = {} if is_refused else _exam_contents(arguments.file)

@@ -26,6 +26,8 @@ from data.common.parsing import read_yaml
 from data.table import SUFFIXES
 from data.types import Frozen, Text
 
+# Tasks that ship with the project, by the name that stands for their folder.
+SHIPPED = {"banking77-sample": Path(__file__).parent / "samples" / "banking77"}
 CARD_SUFFIXES = (".yaml", ".yml")
 _NAME = re.compile(r"[^\W_][\w.-]{0,63}")
 
@@ -37,7 +39,8 @@ def _as_tuple(value: object) -> object:
 Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
 
 
-class Share(Frozen):
+# The card's classes are built when they are first used: most runs read no card, and it takes 20 ms.
+class Share(Frozen, defer_build=True):
     """How much of one file is measured, and how it is divided.
 
     Attributes:
@@ -53,14 +56,14 @@ class Share(Frozen):
     seed: int = 13
 
 
-class LabelCard(Frozen):
+class LabelCard(Frozen, defer_build=True):
     """What a label means, for a model that is shown it, and how else it may be written."""
 
     means: Text | None = None
     also: tuple[Text, ...] = ()
 
 
-class TaskCard(Frozen):
+class TaskCard(Frozen, defer_build=True):
     """Everything that is known of a task.
 
     Attributes:
@@ -161,10 +164,17 @@ def name_of(path: Path) -> str:
 
 def is_task(name: str) -> bool:
     """Say whether a benchmark's name is that of a task of one's own: a table, a folder of tables, or a card."""
+    if name in SHIPPED:
+        return True
     path = Path(name)
     if name.lower().endswith(SUFFIXES) or ("/" in name and path.is_dir()):
         return True
     return name.lower().endswith(CARD_SUFFIXES) and path.is_file() and is_card(path)
+
+
+def task_path(name: str) -> Path:
+    """Return where a task of that name is."""
+    return SHIPPED.get(name, Path(name))
 
 
 def is_card(path: Path) -> bool:

@@ -67,6 +67,15 @@ def described(path: Path) -> str:
     return binary_kind(start) or _text(start.decode("utf-8-sig", "replace").lstrip(), path)
 
 
+def may_be_labelled(path: Path) -> bool:
+    """Say whether a file may hold rows with labels: a table, and none of the other kinds that are known here."""
+    kind = described(path)
+    suffix = path.suffix.lower()
+    if suffix in (".csv", ".parquet", ".xlsx"):
+        return not any(other in kind for other in set(_OBJECTS.values()) - {PAIRS})
+    return " of rows with" in kind or kind.endswith(PAIRS) or "object with the names train" in kind
+
+
 def folder_kind(path: Path) -> str | None:
     """Say what a folder is by the files in it; None where they do not tell."""
     return next((kind for files, kind in _FOLDERS.items() if all((path / file).is_file() for file in files)), None)

@@ -34,9 +34,9 @@ def question_item(row: dict[str, Any], roles: Roles, *, item_id: str, where: str
     for field, column in roles.texts.items():
         inputs[field] = cell_text(row.get(column), where=where, column=column)
     if roles.context is not None and row.get(roles.context):
-        inputs["context"] = cell_text(row[roles.context], where=where, column=roles.context)
+        inputs["passage"] = cell_text(row[roles.context], where=where, column=roles.context)
     target = _target(row.get(roles.label), choices, names, where, answers_from)
-    shared = inputs.get("context") or inputs["question"]
+    shared = inputs.get("passage") or inputs["question"]
     group = f"{item_id.split('/')[0]}/{cluster_of(fold(shared))}"
     return Item(id=item_id, inputs=inputs, choices=tuple(choices), target=target, group=group)
 

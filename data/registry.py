@@ -8,12 +8,11 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
 from inspect import signature
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from data.card import is_task
+from data.card import SHIPPED, TaskCard, is_task, task_path
 from data.common.attributes import import_own, is_module, load_attribute
 from data.common.errors import ConfigurationError, ProjectError, system_fault, unknown_name
 from data.common.parsing import JsonObject
@@ -45,18 +44,24 @@ class BenchmarkSource(Protocol):
     load: Callable[..., Iterable[Item]]
 
 
-def benchmark(name: str) -> Benchmark:
+def benchmark(name: str, *, card: Mapping[str, Any] | None = None) -> Benchmark:
     """Return a benchmark's metadata.
 
     Args:
         name: A name of `BENCHMARKS`, a file or card of labelled rows (see `data.task`), or an importable module of your
             own that has `BENCHMARK` and `load`.
+        card: Fields of a task's card, over what the file's own card says; only for a file or card of labelled rows.
 
     Raises:
-        ConfigurationError: There is no such benchmark.
+        ConfigurationError: There is no such benchmark, or it takes no card.
     """
-    metadata: Benchmark = _benchmark_module(name).BENCHMARK
+    metadata: Benchmark = _benchmark_module(name, card).BENCHMARK
     return metadata
+
+
+def task_card(name: str, *, card: Mapping[str, Any] | None = None) -> TaskCard | None:
+    """Return the card of a task of the user's own, with what was guessed; None for another benchmark."""
+    return _task(name, card).full_card if name not in BENCHMARKS and is_task(name) else None
 
 
 def load_items(
@@ -67,6 +72,7 @@ def load_items(
     limit: int | None = None,
     seed: int | None = None,
     skip_bad_rows: bool = False,
+    card: Mapping[str, Any] | None = None,
 ) -> list[Item]:
     """Return a benchmark's items, in the order of their source.
 
@@ -77,13 +83,14 @@ def load_items(
         limit: At most so many items: the first ones, or a seeded sample where `seed` is given.
         seed: Makes `limit` a random sample, kept in the original order; the same seed gives the same items.
         skip_bad_rows: Leave out malformed rows of a file, and say how many, where the benchmark can.
+        card: As for `benchmark`.
 
     Raises:
         ConfigurationError: Unknown benchmark or split, no items, an id that occurs more than once, or a benchmark
             that skips no rows is to.
         MissingResourceError: The data is not there.
     """
-    module = _benchmark_module(name)
+    module = _benchmark_module(name, card)
     if split is not None and split not in module.BENCHMARK.splits:
         raise unknown_name(f"split of {name}", split, module.BENCHMARK.splits)
     if limit is not None and limit < 1:
@@ -174,27 +181,34 @@ def retrieval_set(name: str, path: Path | None = None) -> RetrievalSet:
     return function(path)
 
 
-@cache
-def _task(path: Path) -> Any:
-    """Open a task of the user's own once, and say what was guessed about it."""
+_TASKS: dict[str, Any] = {}  # by name and card
+
+
+def _task(name: str, card: Mapping[str, Any] | None) -> Any:
+    """Open a task of the user's own, once for as long as its files stay what they are, and say what was guessed."""
     from data.task import open_task
 
-    task = open_task(path)
-    for note in task.notes:
-        log(f"{path}: {note}")
+    key = json.dumps([name, card or {}], sort_keys=True, default=str)
+    task = _TASKS.get(key)
+    if task is None or not task.is_current():
+        task = _TASKS[key] = open_task(task_path(name), **(card or {}))
+        for note in task.notes:
+            log(f"{name}: {note}")
     return task
 
 
-def _benchmark_module(name: str) -> BenchmarkSource:
+def _benchmark_module(name: str, card: Mapping[str, Any] | None = None) -> BenchmarkSource:
     if name not in BENCHMARKS and is_task(name):
-        source: BenchmarkSource = _task(Path(name))
+        source: BenchmarkSource = _task(name, card)
         return source
+    if card:
+        raise ConfigurationError(f"'{name}' is no labelled file: --{next(iter(card)).replace('_', '-')} goes with one")
     hint = "Or name a file of labelled rows, or a module of your own that has BENCHMARK and load(split, path)."
     module_name = BENCHMARKS.get(name, name.removesuffix(":BENCHMARK"))
     if not is_module(module_name):
-        raise unknown_name("benchmark", name, BENCHMARKS, hint)
+        raise unknown_name("benchmark", name, [*BENCHMARKS, *SHIPPED], hint)
     module = import_own(module_name, kind="benchmark", name=name)
     if not isinstance(getattr(module, "BENCHMARK", None), Benchmark) or not callable(getattr(module, "load", None)):
-        raise unknown_name("benchmark", name, BENCHMARKS, hint)
+        raise unknown_name("benchmark", name, [*BENCHMARKS, *SHIPPED], hint)
     own: BenchmarkSource = cast(BenchmarkSource, module)
     return own

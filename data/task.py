@@ -6,6 +6,7 @@ It stands wherever a benchmark does: `load` and `BENCHMARK` are what a benchmark
 """
 
 import re
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -47,6 +48,7 @@ class Task:
         self.card = card
         self.folder = folder
         self.notes: list[str] = []
+        self._files = _stamps(task_files(folder / card.train, card.test, folder).values())
         self._sides = self._make_sides()
 
     @property
@@ -57,6 +59,23 @@ class Task:
     def labels(self) -> tuple[str, ...] | None:
         """The class names in target order; None where each item has choices of its own."""
         return self._set.names if self._set is not None else None
+
+    @property
+    def full_card(self) -> TaskCard:
+        """The card with what was guessed: another reading of it guesses nothing of the columns and the language."""
+        roles = self._roles
+        found: dict[str, Any] = {"language": self.BENCHMARK.language}
+        if self.kind == "classification":
+            plain = all(field == column for field, column in roles.texts.items())
+            found |= {"text": tuple(roles.texts.values()) if plain else dict(roles.texts), "label": roles.label}
+        else:
+            found |= {"question": roles.question, "choices": roles.choices, "answer": roles.label}
+            found |= {"context": roles.context, "text": dict(roles.texts)}
+        return self.card.model_copy(update=found)
+
+    def is_current(self) -> bool:
+        """Say whether the task's files are still those that were read."""
+        return self._files == _stamps(path for path, _, _ in self._files)
 
     @cached_property
     def BENCHMARK(self) -> Benchmark:  # the name that every benchmark's module has
@@ -84,7 +103,7 @@ class Task:
 
     def _make_sides(self) -> dict[str, list[Item]]:
         train, test = self._rows()
-        roles = train.roles
+        roles = self._roles = train.roles
         self._set: LabelSet | None = None
         if roles.kind == "classification":
             sides = [side for side in (train, test) if side is not None]
@@ -105,6 +124,8 @@ class Task:
             )
             measured = [item.model_copy(update={"id": item.id.replace("/train/", "/test/", 1)}) for item in measured]
             self.notes.append(f"{len(measured):,} of {len(learnt) + len(measured):,} items are kept to measure on")
+        # Files are often sorted by label: in another order the first items are a fair sample of all.
+        measured.sort(key=lambda item: cluster_of(item.id))
         return {"train": self._unseen(learnt, measured), "test": measured}
 
     def _rows(self) -> tuple[Rows, Rows | None]:
@@ -114,6 +135,9 @@ class Task:
             raise ConfigurationError(f"{self.card.train} has no rows to learn from; it has: {', '.join(tables)}")
         rows: dict[str, Rows] = {}
         for side, table in tables.items():
+            if not table.rows:
+                reason = f"; its first fault: {table.faults[0]}" if table.faults else ""
+                raise ConfigurationError(f"{self.card.train} has no rows for '{side}'{reason}")
             self._note(side, table)
             said = self.card.said if side == "train" else self._said_by(rows["train"].roles)
             rows[side] = Rows(table, roles_of(table, said))
@@ -208,6 +232,8 @@ def open_task(path: Path, **fields: Any) -> Task:
     given = {name: value for name, value in fields.items() if value not in (None, (), {}, "")}
     if path.suffix.lower() in CARD_SUFFIXES:
         card = read_card(path)
+        if isinstance(given.get("test"), str):  # what a user names on the command line is from where they are
+            given["test"] = str(Path(given["test"]).resolve())
         return Task(make_card({**card.model_dump(), **given}, where=str(path)) if given else card, path.parent)
     if not path.exists():
         raise MissingResourceError(f"there is no file or folder {path}")
@@ -232,6 +258,12 @@ def task_files(train: Path, test: str | Share | None, folder: Path) -> dict[str,
             f"{train} has no file to learn from (train.csv or the like); it holds: {', '.join(files)}"
         )
     return found
+
+
+def _stamps(paths: Iterable[Path]) -> list[tuple[Path, int, int]]:
+    """Return files with their size and time of change; of one that is gone, 0."""
+    known = [(path, path.stat() if path.exists() else None) for path in paths]
+    return [(path, stat.st_size if stat else 0, stat.st_mtime_ns if stat else 0) for path, stat in known]
 
 
 def _written(value: object) -> object:

@@ -147,6 +147,7 @@ class Prediction(Frozen):
         probs_source: What the probabilities are; None where there are none, or a rule's or one's own chain's.
         asks: Where the item was asked several times, each trial; empty where once.
         document_ids: Ids of the retrieved chunks, best first.
+        candidates: Indices of the choices that were shown; empty where all were.
         usage: Token counts: input_tokens, of them cached_tokens; output_tokens, of them reasoning_tokens (hidden
             thoughts); cut_tokens, by which the prompt was shortened to fit the model's context, only where it was.
     """
@@ -161,6 +162,7 @@ class Prediction(Frozen):
     probs_source: ProbsSource | None = None
     asks: tuple[Trial, ...] = ()
     document_ids: tuple[str, ...] = ()
+    candidates: tuple[int, ...] = Field(default=(), exclude_if=lambda shown: not shown)
     usage: dict[str, int] = Field(default_factory=dict)
 
     @model_validator(mode="after")

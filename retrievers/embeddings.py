@@ -1,4 +1,4 @@
-"""Embedding models by name: `load_embeddings("e5-small")`, `"hf:NAME_OR_DIR"`, `"openai:NAME"` or `"module:attr"`.
+"""Embedding models by name: "e5-small", "minilm", "hf:NAME_OR_DIR", "openai:NAME" or "module:attr".
 
 Each loader gives one function that embeds texts either as queries or as passages, because models such as E5 want to be
 told which; and an identity, under which the vectors are kept on disk.
@@ -82,29 +82,61 @@ class CachedEmbeddings(Embeddings):
 
 
 def load_embeddings(spec: str) -> Embeddings:
-    """Return the embedding model that `spec` names; its vectors are kept in the project's cache.
+    """Return the embedding model that `spec` names as LangChain embeddings whose vectors are kept in the cache.
 
     Args:
-        spec: "e5-small" (packaged weights); "hf:NAME_OR_DIR", any sentence-transformers model with safetensors, from
-            the hub or a folder; "openai:NAME"; or "module:attr", your own `Embeddings` or a function that makes one
-            (not cached: nothing tells two versions of it apart).
+        spec: As for `load_model`; "module:attr" is not cached: nothing tells two versions of it apart.
+    """
+    if _is_own(spec):
+        return _own_embeddings(spec)
+    model = load_model(spec)
+    return CachedEmbeddings(model, EmbeddingStore(store_path(cache_dir(), model.identity)))
+
+
+def load_model(spec: str) -> EmbeddingModel:
+    """Return the embedding model that `spec` names.
+
+    Args:
+        spec: "e5-small" (packaged weights, many languages), "minilm" (packaged weights, English); "hf:NAME_OR_DIR", any
+            sentence-transformers model with safetensors, from the hub or a folder; "openai:NAME"; or "module:attr",
+            your own `Embeddings` or a function that makes one.
 
     Raises:
         ConfigurationError: The name is unknown or does not give embeddings.
         MissingResourceError: The weights, the package or the key is not there.
     """
     scheme, _, name = spec.partition(":")
-    if spec == "e5-small":
-        model = _packaged_e5()
-    elif scheme == "hf" and name:
-        model = _sentence_transformer(name)
-    elif scheme == "openai" and name:
-        model = _openai(name)
-    elif name:
-        return _own_embeddings(spec)
-    else:
-        raise unknown_name("embeddings", spec, ["e5-small", "hf:NAME_OR_DIR", "openai:NAME", "module:attr"])
-    return CachedEmbeddings(model, EmbeddingStore(store_path(cache_dir(), model.identity)))
+    if spec in _PACKAGED:
+        return _PACKAGED[spec]()
+    if scheme == "hf" and name:
+        return _sentence_transformer(name)
+    if scheme == "openai" and name:
+        return _openai(name)
+    if not _is_own(spec):
+        raise unknown_name("embeddings", spec, [*_PACKAGED, "hf:NAME_OR_DIR", "openai:NAME", "module:attr"])
+    own = _own_embeddings(spec)
+    return EmbeddingModel(spec, lambda texts, kind: np.asarray(own.embed_documents(texts), dtype=np.float32))
+
+
+def _is_own(spec: str) -> bool:
+    scheme, _, name = spec.partition(":")
+    return bool(name) and scheme not in ("hf", "openai")
+
+
+def _packaged_minilm() -> EmbeddingModel:
+    """Load all-MiniLM-L6-v2 (Apache-2.0): English, texts are cut at 256 tokens.
+
+    Source: Reimers and Gurevych 2019, "Sentence-BERT", arXiv:1908.10084.
+    """
+    encoder = _minilm_encoder(weights_path("minilm").parent)
+    return EmbeddingModel(f"minilm:{PACKAGED['minilm'].sha256}", lambda texts, kind: encoder.encode(texts))
+
+
+@cache
+def _minilm_encoder(folder: Path) -> Any:
+    from retrievers.sentence_encoder import SentenceEncoder
+
+    return SentenceEncoder(folder, max_length=256)
 
 
 def _packaged_e5() -> EmbeddingModel:
@@ -123,6 +155,9 @@ def _packaged_e5() -> EmbeddingModel:
             return np.asarray(engine.encode(readable, is_query=kind == "query"), dtype=np.float32)
 
     return EmbeddingModel(f"e5-small:{PACKAGED['e5-small'].sha256}", embed)
+
+
+_PACKAGED: dict[str, Callable[[], EmbeddingModel]] = {"e5-small": _packaged_e5, "minilm": _packaged_minilm}
 
 
 @cache

@@ -18,7 +18,8 @@ from benches.faults import CASES, Side
 from benches.faults import row as faults_row
 from benches.floors import drawing
 from benches.harness import HARNESS, Questions, Worker, by_item, disagreement_rows, requests_of
-from benches.items import bench_items, texts_to_answer
+from benches.items import FILES, bench_items, texts_to_answer
+from benches.label_scoring import prompts_of
 from benches.table import Timed, count, in_turns, markdown_table, median_seconds, versions_line
 from benches.throughput import Rates, latency_server, measured, repeated, write_pairs, write_samples
 from benches.throughput import table as rates_table
@@ -135,6 +136,24 @@ def test_questions_to_answer_show_all_of_an_item(monkeypatch: pytest.MonkeyPatch
         assert all(part in text for part in item.inputs.values())
     for text, item in zip(texts_to_answer("kice", 3), kice, strict=True):
         assert all(part in text for part in (item.inputs["question"], *item.choices))
+
+
+def test_a_set_of_many_labels_is_a_file_of_the_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TUNE_OR_PROMPT_DATA", raising=False)
+    with pytest.raises(MissingResourceError, match="TUNE_OR_PROMPT_DATA"):
+        bench_items("banking77", 3)
+    file = tmp_path / FILES["banking77"]
+    file.parent.mkdir(parents=True)
+    rows = [f"message number {k},label_{k % 5}" for k in range(40)]
+    file.write_text("\n".join(["text,category", *rows]), encoding="utf-8")
+    monkeypatch.setenv("TUNE_OR_PROMPT_DATA", str(tmp_path))
+    title, items = bench_items("banking77", 3)
+    conversations, labels = prompts_of(items)
+    assert title == "banking77"
+    for item, (_, asked), names in zip(items, conversations, labels, strict=True):
+        assert item.inputs["text"] in asked.text
+        assert all(f"- {name}\n" in asked.text for name in names)
+        assert names == [f"label_{k}" for k in range(5)]
 
 
 def test_names_are_listed_and_an_unknown_one_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

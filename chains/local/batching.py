@@ -104,6 +104,7 @@ def forward(
     *,
     mask: torch.Tensor,
     cache: Cache | None,
+    positions: torch.Tensor | None = None,
     n_logits: int = 1,
     precise: bool = False,
 ) -> torch.Tensor:
@@ -112,8 +113,10 @@ def forward(
     Args:
         loaded: The model.
         tokens: (B, T) ids.
-        mask: (B, S) over the cached slots and the T new ones: 1 for a token, 0 for padding.
+        mask: (B, S) over the cached slots and the T new ones: 1 for a token, 0 for padding. Or (B, 1, T, S), what is
+            added to the attention scores of each new token.
         cache: What came before, extended in place; None where nothing follows.
+        positions: (B, T); None for those of masked rows (B, S), which count no padding.
         n_logits: L, how many of the last tokens need logits.
         precise: Multiply the output layer in float32. A bfloat16 logit of 20 is known to a tenth: labels would tie.
 
@@ -121,12 +124,14 @@ def forward(
         (B, L, V), on the model's device.
     """
     device = loaded.device
+    if positions is None:
+        positions = positions_of(mask, tokens.shape[1])
     head = float32_head(loaded.model) if precise else nullcontext()
     with loaded.lock, torch.inference_mode(), head:
         logits: torch.Tensor = loaded.model(
             input_ids=tokens.to(device),
             attention_mask=mask.to(device),
-            position_ids=positions_of(mask, tokens.shape[1]).to(device),
+            position_ids=positions.to(device),
             past_key_values=cache,
             use_cache=cache is not None,
             logits_to_keep=n_logits,
@@ -142,12 +147,15 @@ def float32_head(model: Any) -> Iterator[None]:
         yield
         return
 
-    def recompute(layer: torch.nn.Linear, inputs: tuple[torch.Tensor], _: torch.Tensor) -> torch.Tensor:
-        bias = None if layer.bias is None else layer.bias.float()
-        return torch.nn.functional.linear(inputs[0].float(), layer.weight.float(), bias)
+    def compute(inputs: torch.Tensor) -> torch.Tensor:
+        bias = None if head.bias is None else head.bias.float()
+        return torch.nn.functional.linear(inputs.float(), head.weight.float(), bias)
 
-    hook = head.register_forward_hook(recompute)
+    held = vars(head).get("forward")
+    vars(head)["forward"] = compute
     try:
         yield
     finally:
-        hook.remove()
+        del vars(head)["forward"]
+        if held is not None:
+            vars(head)["forward"] = held

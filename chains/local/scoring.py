@@ -2,17 +2,19 @@
 
 Prompts are arranged by their token ids into a tree of shared beginnings (an instruction, an exam passage). Each
 beginning passes through the model once; its keys and values then stand in front of whatever follows it, without
-being copied for every row. A last pass on top of that reads the labels of more than one token.
+being copied for every row. A last pass on top of that reads the labels of more than one token, as one tree a prompt.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from typing import NamedTuple
 
 import torch
 
 from chains.local.batching import forward, pad_left, run_batches
 from chains.local.encoding import LabelledPrompt, common_length
+from chains.local.label_tree import count_nodes, forward_trees, grow_tree, takes_trees
 from chains.local.memory import MemoryLimitError, TokenBudget, memory_for, token_budget
 from chains.local.prefix_cache import KeysValues, PrefixCache, keeps_everything
 from chains.local.weights import LoadedModel
@@ -25,6 +27,10 @@ ATTENDED_SHARE = 8
 # Enough for a matrix product to run at full speed on a few cores, and little beside a long prefix.
 CHUNK_TOKENS = 512
 BUSY_TOKENS = 1024
+# Of a tree: each node is compared with all others, whether it sees them or not.
+TREE_NODES = 192
+# Of a pass over trees on a CPU, where the logits of more only leave its caches.
+LABEL_TOKENS = 2048
 
 
 @dataclass
@@ -63,7 +69,8 @@ def score_labels(
     if not prompts:
         return []
     budget = token_budget(loaded, max_batch_tokens)
-    scoring = _Scoring(loaded, prompts, budget, replace(budget))
+    label_tokens = min(budget.tokens, LABEL_TOKENS) if loaded.device.type == "cpu" else budget.tokens
+    scoring = _Scoring(loaded, prompts, budget, replace(budget, tokens=label_tokens))
     longest_label = max(len(ids) for prompt in prompts for ids in prompt.continuations)
     if keeps_everything(loaded.model.config, max(len(prompt.context) for prompt in prompts) + longest_label):
         _score_prefix(scoring, plan_prefixes([prompt.context for prompt in prompts]), None)
@@ -176,37 +183,68 @@ def _score_batch(scoring: _Scoring, batch: Sequence[int], before: KeysValues | N
     tokens, own_mask = pad_left([prompts[row].context[start:] for row in batch])  # (B, T)
     mask = torch.cat([own_mask.new_ones(len(batch), start), own_mask], dim=1)  # (B, P + T)
     first = forward(loaded, tokens, mask=mask, cache=cache, precise=True)[:, -1].log_softmax(dim=-1)  # (B, V)
-    unread: dict[tuple[int, int], int] = {}
     for place, row in enumerate(batch):
-        continuations = prompts[row].continuations
-        picked = first[place, [ids[0] for ids in continuations]].tolist()
+        picked = first[place, [ids[0] for ids in prompts[row].continuations]].tolist()
         scoring.scores.update({(row, label): logprob for label, logprob in enumerate(picked)})
-        unread |= {(place, label): len(ids) - 1 for label, ids in enumerate(continuations) if len(ids) > 1}
-
-    def add_rest(part: list[tuple[int, int]]) -> None:
-        places = torch.tensor([place for place, _ in part])
-        labels = [prompts[batch[place]].continuations[label] for place, label in part]
-        logprobs = _score_after_first(loaded, labels, mask[places], cache.selected(places))
-        for (place, label), logprob in zip(part, logprobs, strict=True):
-            scoring.scores[batch[place], label] += logprob
-
-    before_labels = mask.shape[1]
-    extra = before_labels // ATTENDED_SHARE
-    refused = run_batches(unread, scoring.label_budget, add_rest, extra=extra, before=before_labels)
-    for error in refused.values():  # beside the caches of the batch's other prompts: it may fit beside its own
-        raise error
+    _score_rest(scoring, batch, mask, cache)
 
 
-def _score_after_first(
-    loaded: LoadedModel, labels: Sequence[Sequence[int]], mask: torch.Tensor, cache: PrefixCache
-) -> list[float]:
-    """Return the log-likelihood of each label's tokens after its first, given mask (R, S) and cache of its prompt."""
-    longest = max(map(len, labels)) - 1
-    tokens = _pad_right([ids[:-1] for ids in labels], longest, 0)  # (R, L)
-    targets = _pad_right([ids[1:] for ids in labels], longest, -1)
-    # No token of a row sees the padding behind it, so ones are right for all of it.
-    mask = torch.cat([mask, torch.ones_like(tokens)], dim=1)
-    return _sum_logprobs(forward(loaded, tokens, mask=mask, cache=cache, n_logits=longest, precise=True), targets)
+class _Branch(NamedTuple):
+    """Labels of a prompt whose tokens after the first are read from one tree.
+
+    Attributes:
+        place: The prompt's row in its batch.
+        labels: Indices of the labels, in the order of their tokens.
+    """
+
+    place: int
+    labels: tuple[int, ...]
+
+
+def _score_rest(scoring: _Scoring, batch: Sequence[int], mask: torch.Tensor, cache: PrefixCache) -> None:
+    """Add to each label's score that of its tokens after the first, given mask (B, S) and cache of the prompts."""
+    continuations = [scoring.prompts[row].continuations for row in batch]
+
+    def tokens_of(branch: _Branch) -> list[tuple[int, ...]]:
+        return [continuations[branch.place][label] for label in branch.labels]
+
+    def add_rest(part: list[_Branch]) -> None:
+        places = torch.tensor([branch.place for branch in part])
+        trees = [grow_tree(tokens_of(branch)) for branch in part]
+        logits = forward_trees(scoring.loaded, trees, mask=mask[places], cache=cache.selected(places))
+        sums = [tree.sum_logprobs(rows[: len(tree.tokens)]) for tree, rows in zip(trees, logits, strict=True)]
+        for branch, logprobs in zip(part, sums, strict=True):
+            for label, logprob in zip(branch.labels, logprobs, strict=True):
+                scoring.scores[batch[branch.place], label] += logprob
+
+    pending = [_Branch(place, labels) for place, ids in enumerate(continuations) if (labels := _longer(ids))]
+    most = min(TREE_NODES, scoring.label_budget.tokens) if pending and takes_trees(scoring.loaded) else 1
+    before = mask.shape[1]
+    while pending:
+        sizes = {branch: count_nodes(tokens_of(branch)) for branch in pending}
+        large = {branch: n for branch, n in sizes.items() if n > most and len(branch.labels) > 1}
+        refused = run_batches(
+            {branch: n for branch, n in sizes.items() if branch not in large},
+            scoring.label_budget,
+            add_rest,
+            extra=before // ATTENDED_SHARE,
+            before=before,
+        )
+        for branch, error in refused.items():
+            if len(branch.labels) == 1:  # beside the caches of the batch's other prompts: it may fit beside its own
+                raise error
+        pending = [half for branch in (*large, *refused) for half in _halves(branch)]
+
+
+def _longer(continuations: Sequence[Sequence[int]]) -> tuple[int, ...]:
+    """Return the labels of more than one token, those with the same beginning beside one another."""
+    longer = [label for label, ids in enumerate(continuations) if len(ids) > 1]
+    return tuple(sorted(longer, key=lambda label: tuple(continuations[label])))
+
+
+def _halves(branch: _Branch) -> list[_Branch]:
+    middle = len(branch.labels) // 2
+    return [_Branch(branch.place, branch.labels[:middle]), _Branch(branch.place, branch.labels[middle:])]
 
 
 def _score_whole(scoring: _Scoring) -> None:
@@ -234,7 +272,3 @@ def _sum_logprobs(logits: torch.Tensor, targets: torch.Tensor) -> list[float]:
     picked = logits.log_softmax(dim=-1).gather(-1, targets.clamp(min=0).unsqueeze(-1)).squeeze(-1)
     sums: list[float] = picked.masked_fill(targets < 0, 0.0).sum(dim=-1).tolist()
     return sums
-
-
-def _pad_right(rows: Sequence[Sequence[int]], length: int, padding: int) -> torch.Tensor:
-    return torch.tensor([[*row, *[padding] * (length - len(row))] for row in rows])

@@ -11,11 +11,11 @@ import urllib.request
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from ssl import SSLContext
 from typing import Any, NamedTuple
 
-from httpx2 import Client, HTTPTransport, InvalidURL, Request, Response, create_ssl_context
+from httpx2 import AsyncHTTPTransport, Client, HTTPTransport, InvalidURL, Request, Response, create_ssl_context
 from openai import DEFAULT_CONNECTION_LIMITS, DefaultAsyncHttpxClient, DefaultHttpxClient
 
 from chains.models.families import Options
@@ -43,11 +43,10 @@ def http_client(settings: Mapping[str, Any]) -> Options:
     special = os.environ.get("OPENAI_PROXY") or settings.keys() & {"openai_proxy", "http_socket_options"}
     if special:
         return {}
-    if not _proxies():
-        return {"http_client": LendingClient()}
     try:
-        # langchain-openai's asynchronous client passes a proxy by where the other is given.
-        return {"http_client": LendingClient(), "http_async_client": DefaultAsyncHttpxClient(verify=_certificates())}
+        # Both: where it is given only one, langchain-openai makes the other, which passes a proxy by and takes 20 ms.
+        asynchronous = DefaultAsyncHttpxClient(**_connecting(AsyncHTTPTransport, proxied=bool(_proxies())))
+        return {"http_client": LendingClient(), "http_async_client": asynchronous}
     except (ImportError, InvalidURL, ValueError) as error:
         named = ", ".join(f"{kind}_proxy" for kind in sorted(_proxies()))
         raise ConfigurationError(f"a proxy of the environment ({named}) cannot be used: {error}; correct it") from None
@@ -71,11 +70,8 @@ class LendingClient(DefaultHttpxClient):
 
     def __init__(self) -> None:
         self._idle: deque[_Idle] = deque()
-        self._proxied = bool(_proxies())  # a transport of our own would pass the environment's proxies by
+        self._settings = partial(_connecting, HTTPTransport, proxied=bool(_proxies()))
         super().__init__(**self._settings())
-
-    def _settings(self) -> Options:
-        return {"verify": _certificates()} if self._proxied else {"transport": _transport()}
 
     def send(self, request: Request, *, stream: bool = False, **options: Any) -> Response:
         if stream or self.is_closed:
@@ -101,10 +97,14 @@ class LendingClient(DefaultHttpxClient):
                 self._idle.popleft().client.close()
 
 
-def _transport() -> HTTPTransport:
+def _connecting(transport: type[HTTPTransport] | type[AsyncHTTPTransport], *, proxied: bool) -> Options:
+    """Return how a client is to connect; a transport of our own would pass the environment's proxies by."""
+    if proxied:
+        return {"verify": _certificates()}
     known = {getattr(socket, name): value for name, value in _KEEPALIVE.items() if hasattr(socket, name)}
     options = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1), *((socket.IPPROTO_TCP, *pair) for pair in known.items())]
-    return HTTPTransport(verify=_certificates(), limits=DEFAULT_CONNECTION_LIMITS, socket_options=options)
+    made = transport(verify=_certificates(), limits=DEFAULT_CONNECTION_LIMITS, socket_options=options)
+    return {"transport": made}
 
 
 @cache

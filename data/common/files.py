@@ -99,16 +99,6 @@ def _named_faults(path: Path, done: str, remedy: str) -> Iterator[None]:
         raise ConfigurationError(f"{path} cannot be {done}: {reason}; {remedy}") from error
 
 
-def remove(path: Path) -> None:
-    """Remove a file, if it is there.
-
-    Raises:
-        ConfigurationError: It cannot be removed.
-    """
-    with _named_faults(path, "removed", "make its folder writable, or remove it"):
-        path.unlink(missing_ok=True)
-
-
 def replace_file(path: Path, text: str) -> None:
     """Write a file so that it is either the old one or the whole new one, never a part.
 

@@ -19,12 +19,13 @@ _SYNC_S = 0.5
 
 def append_whole(file: FileIO, line: bytes) -> None:
     """Write a line, or nothing: a disk may become full in its midst."""
-    end, left = os.fstat(file.fileno()).st_size, memoryview(line)
+    left = memoryview(line)
     try:
         while left:
             left = left[file.write(left) :]
     except OSError:
-        os.ftruncate(file.fileno(), end)
+        written = len(line) - len(left)
+        os.ftruncate(file.fileno(), os.fstat(file.fileno()).st_size - written)
         raise
 
 

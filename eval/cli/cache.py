@@ -14,10 +14,7 @@ def cache(options: argparse.Namespace) -> int:
     from eval.execution.response_cache import ResponseCache
 
     replies = ResponseCache()
-    try:
-        content = _cleared(replies) if options.action == "clear" else _held(replies)
-    finally:
-        replies.close()
+    content = _cleared(replies) if options.action == "clear" else _held(replies)
     if options.json:
         emit_json(content)
     else:

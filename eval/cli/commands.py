@@ -13,6 +13,7 @@ from eval import api
 from eval.api import Run
 from eval.cli.cache import cache
 from eval.cli.calibrate import calibrate
+from eval.cli.decide import decide
 from eval.cli.run_options import read_policy, read_suite
 from eval.execution.error_limit import read_error_limit
 from eval.plan.suite import Suite
@@ -204,6 +205,7 @@ def list_names(options: argparse.Namespace) -> int:
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "list": list_names,
     "run": run,
+    "decide": decide,
     "rescore": rescore,
     "import": import_recorded,
     "compare": compare,

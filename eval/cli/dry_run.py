@@ -95,7 +95,7 @@ def _estimate_chain(system: SystemSpec, spec: EvaluationSpec, seed: int) -> Esti
     # Embedding the passages by API would be a call; the length of what is found hardly depends on the retriever.
     if (system.embeddings or "").startswith("openai:"):
         system = system.model_copy(update={"retriever": "bm25", "embeddings": None})
-    context = Context(benchmark=benchmark(spec.benchmark), spec=spec, items=pool, seed=seed)
+    context = Context(benchmark=benchmark(spec.benchmark, card=spec.card), spec=spec, items=pool, seed=seed)
     prepared = prepare_chain(system, context)
     model: dict[str, BaseChatModel] = {"model": _SilentModel()} if prepared.needs_model else {}
     # No model is loaded, so none scores, and none measures what is too long.

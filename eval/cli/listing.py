@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 
 def benchmarks() -> dict[str, str]:
+    from data.card import SHIPPED
     from data.registry import BENCHMARKS, benchmark
 
-    return {name: benchmark(name).title for name in BENCHMARKS}
+    return {name: benchmark(name).title for name in (*BENCHMARKS, *SHIPPED)}
 
 
 def chains() -> dict[str, str]:
@@ -51,7 +52,7 @@ def systems() -> dict[str, str]:
     from eval.plan.baselines import BASELINES
 
     return {
-        **{name: about for name, (_, _, about) in BASELINES.items()},
+        **{name: one.about for name, one in BASELINES.items()},
         "chain": "any of the chains, with a model",
         "checkpoint": "an encoder that python -m finetune train made",
         "finetune": "an encoder that is trained as part of the run (suites)",

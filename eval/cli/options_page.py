@@ -5,7 +5,7 @@
 
 from collections.abc import Sequence
 
-from eval.plan.options import CALLS, ITEMS, SYSTEM, Option
+from eval.plan.options import CALLS, ITEMS, SYSTEM, TASK, VERDICT, Option
 
 _INTRODUCTION = """# Settings
 
@@ -20,6 +20,15 @@ def options_page() -> str:
         _INTRODUCTION,
         _section("Of a system", "A system is exactly one of `chain`, `checkpoint`, `baseline` and `finetune`.", SYSTEM),
         _section("Of the items", "In a suite they stand beside `benchmark`; it is the first word after `run`.", ITEMS),
+        _section(
+            "Of a labelled file of your own",
+            "What these do not say is guessed, and each guess is printed. In a suite they stand under `card`, and\n"
+            "in a task's card by themselves: see [own data](own-data.md).",
+            TASK,
+        ),
+        _section(
+            "Of the verdict", "In a suite they stand beside `name`. What they mean: [verdict](verdict.md).", VERDICT
+        ),
         _section(
             "Of calls over a network",
             "No suite has these: they change no answer. `--cache` takes replies from the response cache and keeps\n"

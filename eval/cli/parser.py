@@ -13,9 +13,10 @@ from pathlib import Path
 from data.common.command_line import run_command
 from data.common.language import LANGUAGES
 from eval.cli.flags import add_options, chosen
-from eval.plan.options import CALLS, ITEMS, SYSTEM
+from eval.plan.options import CALLS, ITEMS, SYSTEM, TASK, VERDICT
 
 EXAMPLES = """examples:
+  python -m eval decide tickets.csv --model gpt --max-cost 2
   python -m eval run demo
   python -m eval run kice --chain kice-rag --model gpt --retriever hybrid -k 4
   python -m eval run mnli --split validation_matched --limit 500 --chain mnli-zero-shot --model qwen
@@ -43,6 +44,12 @@ def parser() -> argparse.ArgumentParser:
     listing.add_argument("kind", nargs="?", choices=kinds, help="one kind only")
 
     _add_run(commands.add_parser("run", parents=[common, in_words], help="ask systems a benchmark's items"))
+
+    _add_decide(
+        commands.add_parser(
+            "decide", parents=[common, in_words], help="a labelled file in, a verdict out: which to take"
+        )
+    )
 
     rescore = commands.add_parser(
         "rescore", parents=[common, in_words], help="extract and score again; no model is called"
@@ -81,10 +88,16 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_run(run: argparse.ArgumentParser) -> None:
-    run.add_argument("target", metavar="SUITE|BENCHMARK", help="a suite, a suite's YAML file, or a benchmark")
+    run.add_argument(
+        "target",
+        metavar="SUITE|BENCHMARK",
+        help="a suite, a suite's YAML file, a benchmark, a labelled file (CSV …) or its card",
+    )
     system = run.add_argument_group("the system, for a benchmark (one of --chain, --checkpoint, --baseline)")
     add_options(system, SYSTEM)
     add_options(run.add_argument_group("the items"), ITEMS)
+    add_options(run.add_argument_group("a labelled file of your own: what is not said is guessed, and printed"), TASK)
+    add_options(run.add_argument_group("the verdict"), VERDICT)
     going = run.add_argument_group("the run")
     going.add_argument("--seed", type=int, metavar="S")
     going.add_argument("--max-concurrency", type=int, default=8, metavar="C", help="calls in flight; default: 8")
@@ -96,11 +109,35 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     again = "with --resume, ask again what failed (default), or leave it"
     going.add_argument("--retry-errors", action=argparse.BooleanOptionalAction, default=True, help=again)
     going.add_argument("--dry-run", action="store_true", help="print the first prompt, tokens and cost; call nothing")
-    calls = run.add_argument_group("calls of models that are asked over a network")
+    _add_calls(run)
+
+
+def _add_calls(parser: argparse.ArgumentParser) -> None:
+    calls = parser.add_argument_group("calls of models that are asked over a network")
     add_options(calls, CALLS)
     kept = "take replies from the response cache, and keep them there: what was asked before costs nothing"
     calls.add_argument("--cache", action="store_true", help=kept)
     calls.add_argument("--cache-sampled", action="store_true", help="--cache, also for replies that are sampled")
+
+
+def _add_decide(decide: argparse.ArgumentParser) -> None:
+    decide.add_argument(
+        "target", metavar="FILE", help="a labelled file (CSV …), a folder with train and test, or a card"
+    )
+    decide.add_argument(
+        "--model", nargs="+", action="extend", metavar="SPEC", help="chat models to ask; default: smollm2"
+    )
+    decide.add_argument("--encoder", metavar="M", help="what is fine-tuned: minilm, a hub id or a folder")
+    about = "about how long it may take on this machine; default: 15"
+    decide.add_argument("--minutes", type=float, default=15.0, metavar="M", help=about)
+    decide.add_argument("--yes", action="store_true", help="do not ask before time and money are spent")
+    add_options(decide.add_argument_group("the file: what is not said is guessed, and printed"), TASK)
+    add_options(decide.add_argument_group("the verdict"), VERDICT)
+    going = decide.add_argument_group("the run")
+    going.add_argument("--seed", type=int, metavar="S")
+    going.add_argument("--out", type=Path, metavar="DIR", help="default: runs/NAME.decide")
+    going.add_argument("--max-concurrency", type=int, default=8, metavar="C", help="calls in flight; default: 8")
+    _add_calls(decide)
 
 
 def _add_import(recorded: argparse.ArgumentParser) -> None:

@@ -5,13 +5,14 @@ Parsed options in, a checked `Suite` and `CallPolicy` out.
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal
 
 from data.common.errors import ConfigurationError, first_fault
 from eval.cli.flags import given
 from eval.plan.call_policy import CallPolicy, check_policy
-from eval.plan.options import CALLS, ITEMS, SYSTEM
+from eval.plan.options import CALLS, ITEMS, SYSTEM, TASK, VERDICT
 from eval.plan.suite import EvaluationSpec, Suite, SystemSpec, load_suite, names_suite
 from eval.rundir.names import LONGEST_NAME, plain_name
 
@@ -23,8 +24,11 @@ def read_suite(options: argparse.Namespace) -> Suite:
     if options.max_concurrency < 1:
         raise ConfigurationError(f"--max-concurrency {options.max_concurrency} lets nothing run; give 1 or more")
     system, items, target = given(options, SYSTEM), given(options, ITEMS), options.target
+    card = given(options, TASK)
     if names_suite(target):
-        return _overridden(load_suite(target), {**system, **items}, options)
+        return _overridden(load_suite(target), {**system, **items, **card}, options)
+    if card:
+        items["card"] = card_fields(card)
     if "request" in system:
         system["request"] = _read_fields(system["request"])
     kind = next((name for name in ("chain", "checkpoint", "baseline") if name in system), None)
@@ -48,16 +52,47 @@ def _read_fields(written: Sequence[str]) -> dict[str, Any]:
     return fields
 
 
+def card_fields(said: dict[str, Any]) -> dict[str, Any]:
+    """Return what the flags of `TASK` say as fields of a task's card: a share is a number, and a text may have a name.
+
+    Raises:
+        ConfigurationError: Groups are given where nothing is divided.
+    """
+    fields = {name: value for name, value in said.items() if name != "group"}
+    try:
+        fields["test"] = {"share": float(said["test"])}
+    except (KeyError, ValueError):
+        if "group" in said and "test" in said:
+            raise ConfigurationError("--group goes with a share that is measured, not with a file as --test") from None
+    if "group" in said:
+        fields["test"] = {**fields.get("test", {}), "group": said["group"]}
+    if "text" in said and all(0 < text.find("=") < len(text) - 1 for text in said["text"]):
+        fields["text"] = dict(text.split("=", 1) for text in said["text"])
+    return fields
+
+
 def _validated(
     target: str, name: str, system: dict[str, Any], items: dict[str, Any], options: argparse.Namespace
 ) -> Suite:
+    with _one_line_faults():
+        spec = SystemSpec(name=name, **system)
+        evaluation = EvaluationSpec(benchmark=target, systems=(spec,), **items)
+    run = f"{plain_name(target)}.{name}"[:LONGEST_NAME]
+    return _suite(run, (evaluation,), seed=options.seed or 0, **given(options, VERDICT))
+
+
+def _suite(name: str, evaluations: tuple[EvaluationSpec, ...], **settings: Any) -> Suite:
+    with _one_line_faults():
+        return Suite(name=name, evaluations=evaluations, **settings)
+
+
+@contextmanager
+def _one_line_faults() -> Iterator[None]:
+    """Turn what pydantic says of a value into the line that names its flag."""
     from pydantic import ValidationError
 
     try:
-        spec = SystemSpec(name=name, **system)
-        evaluation = EvaluationSpec(benchmark=target, systems=(spec,), **items)
-        run = f"{plain_name(target)}.{name}"[:LONGEST_NAME]
-        return Suite(name=run, seed=options.seed or 0, evaluations=(evaluation,))
+        yield
     except ValidationError as error:
         fault = first_fault(error)
         raise ConfigurationError(f"{f'--{fault.place}: ' if fault.path else ''}{fault.message}") from None
@@ -73,7 +108,9 @@ def _overridden(suite: Suite, said: dict[str, Any], options: argparse.Namespace)
     if limit is not None:
         limited = tuple(spec.model_copy(update={"limit": limit}) for spec in suite.evaluations)
         suite = suite.model_copy(update={"evaluations": limited})
-    return suite if options.seed is None else suite.model_copy(update={"seed": options.seed})
+    changed = given(options, VERDICT) | ({} if options.seed is None else {"seed": options.seed})
+    kept = {name: value for name in ("seed", "margin", "queries") if (value := getattr(suite, name)) is not None}
+    return _suite(suite.name, suite.evaluations, **kept | changed)
 
 
 def read_policy(options: argparse.Namespace) -> CallPolicy:

@@ -11,12 +11,12 @@ from langchain_core.runnables import RunnableConfig
 from chains.repeated import fault_of
 from data.types import Prediction, Record
 from eval.execution.attempt_calls import AttemptCalls
+from eval.execution.call_ledger import CallLedger
 from eval.execution.faults import is_throttled, unreadable_reply
 from eval.execution.first_faults import FirstFaults
 from eval.execution.open_item import OpenItem, sound
 from eval.execution.rate_limits import Halt
 from eval.execution.replay import KnownReplies
-from eval.execution.reply_journal import ReplyJournal
 from eval.execution.retry import Calls
 from eval.execution.throttle import Throttle
 from eval.execution.tracing import Transcript, run_config
@@ -37,7 +37,7 @@ class OpenSystem(NamedTuple):
         rate: What its calls cost; None where they are not limited.
         reply_tokens: The longest reply; 0 where that is unknown.
         known: Replies that need not be asked for; None where there can be none.
-        replies: Where the replies of unfinished items are written down; None where an item takes one call.
+        ledger: Where its calls are written down.
         keys: The variables that may hold its model's key.
     """
 
@@ -49,7 +49,7 @@ class OpenSystem(NamedTuple):
     rate: Rate | None
     reply_tokens: int
     known: KnownReplies | None
-    replies: ReplyJournal | None
+    ledger: CallLedger
     keys: Sequence[str]
 
     @property
@@ -118,15 +118,14 @@ class Attempt:
             Halt: The run was stopped, or the item given up.
         """
         system, about = self._system, self._open
-        if system.replies and about.replies is None:
-            about.replies = system.replies.of(about.item.id)
         if about.waits_since is not None:  # beyond its time it has waited for a thread, or for the server's limit
             about.clock.excuse(max(time.monotonic() - about.waits_since, 0.0))
         about.verdict = "item"
         about.attempts += 1
         about.seen = Transcript()
-        if about.replies:
-            about.replies.rewind()
+        if about.ledger is None:
+            about.ledger = system.ledger.of(about.item.id)
+        about.ledger.rewind()
         self._calls = about.calls = AttemptCalls(
             system.calls,
             about.clock,
@@ -134,7 +133,7 @@ class Attempt:
             rate=system.rate,
             reply_tokens=system.reply_tokens,
             known=system.known,
-            replies=about.replies,
+            ledger=about.ledger,
             throttle=system.throttle,
         )
         self.config = run_config(about.item, about.seen, about.attempts, **system.names)
@@ -155,7 +154,7 @@ class Attempt:
         fault = None if ends_all else self._fault(error)
         about.is_attempted = False
         about.latency_s = max(time.perf_counter() - self._started - (about.clock.waited_s - self._waited_s), 0.0)
-        about.latency_s += about.replies.replayed_s if about.replies else 0.0
+        about.latency_s += about.ledger.replayed_s if about.ledger else 0.0
         self._calls.close(fault)
         if fault is not None:
             self._judge(fault)

@@ -10,21 +10,21 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from langchain_core.callbacks import BaseCallbackHandler
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, message_chunk_to_message
 from langchain_core.outputs import Generation, LLMResult
 
 from chains.models.reply_fields import read_usage
 from eval.execution.budget import MaxCostError, OverBudgetError
 from eval.execution.call_history import Call as SentCall
+from eval.execution.call_ledger import FREE, ItemLedger, as_data
 from eval.execution.faults import is_throttled, may_be_billed
 from eval.execution.rate_limits import Allowance, Halt
 from eval.execution.replay import Call, KnownReplies
-from eval.execution.reply_journal import ItemReplies
 from eval.execution.retry import Calls, Cause, Clock, ItemStop
 from eval.execution.throttle import Throttle
 from eval.execution.waits import ANSWERS
 from eval.measures.prices import estimate_tokens
-from eval.plan.call_prices import Rate
+from eval.plan.call_prices import Rate, highest_usage
 
 _UNLIMITED = 1_000_000_000  # calls in flight
 
@@ -47,7 +47,7 @@ class AttemptCalls(BaseCallbackHandler):
         rate: What the system's calls cost; None where they are not limited.
         reply_tokens: The longest reply, where that is known; else 0.
         known: Replies that need not be asked for, where there may be any: such a call passes at once.
-        replies: Those that the item has had, where it takes several calls.
+        ledger: Where the item's calls are written down.
         throttle: Of the system's server; without it calls are sent as they come.
 
     Attributes:
@@ -73,15 +73,16 @@ class AttemptCalls(BaseCallbackHandler):
         rate: Rate | None = None,
         reply_tokens: int = 0,
         known: KnownReplies | None = None,
-        replies: ItemReplies | None = None,
+        ledger: ItemLedger | None = None,
         throttle: Throttle | None = None,
     ) -> None:
         self._calls, self._clock, self._stop, self._rate, self._reply_tokens = calls, clock, stop, rate, reply_tokens
-        self._known, self._replies, self._throttle = known, replies, throttle or Throttle(_UNLIMITED)
+        self._known, self._ledger, self._throttle = known, ledger or ItemLedger(), throttle or Throttle(_UNLIMITED)
         self.called = self.answered = self.empty = self.proven = self.limited = False
         self.cache_hits = 0
-        self._known_calls: list[Call] = []
+        self._calls_seen: list[Call] = []
         self._sent: dict[UUID, _Sent] = {}
+        self._begun: dict[UUID, Call] = {}  # an item that is given up may have replies that are still to come
         self._unseen: SentCall | None = None  # stands for those that are made past this listener
 
     @property
@@ -105,37 +106,43 @@ class AttemptCalls(BaseCallbackHandler):
         self.called = True
         if kwargs.get("parent_run_id") in self._sent:
             return  # a model that asks another in its place: one call
-        said = kwargs.get("invocation_params"), kwargs.get("metadata")
-        call = self._known.find(messages[0], *said, self._replies) if self._known else None
-        if call is None or call.source is None:
-            self._admit(run_id, [text for sent in messages for message in sent for text in _texts_of(message)], kwargs)
-        if self._known and call is not None:
-            self.cache_hits += call.source == "cache"
-            self.proven = self.proven or call.source == "item"
-            self._known_calls.append(call)
-            self._known.begin(run_id, call)
+        parameters, about = kwargs.get("invocation_params") or {}, kwargs.get("metadata") or {}
+        call = self._known.find(messages[0], parameters, about, self._ledger) if self._known else Call.of(about)
+        self._calls_seen.append(call)
+        if self._known and call.reply is not None:
+            self.cache_hits += call.cached is not None
+            self.proven = self.proven or call.cached is None
+            self._known.given[run_id] = call.reply
+            return
+        texts = [text for sent in messages for message in sent for text in _texts_of(message)]
+        self._admit(run_id, call, texts, parameters)
 
     def on_llm_start(self, serialized: dict[str, Any], prompts: list[str], *, run_id: UUID, **kwargs: Any) -> None:
         self.called = True
         if kwargs.get("parent_run_id") not in self._sent:
-            self._admit(run_id, prompts, kwargs)
+            self._admit(run_id, Call.of(kwargs.get("metadata")), prompts, kwargs.get("invocation_params"))
 
-    def _admit(self, run_id: UUID, texts: Sequence[str], said: Mapping[str, Any]) -> None:
-        """Wait until the call may be sent.
+    def _admit(self, run_id: UUID, call: Call, texts: Sequence[str], parameters: Mapping[str, Any] | None) -> None:
+        """Wait until the call may be sent, and write down that it is.
 
         Raises:
-            Halt: It is not to be sent: the run was stopped, the item given up, or the money is spent.
+            Halt: It is not to be sent: the run was stopped, the item given up, the money is spent or the disk full.
         """
+        most = highest_usage(texts, parameters, reply_tokens=self._reply_tokens)
         with self._clock.paused():
-            amount = self._reserve(texts, said.get("invocation_params"))
+            amount = self._reserve(most)
             allowance = self._allowance(texts)
             try:
-                call = self._throttle.admit(allowance, self._stop, alone=not (self._sent or self._unseen))
+                sent = self._throttle.admit(allowance, self._stop, alone=not (self._sent or self._unseen))
             except Halt:
                 allowance.give_back()
                 self._settle(amount, usd=0.0)
                 raise
-        self._sent[run_id] = _Sent(amount, allowance, call)
+        self._sent[run_id] = _Sent(amount, allowance, sent)
+        if not self._ledger.write(call.key, run_id.hex, most=most):
+            raise Halt
+        call.since = self._clock.elapsed_s()
+        self._begun[run_id] = call
 
     def _allowance(self, texts: Sequence[str]) -> Allowance:
         """Return what a call takes of the tokens and requests a minute."""
@@ -143,11 +150,11 @@ class AttemptCalls(BaseCallbackHandler):
         tokens = [(calls.tokens, sum(map(estimate_tokens, texts)) + self._reply_tokens)] if calls.tokens else []
         return Allowance([*tokens, (calls.requests, 1)] if calls.requests else tokens)
 
-    def _reserve(self, texts: Sequence[str], parameters: Mapping[str, Any] | None) -> int | None:
+    def _reserve(self, most: Mapping[str, int]) -> int | None:
         budget = self._calls.budget
         if budget is None or self._rate is None:
             return None
-        highest = self._rate.highest_usd(texts, parameters)
+        highest = self._rate.usd(most)
         try:
             with self._calls.waits.on("--max-cost", before=ANSWERS):
                 return budget.reserve(highest, self._stop, held=len(self._sent))
@@ -156,16 +163,10 @@ class AttemptCalls(BaseCallbackHandler):
             reason = f"stopped before --max-cost: {spent}, and the next call may cost ${highest:.6g}"
             self._calls.halt(Cause(MaxCostError, reason, "raise --max-cost"))
             raise Halt from None
-        except OSError as error:
-            self._calls.halt_unwritten("spending.log", error)
-            raise Halt from None
 
     def _settle(self, amount: int | None, *, usd: float | None) -> None:
         if self._calls.budget and amount is not None:
-            try:
-                self._calls.budget.settle(amount, usd)
-            except OSError as error:
-                self._calls.halt_unwritten("spending.log", error)
+            self._calls.budget.settle(amount, usd)
 
     def _end(
         self, run_id: UUID, *, usd: float | None, tokens: int | None = None, error: BaseException | None = None
@@ -182,9 +183,13 @@ class AttemptCalls(BaseCallbackHandler):
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
         self.answered = any(map(_is_reply, chain.from_iterable(response.generations)))
         self.empty = not self.answered
-        if self._known:
-            self._known.end(run_id)
         usage = _usage_of(response)
+        if (call := self._begun.pop(run_id, None)) is not None:
+            message, seconds = _whole_message(response), max(self._clock.elapsed_s() - call.since, 0.0)
+            reply = as_data(message) if message is not None and call.key.request else None
+            self._ledger.write(call.key, run_id.hex, usage=usage, seconds=seconds, reply=reply)
+            if self._known and message is not None:
+                self._known.keep(call, message)
         usd = self._rate.usd(usage) if self._rate and usage else None
         tokens = usage["input_tokens"] + usage["output_tokens"] if usage else None
         self.proven = self.proven or (self.answered and run_id in self._sent)
@@ -193,13 +198,17 @@ class AttemptCalls(BaseCallbackHandler):
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
         self.answered = self.empty = False
         if self._known:
-            self._known.end(run_id)
-        self._end(run_id, usd=None if may_be_billed(error) else 0.0, error=error)
+            self._known.given.pop(run_id, None)
+        call, billed = self._begun.pop(run_id, None), may_be_billed(error)
+        if call is not None and not billed:  # else it may have cost the most that it can
+            self._ledger.write(call.key, run_id.hex, usage=FREE)
+        self._end(run_id, usd=None if billed else 0.0, error=error)
 
     def forget(self) -> None:
         """Have the last trial made anew when the item is asked again: a fault followed from what was answered."""
-        for call in self._known_calls:
-            if self._known and call.trial == self._known_calls[-1].trial:
+        for call in self._calls_seen:
+            if self._known and call.key.trial == self._calls_seen[-1].key.trial:
+                self._ledger.forget(call.key)
                 self._known.forget(call)
 
     def close(self, error: BaseException | None = None) -> None:
@@ -228,6 +237,15 @@ def _usage_of(response: LLMResult) -> dict[str, int]:
     messages = [getattr(generation, "message", None) for several in response.generations for generation in several]
     usage = next((read_usage(message) for message in messages if isinstance(message, AIMessage)), {})
     return usage if usage.get("input_tokens", 0) > 0 and "output_tokens" in usage else {}
+
+
+def _whole_message(response: LLMResult) -> AIMessage | None:
+    """Return the one message of a reply; None where there is no one message."""
+    generations = list(chain.from_iterable(response.generations))
+    message = getattr(generations[0], "message", None) if len(generations) == 1 else None
+    if isinstance(message, AIMessageChunk):
+        message = message_chunk_to_message(message)
+    return message if isinstance(message, AIMessage) else None
 
 
 def _texts_of(message: BaseMessage) -> Iterator[str]:

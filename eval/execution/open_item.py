@@ -7,8 +7,8 @@ from chains.repeated import fault_of
 from data.common.text import whole_characters
 from data.types import Item, Prediction, Record
 from eval.execution.attempt_calls import AttemptCalls
+from eval.execution.call_ledger import ItemLedger
 from eval.execution.faults import Verdict, describe, judge, recorded, retry_after_s
-from eval.execution.reply_journal import ItemReplies
 from eval.execution.retry import Clock, ItemStop
 from eval.execution.tracing import Transcript
 
@@ -25,7 +25,7 @@ class OpenItem:
         stop: Calls its waits off; it knows whether the item was given up.
         seen: What was sent and found in the last attempt.
         calls: The model calls of the last attempt.
-        replies: That it has had, where it takes several calls.
+        ledger: Where its calls are written down.
         attempts: How many were begun.
         latency_s: Seconds of the last attempt, with those of earlier replies that it was given again.
         is_attempted: An attempt goes on.
@@ -45,7 +45,7 @@ class OpenItem:
         self.clock, self.stop = Clock(), ItemStop(run_stop)
         self.seen = Transcript()
         self.calls: AttemptCalls | None = None
-        self.replies: ItemReplies | None = None
+        self.ledger: ItemLedger | None = None
         self.attempts = self.faults = self._furthest = 0
         self.latency_s = 0.0
         self.is_attempted = self.finished = self.limited = self.unread = False
@@ -72,7 +72,7 @@ class OpenItem:
 
     def note_fault(self) -> None:
         """Count the fault of an attempt; the first one after progress."""
-        given = self.replies.given if self.replies else 0
+        given = self.ledger.given if self.ledger else 0
         self.faults = 1 if given > self._furthest else self.faults + 1
         self._furthest = max(self._furthest, given)
 

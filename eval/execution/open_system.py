@@ -1,7 +1,7 @@
 """Makes a system ready to answer: its predictor, what bounds its calls, and which replies need not be asked for."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -9,10 +9,10 @@ from chains.models.specs import key_names
 from data.types import Item, Record
 from eval.execution.attempt import OpenSystem
 from eval.execution.batches import answer_in_batches
+from eval.execution.call_ledger import CallLedger, ledger_path
 from eval.execution.executor import answer_one_by_one
 from eval.execution.first_faults import FirstFaults
-from eval.execution.replay import KnownReplies, known_replies
-from eval.execution.reply_journal import ReplyJournal, replies_path
+from eval.execution.replay import known_replies
 from eval.execution.retry import Calls
 from eval.execution.throttle import Throttle
 from eval.plan.call_prices import rate_of
@@ -49,7 +49,8 @@ def answered(
         with closing(batches) as records:
             yield records
         return
-    with _replies(system, items, run_dir, calls, known=known) as replies:
+    path = ledger_path(run_dir, system.name)
+    with CallLedger(path, {item.id for item in items}, partial(calls.halt_unwritten, str(path))) as ledger:
         opened = OpenSystem(
             predictor,
             names,
@@ -59,18 +60,8 @@ def answered(
             rate=None if calls.budget is None else rate_of(system),
             reply_tokens=system.reply_tokens or 0,
             known=known,
-            replies=replies,
+            ledger=ledger,
             keys=key_names(model_spec(system.description)),
         )
         with closing(answer_one_by_one(opened, items, max_concurrency)) as records:
             yield records
-
-
-def _replies(
-    system: System, items: Sequence[Item], run_dir: Path, calls: Calls, *, known: KnownReplies | None
-) -> AbstractContextManager[ReplyJournal] | AbstractContextManager[None]:
-    """Open the file of the replies that items have had, where an item may take several calls."""
-    if known is None or not system.several_calls:
-        return nullcontext()
-    path = replies_path(run_dir, system.name)
-    return ReplyJournal(path, [item.id for item in items], partial(calls.halt_unwritten, f"{path}"))

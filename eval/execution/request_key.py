@@ -1,9 +1,10 @@
 """What tells one request to a model from another: all that can change its reply, and nothing else.
 
     key      SHA-256 of class, address and settings of the model, what the call adds to them (tools, stop, response
-             format, seed), what the model sees of the messages, and for sampled replies which sample it is
+             format, seed), and what the model sees of the messages
 
-Only models of LangChain's packages and of this project have a key: what other code does to a request, no field tells.
+Only models of LangChain's packages and of this project have an identity: what other code does to a request, no field
+tells.
 """
 
 import hashlib
@@ -36,27 +37,22 @@ _ADDRESS_VARIABLES = {"langchain_ollama": "OLLAMA_HOST"}
 
 
 def request_key(
-    identity: Mapping[str, Any], said: Mapping[str, Any], messages: Sequence[BaseMessage], *, sample: int | None
+    identity: Mapping[str, Any], parameters: Mapping[str, Any], messages: Sequence[BaseMessage]
 ) -> str | None:
     """Return the key of a request; None where something in it has no stable text.
 
     Args:
-        identity: Of the model.
-        said: What this call adds to it.
+        identity: Of the model; empty where it has none.
+        parameters: What it is called with, as LangChain tells callbacks; some of that can change no reply.
         messages: What is sent.
-        sample: Which of several sampled replies it is; None where it is not sampled.
     """
+    said = {name: value for name, value in parameters.items() if not _NEUTRAL_PARAMETERS.search(name)}
     try:
-        request = [identity, said, _as_sent(messages), sample]
+        request = [identity, said, _as_sent(messages)]
         text = json.dumps(request, sort_keys=True, ensure_ascii=False, default=_as_data)
     except (RecursionError, TypeError, ValueError):
         return None
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def said_of(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a model is called with, as LangChain tells callbacks, without what can change no reply."""
-    return {name: value for name, value in parameters.items() if not _NEUTRAL_PARAMETERS.search(name)}
 
 
 def identity_of(model: BaseChatModel) -> dict[str, Any]:

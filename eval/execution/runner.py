@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from data.common.errors import ConfigurationError, ProjectError
-from data.common.files import remove, sole_writer
+from data.common.files import sole_writer
 from data.common.progress import log
 from data.common.secrets import make_redactor
-from eval.execution.budget import Budget, open_budget
+from eval.execution.budget import Budget, spent_before
 from eval.execution.error_limit import ErrorCount
 from eval.execution.label_check import check_labels
 from eval.execution.open_system import answered
-from eval.execution.reply_journal import replies_path
 from eval.execution.response_cache import ResponseCache
 from eval.execution.retry import Calls, Cause
 from eval.execution.system_journal import SystemJournal, settled, unanswered
@@ -80,11 +79,13 @@ def run(
     cache = None if policy.cache == "none" else ResponseCache(sampled=policy.cache == "sampled")
     with sole_writer(run_dir):
         _open_run(planned, run_dir, resume=resume)
-        calls = Calls(policy, budget=_budget(policy, planned, run_dir), cache=cache)
-        total = sum(len(entry.items) * len(entry.systems) for entry in planned.evaluations)
+        limit, systems = policy.max_cost_usd, [system for _, _, system in planned.parts]
+        budget = None if limit is None else Budget(limit, spent_usd=spent_before(run_dir, systems))
+        calls = Calls(policy, budget=budget, cache=cache)
+        total = sum(len(items) for _, items, _ in planned.parts)
         count, asked = ErrorCount(max_errors, total=total), 0
         for evaluation, items, system in planned.parts:
-            path, errors = records_path(run_dir, system.name), count.errors
+            path = records_path(run_dir, system.name)
             left = unanswered(items, path, count, retry_errors=retry_errors)
             asked += len(left)
             with settled(path, items):
@@ -105,23 +106,20 @@ def run(
                             journal.write(record)
                 if calls.cause:
                     raise _stopped(calls.cause, planned, run_dir)
-            if count.errors == errors:
-                remove(replies_path(run_dir, system.name))  # the records say all of it
             check_labels(system, path)
     return Outcome(run_dir, asked, count.errors, count.errors > 0 if max_errors is None else count.too_many)
-
-
-def _budget(policy: CallPolicy, planned: Plan, run_dir: Path) -> Budget | None:
-    """Return what may still be spent; None: there is no limit."""
-    if policy.max_cost_usd is None:
-        return None
-    return open_budget(policy.max_cost_usd, run_dir, [system for _, _, system in planned.parts])
 
 
 def _open_run(planned: Plan, run_dir: Path, *, resume: bool) -> None:
     manifest = planned.manifest
     if resume:
-        differing = read_manifest(run_dir).differences(redacted(manifest))
+        found = read_manifest(run_dir)
+        if found.schema_version != manifest.schema_version:
+            raise ConfigurationError(
+                f"{run_dir} cannot be resumed: an older version of this program began it, which wrote down what "
+                "it paid for in another way; go on with that version, or start a new run with --out"
+            )
+        differing = found.differences(redacted(manifest))
         if differing:
             raise ConfigurationError(
                 f"{run_dir} cannot be resumed: its {', '.join(differing)} differ from what is asked for now; "

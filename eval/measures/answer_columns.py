@@ -19,7 +19,7 @@ from eval.measures.prices import estimate_request_tokens
 Name = TypeVar("Name")
 # The rule of a reply that names one choice by its number and another by its text (docs/evidence.md).
 NUMBER_OR_TEXT = "number-or-text"
-NO_TRIAL, NOT_COUNTED, NO_MESSAGES = -2, -1, -1
+NO_TRIAL, NOT_COUNTED, NO_MESSAGES, ALL_SHOWN = -2, -1, -1, -1
 _CHUNK = re.compile(r"#\d+$")  # what `retrievers.corpus` adds to a passage's id
 # What is kept of each record, by name and kind.
 _FIELDS = [
@@ -42,6 +42,7 @@ _FIELDS = [
     ("sent_characters", "<i8"),
     ("estimated_tokens", "<i8"),  # of what was sent, by the rule of thumb
     ("tool_calls", "<i4"),
+    ("shortlisted", "<i4"),  # whether the right choice was among those shown; ALL_SHOWN where all were
     ("chunks", "<i4"),  # that were retrieved
     ("own_rank", "<i4"),  # of the item's own passage among the retrieved, by its best chunk, from 1; 0 for none
     ("own_share", "<f8"),  # of the own passage's letters that were retrieved; nan where no text was recorded
@@ -120,6 +121,7 @@ class RecordRows:
             record.cache_hits,
             *_reply_figures(prediction),
             *_prompt_figures(record.messages),
+            _shortlisted(prediction, item),
             *self._retrieval_figures(record, item),
         )
 
@@ -182,6 +184,13 @@ def _prompt_figures(messages: Sequence[Message] | None) -> tuple[int, int, int, 
     characters = sum(len(message.content) for message in messages)
     calls = sum(len(message.tool_calls) for message in messages)
     return len(messages), characters, estimate_request_tokens(messages), calls
+
+
+def _shortlisted(prediction: Prediction | None, item: Callable[[], Item]) -> int:
+    """Return the column of that name."""
+    if prediction is None or not prediction.candidates:
+        return ALL_SHOWN
+    return int(item().target in prediction.candidates)
 
 
 def _own_passage(item: Item) -> str:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from eval.measures.distributions import student_quantile
 from eval.measures.resampling import Groups, number_clusters
-from eval.measures.stats import Interval, student_quantile
+from eval.measures.stats import CONFIDENCE, Interval
 
 FEWEST_CLUSTERS = 3  # that must hold a class: two say too little of how much it varies
 
@@ -127,5 +128,5 @@ def _contributions(targets: np.ndarray, ranked: np.ndarray) -> np.ndarray:
 def _logit_interval(share: float, variance: float, *, degrees: float) -> Interval:
     from scipy.special import expit, logit
 
-    centre, half = logit(share), student_quantile(degrees) * np.sqrt(variance) / (share * (1 - share))
+    centre, half = logit(share), student_quantile(degrees, CONFIDENCE) * np.sqrt(variance) / (share * (1 - share))
     return Interval(round(float(expit(centre - half)), 6), round(float(expit(centre + half)), 6))

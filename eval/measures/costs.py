@@ -262,13 +262,14 @@ def _machine_time(seconds: float | None, hardware: Machine | None, *, table: Pri
 def _training(
     description: SystemDescription, facts: TrainingFacts | None, *, role: Role, table: PriceTable
 ) -> tuple[Training | None, list[str]]:
-    """Price a training, and name the sources. A baseline that learns is fitted in seconds that nobody counts."""
+    """Price a training, and name the sources; None where nothing is learnt from."""
     known = facts or TrainingFacts()
     n_items = known.n or description.train_items
-    if role == "prompted" or (role == "baseline" and not n_items):
+    if role != "trained" and not n_items:
         return None, []
-    spent = _machine_time(known.wall_s, known.hardware, table=table)
-    if facts is None:
+    shown = role == "prompted"  # labelled examples: to look them up costs nothing beforehand
+    spent = Amount(0.0) if shown else _machine_time(known.wall_s, known.hardware, table=table)
+    if facts is None and not shown:
         spent = Amount(None, "not timed" if role == "baseline" else "the checkpoint has no training card")
     notes = [spent.note] if spent.note else []
     labels = None

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from eval.measures.distributions import student_quantile
 from eval.measures.resampling import Groups, drawn_chunks, number_clusters, ratio_replicates, resampled_sums
 
 RESAMPLES = 2000
@@ -74,7 +75,7 @@ def share_interval(earned: np.ndarray, possible: np.ndarray, groups: Groups) -> 
     share, variance = _ratio_and_variance(earned, possible, clusters, n_clusters=n_clusters)
     if variance < 1e-12:
         return _wilson_of_clusters(earned, possible, n_clusters)
-    low, high = _score_interval(share, share * (1 - share) / variance, student_quantile(n_clusters - 1))
+    low, high = _score_interval(share, share * (1 - share) / variance, student_quantile(n_clusters - 1, CONFIDENCE))
     return Interval(round(low, 6), round(high, 6))  # later digits depend on the order of additions
 
 
@@ -239,13 +240,6 @@ def bootstrap_interval(statistic: Callable[[np.ndarray], np.ndarray], groups: Gr
     return _expanded_percentile(defined, n_clusters)
 
 
-def student_quantile(degrees: float) -> float:
-    """Return how many standard errors an interval reaches to either side, by Student's t."""
-    from scipy.special import stdtrit
-
-    return float(-stdtrit(degrees, (1 - CONFIDENCE) / 2))
-
-
 def _ratio_and_variance(
     earned: np.ndarray, possible: np.ndarray, clusters: np.ndarray, *, n_clusters: int
 ) -> tuple[float, float]:
@@ -263,7 +257,7 @@ def _score_interval(share: float, n: float, quantile: float) -> Interval:
 
 
 def _student_interval(centre: float, variance: float, n_clusters: int, *, within: Interval) -> Interval:
-    half = student_quantile(n_clusters - 1) * math.sqrt(variance)
+    half = student_quantile(n_clusters - 1, CONFIDENCE) * math.sqrt(variance)
     return Interval(round(max(within.low, centre - half), 6), round(min(within.high, centre + half), 6))
 
 
@@ -288,10 +282,9 @@ def _expanded_percentile(replicates: np.ndarray, n_clusters: int) -> Interval | 
     Source:
         Hesterberg 2015, The American Statistician 69:371-386 (expanded percentile interval).
     """
-    from scipy.special import ndtr
-
     if n_clusters < 2:
         return None
-    expanded = float(ndtr(-student_quantile(n_clusters - 1) * math.sqrt(n_clusters / (n_clusters - 1))))
+    quantile = student_quantile(n_clusters - 1, CONFIDENCE)
+    expanded = NormalDist().cdf(-quantile * math.sqrt(n_clusters / (n_clusters - 1)))
     low, high = np.quantile(replicates, [expanded, 1 - expanded])
     return Interval(round(float(low), 6), round(float(high), 6))  # later digits depend on the order of additions

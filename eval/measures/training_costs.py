@@ -7,7 +7,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from data.bounds import LONGEST_S
 from data.common.errors import ConfigurationError, first_fault
+from data.common.files import write_json
+from data.common.hardware import hardware
 from eval.rundir.description import Machine, TrainingFacts
+
+FIT_FILE = "fit.json"
 
 
 class _Part(BaseModel):
@@ -75,6 +79,29 @@ def training_facts(checkpoint: Path) -> TrainingFacts | None:
         None if card.hardware is None else _worked_on(card.hardware, on_cpu=bool(card.settings.extra.get("use_cpu")))
     )
     return TrainingFacts(wall_s=card.wall_s, hardware=hardware, n=card.data.train.n, held_out=card.data.held_out.n)
+
+
+def note_fit(folder: Path, *, seconds: float, n_items: int) -> None:
+    """Write down what fitting a baseline took, in a system's folder of a run."""
+    machine = hardware()
+    worked_on = Machine(cpu=machine["cpu"], cpus=machine["cpus"], gpus=[])
+    facts = TrainingFacts(wall_s=seconds, hardware=worked_on, n=n_items)
+    write_json(folder / FIT_FILE, facts.as_json())
+
+
+def fit_facts(folder: Path) -> TrainingFacts | None:
+    """Read what fitting a baseline took; None where it was not noted, as in an older run.
+
+    Raises:
+        ConfigurationError: The file is damaged.
+    """
+    path = folder / FIT_FILE
+    if not path.is_file():
+        return None
+    try:
+        return TrainingFacts.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise ConfigurationError(f"{path}: {first_fault(error)}; remove the file") from error
 
 
 def _worked_on(noted: _Hardware, *, on_cpu: bool) -> Machine:

@@ -36,16 +36,7 @@ class Rate(NamedTuple):
             texts: Of the messages.
             parameters: What the model is called with, where LangChain says so.
         """
-        parameters = parameters or {}
-        limits = [limit for name in LIMITS if isinstance(limit := parameters.get(name), int)]
-        replies = parameters.get("n") if isinstance(parameters.get("n"), int) else 1
-        # Beside the messages, what is more than a number may become input tokens: tools, a form, what a request adds.
-        sent = [*texts, *(as_text(value) for value in parameters.values() if value and isinstance(value, dict | list))]
-        usage = {
-            "input_tokens": most_tokens(sent),
-            "output_tokens": max(limits, default=self.reply_tokens) * max(replies or 1, 1),
-        }
-        return self.usd(usage)
+        return self.usd(highest_usage(texts, parameters, reply_tokens=self.reply_tokens))
 
     def usd(self, usage: Mapping[str, int]) -> float:
         """Return what the usage that a server reports costs, in US dollars."""
@@ -55,12 +46,31 @@ class Rate(NamedTuple):
         return cost
 
 
+def highest_usage(
+    texts: Sequence[str], parameters: Mapping[str, Any] | None = None, *, reply_tokens: int
+) -> dict[str, int]:
+    """Return the most tokens that a call can take.
+
+    Args:
+        texts: Of the messages.
+        parameters: What the model is called with, where LangChain says so.
+        reply_tokens: The longest reply, where the parameters set no other limit.
+    """
+    parameters = parameters or {}
+    limits = [limit for name in LIMITS if isinstance(limit := parameters.get(name), int)]
+    replies = parameters.get("n") if isinstance(parameters.get("n"), int) else 1
+    # Beside the messages, what is more than a number may become input tokens: tools, a form, what a request adds.
+    sent = [*texts, *(_as_text(value) for value in parameters.values() if value and isinstance(value, dict | list))]
+    reply_tokens = max(limits, default=reply_tokens) * max(replies or 1, 1)
+    return {"input_tokens": most_tokens(sent), "output_tokens": max(reply_tokens, 0)}
+
+
 def most_tokens(texts: Sequence[str]) -> int:
     """Return the most tokens that messages can have: no token of a byte-level tokenizer is shorter than a byte."""
     return CONVERSATION_TOKENS + sum(len(text.encode("utf-8", "replace")) + MESSAGE_TOKENS for text in texts)
 
 
-def as_text(parameter: object) -> str:
+def _as_text(parameter: object) -> str:
     """Return a parameter of a call as the JSON that it is sent as."""
     return json.dumps(parameter, ensure_ascii=False, default=str)
 

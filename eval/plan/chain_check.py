@@ -27,6 +27,8 @@ def check_chain(spec: SystemSpec, entry: "ChainEntry", benchmark: str) -> None:
     _check_own(spec, takes_prompt=bool(entry.prompt))
     if spec.too_long != "error" and not entry.has_passage:
         raise ConfigurationError(f"chain '{spec.chain}' shows no passage that can be shortened; leave --too-long out")
+    if spec.examples is not None and not entry.example_prompt:
+        raise ConfigurationError(f"chain '{spec.chain}' shows no examples; leave --examples out, or use classify")
     _check_remote(spec)
     if "retriever" not in entry.needs and spec.retriever is not None:
         raise ConfigurationError(f"chain '{spec.chain}' takes no retriever; leave --retriever out")

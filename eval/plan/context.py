@@ -8,9 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from data.card import is_task
 from data.common.errors import ConfigurationError
 from data.common.progress import log
-from data.registry import load_items
+from data.registry import load_items, task_card
 from data.splits import without_overlap
 from data.types import Benchmark, Item
 from eval.plan.own_parts import OwnParts
@@ -54,7 +55,15 @@ class Context(NamedTuple):
             raise ConfigurationError(
                 f"{self.benchmark.name} has no training split for '{self.split}'; name one as train_split in the suite"
             )
-        return _train_items(self.spec.benchmark, split, self.spec.data, self.spec.skip_bad_rows)
+        spec = self.spec
+        if is_task(spec.benchmark):  # which is itself read once, for as long as its files stay what they are
+            return load_items(spec.benchmark, split=split, card=spec.card)
+        return _train_items(spec.benchmark, split, spec.data, spec.skip_bad_rows)
+
+    def meanings(self) -> dict[str, str]:
+        """Return what labels mean, by label, as the card of a task of the user's own says it."""
+        card = None if self.own.items else task_card(self.spec.benchmark, card=self.spec.card)
+        return {name: about.means for name, about in card.labels.items() if about.means} if card else {}
 
     @property
     def split(self) -> str:
@@ -63,7 +72,9 @@ class Context(NamedTuple):
 
 def load_evaluated(spec: EvaluationSpec) -> list[Item]:
     """Return the items of an evaluation's whole split, as `data.registry.load_items` does."""
-    return load_items(spec.benchmark, split=spec.split, path=spec.data, skip_bad_rows=spec.skip_bad_rows)
+    return load_items(
+        spec.benchmark, split=spec.split, path=spec.data, skip_bad_rows=spec.skip_bad_rows, card=spec.card
+    )
 
 
 @cache

@@ -76,8 +76,19 @@ SYSTEM = (
         "NAME=VALUE",
         several=True,
     ),
+    Option(
+        "examples",
+        "labelled examples in the prompt: similar ones, found by BM25, or the same balanced or random ones; how many "
+        "after a colon (8); in a suite also {select, n, retriever, embeddings}",
+        "similar[:N]",
+    ),
+    Option("candidates", "show only the N labels that the examples speak for most", "N", int),
     Option("retriever", "bm25, dense, hybrid …, with steps such as hybrid+rerank, or your own as module:attr", "R"),
-    Option("embeddings", "the embedding model of dense and hybrid; default: e5-small", "E"),
+    Option(
+        "embeddings",
+        "the embedding model of dense, hybrid and nearest; default: e5-small, or minilm for English texts of nearest",
+        "E",
+    ),
     Option("k", "chunks to retrieve", "K", int, default=4, flag="-k"),
     Option(
         "user_words",
@@ -95,6 +106,7 @@ SYSTEM = (
     Option("baseline", "what must be beaten, such as majority or tfidf; see: python -m eval list systems", "B"),
     Option("finetune", "train an encoder in the run: settings of python -m finetune train, as a mapping", flag="-"),
     Option("name", "the system's name, and its folder in the run", flag="-"),
+    Option("limit", "answers only the first N of the evaluation's items, as a slow system may", "N", int, flag="-"),
     Option("note", "what a reader must know to judge the scores; shown beside them", flag="-", default=""),
 )
 
@@ -104,6 +116,31 @@ ITEMS = (
     Option("skip_bad_rows", "leave malformed rows of the data out, and say how many", kind=bool, default=False),
     Option("limit", "the first N items of each benchmark", "N", int),
     Option("train_split", "what systems that learn may learn from; default: the benchmark's own", "S"),
+)
+
+# Fields of a task's card (see `data.card`), which say of a labelled file of one's own what it does not say itself. In a
+# suite they stand under `card`.
+TASK = (
+    Option("test", "the file that is measured, or the share of the rows that is, such as 0.2", "FILE|SHARE"),
+    Option("group", "the column whose rows of one value stay on one side, where a share is measured", "COLUMN"),
+    Option("text", "the column of the text, or several; NAME=COLUMN names each for the prompt", "COLUMN", several=True),
+    Option("label", "the column of the label", "COLUMN"),
+    Option("labels", "the labels, in their order", "LABEL", several=True),
+    Option("question", "the column of a multiple-choice question", "COLUMN"),
+    Option("choices", "the column that holds lists of choices, or one for each choice", "COLUMN", several=True),
+    Option("answer", "the column of the right choice: a letter, a number or its text", "COLUMN"),
+    Option("answers_from", "whether answers that are numbers count from 0 or from 1", "0|1", int),
+    Option("context", "the column of what is read before the question", "COLUMN"),
+    Option("columns", "the names of all columns of a file without a header", "NAME", several=True),
+    Option("encoding", "how the file is encoded, such as cp949", "E"),
+    Option("separator", "what separates its cells", "CHAR"),
+    Option("language", "of the texts, such as en or ko", "L"),
+)
+
+# What the verdict of a report depends on; keys of the whole suite.
+VERDICT = (
+    Option("margin", "points of accuracy that a cheaper system may be worse; default: 2", "POINTS", float),
+    Option("queries", "queries a month that prices are compared for, such as 1e6; default: 100,000", "N", float),
 )
 
 # The names are those of `eval.plan.call_policy.CallPolicy`, whose `cache` has two flags: --cache and --cache-sampled.

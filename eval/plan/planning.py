@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
+from data.card import is_task
 from data.common.hardware import hardware
 from data.registry import benchmark, fingerprint
 from data.types import Item
@@ -20,7 +21,7 @@ from eval.plan.call_policy import CallPolicy
 from eval.plan.call_prices import check_prices, rate_of
 from eval.plan.context import Context, load_evaluated
 from eval.plan.own_parts import OwnParts
-from eval.plan.suite import Suite
+from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
 from eval.plan.systems import System, build_system
 from eval.rundir.description import Machine
 from eval.rundir.journal import Evaluation, Manifest
@@ -57,7 +58,9 @@ class Plan(NamedTuple):
     @property
     def parts(self) -> list[tuple[Evaluation, Sequence[Item], System]]:
         """Each system of each evaluation, with the items that it answers."""
-        return [(evaluation, items, one) for evaluation, items, systems in self.evaluations for one in systems]
+        return [
+            (evaluation, items[: one.limit], one) for evaluation, items, systems in self.evaluations for one in systems
+        ]
 
 
 def plan(
@@ -76,12 +79,13 @@ def plan(
     Raises:
         ProjectError: Anything about the suite that a user must mend first.
     """
+    suite = accompanied(suite)
     price_table()  # the reports need it: a fault in the user's own is not to be found once every answer is paid for
     if policy.max_cost_usd is not None:
         check_prices(suite)
     planned = []
     for spec in suite.evaluations:
-        about = own.described(spec.benchmark) if own.items else benchmark(spec.benchmark)
+        about = own.described(spec.benchmark) if own.items else benchmark(spec.benchmark, card=spec.card)
         pool = own.items or load_evaluated(spec)
         context = Context(about, spec, pool, seed=suite.seed, timeout_s=policy.call_timeout_s, own=own)
         systems = [build_system(system, context) for system in spec.systems]
@@ -99,6 +103,28 @@ def plan(
         )
         planned.append(PlannedEvaluation(evaluation, items, systems))
     return Plan(_manifest(suite, planned), planned)
+
+
+def accompanied(suite: Suite) -> Suite:
+    """Return a suite in which an answer without learning and a cheap learner stand beside the systems of own tasks.
+
+    Without them nobody sees whether a model is worth its price; whoever names them, or their names, gets no others.
+    """
+    evaluations = tuple(
+        spec.model_copy(update={"systems": (*_companions(suite, spec), *spec.systems)})
+        if is_task(spec.benchmark)
+        else spec
+        for spec in suite.evaluations
+    )
+    return suite.model_copy(update={"evaluations": evaluations})
+
+
+def _companions(suite: Suite, spec: EvaluationSpec) -> list[SystemSpec]:
+    labelled = benchmark(spec.benchmark, card=spec.card).labels is not None
+    wanted = ("majority", "tfidf") if labelled else ("majority", "lexical-overlap")
+    there = {system.baseline for system in spec.systems}
+    taken = {system.name for evaluation in suite.evaluations for system in evaluation.systems}
+    return [SystemSpec(name=name, baseline=name) for name in wanted if name not in there | taken]
 
 
 def _manifest(suite: Suite, planned: Sequence[PlannedEvaluation]) -> Manifest:

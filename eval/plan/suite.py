@@ -16,10 +16,10 @@ trained as part of the run). Whether the names exist is checked when the systems
 import operator
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from data.common.errors import ConfigurationError, first_fault, unknown_name
 from data.common.parsing import read_yaml
@@ -30,6 +30,29 @@ from eval.rundir.names import PlainName, SystemName, check_folders
 
 SUITE_DIR = Path(__file__).parent.parent / "suites"
 KINDS = ("baseline", "chain", "checkpoint", "finetune")
+
+
+class ExamplesSpec(Frozen):
+    """Labelled examples that a chain shows with each item.
+
+    Attributes:
+        select: Those most like the item, or the same for every item: as many of each label, or any.
+        n: How many an item is shown.
+        retriever: What finds similar ones, as `retrievers.registry` names it; `embeddings` are those of a dense one.
+    """
+
+    select: Literal["similar", "balanced", "random"]
+    n: int = Field(default=8, ge=1, le=1000)
+    retriever: str = "bm25"
+    embeddings: str | None = None
+
+
+def _spelt_examples(value: object) -> object:
+    """Take "similar:4" for {select: similar, n: 4}."""
+    if not isinstance(value, str):
+        return value
+    select, colon, n = value.partition(":")
+    return {"select": select, **({"n": n} if colon else {})}
 
 
 class SystemSpec(Frozen):
@@ -60,11 +83,17 @@ class SystemSpec(Frozen):
     temperature: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     max_tokens: int | None = Field(default=None, gt=0)
     request: dict[str, Any] = Field(default_factory=dict, exclude_if=lambda fields: not fields)
+    # Left out where there are none, so that a run from before there were these settings can still be resumed.
+    examples: Annotated[ExamplesSpec | None, BeforeValidator(_spelt_examples)] = Field(
+        default=None, exclude_if=lambda examples: examples is None
+    )
+    candidates: int | None = Field(default=None, ge=2, exclude_if=lambda n: n is None)
     retriever: str | None = None
     embeddings: str | None = None
     k: int = Field(default=4, ge=1)
     # Left out where there are none, so that a run from before there was this setting can still be resumed.
     user_words: Path | None = Field(default=None, exclude_if=lambda path: path is None)
+    limit: int | None = Field(default=None, ge=1, exclude_if=lambda limit: limit is None)
     note: str = ""
     runnable: str | None = Field(default=None, exclude_if=lambda name: name is None)
 
@@ -92,7 +121,11 @@ class SystemSpec(Frozen):
                 f"system '{self.name}': any_label_order goes with a checkpoint or finetune, not a {given[0]}"
             )
         self._check_trials()
-        elsewhere = self.model_fields_set - {"name", "note", "any_label_order", *given}
+        if self.candidates is not None and self.examples is None:
+            raise ValueError(f"system '{self.name}': candidates are the labels of examples; give --examples too")
+        elsewhere = self.model_fields_set - {"name", "note", "limit", "any_label_order", *given}
+        if self.baseline == "nearest":
+            elsewhere -= {"embeddings"}
         if self.chain is None and (set_fields := sorted(f for f in elsewhere if getattr(self, f) is not None)):
             raise ValueError(f"system '{self.name}': {set_fields[0]} goes with a chain, not with a {given[0]}")
         return self
@@ -128,14 +161,19 @@ class EvaluationSpec(Frozen):
     skip_bad_rows: bool = Field(default=False, exclude_if=operator.not_)
     limit: int | None = Field(default=None, ge=1)
     train_split: str | None = None
+    # Of a labelled file: `eval.plan.options.TASK`, and the other fields of `data.card.TaskCard`.
+    card: dict[str, Any] = Field(default_factory=dict, exclude_if=operator.not_)
     systems: tuple[SystemSpec, ...] = Field(min_length=1)
 
 
 class Suite(Frozen):
-    """A whole run as it was asked for."""
+    """A whole run as it was asked for: `eval.plan.options.VERDICT` says what margin and queries do."""
 
     name: PlainName
     seed: int = 0
+    # Left out where they are not set, so that a run from before there were these settings can still be resumed.
+    margin: float | None = Field(default=None, ge=0, le=100, exclude_if=lambda margin: margin is None)
+    queries: float | None = Field(default=None, ge=0, allow_inf_nan=False, exclude_if=lambda queries: queries is None)
     evaluations: tuple[EvaluationSpec, ...] = Field(min_length=1)
 
     @model_validator(mode="after")

@@ -5,17 +5,20 @@ training of a `finetune` system waits until the run asks for it.
 """
 
 import hashlib
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from data.card import is_task
 from data.common.errors import ConfigurationError
 from data.registry import fingerprint
 from data.types import Item
-from eval.measures.training_costs import training_facts
+from eval.measures.training_costs import note_fit, training_facts
 from eval.plan import baselines
 from eval.plan.chain_check import check_chain
+from eval.plan.chain_examples import find_examples
 from eval.plan.chain_predictor import Predictor, chain_predictor
 from eval.plan.chain_retriever import chain_retriever
 from eval.plan.context import Context
@@ -53,6 +56,7 @@ class System(NamedTuple):
         reply_tokens: The longest reply of a model that is asked over a network; None: nothing limits it.
         several_calls: Whether an item may take several calls of its model.
         remote: Its model, if that is asked over a network.
+        limit: Of the items it answers only the first so many; None: all.
     """
 
     name: str
@@ -63,11 +67,7 @@ class System(NamedTuple):
     reply_tokens: int | None = None
     several_calls: bool = False
     remote: RemoteModel | None = None
-
-    @property
-    def keeps_replies(self) -> bool:
-        """Whether the replies of unfinished items are kept, so that another attempt asks only what is missing."""
-        return self.several_calls and self.remote is not None and not self.remote.model.cache
+    limit: int | None = None
 
 
 def build_system(spec: SystemSpec, context: Context) -> System:
@@ -85,17 +85,31 @@ def build_system(spec: SystemSpec, context: Context) -> System:
         "runnable": _runnable,
     }
     system = builders[spec.kind](spec, context)
-    if not spec.note:
-        return system
-    return system._replace(description=system.description.model_copy(update={"note": spec.note}))
+    said = {name: value for name in ("note", "limit") if (value := getattr(spec, name))}
+    return system._replace(description=system.description.model_copy(update=said), limit=spec.limit)
 
 
 def _baseline(spec: SystemSpec, context: Context) -> System:
     name = str(spec.baseline)
-    train_items = context.train_items() if baselines.needs_training(name) else []
-    predictor = baselines.build_baseline(name, train_items, seed=context.seed)
-    description = SystemDescription(kind="baseline", baseline=name, **_learnt_from(train_items))
-    return System(spec.name, description, LOCAL_BATCH, lambda _: predictor)
+    learns = baselines.baseline_entry(name).learns
+    parts = baselines.Parts(context.train_items() if learns else [], context.seed)
+    more: dict[str, Any] = {}
+    if name == "nearest":
+        embeddings = spec.embeddings or ("minilm" if context.benchmark.language == "en" else "e5-small")
+        parts = parts._replace(embeddings=embeddings)
+        more["embeddings"] = embeddings
+    baselines.check_baseline(name, parts.train_items)
+    description = SystemDescription(kind="baseline", baseline=name, **more, **_learnt_from(parts.train_items))
+    open_fitted = partial(_fit_and_note, name, parts) if learns else lambda _: baselines.build_baseline(name, parts)
+    return System(spec.name, description, LOCAL_BATCH, open_fitted)
+
+
+def _fit_and_note(name: str, parts: baselines.Parts, folder: Path) -> Predictor:
+    """Fit a baseline that learns, and note in the run what that took: it is what its answers cost beforehand."""
+    start = time.perf_counter()
+    predictor = baselines.build_baseline(name, parts)
+    note_fit(folder, seconds=time.perf_counter() - start, n_items=len(parts.train_items))
+    return predictor
 
 
 class PreparedChain(NamedTuple):
@@ -117,19 +131,22 @@ class PreparedChain(NamedTuple):
 
 def prepare_chain(spec: SystemSpec, context: Context) -> PreparedChain:
     """Check a chain's entry and make what it needs, apart from the model."""
+    from chains.prompt_files import in_language
     from chains.registry import chain_entry
     from retrievers.corpus import passages_from_items
 
     entry = chain_entry(str(spec.chain))
     check_chain(spec, entry, context.benchmark.name)
+    own_prompt = entry.example_prompt if spec.examples else entry.prompt
     parts: dict[str, Any] = {}
     described: dict[str, Any] = {"chain": spec.chain, "answering": spec.answering, "too_long": spec.too_long}
     described |= {name: value for name in ("permute", "votes") if (value := getattr(spec, name)) is not None}
     max_tokens = None
-    if entry.prompt:
-        prompt = _prompt(spec.prompt or entry.prompt, context.benchmark.name)
+    if own_prompt:
+        named = spec.prompt or in_language(own_prompt, context.benchmark.language)
+        prompt = _prompt(named, own_prompt.partition("/")[0])
         max_tokens = prompt.answer.max_tokens
-        parts["prompt"] = spec.prompt or entry.prompt
+        parts["prompt"] = named
         described |= {"prompt": prompt.id, "prompt_sha256": prompt.sha256, "answer_form": prompt.answer.form}
     if "retriever" in entry.needs:
         parts["retriever"], described["retriever"] = chain_retriever(spec, context.items)
@@ -139,6 +156,14 @@ def prepare_chain(spec: SystemSpec, context: Context) -> PreparedChain:
         described["pool_fingerprint"] = fingerprint(context.items)
     if "seed" in entry.needs:
         parts["seed"] = context.seed
+    if "meanings" in entry.needs:
+        parts["meanings"] = context.meanings()
+    if spec.examples is not None:
+        train_items = context.train_items()
+        parts["examples"], described["examples"] = find_examples(spec.examples, train_items, seed=context.seed)
+        described |= _learnt_from(train_items)
+    if spec.candidates is not None:
+        parts["candidates"] = described["candidates"] = spec.candidates
     description = SystemDescription(kind="chain", **described)
     return PreparedChain(spec, "model" in entry.needs, parts, description, max_tokens, entry.several_calls)
 
@@ -191,11 +216,12 @@ def _runnable(spec: SystemSpec, context: Context) -> System:
     return System(spec.name, description, None, lambda _: predictor, several_calls=True)
 
 
-def _prompt(name: str, benchmark: str) -> "Prompt":
-    from chains import classify, kice, mnli
+def _prompt(name: str, family: str) -> "Prompt":
+    from chains import choose, classify, kice, mnli
     from chains.prompt_files import load_prompt
 
-    return load_prompt(name, variables={*kice.VARIABLES, *mnli.VARIABLES, *classify.VARIABLES}, benchmark=benchmark)
+    variables = {name for chain in (choose, classify, kice, mnli) for name in chain.VARIABLES}
+    return load_prompt(name, variables=variables, benchmark=family)
 
 
 def _checkpoint(spec: SystemSpec, context: Context) -> System:
@@ -234,7 +260,7 @@ def _finetune(spec: SystemSpec, context: Context) -> System:
     from finetune.train import check
 
     labels = _labels(context)
-    settings = make_settings({"seed": context.seed, **(spec.finetune or {})})
+    settings = make_settings({"seed": context.seed, **_texts_read(context), **(spec.finetune or {})})
     learnt, held_out = hold_out(context.train_items(), seed=settings.seed)
     check(settings, train_items=learnt, eval_items=held_out, labels=labels)
     description = SystemDescription(
@@ -242,6 +268,19 @@ def _finetune(spec: SystemSpec, context: Context) -> System:
     )
     open_trained = partial(_train_and_load, settings, learnt, held_out, labels)
     return System(spec.name, description, LOCAL_BATCH, open_trained, _checked(spec, labels))
+
+
+def _texts_read(context: Context) -> dict[str, Any]:
+    """Return the texts that an encoder reads of a task of the user's own, whatever they are called."""
+    if not is_task(context.spec.benchmark):
+        return {}
+    names = tuple(dict.fromkeys(name for item in context.items for name in item.inputs))
+    if len(names) > 2:
+        raise ConfigurationError(
+            f"an encoder reads one text or two, and the items have {len(names)}: {', '.join(names)}; name those "
+            "to read as text_fields of finetune, or fewer columns with --text"
+        )
+    return {"text_fields": names}
 
 
 def _train_and_load(

@@ -3,7 +3,7 @@
 The answers of an evaluation in, one `EvaluationFigures` out; the sections of a report put it into tables and words.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from eval.measures.power import ASSUMED_DISCORDANCE, minimum_detectable_differen
 from eval.measures.prices import PriceTable
 from eval.measures.reference_scores import ReferenceScores, reference_scores
 from eval.measures.stats import Interval, macro_f1_intervals
+from eval.measures.verdict import MARGIN, QUERIES, Candidate, Verdict, decide
 from eval.report.system_summary import SystemSummary, summarize_system
 from eval.rundir.journal import Evaluation
 
@@ -35,6 +36,7 @@ class EvaluationFigures(Frozen):
         detectable_difference: Smallest true difference in accuracy seen with 80 % power; None where there is none.
         assumed_discordance: The share of items on which two systems disagree, as assumed for it.
         reference_scores: What constant answers score, and what others published.
+        verdict: Which system to take; None where there are no two to choose between, and in an older run's summary.
         ladders: Of each reader that is shown more and more; empty in an older run's summary.
         attributions: Of each system that retrieves, why its items came out as they did.
     """
@@ -57,6 +59,7 @@ class EvaluationFigures(Frozen):
     ladders: tuple[Ladder, ...] = ()
     attributions: tuple[Attribution, ...] = ()
     reference_scores: ReferenceScores = ReferenceScores()
+    verdict: Verdict | None = None
 
 
 def evaluation_figures(
@@ -77,6 +80,7 @@ def evaluation_figures(
         summarize_system(one, run.run_dir / name, macro_f1_interval=f1_intervals.get(name), **more)
         for name, one in answers.items()
     )
+    compared, references = tuple(compare_all(answers, evaluation=evaluation)), reference_scores(answers.values())
     return EvaluationFigures(
         benchmark=evaluation.benchmark,
         split=evaluation.split,
@@ -89,14 +93,34 @@ def evaluation_figures(
         weighted=set(items.weights.tolist()) != {1.0},
         labelled=any(s.scores is not None and not s.scores.class_names[0].isdigit() for s in systems),
         systems=systems,
-        comparisons=tuple(compare_all(answers, evaluation=evaluation)),
+        comparisons=compared,
         break_even=break_evens({system.name: system.cost for system in systems}),
         detectable_difference=minimum_detectable_difference(evaluation.n_items),
         assumed_discordance=ASSUMED_DISCORDANCE,
         ladders=tuple(climb(answers, manifest.systems)),
         attributions=tuple(attribute(answers, manifest.systems)),
-        reference_scores=reference_scores(answers.values()),
+        reference_scores=references,
+        verdict=_verdict(systems, compared, references, suite=manifest.suite),
     )
+
+
+def _verdict(
+    systems: Sequence[SystemSummary],
+    comparisons: Sequence[Comparison],
+    references: ReferenceScores,
+    *,
+    suite: Mapping[str, Any],
+) -> Verdict | None:
+    """Decide between the systems that answered, with the margin and the number of queries that the suite says."""
+    queries = float(suite.get("queries", QUERIES))
+    candidates = [
+        Candidate(one.name, one.scores.accuracy, one.accuracy_interval, one.cost.fixed_usd, one.cost.usd_per_query)
+        for one in systems
+        if one.scores is not None and one.scores.accuracy is not None
+    ]
+    constant = max((one.accuracy for one in references.constants), default=0.0)
+    margin = float(suite.get("margin", MARGIN)) / 100
+    return decide(candidates, comparisons, constant=constant, margin=margin, queries=queries)
 
 
 def _macro_f1_intervals(answers: Mapping[str, Answers]) -> dict[str, Interval | None]:

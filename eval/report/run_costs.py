@@ -14,7 +14,7 @@ from eval.measures.answers import Answers, RunAnswers
 from eval.measures.costs import BreakEven, SystemCost, break_evens, system_cost
 from eval.measures.differences import evaluation_groups
 from eval.measures.prices import PriceTable, price_table
-from eval.measures.training_costs import training_facts
+from eval.measures.training_costs import fit_facts, training_facts
 from eval.rundir.description import Machine, SystemDescription, model_spec
 
 
@@ -95,6 +95,8 @@ def cost_of(
     training = description.training
     if description.kind == "finetune":
         training = training_facts(folder / "checkpoint")
+    elif description.kind == "baseline":
+        training = fit_facts(folder)
     return system_cost(with_full_spec(description), answers, hardware=hardware, training=training, table=table)
 
 

@@ -12,6 +12,7 @@ from eval.measures.answers import RunAnswers, read_answers
 from eval.measures.prices import PriceTable, price_table
 from eval.report.evaluation import EvaluationFigures, evaluation_figures
 from eval.report.sections.all_sections import conclusion
+from eval.report.sections.verdict import verdict_sentences
 from eval.report.sections.warnings import warning_sentences
 from eval.rundir.description import Machine
 
@@ -20,10 +21,12 @@ class EvaluationSummary(EvaluationFigures):
     """The same in words.
 
     Attributes:
-        conclusion: Sentences, the most important first.
+        verdict_sentences: Which system to take and what that rests on; empty where there is no choice.
+        conclusion: Further sentences, the most important first.
         warnings: Of these, what makes the scores say less than they seem to.
     """
 
+    verdict_sentences: tuple[str, ...] = ()
     conclusion: tuple[str, ...]
     warnings: tuple[str, ...] = ()
 
@@ -93,5 +96,9 @@ def read_summary(path: Path) -> Summary:
 
 
 def _in_words(figures: EvaluationFigures, say: Language) -> EvaluationSummary:
-    words = {"conclusion": conclusion(figures, say), "warnings": warning_sentences(figures, say)}
+    words = {
+        "verdict_sentences": verdict_sentences(figures, say),
+        "conclusion": conclusion(figures, say),
+        "warnings": warning_sentences(figures, say),
+    }
     return EvaluationSummary.model_validate(dict(figures) | words)

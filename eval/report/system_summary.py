@@ -23,6 +23,7 @@ from eval.measures.probabilities import probabilities_of
 from eval.measures.prompt_counts import EqualCounts, equal_counts_of
 from eval.measures.readings import ExtractionAudit, audit
 from eval.measures.repeats import Repeats, measure_positions, measure_repeats
+from eval.measures.shortlist import Shortlist, measure_shortlist
 from eval.measures.stats import Interval, is_outside, share_interval
 from eval.measures.token_estimates import Estimated, compare_estimate
 from eval.report.run_costs import cost_of, with_full_spec
@@ -55,6 +56,7 @@ class SystemSummary(Frozen):
         positions: Which positions among the choices it chose; None where it answered nothing.
         repeats: Of items that it was asked several times; None where it was asked once.
         blank: Its replies that hold no text; None for none.
+        shortlist: How often the labels that it was shown hold the right one; None where it was shown all.
         equal_counts: Prompts of different length that its server counted as equally many tokens; None for none.
     """
 
@@ -80,6 +82,7 @@ class SystemSummary(Frozen):
     repeats: Repeats | None = None
     blank: BlankReplies | None = None
     equal_counts: EqualCounts | None = None
+    shortlist: Shortlist | None = None
 
     @property
     def complete(self) -> bool:
@@ -116,7 +119,7 @@ def summarize_system(
         name=folder.name,
         description=description,
         records=len(answers),
-        missing=max(0, n_items - len(answers)),
+        missing=max(0, min(n_items, description.limit or n_items) - len(answers)),
         scores=scores,
         cost=cost_of(description, answers, folder, hardware=manifest.hardware, table=prices),
         exchanged=_exchanged(description, answers.predictions, scores),
@@ -128,6 +131,7 @@ def summarize_system(
         positions=measure_positions(answers),
         repeats=measure_repeats(answers),
         blank=measure_blank_replies(answers),
+        shortlist=measure_shortlist(answers),
         equal_counts=equal_counts_of(answers, imported=description.kind == "imported"),
         macro_f1_interval=macro_f1_interval,
         **_intervals(scores, answers.predictions),

@@ -116,22 +116,36 @@ class RetrieverDescription(_Described):
     user_words_sha256: str | None = None
 
 
+class ExamplesDescription(_Described):
+    """Labelled examples that a chain shows: `select` says which, `n` how many, `retriever` what finds similar ones."""
+
+    select: str | None = None
+    n: _Count | None = None
+    retriever: str | None = None
+    embeddings: str | None = None
+
+
 class SystemDescription(_Described):
     """A system of a run: everything that can change its answers, and what a reader must know to judge them.
 
     Attributes:
         kind: "chain", "checkpoint", "finetune", "baseline", "runnable" (a script's object) or "imported".
+        embeddings: The embedding model that a baseline reads texts with.
         prompt: Its id.
         answer_form: In which form its replies are read.
+        examples: The labelled examples that it shows.
+        candidates: How many labels it shows, of those that the examples speak for; None: all.
         pool_fingerprint: Of the items whose passages are searched.
         training: How a checkpoint that was trained before was trained.
         finetune: The settings of an encoder that is trained in the run.
         train_items: How many items it learnt from; `train_fingerprint` says which.
+        limit: Of the items it answers only the first so many; None: all.
         replies: The file of replies that were recorded elsewhere.
     """
 
     kind: str = ""
     baseline: str | None = None
+    embeddings: str | None = None
     chain: str | None = None
     answering: str | None = None
     too_long: str | None = None
@@ -142,6 +156,8 @@ class SystemDescription(_Described):
     answer_form: AnswerForm | None = None
     model: ChatModelDescription | None = None
     retriever: RetrieverDescription | None = None
+    examples: ExamplesDescription | None = None
+    candidates: _Count | None = None
     pool_fingerprint: str | None = None
     checkpoint: str | None = None
     checkpoint_sha256: str | None = None
@@ -153,12 +169,19 @@ class SystemDescription(_Described):
     runnable: str | None = None
     replies: str | None = None
     replies_sha256: str | None = None
+    limit: _Count | None = None
     note: str | None = None
 
     @field_validator("model", mode="before")
     @classmethod
     def _an_older_run_names_its_model_alone(cls, model: object) -> object:
         return {"spec": model} if isinstance(model, str) else model
+
+
+def looks_up(description: SystemDescription) -> bool:
+    """Say whether a system is shown what is looked up for each item: passages, or labelled examples like it."""
+    examples = description.examples
+    return description.retriever is not None or (examples is not None and examples.select == "similar")
 
 
 def role_of(description: SystemDescription) -> Role:
@@ -232,13 +255,11 @@ def used_hardware(description: SystemDescription, machine: Machine | None, *, ro
 def unpriced_retrieval(description: SystemDescription) -> str:
     """Say why what it costs to look something up is unknown; "" where that is done on the machine, or not at all."""
     retriever = description.retriever
-    if retriever is None:
-        return ""
-    embeddings = retriever.embeddings or ""
+    embeddings = (retriever or description.examples or description).embeddings or ""
     if embeddings.startswith("openai:"):
         return f"what the embeddings {embeddings} of a query cost is not known"
     if ":" in embeddings and not embeddings.startswith("hf:"):
         return "what embeddings of your own call is not known"
     # A step's local model is on the machine: "hybrid+rerank=hf:DIR"; any other "module:attr" is the user's own.
-    own = any(":" in part for part in str(retriever.name).replace("=hf:", "=").split("+"))
+    own = retriever is not None and any(":" in part for part in str(retriever.name).replace("=hf:", "=").split("+"))
     return "what a retriever of your own calls is not known" if own else ""

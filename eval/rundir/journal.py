@@ -2,7 +2,7 @@
 
     runs/<name>/manifest.json                what was asked of whom, enough to know whether two runs are the same
     runs/<name>/<system>/records.jsonl       one line an item, on disk as soon as it is answered
-    runs/<name>/<system>/replies.jsonl       until the run is complete, see `eval.execution.reply_journal`
+    runs/<name>/<system>/calls.jsonl         what its model calls cost, and were answered: `eval.execution.call_ledger`
     runs/<name>/summary.json report.md report.html break-even-<n>.svg reliability-<n>.svg
     runs/<name>/.lock                        held by the process that writes the run: `data.common.files`
 
@@ -29,7 +29,8 @@ from eval.rundir.description import Machine, SystemDescription
 from eval.rundir.names import MANIFEST_FILE, SystemName, check_folders
 from eval.rundir.readable import readable_json
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+_READ = (1, SCHEMA_VERSION)  # in 1, what calls cost and were answered stood in other files, which nothing reads
 _OF_A_BEGINNING = re.compile(r"\.lock|\.manifest\.json\.\d+\.tmp")  # all that a run killed at once may have left
 
 
@@ -133,7 +134,7 @@ def read_manifest(run_dir: Path) -> Manifest:
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     version = content.get("schema_version") if isinstance(content, dict) else None
-    if version != SCHEMA_VERSION:
+    if version not in _READ:
         raise ConfigurationError(
             f"{path} has the schema version {reprlib.repr(version)}, not {SCHEMA_VERSION}: "
             "another version of this program wrote it"
@@ -221,11 +222,13 @@ def latest_records(path: Path) -> dict[str, Record]:
     return {record.item.id: record for record in read_records(path)}
 
 
-class Journal:
-    """Appends records to one system's journal; each is handed to the operating system before `append` returns.
+class SystemFile:
+    """A file of one system that lines are appended to, as a context; each is on the disk within a second.
 
-    It is on the disk within a second. Opening the journal cuts a torn last line off, so that the next record starts on
-    a line of its own. A record that cannot be written is a ConfigurationError, and all those before it are whole.
+    Opening it cuts a torn last line off, so that the next one starts on a line of its own.
+
+    Raises:
+        ConfigurationError: It cannot be written; all lines before are whole.
     """
 
     def __init__(self, path: Path) -> None:
@@ -244,6 +247,10 @@ class Journal:
             file, self._file = self._file, None
             with faults_of_writing(self.path, self._remedy):
                 file.close()
+
+
+class Journal(SystemFile):
+    """Appends records to one system's journal; each is handed to the operating system before `append` returns."""
 
     def append(self, record: Record) -> Record:
         """Append a record, and return it as it is read back: where its answer cannot be, that is its item's error."""

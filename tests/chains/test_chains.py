@@ -57,7 +57,7 @@ class TwoDocuments(BaseRetriever):
 
 
 def build(name: str, model: Any) -> Any:
-    parts = {"model": model, "retriever": TwoDocuments(), "passages": PASSAGES, "seed": 0}
+    parts = {"model": model, "retriever": TwoDocuments(), "passages": PASSAGES, "seed": 0, "meanings": {}}
     return chain_factory(name)(**{need: parts[need] for need in chain_entry(name).needs})
 
 

@@ -6,6 +6,7 @@ from langchain_core.messages import BaseMessage
 
 from chains.classify import candidate_places, classify
 from chains.examples import FindExamples, choose_fixed, example_passages, item_text
+from data.common.errors import ConfigurationError
 from data.types import Item
 from retrievers.registry import build_retriever
 from tests.support.scripted import ScriptedChatModel
@@ -52,7 +53,7 @@ def test_several_texts_are_shown_by_name() -> None:
 
 def copies_its_nearest(messages: list[BaseMessage]) -> str:
     """Answer as the example does that stands next to the text."""
-    return shown(messages).split("Label: ")[-1].split("\n")[0]
+    return messages[-2].text
 
 
 def test_a_model_that_copies_its_nearest_example_is_the_nearest_neighbour() -> None:
@@ -70,6 +71,18 @@ def test_the_item_s_own_text_and_group_are_never_shown() -> None:
     for asked, barred in ((twin, {"t/0"}), (of_group, {"t/6", "t/3"}), (TRAIN[0], {"t/0"})):
         (found,) = find.batch([asked.to_input()])
         assert found and not barred & {document.id for document in found}
+
+
+def test_examples_are_turns_before_the_text_the_most_similar_one_last() -> None:
+    model = ScriptedChatModel(reply=lambda messages: "card")
+    classify(model, prompt="classify/examples", examples=similar(2)).invoke(item(91, text="my card is lost").to_input())
+    assert [message.type for message in model.calls[0]] == ["system", *["human", "ai"] * 2, "human"]
+    assert model.calls[0][-2].text == "card" and shown(model.calls[0]) == "Text: my card is lost"
+
+
+def test_a_prompt_that_cannot_show_examples_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="has no 'example'"):
+        classify(ScriptedChatModel(reply=lambda messages: "card"), examples=similar())
 
 
 @pytest.mark.parametrize("select", ["random", "balanced"])
@@ -91,4 +104,4 @@ def test_candidates_are_the_examples_labels_and_answers_are_of_all_labels() -> N
     chain = classify(model, prompt="classify/examples", examples=similar(), candidates=2)
     answer = chain.invoke(item(92, text="what is the weather like my card").to_input())
     assert answer.choice == 2
-    assert shown(model.calls[0]).count("\n- ") == 2
+    assert model.calls[0][0].text.count("\n- ") == 2

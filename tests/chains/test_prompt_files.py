@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 from langchain_core.documents import Document
 
-from chains import classify, kice, mnli
+from chains import choose, classify, kice, mnli
 from chains.prompt_files import list_prompts, load_prompt
 from data.common.errors import ConfigurationError
 from tests.support.folders import GOLDEN_FOLDER
 
 GOLDEN = GOLDEN_FOLDER / "prompts"
-VARIABLES = {"classify": classify.VARIABLES, "kice": kice.VARIABLES, "mnli": mnli.VARIABLES}
+VARIABLES = {"choose": choose.VARIABLES, "classify": classify.VARIABLES, "kice": kice.VARIABLES, "mnli": mnli.VARIABLES}
 KICE_INPUT = {
     "passage": "도서관은 조용하다.",
     "question": "윗글의 내용과 일치하는 것은?",
@@ -32,7 +32,12 @@ TEXT_INPUT = {
     ],
 }
 VALUES = {
-    "classify": classify.prompt_values(TEXT_INPUT, meanings={"refund": "wants money back"}),
+    "classify": classify.prompt_values(
+        {**TEXT_INPUT, "documents": [Document(page_content="my card is gone", metadata={"label": "card"})]},
+        meanings={"refund": "wants money back"},
+        example="Text: {text}",
+    ),
+    "choose": choose.prompt_values(KICE_INPUT, language="ko"),
     "kice": kice.with_own_passage(KICE_INPUT),
     "mnli": mnli.render(MNLI_INPUT),
 }

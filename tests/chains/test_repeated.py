@@ -20,12 +20,11 @@ from chains.mnli import mnli_zero_shot
 from chains.models.request_fields import with_seed
 from chains.models.specs import load_chat_model
 from chains.repeated import Repeated, fault_of, majority, orders, repeated
-from data.types import Message, Prediction, Record, Trial
+from data.types import Prediction, Record, Trial
 from eval.cli.parser import main
 from eval.plan.suite import SystemSpec
 from eval.rundir.journal import read_manifest, read_records, records_path
 from tests.support import scripted_models
-from tests.support.described import described
 from tests.support.exam_file import exam, write_exam
 from tests.support.scripted import ScriptedChatModel
 
@@ -427,25 +426,6 @@ def test_a_lost_call_costs_no_other_rotation(tmp_path: Path) -> None:
     shown = [(one.messages or record.messages or ())[-1].content for one in record.prediction.asks]
     assert [text.index("선택지 1") < text.index("선택지 2") for text in shown] == [True, False, True, True, True]
     assert len(set(shown)) == 5
-
-
-def test_calls_whose_cost_is_unknown_are_counted_for_every_rotation() -> None:
-    from eval.execution.budget import _record_usd
-    from eval.plan.call_prices import Rate
-    from eval.plan.systems import System
-    from tests.support.journaled_runs import exam_item
-
-    sent = (Message(role="user", content="문제"),)
-    record = Record(item=exam_item(1), system="s", error="TimeoutError: late", latency_s=1.0, messages=sent)
-    rate = Rate("openai:gpt-4o-mini", 10)
-
-    def usd(**description: Any) -> float:
-        return _record_usd(record, rate, System("s", described(description), None, lambda _: None))
-
-    once = usd()
-    assert once > 0
-    assert usd(permute="cyclic") == pytest.approx(5 * once)
-    assert usd(votes=3) == pytest.approx(3 * once)
 
 
 def test_a_class_without_a_seed_is_sent_another_among_what_it_sends() -> None:

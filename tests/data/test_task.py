@@ -117,7 +117,7 @@ def test_questions_with_choices_of_any_layout(tmp_path: Path, form: str) -> None
     right = {item.inputs["question"]: item.choices[item.target] for item in items}
     assert right == {"What is Au?": "gold", "What is H2O?": "water"}
     assert task.labels is None and task.kind == "multiple-choice"
-    assert ("context" in items[0].inputs) == (form == "texts")
+    assert ("passage" in items[0].inputs) == (form == "texts")
 
 
 @pytest.mark.parametrize(

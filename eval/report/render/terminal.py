@@ -39,6 +39,7 @@ def terminal_table(summary: Summary) -> str:
             parts.append(_titled(cost_table({system.name: system.cost for system in evaluation.systems}, say)))
             parts.append(_titled(break_even_table(evaluation.break_even, say)))
     parts.append("\n".join(wrap(f"- {sentence}", indent=GAP) for sentence in summary.conclusion))
+    parts += ["\n".join(map(wrap, evaluation.verdict_sentences)) for evaluation in summary.evaluations]
     return "\n\n".join(part for part in parts if part)
 
 

@@ -20,6 +20,7 @@ from eval.report.sections import (
     reference_scores,
     scores,
     settings,
+    shortlist,
     warnings,
 )
 
@@ -31,6 +32,7 @@ SECTIONS = (
     Section(differences.difference_tables, differences.difference_sentences),
     Section(ladder.ladder_tables, ladder.ladder_sentences),
     Section(attribution.attribution_tables, attribution.attribution_sentences),
+    Section(sentences=shortlist.shortlist_sentences),
     Section(costs.cost_tables),
     Section(scores.distribution_tables, scores.guessing_sentences),
     Section(position_bias.order_tables, position_bias.order_sentences),

@@ -14,7 +14,7 @@ from eval.report.figures import items_counted, p_value, signed, span
 from eval.report.section import Table
 from eval.report.sections.attribution import idle_systems
 from eval.report.system_summary import SystemSummary
-from eval.rundir.description import model_spec, role_of
+from eval.rundir.description import looks_up, model_spec, role_of
 
 NAMED_PAIRS = 5
 NAMED_ANSWERS = 3
@@ -157,7 +157,7 @@ def _adds_retrieval(a: SystemSummary, b: SystemSummary) -> bool:
         return False
     both_prompted = role_of(a.description) == role_of(b.description) == "prompted"
     same_model = model_spec(a.description) == model_spec(b.description)
-    return both_prompted and same_model and bool(a.description.retriever) > bool(b.description.retriever)
+    return both_prompted and same_model and looks_up(a.description) > looks_up(b.description)
 
 
 def _sides(evaluation: EvaluationFigures, belongs: Belongs) -> list[tuple[str, Comparison]]:

@@ -185,6 +185,10 @@ def what_it_is(description: SystemDescription, say: Language = ENGLISH) -> str:
         parts.append(say("prompt {prompt}", prompt=description.prompt))
     if description.retriever is not None:
         parts.append(f"{description.retriever.name}, k = {description.retriever.k}")
+    if description.examples is not None:
+        parts.append(say("{n} examples, {select}", n=description.examples.n, select=description.examples.select))
+    if description.candidates is not None:
+        parts.append(say("{n} candidates", n=description.candidates))
     if description.note:
         parts.append(description.note)
     return " · ".join(part for part in parts if part) or NOTHING

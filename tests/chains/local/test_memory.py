@@ -43,8 +43,9 @@ def memory_of(model: LocalChatModel, n_slots: int, error: Exception):
     failed = []
 
     def refuse(_, args, kwargs):
-        if kwargs["attention_mask"].numel() > n_slots:
-            failed.append(tuple(kwargs["attention_mask"].shape))
+        rows, slots = kwargs["attention_mask"].shape[0], kwargs["attention_mask"].shape[-1]
+        if rows * slots > n_slots:
+            failed.append((rows, slots))
             raise error
 
     hook = model.load().model.register_forward_pre_hook(refuse, with_kwargs=True)
@@ -220,7 +221,7 @@ def test_replies_go_on_where_memory_ran_out(tiny, settings, monkeypatch):
 
 
 def test_labels_are_read_in_parts_and_prompts_pass_once(tiny):
-    """The passes over labels copy their prompts' keys: they run out first, and only they shrink."""
+    """The passes over labels stand on top of their prompts' keys: they run out first, and only they shrink."""
     model = tiny()
     conversations = [[HumanMessage(f"{k} {sentence(random.Random(k), 6)}")] for k in range(4)]
     labels = [LABELS] * 4
@@ -231,13 +232,14 @@ def test_labels_are_read_in_parts_and_prompts_pass_once(tiny):
     )
     longest = max(score.input_tokens for score in expected)
     try:
-        with memory_of(model, 5 * (longest + 2), OUT_OF_MEMORY[0]) as failed:
+        with memory_of(model, 4 * (longest + 2), OUT_OF_MEMORY[0]) as failed:
             scores = model.score(conversations, labels)
     finally:
         hook.remove()
     assert failed
-    assert min(rows for rows, _ in failed) > 4
+    assert min(slots for _, slots in failed) > longest + 2
     assert [rows for rows, _ in passed[:1]] == [4]
+    assert sum(columns >= longest - 2 for _, columns in passed) == 1  # the prompts, which passed at once
     for one, other in zip(expected, scores, strict=True):
         assert other.logprobs == pytest.approx(one.logprobs, abs=1e-4)
 

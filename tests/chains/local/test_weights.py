@@ -231,6 +231,26 @@ def test_smollm2_scores_equal_a_plain_forward_pass(smollm2):
 
 
 @pytest.mark.weights
+@needs_smollm2
+def test_smollm2_scores_many_labels_as_one_at_a_time(smollm2):
+    """Names that share beginnings, some of them the beginning of another, behind prompts that share a list of them."""
+    loaded = smollm2.load()
+    labels = [
+        f"{thing}{what}" for thing in ("card", "card_payment", "환불") for what in ("", "_arrival", "_not_working")
+    ]
+    instruction = "\n".join(["Answer with one label.", *labels])
+    asked = ["Where is it?", "환불해 주세요."]
+    texts = [render(loaded, [HumanMessage(f"{instruction}\nText: {text}")], {}) for text in asked]
+    prompts = [encode_labels(loaded, text, labels) for text in texts]
+    for prompt, scores in zip(prompts, score_labels(loaded, prompts, max_batch_tokens=8192), strict=True):
+        for ids, score in zip(prompt.continuations, scores, strict=True):
+            with torch.inference_mode():
+                logits = loaded.model(torch.tensor([[*prompt.context, *ids]]), logits_to_keep=len(ids) + 1).logits[0]
+            plain = logits[:-1].log_softmax(-1).gather(-1, torch.tensor(ids)[:, None]).sum()
+            assert score == pytest.approx(plain.item(), abs=1e-4)
+
+
+@pytest.mark.weights
 @pytest.mark.server
 @needs_smollm2
 def test_smollm2_says_what_llama_cpp_says(smollm2, llama_server):  # noqa: F811

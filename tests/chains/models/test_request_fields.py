@@ -12,7 +12,7 @@ from chains.models.request_fields import changed, with_seed
 from chains.models.specs import describe_model, load_chat_model, reply_limit
 from data.common.errors import ConfigurationError
 from eval.cli.parser import main
-from eval.execution.request_key import identity_of, request_key, said_of
+from eval.execution.request_key import identity_of, request_key
 from eval.rundir.journal import read_manifest
 from tests.support.chat_endpoint import ChatEndpoint, serve_chat
 from tests.support.exam_file import exam, write_exam
@@ -132,8 +132,8 @@ def test_the_key_of_a_request_holds_its_fields() -> None:
     keys = set()
     for fields in ({}, {"seed": None}, {"seed": 3}, {"top_logprobs": 5}):
         model = load_chat_model("endpoint:m@http://localhost:1/v1", seed=3, request=fields)
-        said = said_of(model._get_invocation_params())
-        keys.add(request_key(identity_of(model), said, ASKED, sample=None))
+        said = model._get_invocation_params()
+        keys.add(request_key(identity_of(model), said, ASKED))
     assert len(keys) == 4 and None not in keys
 
 

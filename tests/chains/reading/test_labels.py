@@ -36,6 +36,14 @@ def test_replies_that_come_together_compile_the_labels_once(monkeypatch: pytest.
     assert len(compiled) == 3, "a pattern for each place where a label may stand"
 
 
+@pytest.mark.parametrize("text", ["basalt", "The answer is 2. " * 10])
+def test_a_reply_to_known_labels_waits_for_no_other_thread(text: str) -> None:
+    names = ("quartz", "basalt")
+    read = labels.extract_label(text, names)
+    with ThreadPoolExecutor(1) as pool, labels._COMPILING:
+        assert pool.submit(labels.extract_label, text, names).result(timeout=10) == read
+
+
 LABEL_CASES = [
     json.loads(line) for line in (Path(__file__).parent / "label_cases.jsonl").read_text("utf-8").splitlines()
 ]

@@ -10,6 +10,7 @@ import pytest
 
 from eval.cli.parser import main, parser
 from eval.rundir.journal import read_manifest, read_records, records_path
+from tests.support.chat_endpoint import serve_chat
 from tests.support.exam_file import exam, write_exam
 from tests.support.folders import GOLDEN_FOLDER
 
@@ -330,6 +331,25 @@ def test_importing_chains_loads_no_torch() -> None:
     code = "import sys, chains, retrievers; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"torch", "transformers", "langchain_core"} & set(done.stdout.split())
+
+
+def test_a_run_over_an_api_with_its_reports_imports_no_library_that_it_does_not_need(tmp_path: Path) -> None:
+    """Each of these takes longer to import than the report of 1,000 items to write."""
+    rows = [{"premise": f"Premise {number}.", "hypothesis": "It is so.", "label": "neutral"} for number in range(120)]
+    pairs = tmp_path / "pairs.jsonl"
+    pairs.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    code = (
+        "import sys; from eval.cli.parser import main; code = main(sys.argv[1:]); print(*sys.modules); sys.exit(code)"
+    )
+    with serve_chat(lambda body: ["neutral", "entailment"][len(str(body)) % 2]) as endpoint:
+        who = ["--chain", "mnli-zero-shot", "--model", f"endpoint:served@{endpoint.base_url}"]
+        run = ["run", "mnli", "--data", str(pairs), *who, "--out", str(tmp_path / "out")]
+        done = subprocess.run([sys.executable, "-c", code, *run], capture_output=True, text=True, check=True)
+    imported = set(done.stdout.splitlines()[-1].split())
+    assert {"langchain_openai", "numpy", "eval.report"} <= imported
+    heavy = {"torch", "transformers", "tokenizers", "datasets", "scipy", "sklearn", "pandas", "pyarrow", "langchain"}
+    own = {"finetune", "data.task", "data.kice", "data.polarity", "chains.local.chat_model", "retrievers.base"}
+    assert imported & (heavy | own) == set()
 
 
 def test_every_kind_can_be_listed(capsys: pytest.CaptureFixture[str]) -> None:

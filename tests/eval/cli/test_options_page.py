@@ -5,12 +5,14 @@ from typing import Any, get_args
 import pytest
 
 from chains.predictor import Answering as AnsweringOfChains
+from data.card import Share, TaskCard
 from eval.cli.flags import help_of
 from eval.cli.options_page import options_page
 from eval.cli.parser import parser
+from eval.measures.verdict import MARGIN, QUERIES
 from eval.plan.call_policy import CallPolicy
-from eval.plan.options import CALLS, ITEMS, SYSTEM, Answering, Option
-from eval.plan.suite import EvaluationSpec, SystemSpec
+from eval.plan.options import CALLS, ITEMS, SYSTEM, TASK, VERDICT, Answering, Option
+from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
 from tests.support.folders import ROOT
 
 
@@ -23,7 +25,7 @@ def test_the_page_holds_what_is_declared(update_golden: bool) -> None:
 
 @pytest.mark.parametrize(
     ("model", "options", "apart"),
-    [(SystemSpec, SYSTEM, {"runnable"}), (EvaluationSpec, ITEMS, {"benchmark", "systems"})],
+    [(SystemSpec, SYSTEM, {"runnable"}), (EvaluationSpec, ITEMS, {"benchmark", "systems", "card"})],
 )
 def test_every_setting_of_a_suite_is_declared_with_its_default(
     model: Any, options: tuple[Option, ...], apart: set[str]
@@ -36,6 +38,16 @@ def test_every_setting_of_a_suite_is_declared_with_its_default(
             assert option.default == field.default
         literals = {one for part in (field.annotation, *get_args(field.annotation)) for one in get_args(part)}
         assert set(option.choices) == {one for one in literals if isinstance(one, str)}
+
+
+def test_every_field_of_a_card_has_a_flag_but_its_file_and_its_name() -> None:
+    assert {option.name for option in TASK} - {"group"} == TaskCard.model_fields.keys() - {"name", "train"}
+    assert "group" in Share.model_fields
+
+
+def test_what_a_verdict_depends_on_is_a_key_of_the_suite() -> None:
+    assert {option.name for option in VERDICT} <= Suite.model_fields.keys()
+    assert f"default: {MARGIN:g}" in VERDICT[0].about and f"default: {QUERIES:,.0f}" in VERDICT[1].about
 
 
 def test_every_field_of_a_call_s_policy_is_declared_with_its_default() -> None:

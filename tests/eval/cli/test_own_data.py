@@ -1,24 +1,12 @@
 """A labelled file of one's own, asked and measured by the command line without a line of code."""
 
-import csv
 import json
 from pathlib import Path
 
 import pytest
 
 from eval.cli.parser import main
-
-WORDS = {"refund": "money back please", "card": "card lost in town", "weather": "rain and sun today"}
-
-
-def tickets(path: Path, n: int = 90) -> Path:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        rows = csv.writer(file, lineterminator="\r\n")
-        rows.writerow(["Message", "Department"])
-        for number in range(n):
-            label = list(WORDS)[number % 3]
-            rows.writerow([f'{WORDS[label]}, "number" {number}', label])
-    return path
+from tests.support.tickets import MODEL, WORDS, tickets
 
 
 @pytest.mark.parametrize(
@@ -26,17 +14,84 @@ def tickets(path: Path, n: int = 90) -> Path:
 )
 def test_a_file_is_a_benchmark(tmp_path: Path, capsys: pytest.CaptureFixture[str], system: list[str]) -> None:
     path = tickets(tmp_path / "tickets.csv")
-    model = f"{__name__}:reads_words"
+    model = MODEL
     out = tmp_path / "out"
     assert main(["run", str(path), *[part.format(model=model) for part in system], "--out", str(out)]) == 0
     printed = capsys.readouterr()
     (evaluation,) = json.loads((out / "summary.json").read_text())["evaluations"]
-    (found,) = evaluation["systems"]
+    accuracies = {one["name"]: one["scores"]["accuracy"] for one in evaluation["systems"]}
+    assert {accuracies.pop("majority"), *accuracies.values()} == {1 / 3, 1.0}
+    assert "tfidf" in accuracies and len(accuracies) == 1 + ("classify" in system)
     assert evaluation["benchmark"] == "tickets"
-    assert found["scores"]["n"] == 18 and found["scores"]["accuracy"] == (1 / 3 if "majority" in system else 1.0)
+    assert all(one["scores"]["n"] == 18 for one in evaluation["systems"])
     assert "text: Message (--text names others)" in printed.err and "label: Department" in printed.err
     assert "18 of 90 items are kept to measure on" in printed.err
     assert main(["run", str(path), *[part.format(model=model) for part in system], "--resume", str(out)]) == 0
+
+
+def test_examples_candidates_and_meanings_reach_the_prompt(tmp_path: Path) -> None:
+    tickets(tmp_path / "rows.csv")
+    card = tmp_path / "desk.yaml"
+    card.write_text("train: rows.csv\nlabels: {refund: wants money back, card: lost card, weather: small talk}\n")
+    said = ["--chain", "classify", "--model", MODEL, "--examples", "similar:3", "--candidates", "2"]
+    out = tmp_path / "out"
+    assert main(["run", str(card), *said, "--out", str(out)]) == 0
+    (record, *_) = records(out)
+    shortlist = json.loads((out / "summary.json").read_text())["evaluations"][0]["systems"][-1]["shortlist"]
+    kept = [one["item"]["target"] in one["prediction"]["candidates"] for one in records(out)]
+    assert shortlist["n"] == len(kept) == 18 and shortlist["recall"] == pytest.approx(sum(kept) / 18)
+    assert "the right one was among them" in (out / "report.md").read_text(encoding="utf-8")
+    described = json.loads((out / "manifest.json").read_text())["systems"]
+    (one,) = [about for about in described.values() if about["kind"] == "chain"]
+    assert one["examples"] == {"select": "similar", "n": 3, "retriever": "bm25"} and one["candidates"] == 2
+    assert one["prompt"] == "classify/examples" and one["train_items"] == 72
+    assert record["prediction"]["document_ids"] and record["prediction"]["choice"] is not None
+    system = record["messages"][0]["content"]
+    assert system.count("\n- ") == 2 and "refund: wants money back" in json.dumps([r["messages"] for r in records(out)])
+
+
+def test_candidates_without_examples_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = ["run", str(tickets(tmp_path / "t.csv")), "--chain", "classify", "--model", MODEL]
+    assert main([*said, "--candidates", "2"]) == 2
+    assert "give --examples too" in capsys.readouterr().err
+    assert (
+        main(
+            ["run", "kice", "--split", "sample", "--chain", "kice-prompt", "--model", "smollm2", "--examples", "random"]
+        )
+        == 2
+    )
+    assert "shows no examples" in capsys.readouterr().err
+
+
+def test_each_field_of_a_card_is_a_flag(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "tickets.csv"
+    kinds = list(WORDS)
+    rows = [f"{WORDS[kinds[n % 3]]} {n};{kinds[n % 3]};customer {n % 9};{n % 2}" for n in range(90)]
+    path.write_bytes("\n".join(rows).encode("cp949"))
+    said = ["--columns", "said", "why", "who", "odd", "--text", "body=said", "--label", "why", "--encoding", "cp949"]
+    said += ["--separator", ";", "--test", "0.4", "--group", "who", "--labels", *kinds, "--language", "en"]
+    out = tmp_path / "out"
+    assert main(["run", str(path), "--baseline", "tfidf", "--out", str(out), *said]) == 0
+    (evaluation,) = json.loads((out / "summary.json").read_text())["evaluations"]
+    assert evaluation["systems"][1]["scores"]["class_names"] == kinds and evaluation["n_items"] in range(30, 45)
+    assert "(--text names others)" not in capsys.readouterr().err
+    (spec,) = json.loads((out / "manifest.json").read_text())["suite"]["evaluations"]
+    assert spec["card"]["text"] == {"body": "said"} and spec["card"]["test"] == {"share": 0.4, "group": "who"}
+    assert main(["run", str(path), "--baseline", "tfidf", "--resume", str(out), *said]) == 0
+    assert main(["run", "mnli", "--baseline", "majority", "--text", "premise"]) == 2
+    assert "'mnli' is no labelled file: --text goes with one" in capsys.readouterr().err
+    assert main(["run", str(path), "--baseline", "tfidf", "--test", "other.csv", "--group", "who"]) == 2
+
+
+def test_a_limit_takes_a_fair_sample_of_sorted_rows(tmp_path: Path) -> None:
+    kinds = list(WORDS)
+    for name, start in (("train", 0), ("test", 1000)):
+        lines = [f"{WORDS[kind]} {start + n},{kind}" for kind in kinds for n in range(60)]
+        (tmp_path / f"{name}.csv").write_text("text,label\n" + "\n".join(lines), encoding="utf-8")
+    out = tmp_path / "out"
+    assert main(["run", str(tmp_path), "--baseline", "majority", "--limit", "60", "--out", str(out)]) == 0
+    (evaluation,) = json.loads((out / "summary.json").read_text())["evaluations"]
+    assert all(10 <= one["correct"] <= 30 for one in evaluation["reference_scores"]["constants"])
 
 
 def test_a_card_is_told_from_a_suite(tmp_path: Path) -> None:
@@ -60,6 +115,7 @@ def test_a_card_is_told_from_a_suite(tmp_path: Path) -> None:
         ("Message,Department\na,x\nb,x\n", "every row has the label 'x'"),
         ("Message,Department\na,x\n,y\n", "expected a text"),
         ("nothing here\n", "have one cell each"),
+        ("Message,Department\n", "has no rows for 'train'"),
     ],
 )
 def test_a_file_that_is_no_task_is_one_line_and_nothing_is_written(
@@ -73,10 +129,6 @@ def test_a_file_that_is_no_task_is_one_line_and_nothing_is_written(
     assert main(["run", str(tmp_path / "none.csv"), "--baseline", "tfidf"]) == 3
 
 
-def reads_words():  # a model of the tests' own
-    from tests.support.scripted import ScriptedChatModel
-
-    def reply(messages):
-        return next(label for label, words in WORDS.items() if words in messages[-1].text)
-
-    return ScriptedChatModel(reply=reply)
+def records(run: Path) -> list[dict]:
+    (journal,) = run.glob("*classify*/records.jsonl")
+    return [json.loads(line) for line in journal.read_text(encoding="utf-8").splitlines()]

@@ -5,6 +5,7 @@ import math
 import random
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,10 +16,11 @@ from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.runnables import RunnableLambda
 
 from data.common.errors import ConfigurationError
-from data.types import Item, Message, Prediction, Record
+from data.types import Item, Prediction
 from eval.cli.parser import main
 from eval.execution.attempt_calls import AttemptCalls
 from eval.execution.budget import Budget, MaxCostError, OverBudgetError, spent_before
+from eval.execution.call_ledger import FREE, CallLedger, Key, ledger_path, read_ledger
 from eval.execution.rate_limits import Halt
 from eval.execution.retry import Calls, Clock, ItemStop
 from eval.execution.runner import run
@@ -27,7 +29,7 @@ from eval.plan.call_policy import CallPolicy
 from eval.plan.call_prices import Rate, most_tokens
 from eval.plan.planning import Plan
 from eval.plan.systems import System
-from eval.rundir.journal import Journal, read_manifest, read_records, records_path
+from eval.rundir.journal import read_manifest, read_records, records_path
 from tests.support.described import described
 from tests.support.exam_file import exam, write_exam
 from tests.support.fault_server import Faults, serve_faults
@@ -85,14 +87,14 @@ class Biller:
         return math.fsum(price(usage, SPEC) or 0.0 for usage in self.usages)
 
 
-def priced_plan(items: list[Item], biller: Biller) -> Plan:
+def read_counted(reply: AIMessage) -> Prediction:
+    usage = reply.usage_metadata or {}
+    counts = {name: usage[name] for name in ("input_tokens", "output_tokens")}  # type: ignore[literal-required]
+    return Prediction(choice=0, status="ok", usage=counts)
+
+
+def priced_plan(items: list[Item], biller: Biller, read: Callable[[AIMessage], Prediction] = read_counted) -> Plan:
     model = ScriptedChatModel(reply=biller.reply)
-
-    def read(reply: AIMessage) -> Prediction:
-        usage = reply.usage_metadata or {}
-        counts = {name: usage[name] for name in ("input_tokens", "output_tokens")}  # type: ignore[literal-required]
-        return Prediction(choice=0, status="ok", usage=counts)
-
     plan = planned(items, lambda entry: None, None)  # type: ignore[arg-type, return-value]
     chain = RunnableLambda(lambda entry: entry["passage"]) | model | RunnableLambda(read)
     system = System("s", described({"model": {"spec": SPEC}}), None, lambda _: chain, reply_tokens=biller.reply_tokens)
@@ -169,23 +171,33 @@ def test_a_run_goes_on_from_what_its_journal_says_was_spent(tmp_path: Path, pric
     assert set(biller.attempts.values()) == {1}, "nothing is paid for twice"
 
 
-def test_what_was_set_aside_by_a_run_that_was_killed_counts_as_spent(tmp_path: Path) -> None:
-    log, stop = tmp_path / "spending.log", threading.Event()
-    budget = Budget(1.0, log=log)
-    budget.settle(budget.reserve(0.3, stop), 0.1)
-    budget.settle(budget.reserve(0.2, stop), None)
-    budget.reserve(0.05, stop)  # in flight when the run is killed
-    with log.open("a") as file:
-        file.write("+1000")  # torn: it was never sent
-    assert Budget(1.0, log=log).spent_usd == pytest.approx(0.35)
-    assert Budget(1.0, log=log, spent_usd=0.1).spent_usd == pytest.approx(0.35)
-    assert log.read_bytes().endswith(b"\n")
-    log.unlink()
-    assert Budget(1.0, log=log, spent_usd=0.4).spent_usd == pytest.approx(0.4)
-    assert Budget(1.0, log=log).spent_usd == pytest.approx(0.4)
-    log.write_text("-3\n")
-    with pytest.raises(ConfigurationError, match="line 1: not an entry"):
-        Budget(1.0, log=log)
+def test_what_was_set_aside_by_a_run_that_was_killed_counts_as_spent(tmp_path: Path, prices: Any) -> None:
+    prices(SPEC, input=1e6, output=1e6)  # a dollar a token
+    path = ledger_path(tmp_path, "s")
+    (system,) = priced_plan(items_of(random.Random(1), 1), Biller(1, reply_tokens=10, failing=0)).evaluations[0].systems
+    with CallLedger(path, [], pytest.fail) as ledgers:
+        ledger = ledgers.of("i")
+        for call, most in (("answered", 300), ("failed, but billed", 200), ("in flight", 50), ("not billed", 400)):
+            ledger.write(Key("", 0), call, most={"input_tokens": most - 1, "output_tokens": 1})
+        ledger.write(Key("", 0), "answered", usage={"input_tokens": 90, "output_tokens": 10})
+        ledger.write(Key("", 0), "not billed", usage=FREE)
+    whole = path.read_bytes()
+    path.write_bytes(whole + whole[:30])  # torn: it was never sent
+    assert spent_before(tmp_path, [system]) == pytest.approx(350)
+    path.write_bytes(b"-3\n" + whole)
+    with pytest.raises(ConfigurationError, match="line 1 is none of a call ledger"):
+        spent_before(tmp_path, [system])
+
+
+def test_without_its_ledger_it_is_not_known_what_a_run_has_spent(tmp_path: Path, prices: Any) -> None:
+    prices(SPEC, input=1, output=1)
+    items = items_of(random.Random(1), 5)
+    plan = priced_plan(items, Biller(1, reply_tokens=10, failing=0))
+    run(plan, tmp_path / "run")
+    ledger_path(tmp_path / "run", "s").unlink()
+    with pytest.raises(ConfigurationError, match=r"--max-cost cannot be kept: .*calls\.jsonl is gone.*; restore it"):
+        run(plan, tmp_path / "run", resume=True, policy=CallPolicy(max_cost_usd=1))
+    run(plan, tmp_path / "run", resume=True)
 
 
 def test_a_call_that_does_not_fit_waits_for_what_calls_in_flight_give_back() -> None:
@@ -249,26 +261,28 @@ def test_a_reply_that_counts_no_prompt_costs_what_was_set_aside(prices: Any, cou
 
 
 @pytest.mark.parametrize(
-    ("usage", "attempts", "calls"),
-    [
-        ({"input_tokens": 0, "output_tokens": 0}, 1, 1),
-        ({"input_tokens": 0, "output_tokens": 0, "saved_input_tokens": 9, "saved_output_tokens": 1}, 1, 0),
-        ({}, 3, 3),
-    ],
+    ("counted", "highest"), [(None, 3), ({"input_tokens": 0, "output_tokens": 0}, 3), ({"input_tokens": 2}, 3)]
 )
-def test_a_journal_that_counts_nothing_counts_as_the_most(
-    tmp_path: Path, prices: Any, usage: dict[str, int], attempts: int, calls: int
+def test_a_ledger_that_counts_nothing_counts_as_the_most(
+    tmp_path: Path, prices: Any, counted: Any, highest: int
 ) -> None:
+    """For every call, also of a run without a limit, and of one that failed and was made again."""
     prices(SPEC, input=1e6, output=1e6)
-    (item,) = items_of(random.Random(1), 1)
-    system = priced_plan([item], Biller(1, reply_tokens=10, failing=0)).evaluations[0].systems[0]
-    answer = Prediction(choice=0, status="ok", usage=usage)
-    asked = (Message(role="user", content="?"),)
-    with Journal(records_path(tmp_path, "s")) as journal:
-        journal.append(
-            Record(item=item, system="s", prediction=answer, latency_s=0.1, messages=asked, attempts=attempts)
-        )
-    assert spent_before(tmp_path, [system]) == pytest.approx(calls * Rate(SPEC, 10).highest_usd(["?"]))
+    said = AIMessage("1").model_copy(update={"usage_metadata": counted})
+    replies = iter([said, TimeoutError("late"), said])
+
+    def reply(messages: list[BaseMessage]) -> AIMessage:
+        if isinstance(one := next(replies), Exception):
+            raise one
+        return one
+
+    biller = Biller(1, reply_tokens=10, failing=0)
+    biller.reply = reply  # type: ignore[method-assign]
+    items = [item.model_copy(update={"inputs": {"passage": "?"}}) for item in items_of(random.Random(1), 2)]
+    plan = priced_plan(items, biller, read=lambda _: Prediction(choice=0, status="ok"))
+    run(plan, tmp_path / "run", max_concurrency=1, policy=CallPolicy(first_wait_s=0.001))
+    spent = spent_before(tmp_path / "run", plan.evaluations[0].systems)
+    assert spent == pytest.approx(highest * Rate(SPEC, 10).highest_usd(["?"]))
 
 
 def test_more_cached_than_sent_is_no_income() -> None:
@@ -282,12 +296,15 @@ def test_more_cached_than_sent_is_no_income() -> None:
     assert cost(-5) == cost(0) == pytest.approx(10e-6)
 
 
-def test_a_spending_log_that_cannot_be_used_is_said_in_one_line(tmp_path: Path) -> None:
-    (tmp_path / "spending.log").mkdir()
-    with pytest.raises(ConfigurationError, match=r"spending.log cannot be written: Is a directory; .*--resume"):
-        Budget(1.0, log=tmp_path / "spending.log")
-    with pytest.raises(ConfigurationError, match=r"spending.log cannot be written: No such file"):
-        Budget(1.0, log=tmp_path / "gone" / "spending.log", spent_usd=0.5)
+def test_a_ledger_that_cannot_be_used_is_said_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "calls.jsonl").mkdir()
+    with pytest.raises(ConfigurationError, match=r"calls.jsonl cannot be read: Is a directory; "):
+        list(read_ledger(tmp_path / "calls.jsonl"))
+    with pytest.raises(ConfigurationError, match=r"calls.jsonl cannot be read: Is a directory; "):
+        CallLedger(tmp_path / "calls.jsonl", [], pytest.fail)
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigurationError, match=r"calls.jsonl cannot be written: (File exists|Not a directory)"):
+        CallLedger(tmp_path / "file" / "calls.jsonl", [], pytest.fail).__enter__()
 
 
 def exam_arguments(tmp_path: Path, base_url: str, *more: str) -> list[str]:
@@ -314,10 +331,16 @@ def test_through_the_command_line(tmp_path: Path, prices: Any, capsys: pytest.Ca
         assert main([*arguments, "--max-cost", "0.02", "--resume", str(out)]) == 1
         assert sum(server.paid.values()) == paid, "what was spent before counts"
         assert main([*arguments, "--max-cost", "1", "--resume", str(out)]) == 0
-        assert Budget(1.0, log=out / "spending.log").spent_usd == pytest.approx(30 * one)
+        (name,) = read_manifest(out).systems
+        assert spent_on(out, name, spec) == pytest.approx(30 * one)
     assert set(server.paid.values()) == {1} and len(server.paid) == 30
-    (name,) = read_manifest(out).systems
     assert all(record.prediction for record in read_records(records_path(out, name)))
+
+
+def spent_on(run_dir: Path, name: str, spec: str) -> float:
+    """Return what the ledger of one system says that it has cost; every call of it has ended."""
+    usages = [entry.usage for entry in read_ledger(ledger_path(run_dir, name)) if entry.usage is not None]
+    return math.fsum(price(usage, spec) or 0.0 for usage in usages)
 
 
 def test_an_unknown_price_is_refused_before_anything_is_asked(

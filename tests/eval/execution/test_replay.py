@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from langchain_core.messages import AIMessage, AIMessageChunk
@@ -23,9 +24,9 @@ from data.types import Prediction
 from eval.cli.parser import main
 from eval.execution.attempt_calls import AttemptCalls
 from eval.execution.budget import spent_before
+from eval.execution.call_ledger import FREE, CallLedger, ItemLedger, Key, as_data, ledger_path, read_ledger
 from eval.execution.rate_limits import Window
 from eval.execution.replay import KnownReplies
-from eval.execution.reply_journal import ReplyJournal, read_replies, replies_path
 from eval.execution.retry import Calls, Clock, ItemStop
 from eval.measures.prices import Price, PriceTable, price
 from eval.plan.call_policy import CallPolicy
@@ -41,51 +42,74 @@ def said(text: str) -> AIMessage:
     return AIMessage(text, usage_metadata={"input_tokens": 5, "output_tokens": 1, "total_tokens": 6})
 
 
-def journal_at(path: Path, item_ids: list[str]) -> ReplyJournal:
-    return ReplyJournal(path, item_ids, pytest.fail)
+def ledger_at(path: Path, item_ids: list[str]) -> CallLedger:
+    return CallLedger(path, item_ids, pytest.fail)
+
+
+def take(ledger: ItemLedger, request: str, trial: int = 0) -> AIMessage | None:
+    return ledger.take(Key(request, trial))
+
+
+def keep(ledger: ItemLedger, request: str, message: AIMessage, seconds: float = 1, *, trial: int = 0) -> None:
+    call = uuid4().hex
+    assert ledger.write(Key(request, trial), call, most={"input_tokens": 99, "output_tokens": 9})
+    ledger.write(Key(request, trial), call, usage=read_usage(message), seconds=seconds, reply=as_data(message))
 
 
 def test_replies_come_back_in_their_order_also_in_another_process(tmp_path: Path) -> None:
-    path = tmp_path / "run" / "system" / "replies.jsonl"
-    with journal_at(path, ["a", "b"]) as journal:
-        first = journal.of("a")
+    path = tmp_path / "run" / "system" / "calls.jsonl"
+    with ledger_at(path, ["a", "b"]) as ledgers:
+        first = ledgers.of("a")
         for text in ("one", "two \ud83d"):  # half a character
-            assert first.take("same") is None
-            first.keep("same", said(text), 1.5)
-        journal.of("b").keep("same", said("another item's"), 1)
-    with journal_at(path, ["a"]) as journal:
-        again = journal.of("a")
+            assert take(first, "same") is None
+            keep(first, "same", said(text), 1.5)
+        keep(ledgers.of("b"), "same", said("another item's"))
+    with ledger_at(path, ["a"]) as ledgers:
+        again = ledgers.of("a")
         for _ in range(2):
             again.rewind()
-            assert [again.take("other"), again.take("same"), again.take("same"), again.take("same")] == [
+            assert [take(again, "other"), take(again, "same"), take(again, "same"), take(again, "same")] == [
                 None,
                 said("one"),
                 said("two \ud83d"),
                 None,
             ]
             assert again.replayed_s == 3.0
-        assert journal.of("b").take("same") is None, "it was not among the items to ask"
+        assert take(ledgers.of("b"), "same") is None, "it was not among the items to ask"
 
 
 def test_a_torn_line_is_cut_and_a_damaged_one_refused(tmp_path: Path) -> None:
-    path = tmp_path / "replies.jsonl"
-    with journal_at(path, ["a"]) as journal:
-        journal.of("a").keep("r", said("one"), 1)
+    path = tmp_path / "calls.jsonl"
+    with ledger_at(path, ["a"]) as ledgers:
+        keep(ledgers.of("a"), "r", said("one"))
     whole = path.read_bytes()
     path.write_bytes(whole + whole[:20])
-    with journal_at(path, ["a"]) as journal:
-        assert journal.of("a").take("r") == said("one")
+    with ledger_at(path, ["a"]) as ledgers:
+        assert take(ledgers.of("a"), "r") == said("one")
     assert path.read_bytes() == whole
-    path.write_bytes(b"{}\n" + whole)
-    with pytest.raises(ConfigurationError, match="line 1: not a reply; restore it, or delete the file to pay"):
-        journal_at(path, ["a"])
+    for damaged in (
+        b"{}",
+        b"[]",
+        b"{",
+        b'{"usage":{"input_tokens":1}}',
+        b'{"most":{}}',
+        b'{"usage":{"input_tokens":-1,"output_tokens":1}}',
+    ):
+        path.write_bytes(damaged + b"\n" + whole)
+        with pytest.raises(
+            ConfigurationError, match=r"line 1 is none of a call ledger; restore it, or delete the file"
+        ):
+            ledger_at(path, ["a"])
+    path.write_bytes(whole.replace(b'"content":"one"', b'"content":3'))
+    with pytest.raises(ConfigurationError, match=r"the reply of call \w{32} cannot be read; restore it"):
+        ledger_at(path, ["a"])
 
 
 def test_a_key_that_a_server_repeats_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "planted-key-0123456789")
-    with journal_at(tmp_path / "replies.jsonl", ["a"]) as journal:
-        journal.of("a").keep("r", said("your key planted-key-0123456789"), 1)
-    assert b"planted" not in (tmp_path / "replies.jsonl").read_bytes()
+    with ledger_at(tmp_path / "calls.jsonl", ["a"]) as ledgers:
+        keep(ledgers.of("a"), "r", said("your key planted-key-0123456789"))
+    assert b"planted" not in (tmp_path / "calls.jsonl").read_bytes()
 
 
 AGENT = ["run", "kice", "--split", "sample", "--limit", "3", "--chain", "kice-agent", "--retriever", "bm25"]
@@ -123,7 +147,11 @@ def test_an_agent_goes_on_at_the_turn_that_failed(tmp_path: Path) -> None:
     usages = [record.prediction.usage for record in records if record.prediction]
     assert [usage["input_tokens"] for usage in usages] == [14, 14, 14], "both turns were paid for"
     assert [record.cache_hits for record in records] == [0, 0, 0]
-    assert not journal_of(out).with_name("replies.jsonl").exists()
+    assert len(replies_in(journal_of(out).with_name("calls.jsonl"))) == 6
+
+
+def replies_in(path: Path) -> list[AIMessage]:
+    return [entry.message() for entry in read_ledger(path) if entry.reply]
 
 
 def test_a_failed_agent_is_resumed_at_the_turn_that_failed(tmp_path: Path) -> None:
@@ -131,7 +159,7 @@ def test_a_failed_agent_is_resumed_at_the_turn_that_failed(tmp_path: Path) -> No
     with serve_chat(agent) as server:
         asked = [*AGENT, "--model", f"endpoint:m@{server.base_url}"]
         assert main([*asked, "--retries", "0", "--out", str(out)]) == 1
-        assert len(journal_of(out).with_name("replies.jsonl").read_text().splitlines()) == 3
+        assert len(replies_in(journal_of(out).with_name("calls.jsonl"))) == 3
         assert main([*asked, "--resume", str(out)]) == 0
     assert agent.times_asked() == [1, 1, 1, 2, 2, 2]
 
@@ -174,60 +202,51 @@ def test_only_a_sound_count_is_a_usage(counted: Any, usage: dict[str, int]) -> N
 
 
 def test_a_chain_that_changes_what_it_was_given_changes_no_reply(tmp_path: Path) -> None:
-    with journal_at(tmp_path / "replies.jsonl", ["a"]) as journal:
-        replies, given = journal.of("a"), said("one")
-        replies.keep("r", given, 1)
+    with ledger_at(tmp_path / "calls.jsonl", ["a"]) as ledgers:
+        ledger, given = ledgers.of("a"), said("one")
+        keep(ledger, "r", given)
         for _ in range(2):
             given.content = "changed"
-            replies.rewind()
-            given = replies.take("r") or given
+            ledger.rewind()
+            given = take(ledger, "r") or given
             assert given == said("one")
 
 
-def test_what_has_no_text_is_kept_in_memory(tmp_path: Path) -> None:
+def test_what_is_no_json_in_a_reply_costs_no_reply(tmp_path: Path) -> None:
     held = AIMessage("one", response_metadata={"raw": object(), "lock": threading.Lock(), "bytes": b"\xff"})
-    with journal_at(tmp_path / "replies.jsonl", ["a"]) as journal:
-        replies = journal.of("a")
-        replies.keep("r", held, 1)
-        replies.rewind()
-        again = replies.take("r")
-        assert again is not None and again.text == "one"
-    assert (tmp_path / "replies.jsonl").read_bytes() == b""
+    for process in range(2):
+        with ledger_at(tmp_path / "calls.jsonl", ["a"]) as ledgers:
+            ledger = ledgers.of("a")
+            if process == 0:
+                keep(ledger, "r", held)
+                ledger.rewind()
+            again = take(ledger, "r")
+            assert again is not None and again.text == "one"
 
 
 def test_only_the_asking_that_a_fault_followed_from_is_forgotten(tmp_path: Path) -> None:
-    path = tmp_path / "replies.jsonl"
-    with journal_at(path, ["a"]) as journal:
-        replies = journal.of("a")
-        for trial, request in enumerate(("first", "second")):
-            replies.keep(request, said(request), 1, trial=trial)
-        replies.forget(1)
-        replies.rewind()
-        assert (replies.take("first"), replies.take("second")) == (said("first"), None)
-    with journal_at(path, ["a"]) as journal:
-        replies = journal.of("a")
-        assert (replies.take("first"), replies.take("second")) == (said("first"), None)
-
-
-def test_a_file_of_an_older_version_is_read(tmp_path: Path) -> None:
-    """There a trial was called an asking."""
-    path = tmp_path / "replies.jsonl"
-    with journal_at(path, ["a"]) as journal:
-        journal.of("a").keep("r", said("one"), 1, trial=2)
-    path.write_text(path.read_text().replace('"trial"', '"asking"'))
-    with journal_at(path, ["a"]) as journal:
-        replies = journal.of("a")
-        replies.forget(2)
-        replies.rewind()
-        assert replies.take("r") is None
+    path = tmp_path / "calls.jsonl"
+    with ledger_at(path, ["a"]) as ledgers:
+        ledger = ledgers.of("a")
+        for trial in range(2):
+            keep(ledger, "same", said(f"{trial}"), trial=trial)
+        ledger.forget(Key("same", 1))
+        ledger.rewind()
+        assert (take(ledger, "same", 0), take(ledger, "same", 1)) == (said("0"), None)
+    with ledger_at(path, ["a"]) as ledgers:
+        ledger = ledgers.of("a")
+        assert (take(ledger, "same", 0), take(ledger, "same", 1)) == (said("0"), None)
 
 
 def test_a_reply_after_the_end_is_nobody_s(tmp_path: Path) -> None:
-    with journal_at(tmp_path / "replies.jsonl", ["a"]) as journal:
-        replies = journal.of("a")
-    replies.keep("r", said("late"), 1)
-    replies.forget(0)
-    assert (tmp_path / "replies.jsonl").read_bytes() == b""
+    with ledger_at(tmp_path / "calls.jsonl", ["a"]) as ledgers:
+        ledger = ledgers.of("a")
+        assert ledger.write(Key("r", 0), "c", most=FREE)
+    before = (tmp_path / "calls.jsonl").read_bytes()
+    ledger.write(Key("r", 0), "c", usage=FREE, reply=as_data(said("late")))
+    ledger.forget(Key("r", 0))
+    assert (tmp_path / "calls.jsonl").read_bytes() == before
+    assert not ledger.write(Key("r", 0), "d", most=FREE), "a call that cannot be written down is not to be sent"
 
 
 # What a chain does beside asking the model that it is handed.
@@ -336,12 +355,17 @@ def test_a_fault_that_follows_from_no_reply_forgets_none(tmp_path: Path, monkeyp
         assert len(server.requests) == 2
 
 
-def test_a_disk_that_is_full_stops_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+@pytest.mark.parametrize(("line", "sent"), [(b'"most":', 0), (b'"reply":', 1)])
+def test_a_disk_that_is_full_stops_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any, line: bytes, sent: int
+) -> None:
     full = OSError(errno.ENOSPC, "No space left on device")
 
     class Full(SyncedFile):
-        def append(self, line: bytes) -> None:
-            raise full
+        def append(self, written: bytes) -> None:
+            if line in written:
+                raise full
+            super().append(written)
 
     monkeypatch.setattr("data.common.line_file.SyncedFile", Full)
     script = Scripted(lambda prompt, times: False)
@@ -349,16 +373,15 @@ def test_a_disk_that_is_full_stops_the_run(tmp_path: Path, monkeypatch: pytest.M
         asked = ["run", "kice", "--split", "sample", "--max-concurrency", "1", "--chain", "kice-prompt"]
         asked += ["--permute", "cyclic", "--model", f"endpoint:m@{server.base_url}"]
         assert main([*asked, "--out", str(tmp_path / "out")]) == 2
-        assert len(server.requests) == 1, "nothing more is paid for that would be lost"
-    assert "replies.jsonl cannot be written: No space left on device; 20 answers are missing" in capsys.readouterr().err
+        assert len(server.requests) == sent, "nothing more is paid for that would be lost"
+    assert "calls.jsonl cannot be written: No space left on device; 20 answers are missing" in capsys.readouterr().err
 
 
 def test_kept_replies_are_spent_money(tmp_path: Path) -> None:
-    """Of a run without a limit there is no spending log: what unfinished items have had is known all the same."""
-    replies = replies_path(tmp_path, "s")
-    with ReplyJournal(replies, [], pytest.fail) as journal:
+    """What unfinished items have had is known also of a run that was begun without a limit."""
+    with ledger_at(ledger_path(tmp_path, "s"), []) as ledgers:
         for item_id in ("a", "a", "b"):
-            journal.of(item_id).keep("r", said("3"), 1)
+            keep(ledgers.of(item_id), "r", said("3"))
     system = System("s", described({"model": {"spec": "openai:gpt-4o-mini"}}), None, lambda _: None, reply_tokens=8)
     each = price({"input_tokens": 5, "output_tokens": 1}, "openai:gpt-4o-mini")
     assert each is not None and spent_before(tmp_path, [system]) == pytest.approx(3 * each)
@@ -423,14 +446,14 @@ def test_a_streamed_reply_is_known_like_any_other(tmp_path: Path) -> None:
 
 
 def test_a_reply_in_one_chunk_is_a_message(tmp_path: Path) -> None:
-    known, own = KnownReplies(), journal_at(tmp_path / "replies.jsonl", ["a"]).of("a")
     reply = AIMessageChunk("3", usage_metadata={"input_tokens": 5, "output_tokens": 1, "total_tokens": 6})
-    model = known.of(ScriptedChatModel(reply=lambda messages: reply))
-    calls = Calls(CallPolicy())
-    attempt = AttemptCalls(calls, Clock(), ItemStop(calls.stop), known=known, replies=own)
-    model.invoke("?", {"callbacks": [attempt]})
-    ((kept,),) = read_replies(tmp_path / "replies.jsonl", lambda item_id: True).values()
-    assert type(kept.message) is AIMessage and read_usage(kept.message) == {"input_tokens": 5, "output_tokens": 1}
+    scripted = ScriptedChatModel(reply=lambda messages: reply)
+    known, calls = KnownReplies(scripted), Calls(CallPolicy())
+    with ledger_at(tmp_path / "calls.jsonl", ["a"]) as ledgers:
+        attempt = AttemptCalls(calls, Clock(), ItemStop(calls.stop), known=known, ledger=ledgers.of("a"))
+        known.of(scripted).invoke("?", {"callbacks": [attempt]})
+    (kept,) = replies_in(tmp_path / "calls.jsonl")
+    assert type(kept) is AIMessage and read_usage(kept) == {"input_tokens": 5, "output_tokens": 1}
 
 
 def test_a_400_after_a_reply_is_the_item_s_also_when_it_is_resumed(tmp_path: Path) -> None:
@@ -446,7 +469,7 @@ def test_a_400_after_a_reply_is_the_item_s_also_when_it_is_resumed(tmp_path: Pat
 def test_a_failed_call_is_no_reason_to_count_the_answered_ones_at_their_highest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the log says of a run that fails is what it can have cost at most, and resuming it adds nothing."""
+    """What the ledger says of a run that fails is what it can have cost at most, and resuming it adds nothing."""
     script = iter(["1", "1", 502, *["1"] * 9])
     with serve_chat(lambda body: next(script)) as server:
         model = Price(input=1e6, output=1e6)
@@ -455,9 +478,16 @@ def test_a_failed_call_is_no_reason_to_count_the_answered_ones_at_their_highest(
         monkeypatch.setenv("TUNE_OR_PROMPT_PRICES", str(tmp_path / "prices.yaml"))
         more = ["--limit", "1", "--permute", "cyclic", "--retries", "0", "--max-tokens", "8", "--max-cost", "1e6"]
         assert run_chain("reads_a_number_of_five", server, tmp_path / "out", *more) == 1
-        before = (tmp_path / "out" / "spending.log").read_text()
+        assert answered_and_not(tmp_path / "out") == (2, 1)
         assert run_chain("reads_a_number_of_five", server, tmp_path / "out", *more) == 0
-    assert "-0 " not in (tmp_path / "out" / "spending.log").read_text().removeprefix(before)
+    assert answered_and_not(tmp_path / "out") == (5, 1)
+
+
+def answered_and_not(run_dir: Path) -> tuple[int, int]:
+    """Return how many calls were answered with a count, and how many may have cost the most that they can."""
+    entries = list(read_ledger(journal_of(run_dir).with_name("calls.jsonl")))
+    answered = sum(bool(entry.usage) for entry in entries)
+    return answered, sum(entry.most is not None for entry in entries) - answered
 
 
 def test_waits_at_once_are_one_wait(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import multiprocessing
-import sqlite3
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -11,18 +11,19 @@ from uuid import uuid4
 import pytest
 from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
-from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from langchain_openai.chat_models.base import BaseChatOpenAI
 from pydantic import SecretStr
 
 from chains.models.reply_fields import SAVED_USAGE
 from chains.models.specs import load_chat_model
 from data.common.errors import ConfigurationError
-from data.types import Record
+from data.types import TRIAL, Record
 from eval.cli.parser import main
 from eval.execution.attempt_calls import AttemptCalls
+from eval.execution.call_ledger import Entry, ItemLedger, Key, ledger_path, read_ledger
 from eval.execution.replay import KnownReplies
-from eval.execution.response_cache import ModelCache, ResponseCache
+from eval.execution.response_cache import ResponseCache
 from eval.execution.retry import Calls, Clock, ItemStop
 from eval.plan.call_policy import CallPolicy
 from eval.rundir.journal import read_manifest, read_records, records_path
@@ -54,6 +55,11 @@ def records(run_dir: Path) -> list[Record]:
     return list(read_records(records_path(run_dir, name)))
 
 
+def ledger_of(run_dir: Path) -> Iterator[Entry]:
+    (name,) = read_manifest(run_dir).systems
+    return read_ledger(ledger_path(run_dir, name))
+
+
 def scores(run_dir: Path) -> dict[str, Any]:
     summary = json.loads((run_dir / "summary.json").read_text(encoding="utf-8"))
     found: dict[str, Any] = summary["evaluations"][0]["systems"][0]
@@ -83,7 +89,7 @@ def test_without_the_option_nothing_is_kept_or_taken(tmp_path: Path, cache_folde
         for out in ("one", "two"):
             assert main(asking(tmp_path, server, out)) == 0
         assert sum(server.attempts.values()) == 2 * ITEMS
-    assert not (cache_folder / "responses.sqlite").exists()
+    assert not list(cache_folder.glob("responses*"))
 
 
 def test_a_hit_costs_nothing_and_waits_for_no_limit(
@@ -104,8 +110,7 @@ def test_a_hit_costs_nothing_and_waits_for_no_limit(
     assert (scores(tmp_path / "one")["cached"], scores(tmp_path / "two")["cached"]) == (0, ITEMS)
     assert scores(tmp_path / "two")["scores"]["latency_p50_s"] is None
     assert f"{ITEMS} answers of" in (tmp_path / "two" / "report.md").read_text(encoding="utf-8")
-    log = tmp_path / "two" / "spending.log"
-    assert not log.exists() or log.read_text() == ""
+    assert list(ledger_of(tmp_path / "two")) == [], "no call was made"
     capsys.readouterr()
     assert main(["show", str(tmp_path / "two"), "kice/2030-11/q01"]) == 0
     assert "from the response cache" in capsys.readouterr().out
@@ -148,8 +153,7 @@ def test_errors_are_not_kept(tmp_path: Path) -> None:
     refused = ("물음 1-", 400, {"message": "flagged", "code": "content_filter"})
     with serve_faults(Faults(refuse_marked=refused)) as server:
         assert main(asking(tmp_path, server, "one", "--cache")) == 1
-    with sqlite3.connect(ResponseCache().path) as database:
-        assert database.execute("SELECT COUNT(*) FROM replies").fetchone() == (ITEMS - 5,)
+    assert ResponseCache().stats().replies == {"m": ITEMS - 5}
 
 
 # The key, and what is kept under it.
@@ -160,12 +164,25 @@ def model(**changes: Any) -> BaseChatModel:
     return load_chat_model(changes.pop("spec", "endpoint:m@http://localhost:1/v1"), **(settings | changes))
 
 
-def key_of(asked: BaseChatModel, text: str = "hello", *, votes: bool = False, asking: int = 0, **call: Any) -> str:
-    cache = ModelCache(ResponseCache(sampled=True), asked, votes=votes)
+def key_of(asked: BaseChatModel, text: str = "hello", *, votes: bool = False, asking: int = 0, **call: Any) -> Key:
     parameters = asked._get_invocation_params(**call)  # what LangChain tells callbacks
-    key = cache.key([HumanMessage(text)], parameters, asking)
+    key = cached_under(asked, [HumanMessage(text)], parameters, votes=votes, trial=asking)
     assert key is not None
     return key
+
+
+def cached_under(
+    asked: BaseChatModel,
+    messages: list[BaseMessage],
+    parameters: dict[str, Any],
+    *,
+    votes: bool = False,
+    trial: int = 0,
+) -> Key | None:
+    known = KnownReplies(asked, ResponseCache(sampled=True), votes=votes)
+    metadata = {**(known.of(asked).metadata or {}), TRIAL: trial}
+    call = known.find(messages, parameters, metadata, ItemLedger())
+    return None if call is None else call.cached
 
 
 def test_what_can_change_a_reply_changes_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,7 +238,7 @@ def reply(text: str = "3", **fields: Any) -> AIMessage:
 def kept(said: AIMessage) -> bool:
     """Say whether a reply comes back from the cache through a model that LangChain asks."""
     scripted = ScriptedChatModel(reply=lambda messages: said)
-    known = KnownReplies(ModelCache(ResponseCache(), model()))
+    known = KnownReplies(model(), ResponseCache())
     scripted = known.of(scripted)
     question = [HumanMessage("?")]
     for _ in range(2):
@@ -237,7 +254,7 @@ def kept(said: AIMessage) -> bool:
 
 
 def test_a_model_that_cannot_be_told_from_others_is_not_served(capsys: pytest.CaptureFixture[str]) -> None:
-    assert ResponseCache().of(model(extra_body={"sent": object()}), votes=False) is None
+    assert KnownReplies(model(extra_body={"sent": object()}), ResponseCache()).cache is None
     assert "keeps no replies of FamilyChatModel: a object has no stable text" in capsys.readouterr().err
 
 
@@ -247,10 +264,10 @@ class _OwnChatModel(BaseChatOpenAI):
 
 def test_code_of_the_user_s_own_is_not_served(capsys: pytest.CaptureFixture[str]) -> None:
     own = _OwnChatModel(model="m", base_url="http://localhost:1/v1", api_key=SecretStr("none"))
-    assert ResponseCache().of(own, votes=False) is None
+    assert KnownReplies(own, ResponseCache()).cache is None
     assert f"keeps no replies of _OwnChatModel: it is code of your own, {__name__}" in capsys.readouterr().err
     theirs = BaseChatOpenAI(model="m", base_url="http://localhost:1/v1", api_key=SecretStr("none"))
-    assert ResponseCache().of(theirs, votes=False) is not None
+    assert KnownReplies(theirs, ResponseCache()).cache is not None
 
 
 OWN = BaseChatOpenAI(model="m", api_key=SecretStr("none"), temperature=0, max_retries=0)
@@ -303,16 +320,17 @@ def test_half_a_character_costs_no_reply() -> None:
     assert kept(reply("", tool_calls=[call]))
 
 
-@pytest.mark.parametrize("damaged", ["{", "[]", "{}", '{"message": 3, "usage": {}}', '{"message": {"content": "3"}}'])
-def test_a_damaged_row_is_asked_anew(damaged: str) -> None:
+@pytest.mark.parametrize("whole_head", [True, False])
+@pytest.mark.parametrize("damaged", ["{", "[]", "{}", '{"content": {}}', '{"type": "ai"}'])
+def test_a_damaged_line_is_asked_anew(damaged: str, whole_head: bool) -> None:
     said = reply("3")
     assert kept(said)
-    with sqlite3.connect(ResponseCache().path) as database:
-        database.execute("UPDATE replies SET reply = ?", (damaged,))
+    path = ResponseCache().path
+    head, _, _ = path.read_bytes().partition(b',"reply":')
+    path.write_bytes((head + b',"reply":' if whole_head else b"{") + damaged.encode() + b"}\n")
     assert kept(said), "it is a miss first, and then replaced"
-    with sqlite3.connect(ResponseCache().path) as database:
-        ((row,),) = database.execute("SELECT reply FROM replies").fetchall()
-    assert json.loads(row)["message"]["content"] == "3"
+    assert Entry.of_line(path.read_bytes().splitlines()[-1]).message().content == "3"
+    assert kept(said) and len(path.read_bytes().splitlines()) == 2, "and then it is there"
 
 
 def _searches_once(messages: list[dict[str, Any]]) -> dict[str, Any]:
@@ -340,10 +358,10 @@ def test_every_turn_of_an_agent_is_kept(tmp_path: Path) -> None:
 
 
 def test_turns_are_told_apart_by_what_a_model_sees_of_them() -> None:
-    def conversation(id: str = "a", query: str = "별", found: str = "시", **said: Any) -> str | None:
+    def conversation(id: str = "a", query: str = "별", found: str = "시", **said: Any) -> Key | None:
         call = {"name": "search", "args": {"query": query}, "id": id, "type": "tool_call"}
         turns = [HumanMessage("?"), AIMessage("", tool_calls=[call], **said), ToolMessage(found, tool_call_id=id)]
-        return ModelCache(ResponseCache(), model()).key(turns, {"temperature": 0}, 0)
+        return cached_under(model(), turns, {"temperature": 0})
 
     usage = {"input_tokens": 5, "output_tokens": 1, "total_tokens": 6}
     first = conversation()
@@ -355,8 +373,7 @@ def test_turns_are_told_apart_by_what_a_model_sees_of_them() -> None:
 def test_a_secret_in_a_reply_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOME_API_KEY", "planted-secret-9")
     cache = ResponseCache()
-    cache.put("k", "m", json.dumps({"text": "it is planted-secret-9"}))
-    cache.close()
+    cache.put(Key("k", 0), "m", reply("it is planted-secret-9"))
     files = b"".join(path.read_bytes() for path in cache.path.parent.iterdir())
     assert b"planted-secret" not in files and b"redacted" in files
 
@@ -364,45 +381,68 @@ def test_a_secret_in_a_reply_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> Non
 def _fill(path: Path, start: int) -> None:
     cache = ResponseCache(path)
     for number in range(start, start + 200):
-        cache.put(f"k{number}", "m", str(number))
+        cache.put(Key(f"k{number}", 0), "m", reply(str(number)))
 
 
 def test_threads_and_processes_share_it(tmp_path: Path) -> None:
-    path = tmp_path / "shared.sqlite"
+    path = tmp_path / "shared.jsonl"
     processes = [multiprocessing.get_context("spawn").Process(target=_fill, args=(path, n)) for n in (0, 100)]
     for process in processes:
         process.start()
     cache = ResponseCache(path)
     with ThreadPoolExecutor(8) as threads:
-        list(threads.map(lambda n: cache.put(f"k{n}", "m", str(n)), range(250, 450)))
+        list(threads.map(lambda n: cache.put(Key(f"k{n}", 0), "m", reply(str(n))), range(250, 450)))
         for process in processes:
             process.join()
             assert process.exitcode == 0
-        assert list(threads.map(lambda n: cache.get(f"k{n}"), range(450))) == [str(n) for n in range(450)]
+        found = threads.map(lambda n: cache.get(Key(f"k{n}", 0)), range(450))
+        assert [one.text for one in found if one] == [str(n) for n in range(450)]
+    assert len(path.read_bytes().splitlines()) == 450, "the first reply under a key stays"
+    assert ResponseCache(path).stats().replies == {"m": 450}
+
+
+def test_what_another_process_does_to_it_is_seen(tmp_path: Path) -> None:
+    path = tmp_path / "shared.jsonl"
+    one, other = ResponseCache(path), ResponseCache(path)
+    first, second = Key("k", 0), Key("l", 1)
+    one.put(first, "m", reply("1"))
+    assert other.get(first) is not None and other.get(second) is None
+    other.forget(first)
+    assert (one.get(first), other.get(first)) == (None, None) and one.stats().replies == {}
+    one.put(first, "m", reply("2"))
+    whole = path.read_bytes()
+    path.write_bytes(whole + b'{"request":"l","tr')  # the other process was killed as it wrote
+    assert (found := other.get(first)) is not None and found.text == "2" and other.get(second) is None
+    other.put(second, "m", reply("3"))
+    assert path.read_bytes().startswith(whole + b'{"trial":1,"request":"l"'), "no line begins in another one"
+    assert other.clear() == 2 and (one.get(first), one.get(second)) == (None, None)
+    one.put(second, "m", reply("4"))
+    assert other.stats().replies == {"m": 1}
 
 
 def test_a_file_that_is_no_cache_is_said(cache_folder: Path) -> None:
     cache_folder.mkdir()
-    (cache_folder / "responses.sqlite").write_bytes(b"no database at all, but long enough to be read as one" * 100)
-    with pytest.raises(ConfigurationError, match=r"responses\.sqlite cannot be used: file is not a database; remove"):
+    (cache_folder / "responses.jsonl").write_bytes(b"no ledger at all" * 100)
+    with pytest.raises(ConfigurationError, match=r"responses\.jsonl cannot be used: it is no call ledger; remove"):
         ResponseCache()
+    assert (cache_folder / "responses.jsonl").read_bytes() == b"no ledger at all" * 100
 
 
 def test_a_cache_that_fails_costs_no_answer(capsys: pytest.CaptureFixture[str]) -> None:
     cache = ResponseCache()
-    cache.put("k", "m", "{}")
-    cache.close()
-    assert cache.get("k") is None
-    cache.put("l", "m", "{}")
+    cache.put(Key("k", 0), "m", reply())
+    cache.path.unlink()
+    cache.path.mkdir()
+    assert cache.get(Key("k", 0)) is None
+    cache.put(Key("l", 0), "m", reply())
     assert capsys.readouterr().err.count("going on without it") == 1
 
 
 @pytest.mark.parametrize("action", ["stats", "clear"])
-def test_what_cannot_be_counted_or_removed_is_said(action: str, capsys: pytest.CaptureFixture[str]) -> None:
-    path = ResponseCache().path
-    with sqlite3.connect(path) as database:
-        database.execute("DROP TABLE replies")
-        database.execute("CREATE VIEW replies AS SELECT missing FROM nowhere")
+def test_what_cannot_be_counted_or_removed_is_said(
+    action: str, cache_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (cache_folder / "responses.jsonl").mkdir(parents=True)
     assert main(["cache", action]) == 2
     said = capsys.readouterr()
     assert "cannot be used" in said.err and said.err.count("\n") == 1 and not said.out

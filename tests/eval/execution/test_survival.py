@@ -3,6 +3,7 @@
 The runs are processes of their own, started from one that has imported everything, so that they start at once.
 """
 
+import errno
 import json
 import os
 import random
@@ -17,14 +18,15 @@ from typing import Any
 import pytest
 
 from data.common.files import sole_writer
+from data.common.line_file import SyncedFile
 from data.kice import load
 from data.types import Record
 from eval.cli.parser import main
-from eval.execution.budget import Budget
+from eval.measures.prices import price
 from eval.rundir.journal import read_outcomes, read_records
 from tests.support.command_process import start, wait_for
 from tests.support.exam_file import exam, write_exam
-from tests.support.fault_server import Faults, serve_faults
+from tests.support.fault_server import USAGE, Faults, serve_faults
 from tests.support.runs_over_server import CONCURRENCY, ITEMS, journal_of, run_arguments
 
 KILLS = 20
@@ -89,6 +91,36 @@ def test_twenty_kills_lose_nothing_and_ask_nothing_again(tmp_path: Path, times: 
     assert not [path for path in out.rglob("*") if path.name.startswith(".")]
 
 
+@pytest.mark.timeout(600)
+def test_kills_never_let_a_run_cross_its_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was in flight at a kill was paid for, and no reply says so: it counts at the most that it can have cost."""
+    out, moments, kills = tmp_path / "out", random.Random(3), 5
+    with serve_faults(CHAOS) as server:
+        spec = f"endpoint:m@{server.base_url}"
+        prices = {"as_of": "2026-01-01", "source": "here", "models": {spec: {"input": 0.01, "output": 50}}}
+        (tmp_path / "prices.yaml").write_text(json.dumps(prices), encoding="utf-8")
+        given = {"TUNE_OR_PROMPT_PRICES": str(tmp_path / "prices.yaml")}
+        monkeypatch.setenv("TUNE_OR_PROMPT_PRICES", given["TUNE_OR_PROMPT_PRICES"])
+        more = ["--permute", "cyclic", "--max-tokens", "8", "--max-cost", "0.08"]
+        arguments = run_arguments(tmp_path, server, *more, items=100)
+        for number in range(kills):
+            process = start([*arguments, "--resume" if number else "--out", str(out)], **given)
+            wait_for(lambda: sum(server.paid.values()) >= 20 * (number + 1), process)  # noqa: B023  # called in this round
+            time.sleep(moments.uniform(0, 0.05))
+            process.kill()
+            process.join()
+            assert process.exitcode == -9
+        assert main([*arguments, "--resume", str(out)]) == 1
+        usage = {"input_tokens": USAGE["prompt_tokens"], "output_tokens": USAGE["completion_tokens"]}
+        assert 0.03 < sum(server.paid.values()) * (price(usage, spec) or 0) <= 0.08
+        assert "stopped before --max-cost" in error_of(capsys)
+        arguments[arguments.index("0.08")] = "5"
+        assert main([*arguments, "--resume", str(out)]) == 0
+    assert sum(server.paid.values()) - 500 <= kills * CONCURRENCY, "only what was in flight is paid for again"
+
+
 def test_a_second_process_is_refused_and_reading_is_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
     with serve_faults(Faults(latency_s=0.1)) as server:
@@ -118,6 +150,20 @@ def test_a_run_killed_before_its_manifest_was_there_is_begun_again(tmp_path: Pat
     (out / ".lock").touch()
     (out / ".manifest.json.123.tmp").write_text("{")
     assert main(scripted(tmp_path, "--out", str(out))) == 0
+
+
+def test_a_run_of_an_older_version_is_read_and_not_resumed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """There what was paid for stood in other files, so that going on might pay again, or cross --max-cost."""
+    out = tmp_path / "out"
+    assert main(scripted(tmp_path, "--out", str(out))) == 0
+    manifest = out / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"schema_version": 2', '"schema_version": 1'))
+    before = journal_of(out).read_bytes()
+    assert main(["report", str(out)]) == 0
+    capsys.readouterr()
+    assert main(scripted(tmp_path, "--resume", str(out))) == 2
+    assert f"{out} cannot be resumed: an older version of this program began it" in error_of(capsys)
+    assert journal_of(out).read_bytes() == before
 
 
 def test_a_lock_is_given_back_and_its_file_removed(tmp_path: Path) -> None:
@@ -307,8 +353,13 @@ def test_a_read_only_disk_is_said(tmp_path: Path, small_disk: Path, capsys: pyte
 def test_no_call_is_sent_whose_cost_cannot_be_written_down(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out, log = tmp_path / "out", tmp_path / "gone" / "spending.log"
-    monkeypatch.setattr("eval.execution.runner.open_budget", lambda usd, *_: Budget(usd, log=log))
+    out, full = tmp_path / "out", OSError(errno.ENOSPC, "No space left on device")
+
+    class Full(SyncedFile):
+        def append(self, line: bytes) -> None:
+            raise full
+
+    monkeypatch.setattr("data.common.line_file.SyncedFile", Full)
     with serve_faults() as server:
         prices = tmp_path / "prices.yaml"
         spec = f"endpoint:m@{server.base_url}"
@@ -316,9 +367,9 @@ def test_no_call_is_sent_whose_cost_cannot_be_written_down(
         monkeypatch.setenv("TUNE_OR_PROMPT_PRICES", str(prices))
         arguments = run_arguments(tmp_path, server, "--max-cost", "5", "--max-tokens", "8", items=20)
         assert main([*arguments, "--out", str(out)]) == 2
-        assert "stopped: spending.log cannot be written: No such file" in (line := error_of(capsys))
+        assert "calls.jsonl cannot be written: No space left on device" in (line := error_of(capsys))
         assert "20 answers are missing: free space" in line and f"--resume {out}" in line
-        assert not server.attempts
+        assert line.startswith("error: stopped: ") and not server.attempts
         monkeypatch.undo()
         assert main([*run_arguments(tmp_path, server, "--max-tokens", "8"), "--resume", str(out)]) == 0
 

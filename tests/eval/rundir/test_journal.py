@@ -152,8 +152,8 @@ def test_a_folder_that_is_no_run_is_said(tmp_path: Path) -> None:
     ("content", "message"),
     [
         ("{", "cannot be read"),
-        ("{}", "the schema version None, not 1"),
-        ('{"schema_version": "1"}', "the schema version '1', not 1"),
+        ("{}", "the schema version None, not 2"),
+        ('{"schema_version": "1"}', "the schema version '1', not 2"),
         ("[]", "schema"),
     ],
 )

@@ -1,0 +1,87 @@
+"""Questions with choices of their own, of any benchmark: from their passage, from none, or from what is retrieved.
+
+    input ─ (documents = retriever(question and choices)) ─ prompt ─ model ─ read reply → Prediction
+
+The words around a passage are those of the prompt's language.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+
+from langchain_core.documents import Document
+from langchain_core.language_models import BaseChatModel
+from langchain_core.retrievers import BaseRetriever
+from langchain_core.runnables import RunnableLambda
+
+from chains.examples import item_text
+from chains.local.passage_fit import TooLong
+from chains.predictor import Answering, Assign, Predictor, answer_with
+from chains.prompt_files import load_prompt
+from data.types import Inputs
+
+VARIABLES = ("context", "question", "choices")
+_TITLES = {"ko": ("지문", "자료 {n}"), "en": ("Passage", "Source {n}")}  # by the prompt's language
+
+
+def choose(
+    model: BaseChatModel, *, prompt: str = "choose/minimal", answering: Answering = "auto", too_long: TooLong = "error"
+) -> Predictor:
+    """Answer from the item's own passage, where it has one."""
+    return _chain(model, prompt, answering, too_long, own=True)
+
+
+def choose_closed_book(
+    model: BaseChatModel, *, prompt: str = "choose/minimal", answering: Answering = "auto"
+) -> Predictor:
+    """Answer from the question and the choices alone."""
+    return _chain(model, prompt, answering, "error", own=False)
+
+
+def choose_rag(
+    model: BaseChatModel,
+    retriever: BaseRetriever,
+    *,
+    prompt: str = "choose/minimal",
+    answering: Answering = "auto",
+    too_long: TooLong = "error",
+) -> Predictor:
+    """Answer from what a retriever finds for the question and its choices; the item's own passage is not shown."""
+    search = RunnableLambda(retrieval_query, name="retrieval_query") | retriever
+    return Assign(key="documents", step=search, once=True) | _chain(model, prompt, answering, too_long, own=False)
+
+
+def _chain(model: BaseChatModel, prompt: str, answering: Answering, too_long: TooLong, *, own: bool) -> Predictor:
+    loaded = load_prompt(prompt, variables=VARIABLES, benchmark="choose")
+    render = partial(prompt_values, language=loaded.language, own=own)
+    return answer_with(model, loaded, render=render, answering=answering, too_long=too_long)
+
+
+def retrieval_query(entry: Inputs) -> str:
+    """Return what is looked up for an item: its question and its choices."""
+    return "\n".join([question_of(entry), *entry["choices"]])
+
+
+def question_of(entry: Inputs) -> str:
+    """Return an item's question; of an item without one, its texts."""
+    return str(entry.get("question") or item_text(entry))
+
+
+def prompt_values(entry: Inputs, *, language: str, own: bool = True) -> dict[str, str]:
+    """Return the values of a prompt's `VARIABLES` for an input.
+
+    Args:
+        entry: The input, with the documents that were retrieved, if any were.
+        language: Of the prompt.
+        own: Whether the item's own passage is shown.
+    """
+    passage, source = _TITLES.get(language, _TITLES["en"])
+    documents: Sequence[Document] = entry.get("documents", ())
+    blocks = [_block(source.format(n=n), document.page_content) for n, document in enumerate(documents, start=1)]
+    if own:
+        blocks.append(_block(passage, entry.get("passage", "")))
+    choices = [f"{number}. {choice}" for number, choice in enumerate(entry["choices"], start=1)]
+    return {"context": "".join(blocks), "question": question_of(entry), "choices": "\n".join(choices)}
+
+
+def _block(title: str, text: str) -> str:
+    return f"[{title}]\n{text}\n\n" if text else ""

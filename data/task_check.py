@@ -1,0 +1,106 @@
+"""What a labelled file of one's own holds, and what of it a careful person would look at before anything is paid for.
+
+A file or its card in; out come its labels with their counts, the lengths of its texts, and what is odd: texts that come
+again, texts with two labels, labels that are rare. What keeps the file from use is raised while it is read.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from data.card import TaskCard
+from data.splits import texts_of_item
+from data.task import open_task
+from data.types import Item
+
+RARE = 5  # training items: of fewer a learner learns little, and a difference on them shows nothing
+SHOWN = 5  # of a kind
+PERCENTILES = (0, 50, 90, 99, 100)
+
+
+class LabelCount(NamedTuple):
+    """How many items of each side have a label."""
+
+    label: str
+    train: int
+    test: int
+
+
+class TaskCheck(NamedTuple):
+    """What a file holds.
+
+    Attributes:
+        card: The file's card, with what was guessed.
+        labels: The most frequent first; empty for questions with choices of their own.
+        lengths: Characters of an item's texts, at `PERCENTILES`.
+        findings: What is odd, a sentence each.
+        notes: What was guessed and left out, a sentence each.
+    """
+
+    card: TaskCard
+    train: int
+    test: int
+    labels: list[LabelCount]
+    lengths: list[int]
+    findings: list[str]
+    notes: list[str]
+
+
+def check_task(path: Path, **fields: Any) -> TaskCheck:
+    """Read a labelled file and say what it holds.
+
+    Args:
+        path: A table, a folder of tables, or a card.
+        fields: Of the card, over what the file's own card says.
+
+    Raises:
+        ConfigurationError: Something keeps the file from use.
+        MissingResourceError: There is no such file.
+    """
+    task = open_task(path, **fields)
+    train, test = task.load("train", None), task.load("test", None)
+    labels = _label_counts(task.labels or (), train, test)
+    findings = [*_repeated(train, test), *_ambiguous([*train, *test]), *_rare(labels)]
+    lengths = sorted(sum(map(len, item.inputs.values())) for item in [*train, *test])
+    at = [lengths[round((len(lengths) - 1) * share / 100)] for share in PERCENTILES]
+    return TaskCheck(task.full_card, len(train), len(test), labels, at, findings, task.notes)
+
+
+def _label_counts(labels: Sequence[str], train: Sequence[Item], test: Sequence[Item]) -> list[LabelCount]:
+    of_train, of_test = (Counter(item.target for item in side) for side in (train, test))
+    counts = [LabelCount(label, of_train[place], of_test[place]) for place, label in enumerate(labels)]
+    return sorted(counts, key=lambda count: -count.train)
+
+
+def _repeated(train: Sequence[Item], test: Sequence[Item]) -> list[str]:
+    found = []
+    for name, side in (("to learn from", train), ("to measure", test)):
+        if repeats := len(side) - len({texts_of_item(item) for item in side}):
+            found.append(f"{repeats:,} of {len(side):,} items {name} repeat the text of another")
+    return found
+
+
+def _ambiguous(items: Sequence[Item]) -> list[str]:
+    """Name texts that have several labels: on them nobody can be right every time."""
+    labels: Mapping[Any, dict[str, None]] = defaultdict(dict)
+    for item in items:
+        labels[texts_of_item(item)][item.choices[item.target]] = None
+    several = {texts: list(found) for texts, found in labels.items() if len(found) > 1}
+    if not several:
+        return []
+    shown = [
+        f"'{' / '.join(text for _, text in texts)[:60]}' is {' and '.join(found)}" for texts, found in several.items()
+    ]
+    return [f"{len(several):,} texts have several labels: {'; '.join(shown[:SHOWN])}"]
+
+
+def _rare(labels: Sequence[LabelCount]) -> list[str]:
+    rare = [f"{count.label} ({count.train})" for count in labels if count.train < RARE]
+    unmeasured = [count.label for count in labels if count.train >= RARE and not count.test]
+    found = []
+    if rare:
+        found.append(f"{len(rare)} labels have fewer than {RARE} items to learn from: {', '.join(rare[:SHOWN])}")
+    if unmeasured:
+        found.append(f"{len(unmeasured)} labels are not measured at all: {', '.join(unmeasured[:SHOWN])}")
+    return found

@@ -1,0 +1,102 @@
+"""`python -m eval decide FILE`: from a labelled file to a verdict, in one command.
+
+The file and what the user says of it in; out come a card and a suite beside the run, the run, and its verdict.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from data.card import card_yaml, is_task
+from data.common.errors import ConfigurationError
+from data.common.files import write_atomically
+from data.common.progress import log
+from data.common.table import aligned
+from data.common.terminal import emit
+from data.registry import benchmark, load_items, task_card
+from eval import api
+from eval.cli.flags import given
+from eval.cli.run_options import card_fields, read_policy
+from eval.plan.decision import Choices, Decision, plan_decision
+from eval.plan.options import TASK, VERDICT
+from eval.plan.suite import load_suite
+from eval.rundir.names import new_run_dir, plain_name
+
+
+def decide(options: argparse.Namespace) -> int:
+    """Try what is worth trying on a task of the user's own, and say which to take."""
+    from chains.models.providers import read_env_file
+
+    if not is_task(options.target):
+        raise ConfigurationError(f"'{options.target}' is no labelled file (CSV, JSON Lines, Parquet …), folder or card")
+    if not options.yes and not sys.stdin.isatty():
+        raise ConfigurationError("decide asks before it spends time and money; say --yes to go on without being asked")
+    read_env_file()
+    policy = read_policy(options)
+    card = card_fields(given(options, TASK))
+    about = benchmark(options.target, card=card)
+    train, test = (load_items(options.target, split=side, card=card) for side in ("train", "test"))
+    choices = Choices(tuple(options.model or ()), options.encoder, options.minutes)
+    decision = plan_decision(about, train, test, choices)
+    run_dir = options.out or new_run_dir(f"{plain_name(about.name)}.decide")
+    if run_dir.exists():
+        raise ConfigurationError(f"{run_dir} is there already; name another folder with --out")
+    suite = _write_suite(run_dir, options, card, decision)
+    _announce(decision, suite, n_items=len(test))
+    if not options.yes and not _agreed():
+        log(f"nothing was asked; the suite is {suite}: python -m eval run {suite}")
+        return 0
+    done = api.evaluate(
+        load_suite(str(suite)),
+        out=run_dir,
+        max_concurrency=options.max_concurrency,
+        policy=policy,
+        lang=options.lang,
+    )
+    emit((done.path / "summary.json").read_text(encoding="utf-8") if options.json else str(done))
+    log(f"\nreports: {done.path / 'report.html'}\n         {done.path / 'report.md'}\nsuite:   {suite}")
+    return 1 if done.outcome is not None and done.outcome.too_many else 0
+
+
+def _write_suite(run_dir: Path, options: argparse.Namespace, card: dict[str, Any], decision: Decision) -> Path:
+    """Write the task's card and the suite beside the run, to be read and changed."""
+    known = task_card(options.target, card=card)
+    assert known is not None  # it is a task
+    folder = Path(options.target).parent if options.target.endswith((".yaml", ".yml")) else Path()
+    files = {"train": str((folder / known.train).resolve())}
+    if isinstance(known.test, str):
+        files["test"] = str((folder / known.test).resolve())
+    card_file, suite_file = (run_dir.with_name(f"{run_dir.name}.{kind}.yaml") for kind in ("card", "suite"))
+    suite = {
+        "name": plain_name(run_dir.name),
+        "seed": options.seed or 0,
+        **given(options, VERDICT),
+        "evaluations": [{"benchmark": str(card_file), "systems": decision.systems}],
+    }
+    run_dir.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(card_file, card_yaml(known.model_copy(update=files)))
+    write_atomically(suite_file, yaml.safe_dump(suite, allow_unicode=True, sort_keys=False, width=120))
+    return suite_file
+
+
+def _announce(decision: Decision, suite: Path, *, n_items: int) -> None:
+    """Say who will be asked, and what was left out."""
+    rows = [("system", "what it is", "items")]
+    for entry in decision.systems:
+        what = next(entry[kind] for kind in ("baseline", "chain", "finetune") if kind in entry)
+        what = f"{what['model']}, fine-tuned" if isinstance(what, dict) else what
+        what += f" with {entry['model']}" if "model" in entry else ""
+        rows.append((entry["name"], what, f"{entry.get('limit', n_items):,}"))
+    log(aligned(rows, left=(0, 1), rule=False))
+    for note in decision.notes:
+        log(note)
+    log(f"this is the suite {suite}")
+
+
+def _agreed() -> bool:
+    """Ask whether to go on."""
+    log("go on? [y/N]")
+    return sys.stdin.readline().strip().casefold() in ("y", "yes")

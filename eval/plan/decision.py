@@ -1,0 +1,167 @@
+"""What is worth trying on a task of the user's own, within the time there is: a task in, a suite out.
+
+The suite is written beside the run as YAML, to be looked at, changed and run again. It always holds an answer that
+needs no learning and a cheap learner; to these come an encoder that is fine-tuned, and each model, asked as it is and
+with the labelled examples that are most like the text.
+"""
+
+import os
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from chains.models.specs import names_remote
+from data.common.packaged import is_installed
+from data.types import Benchmark, Item
+from eval.measures.prices import estimate_tokens
+from eval.rundir.names import plain_name
+
+FEW_LABELS = 20  # beyond so many, a model is shown the likeliest ones alone
+EXAMPLES = 8
+LEAST_ITEMS, LEAST_EPOCHS, MOST_EPOCHS = 50, 0.5, 8.0
+FIRST = 2000  # items that lengths are estimated from
+# Tokens a second on two cores, as seen with the packaged weights: only how much is asked is planned with them.
+TRAINED_TOKENS, READ_TOKENS = 3000, 800
+TRAINING_SHARE = 0.4  # of the time; models in this process share the rest
+
+
+class Choices(NamedTuple):
+    """What the user said of a decision.
+
+    Attributes:
+        models: Specs of chat models; empty: what is on this machine.
+        encoder: That is fine-tuned; None: the packaged one, where it reads the language.
+        minutes: About how long it may take on this machine; models that are asked over a network are not counted.
+    """
+
+    models: Sequence[str] = ()
+    encoder: str | None = None
+    minutes: float = 15.0
+
+
+class Decision(NamedTuple):
+    """What will be tried.
+
+    Attributes:
+        systems: Entries of a suite.
+        notes: What is left out or shortened, and why, a sentence each.
+    """
+
+    systems: list[dict[str, Any]]
+    notes: list[str]
+
+
+def plan_decision(about: Benchmark, train: Sequence[Item], test: Sequence[Item], choices: Choices) -> Decision:
+    """Return the systems to try on a task.
+
+    Args:
+        about: The task's metadata.
+        train: What may be learnt from.
+        test: What is measured.
+        choices: What the user said.
+    """
+    decision = Decision([], [])
+    _add_baselines(decision, about)
+    if about.labels is not None:
+        _add_encoder(decision, about, train, choices)
+    models = list(choices.models)
+    if not models:
+        models = ["smollm2"] if is_installed("smollm2") else []
+        named = "the packaged SmolLM2 is asked" if models else "no chat model is asked"
+        decision.notes.append(f"no model was named: {named}, and a larger one is not (--model gpt, or any other)")
+    _add_models(decision, about, test, models, choices.minutes)
+    return decision
+
+
+def _add_baselines(decision: Decision, about: Benchmark) -> None:
+    names = ("majority", "tfidf", "nearest") if about.labels is not None else ("majority", "lexical-overlap")
+    decision.systems.extend({"name": name, "baseline": name} for name in names)
+
+
+def _add_encoder(decision: Decision, about: Benchmark, train: Sequence[Item], choices: Choices) -> None:
+    """Add an encoder that is fine-tuned for as many passes as there is time for."""
+    encoder = choices.encoder or ("minilm" if about.language == "en" and is_installed("minilm") else None)
+    if encoder is None:
+        decision.notes.append(
+            f"no encoder is fine-tuned: the packaged one reads English, and these texts are '{about.language}'; name "
+            "one with --encoder, such as distilbert-base-multilingual-cased"
+        )
+        return
+    if len({name for item in train[:FIRST] for name in item.inputs}) > 2:
+        decision.notes.append("no encoder is fine-tuned: it reads one text or two; name fewer with --text")
+        return
+    seconds = TRAINING_SHARE * 60 * choices.minutes * _speed()
+    epochs = min(seconds * TRAINED_TOKENS / max(_tokens(train) * len(train), 1), MOST_EPOCHS)
+    if epochs < LEAST_EPOCHS:
+        decision.notes.append(f"no encoder is fine-tuned: {len(train):,} items take more than --minutes allows")
+        return
+    longest = max(_lengths(train), default=1)
+    settings = {
+        "model": encoder,
+        "pooling": "mean",
+        "epochs": round(epochs, 1),
+        "batch_size": 32,
+        "learning_rate": 2e-4 if encoder == "minilm" else 5e-5,
+        "max_length": min(max(2 * longest, 32), 256),
+    }
+    decision.systems.append({"name": "fine-tuned", "finetune": settings})
+
+
+def _add_models(
+    decision: Decision, about: Benchmark, test: Sequence[Item], models: Sequence[str], minutes: float
+) -> None:
+    """Add each model, as it is and with similar examples; one in this process is asked as many items as it has time."""
+    n_ways = 2 if about.labels is not None else 1
+    n_local = sum(not names_remote(model) for model in models) * n_ways
+    for model in models:
+        for entry in _ways(about, model, alone=len(models) == 1):
+            if not names_remote(model):
+                seconds = (1 - TRAINING_SHARE) * 60 * minutes * _speed() / n_local
+                _limit(decision, entry, seconds, _prompt_tokens(about, test, entry), len(test))
+            decision.systems.append(entry)
+
+
+def _ways(about: Benchmark, model: str, *, alone: bool) -> list[dict[str, Any]]:
+    before = "" if alone else f"{plain_name(model)}."
+    if about.labels is None:
+        return [{"name": f"{before}prompted", "chain": "choose", "model": model}]
+    similar: dict[str, Any] = {"chain": "classify", "model": model, "examples": {"select": "similar", "n": EXAMPLES}}
+    if len(about.labels) > FEW_LABELS:
+        similar["candidates"] = FEW_LABELS
+    return [
+        {"name": f"{before}prompted", "chain": "classify", "model": model},
+        {"name": f"{before}with-examples", **similar},
+    ]
+
+
+def _limit(decision: Decision, entry: dict[str, Any], seconds: float, tokens: float, n_items: int) -> None:
+    """Have a slow system answer only as many items as it has time for."""
+    most = max(int(seconds * READ_TOKENS / max(tokens, 1)), LEAST_ITEMS)
+    if most < n_items:
+        entry["limit"] = most
+        decision.notes.append(f"{entry['name']} answers {most:,} of {n_items:,} items, for want of time (--minutes)")
+
+
+def _prompt_tokens(about: Benchmark, test: Sequence[Item], entry: dict[str, Any]) -> float:
+    """Estimate how many tokens an item takes: its prompt, and each label that is scored after it."""
+    text, labels = _tokens(test), sum(map(estimate_tokens, about.labels or ()))
+    if about.labels is None:
+        return text + 10 * len(test[0].choices)
+    if "examples" not in entry:
+        return text + labels  # the list of labels stands first, and is read once
+    shown: float = labels * min(entry.get("candidates", len(about.labels)) / len(about.labels), 1)
+    return text * (1 + EXAMPLES) + 10 * EXAMPLES + 2 * shown
+
+
+def _lengths(items: Sequence[Item]) -> list[int]:
+    return [sum(map(estimate_tokens, item.inputs.values())) for item in items[:FIRST]]
+
+
+def _tokens(items: Sequence[Item]) -> float:
+    """Return the mean length of an item's texts in tokens."""
+    lengths = _lengths(items)
+    return sum(lengths) / max(len(lengths), 1)
+
+
+def _speed() -> float:
+    """Return how much faster than two cores this machine may be taken to be."""
+    return max((os.cpu_count() or 2) / 2, 0.5)

@@ -1,0 +1,160 @@
+"""Learners that need no GPU: word counts and sentence embeddings, each under logistic regression.
+
+Training items in, a predictor out that reads an item's texts by their names, whatever these are. They are what a
+fine-tuned or a prompted model must beat, and often all that a task needs.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableSerializable
+
+from data.common.errors import ConfigurationError
+from data.types import Item, Prediction, texts_of_input
+
+Inputs = dict[str, Any]
+Predictor = Runnable[Inputs, Prediction]
+Texts = Mapping[str, str]  # of an item, by name
+
+# Of both learners, the weight of the data against that of small coefficients: scikit-learn's own 1.0 is made for few
+# columns of large numbers, and leaves short texts of many classes underfitted.
+REGULARIZATION_C = 10.0
+# Beyond so many training items, pieces of words say little that the words do not, and take most of the time.
+MOST_ITEMS_OF_PIECES = 100_000
+
+
+class LinearClassifier(RunnableSerializable[Inputs, Prediction]):
+    """Features of texts under a linear model: a fitted scikit-learn pipeline.
+
+    Attributes:
+        pipeline: From the texts of items to (n_items, n_classes) probabilities.
+        rule: What its predictions say that they were made by.
+    """
+
+    pipeline: Any
+    rule: str
+
+    def invoke(self, input: Inputs, config: RunnableConfig | None = None, **kwargs: Any) -> Prediction:
+        return self.batch([input], config)[0]
+
+    def batch(
+        self,
+        inputs: list[Inputs],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any | None,
+    ) -> list[Prediction]:
+        probs = self.pipeline.predict_proba([texts_of_input(entry) for entry in inputs])
+        full = np.zeros((len(inputs), max(len(entry["choices"]) for entry in inputs)))
+        full[:, [int(target) for target in self.pipeline.classes_]] = probs
+        return [
+            Prediction(
+                choice=int(row.argmax()),
+                status="ok",
+                rule=self.rule,
+                probs=tuple(row[: len(entry["choices"])].tolist()),
+                probs_source="softmax",
+            )
+            for entry, row in zip(inputs, full, strict=True)
+        ]
+
+
+def tfidf(train_items: Sequence[Item]) -> Predictor:
+    """Fit TF-IDF over words, pairs of words and pieces of words of each text, with logistic regression.
+
+    Pieces of two to five letters are what makes it work in Korean, whose endings make whole words rarely the same, and
+    with misspelt words.
+
+    Raises:
+        ConfigurationError: The training items have one class only.
+    """
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    few = len(train_items) <= MOST_ITEMS_OF_PIECES
+    least = 1 if few else 2  # texts that a word must be in
+
+    def features() -> list[Any]:
+        words = TfidfVectorizer(
+            tokenizer=_words, token_pattern=None, ngram_range=(1, 2), sublinear_tf=True, min_df=least
+        )
+        pieces = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True, min_df=least)
+        return [words, pieces] if few else [words]
+
+    return _fit(train_items, features, rule="tfidf")
+
+
+def nearest(train_items: Sequence[Item], *, embed: Callable[[list[str]], Any]) -> Predictor:
+    """Fit logistic regression on sentence embeddings: the cheap form of SetFit, without contrastive training.
+
+    Two texts u and v of one item are read as [u, v, |u − v|, u ∘ v].
+
+    Args:
+        train_items: What is learnt from.
+        embed: Texts in, (n_texts, dim) vectors out.
+
+    Raises:
+        ConfigurationError: The training items have one class only.
+
+    Source:
+        Tunstall et al. 2022, "Efficient Few-Shot Learning Without Prompts", arXiv:2209.11055; for pairs, Conneau et al.
+        2017, arXiv:1705.02364.
+    """
+    from sklearn.preprocessing import FunctionTransformer
+
+    names = _text_names(train_items)
+
+    def vectors(rows: Sequence[Texts]) -> Any:
+        parts = [np.asarray(embed([row.get(name, "") for row in rows])) for name in names]
+        if len(parts) == 2:
+            parts += [np.abs(parts[0] - parts[1]), parts[0] * parts[1]]
+        return np.hstack(parts)
+
+    return _fitted(FunctionTransformer(vectors), train_items, rule="nearest")
+
+
+def _fit(train_items: Sequence[Item], features: Callable[[], list[Any]], *, rule: str) -> Predictor:
+    """Fit a classifier on features of each text by itself, so that a word counts by which text it stands in."""
+    from sklearn.pipeline import make_pipeline, make_union
+    from sklearn.preprocessing import FunctionTransformer
+
+    columns = [
+        make_pipeline(FunctionTransformer(_column, kw_args={"name": name}), feature)
+        for name in _text_names(train_items)
+        for feature in features()
+    ]
+    return _fitted(make_union(*columns), train_items, rule=rule)
+
+
+def _fitted(features: Any, train_items: Sequence[Item], *, rule: str) -> Predictor:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    check_classes(train_items, rule)
+    pipeline = make_pipeline(features, LogisticRegression(C=REGULARIZATION_C, max_iter=1000, tol=1e-3))
+    pipeline.fit([item.inputs for item in train_items], [item.target for item in train_items])
+    return LinearClassifier(pipeline=pipeline, rule=rule)
+
+
+def check_classes(train_items: Sequence[Item], name: str) -> None:
+    """Refuse to learn to tell one class from nothing.
+
+    Raises:
+        ConfigurationError: The training items are of one class.
+    """
+    if len({item.target for item in train_items}) < 2:
+        raise ConfigurationError(f"the {name} baseline needs training items of at least two classes")
+
+
+def _column(rows: Sequence[Texts], *, name: str) -> list[str]:
+    return [row.get(name, "") for row in rows]
+
+
+def _text_names(train_items: Sequence[Item]) -> list[str]:
+    return list(dict.fromkeys(name for item in train_items for name in item.inputs))
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text)

@@ -1,0 +1,94 @@
+"""From a labelled file to a verdict by one command, with real small models and a scripted one."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from eval.cli.parser import main
+from tests.support.scripted import ScriptedChatModel
+from tests.support.tickets import MODEL, tickets
+
+
+def decide(path: Path, *more: str) -> int:
+    return main(["decide", str(path), "--model", MODEL, "--minutes", "0.2", *more])
+
+
+def test_a_file_in_a_verdict_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    assert decide(tickets(tmp_path / "tickets.csv"), "--out", str(out), "--yes", "--queries", "1e6") == 0
+    printed = capsys.readouterr()
+    (evaluation,) = json.loads((out / "summary.json").read_text())["evaluations"]
+    names = [one["name"] for one in evaluation["systems"]]
+    assert names == ["majority", "tfidf", "nearest", "fine-tuned", "prompted", "with-examples"]
+    verdict = evaluation["verdict"]
+    assert verdict["kind"] in ("leader", "cheaper") and verdict["queries"] == 1e6
+    last = printed.out.rstrip().split("\n\n")[-1]
+    assert last.startswith(f"Verdict on tickets (18 items): take {verdict['choice']}, with 100.0% right.")
+    assert evaluation["verdict_sentences"][0] in (out / "report.html").read_text(encoding="utf-8")
+
+    suite, card = (tmp_path / f"out.{kind}.yaml" for kind in ("suite", "card"))
+    assert "label: Department" in card.read_text(encoding="utf-8")
+    again = tmp_path / "again"
+    assert main(["run", str(suite), "--out", str(again)]) == 0
+    (same,) = json.loads((again / "summary.json").read_text())["evaluations"]
+    assert same["fingerprint"] == evaluation["fingerprint"]
+
+
+def test_questions_with_choices_by_letter_are_decided_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The layout of KMMLU: a column for each choice, and the answer as a number from 1."""
+    metals = ["철", "금", "은", "납", "주석"]
+    lines = [f"{metal} 원소 {n}번은?,{metal},물,공기,불,1" for n, metal in enumerate(metals * 6)]
+    lines += [f"마시는 것은? {n},흙,물,돌,쇠,2" for n in range(20)] + [
+        f"타는 것은? {n},흙,물,돌,불,4" for n in range(20)
+    ]
+    path = tmp_path / "kmmlu.csv"
+    path.write_text("question,A,B,C,D,answer\n" + "\n".join(lines), encoding="utf-8")
+    out = tmp_path / "out"
+    assert main(["decide", str(path), "--model", f"{__name__}:says_two", "--yes", "--out", str(out)]) == 0
+    (evaluation,) = json.loads((out / "summary.json").read_text())["evaluations"]
+    systems = {one["name"]: one for one in evaluation["systems"]}
+    assert list(systems) == ["majority", "lexical-overlap", "prompted"]
+    assert systems["prompted"]["description"]["prompt"] == "choose/minimal-ko"
+    assert systems["lexical-overlap"]["scores"]["accuracy"] > systems["prompted"]["scores"]["accuracy"] > 0
+    assert "Verdict on kmmlu" in capsys.readouterr().out
+
+
+def says_two():  # a model of the tests' own
+    return ScriptedChatModel(reply=lambda messages: "2")
+
+
+def test_nothing_is_spent_or_written_without_a_yes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, out = tickets(tmp_path / "tickets.csv"), tmp_path / "out"
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    assert decide(path, "--out", str(out)) == 2
+    assert "say --yes" in capsys.readouterr().err and [*tmp_path.iterdir()] == [path]
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr("sys.stdin", Terminal("n\n"))
+    assert decide(path, "--out", str(out)) == 0
+    assert "nothing was asked" in capsys.readouterr().err and not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.csv", "text,label\na,x\nb,x\n", "every row has the label 'x'"),
+        ("a.csv", "one,two\na b c,d e f\ng h,i j\n", "error"),
+        ("a.txt.gz", "zzz", "is no labelled file"),
+    ],
+)
+def test_what_cannot_be_decided_is_one_line_and_nothing_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, content: str, words: str
+) -> None:
+    path = tmp_path / name
+    path.write_text(content, encoding="utf-8")
+    assert decide(path, "--yes", "--out", str(tmp_path / "out")) in (2, 3)
+    error = capsys.readouterr().err
+    assert words in error and [*tmp_path.iterdir()] == [path]

@@ -1,0 +1,84 @@
+"""What is tried on a task: as much as there is time for, and each thing that is left out is said."""
+
+from typing import Any
+
+import pytest
+
+from data.types import Benchmark, Item
+from eval.plan.decision import Choices, plan_decision
+
+
+def about(labels: tuple[str, ...] | None, language: str = "en") -> Benchmark:
+    return Benchmark(
+        name="tickets", title="t", language=language, labels=labels, splits=("train", "test"), default_split="test",
+        sample_split="test", source="s", licence="l", citation="",
+    )  # fmt: skip
+
+
+def items(n: int, labels: tuple[str, ...], *names: str) -> list[Item]:
+    return [
+        Item(
+            id=f"i{i}",
+            inputs=dict.fromkeys(names or ("text",), f"a text of some words, number {i}"),
+            choices=labels,
+            target=i % len(labels),
+            group=f"g{i}",
+        )
+        for i in range(n)
+    ]
+
+
+FEW, MANY = ("a", "b", "c"), tuple(f"label number {i}" for i in range(77))
+
+
+def named(systems: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {one["name"]: one for one in systems}
+
+
+def test_every_kind_of_answer_is_tried() -> None:
+    found = plan_decision(about(FEW), items(100, FEW), items(40, FEW), Choices(models=["gpt"]))
+    systems = named(found.systems)
+    assert list(systems) == ["majority", "tfidf", "nearest", "fine-tuned", "prompted", "with-examples"]
+    assert systems["with-examples"]["examples"]["select"] == "similar" and "candidates" not in systems["with-examples"]
+    assert not any("limit" in one for one in systems.values()) and not found.notes
+
+
+def test_of_many_labels_the_likeliest_are_shown_and_a_slow_model_answers_fewer_items() -> None:
+    found = plan_decision(about(MANY), items(3000, MANY), items(3000, MANY), Choices(["smollm2"], minutes=1))
+    systems = named(found.systems)
+    assert systems["with-examples"]["candidates"] == 20
+    assert systems["with-examples"]["limit"] < 3000 and any("for want of time" in note for note in found.notes)
+    more = named(plan_decision(about(MANY), items(9, MANY), items(3000, MANY), Choices(["smollm2"], minutes=9)).systems)
+    assert more["with-examples"]["limit"] > systems["with-examples"]["limit"]
+
+
+def test_of_several_models_each_has_its_names() -> None:
+    found = plan_decision(about(FEW), items(50, FEW), items(9, FEW), Choices(models=["gpt", "openai:gpt-5-mini"]))
+    assert {"gpt.prompted", "openai-gpt-5-mini.with-examples"} <= named(found.systems).keys()
+
+
+def test_without_a_model_what_is_here_is_asked_and_it_is_said_that_no_larger_one_is() -> None:
+    found = plan_decision(about(FEW), items(50, FEW), items(9, FEW), Choices())
+    assert named(found.systems)["prompted"]["model"] == "smollm2"
+    assert any("a larger one is not" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("case", "words"),
+    [
+        ((about(FEW, "ko"), items(50, FEW), Choices(["gpt"])), "reads English"),
+        ((about(FEW), items(50, FEW, "a", "b", "c"), Choices(["gpt"])), "one text or two"),
+        ((about(FEW), items(5000, FEW), Choices(["gpt"], minutes=0.01)), "more than --minutes allows"),
+    ],
+)
+def test_an_encoder_that_cannot_be_fine_tuned_is_left_out_with_its_reason(case: Any, words: str) -> None:
+    metadata, train, choices = case
+    found = plan_decision(metadata, train, items(9, FEW), choices)
+    assert "fine-tuned" not in named(found.systems) and any(words in note for note in found.notes)
+    other = plan_decision(about(FEW, "ko"), items(50, FEW), items(9, FEW), Choices(["gpt"], encoder="xlm-roberta-base"))
+    assert named(other.systems)["fine-tuned"]["finetune"]["model"] == "xlm-roberta-base"
+
+
+def test_questions_with_choices_of_their_own_are_chosen_among() -> None:
+    found = plan_decision(about(None), items(50, FEW), items(9, FEW), Choices(models=["gpt"]))
+    assert {one.get("chain", "") for one in found.systems} == {"", "choose"}
