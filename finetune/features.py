@@ -4,7 +4,7 @@ Used alike by training, by the checkpoint that answers items, and by the EDA, so
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from data.common.errors import ConfigurationError
 from data.common.parsing import JsonObject
@@ -52,6 +52,31 @@ def tokenize(
         split_special_tokens=True,  # a text that spells "[SEP]" or "</s>" does not end there
     )
     return [{name: encoded[name][row] for name in encoded} for row in range(len(texts))]
+
+
+class Coverage(NamedTuple):
+    """How well a tokenizer covers texts.
+
+    Attributes:
+        unknown: The share of tokens that stand for what it does not know.
+        pieces: Tokens a word; a word is what white space separates.
+    """
+
+    unknown: float
+    pieces: float
+
+    @property
+    def is_poor(self) -> bool:
+        """Whether an encoder can hardly read such texts: it was not made for their language."""
+        return self.unknown > 0.05 or self.pieces > 4
+
+
+def coverage(tokenizer: "PreTrainedTokenizerBase", texts: Sequence[str]) -> Coverage:
+    """Measure how well a tokenizer covers texts."""
+    ids = [token for one in tokenizer(list(texts), add_special_tokens=False)["input_ids"] for token in one]
+    words = sum(len(text.split()) for text in texts)
+    unknown = ids.count(tokenizer.unk_token_id) if tokenizer.unk_token_id is not None else 0
+    return Coverage(unknown / max(len(ids), 1), len(ids) / max(words, 1))
 
 
 def encode_items(

@@ -31,7 +31,7 @@ from finetune.arguments import devices, is_main_process, training_arguments
 from finetune.card import write_card
 from finetune.config import TrainSettings
 from finetune.encoders import load_pretrained, load_tokenizer, position_limit
-from finetune.features import texts_of, tokenize
+from finetune.features import coverage, texts_of, tokenize
 from finetune.heads import check_head, head_labels
 from finetune.pooling import check_pooling
 from finetune.trainer import ComputeMetrics, ItemTrainer, build_trainer
@@ -48,6 +48,8 @@ from finetune.working_folder import (
 
 # items, probs (n, n_classes), the class names in the order of the columns -> figures for the card
 Report = Callable[[Sequence[Item], np.ndarray, Sequence[str]], JsonObject]
+
+LOOKED_AT = 500  # training items, for what the tokenizer makes of their texts
 
 
 class _Data(NamedTuple):
@@ -146,7 +148,21 @@ def check(
     for item in (*train_items, *eval_items):
         texts_of(item.inputs, settings.text_fields, where=item.id)
     training_arguments(settings, Path("checkpoint"), n_items=len(train_items))
-    _check_encoder(settings, load_tokenizer(settings.model), labels)
+    tokenizer = load_tokenizer(settings.model)
+    _check_encoder(settings, tokenizer, labels)
+    _say_poor_coverage(settings, tokenizer, train_items)
+
+
+def _say_poor_coverage(settings: TrainSettings, tokenizer: PreTrainedTokenizerBase, items: Sequence[Item]) -> None:
+    """Name an encoder that was not made for the language of the texts, before it is trained on them."""
+    texts = [text for item in items[:LOOKED_AT] for text in texts_of(item.inputs, settings.text_fields, where=item.id)]
+    found = coverage(tokenizer, texts)
+    if found.is_poor and is_main_process():
+        say(
+            f"the encoder '{settings.model}' hardly reads these texts: {found.unknown:.0%} of their tokens are unknown "
+            f"to it, and a word takes {found.pieces:.1f} of them; take one of their language, or a multilingual one "
+            "such as distilbert-base-multilingual-cased"
+        )
 
 
 def _without_overlap(train_items: Sequence[Item], eval_items: Sequence[Item], held_out: Sequence[Item]) -> _Data:

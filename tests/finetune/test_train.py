@@ -9,9 +9,13 @@ import pytest
 from data.common.errors import ConfigurationError, MissingResourceError
 from data.registry import fingerprint
 from data.splits import without_overlap
+from data.types import Item
 from finetune.card import read_card
 from finetune.classifier import load_classifier
 from finetune.config import TrainSettings, declared_settings, make_settings, parse_overrides, settings_table, use_bf16
+from finetune.encoders import load_tokenizer
+from finetune.features import coverage
+from finetune.train import check
 from finetune.training_curves import draw_curves
 from tests.support.tiny_encoder import LABELS, MAX_POSITIONS, make_encoder, toy_items
 from tests.support.trainings import log_of, train_toy
@@ -23,6 +27,27 @@ PINNED_LOSSES = [1.216270, 0.781974, 1.503732, 1.289262, 1.804745, 1.311017, 1.2
 @pytest.fixture(scope="module")
 def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_encoder(tmp_path_factory.mktemp("encoder") / "tiny")
+
+
+def test_an_encoder_that_was_not_made_for_the_language_is_named_before_it_is_trained(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    english = ["The parcel has not arrived at my address yet.", "I would like my money back, please."]
+    korean = ["택배가 아직 도착하지 않았습니다.", "환불을 받고 싶습니다. 어떻게 하나요?"]
+    tokenizer = load_tokenizer("minilm")
+    assert not coverage(tokenizer, english).is_poor and coverage(tokenizer, korean).is_poor
+    for texts, said in ((english, False), (korean, True)):
+        items = [
+            Item(id=f"{n}", inputs={"text": texts[n % 2]}, choices=("a", "b"), target=n % 2, group=f"{n}")
+            for n in range(8)
+        ]
+        check(
+            make_settings({"model": "minilm", "text_fields": ["text"]}),
+            train_items=items,
+            eval_items=items[:1],
+            labels=["a", "b"],
+        )
+        assert ("'minilm' hardly reads these texts" in capsys.readouterr().err) is said
 
 
 @pytest.fixture(scope="module")
