@@ -27,7 +27,7 @@ MIB = 2**20
 
 def main(arguments: Sequence[str] = ()) -> None:
     """Print the tables."""
-    from eval.plan.systems import LOCAL_BATCH
+    from eval.plan.system import LOCAL_BATCH
 
     options = _options(arguments)
     sizes = [factor * options.base for factor in FACTORS]

@@ -26,9 +26,9 @@ from eval.execution.tracing import sent_messages
 from eval.measures.power import reach_lines
 from eval.measures.prices import estimate_request_tokens, estimate_tokens, price, price_table
 from eval.plan.chain_predictor import Predictor, chain_predictor
+from eval.plan.chain_systems import prepare_chain
 from eval.plan.context import Context, load_evaluated
 from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
-from eval.plan.systems import prepare_chain
 from eval.rundir.description import priced_name
 
 

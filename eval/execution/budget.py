@@ -14,7 +14,7 @@ from data.common.errors import ConfigurationError, ProjectError
 from eval.execution.call_ledger import ledger_path, read_ledger
 from eval.execution.rate_limits import Halt, Stop
 from eval.plan.call_prices import Rate, rate_of
-from eval.plan.systems import System
+from eval.plan.system import System
 from eval.rundir.journal import records_path
 
 PICO = 10**12

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from eval.measures.label_order import check_label_order
 from eval.measures.metrics import NO_ANSWER
-from eval.plan.systems import System
+from eval.plan.system import System
 from eval.rundir.journal import read_records
 
 REMEDY_CHECKPOINT = (

@@ -16,7 +16,7 @@ from eval.execution.replay import known_replies
 from eval.execution.retry import Calls
 from eval.execution.throttle import Throttle
 from eval.plan.call_prices import rate_of
-from eval.plan.systems import System
+from eval.plan.system import System
 from eval.rundir.description import model_spec
 from eval.rundir.journal import records_path
 

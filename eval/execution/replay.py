@@ -24,7 +24,7 @@ from data.types import TRIAL
 from eval.execution.call_ledger import ItemLedger, Key
 from eval.execution.request_key import identity_of, request_key
 from eval.execution.response_cache import ResponseCache
-from eval.plan.systems import System
+from eval.plan.system import System
 
 # In the metadata of the model whose calls these are: a chain may ask others beside it.
 _MARK = "known_replies"

@@ -14,7 +14,7 @@ from data.common.text import mentioned
 from data.types import Item, Record
 from eval.execution.error_limit import ErrorCount
 from eval.execution.retry import Calls, Cause
-from eval.plan.systems import System
+from eval.plan.system import System
 from eval.rundir.journal import Journal, read_outcomes, settle
 
 

@@ -10,7 +10,7 @@ from chains.models.specs import resolve_spec
 from data.common.errors import ConfigurationError
 from eval.measures.prices import price, price_table
 from eval.plan.suite import Suite
-from eval.plan.systems import System
+from eval.plan.system import System
 from eval.rundir.description import model_spec, priced_name
 
 _UNKNOWN = "--max-cost cannot be kept: the price of"

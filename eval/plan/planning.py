@@ -22,7 +22,8 @@ from eval.plan.call_prices import check_prices, rate_of
 from eval.plan.context import Context, load_evaluated
 from eval.plan.own_parts import OwnParts
 from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
-from eval.plan.systems import System, build_system
+from eval.plan.system import System
+from eval.plan.systems import build_system
 from eval.rundir.description import Machine
 from eval.rundir.journal import Evaluation, Manifest
 

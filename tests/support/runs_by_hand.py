@@ -8,7 +8,7 @@ from langchain_core.runnables import RunnableLambda
 from data.registry import fingerprint
 from data.types import Item, Prediction
 from eval.plan.planning import Plan, PlannedEvaluation
-from eval.plan.systems import System
+from eval.plan.system import System
 from eval.rundir.description import SystemDescription
 from eval.rundir.journal import Evaluation, Manifest
 

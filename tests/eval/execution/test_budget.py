@@ -28,7 +28,7 @@ from eval.measures.prices import Price, PriceTable, price
 from eval.plan.call_policy import CallPolicy
 from eval.plan.call_prices import Rate, most_tokens
 from eval.plan.planning import Plan
-from eval.plan.systems import System
+from eval.plan.system import System
 from eval.rundir.journal import read_manifest, read_records, records_path
 from tests.support.described import described
 from tests.support.exam_file import exam, write_exam

@@ -30,7 +30,7 @@ from eval.execution.replay import KnownReplies
 from eval.execution.retry import Calls, Clock, ItemStop
 from eval.measures.prices import Price, PriceTable, price
 from eval.plan.call_policy import CallPolicy
-from eval.plan.systems import System
+from eval.plan.system import System
 from eval.rundir.journal import read_records
 from tests.support.chat_endpoint import ChatEndpoint, serve_chat
 from tests.support.described import described

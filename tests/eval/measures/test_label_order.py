@@ -15,7 +15,8 @@ from eval.execution.label_check import check_labels
 from eval.measures.label_order import best_label_order, check_label_order, exchange_words, find_exchange
 from eval.plan.context import Context
 from eval.plan.suite import EvaluationSpec, SystemSpec
-from eval.plan.systems import System, build_system
+from eval.plan.system import System
+from eval.plan.systems import build_system
 from eval.report.summary import summarize
 from eval.rundir.journal import latest_records, read_manifest, records_path
 from finetune.__main__ import main as finetune

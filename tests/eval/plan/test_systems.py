@@ -11,7 +11,8 @@ from data.splits import hold_out
 from data.types import Item
 from eval.plan.context import Context
 from eval.plan.suite import EvaluationSpec, SystemSpec
-from eval.plan.systems import System, build_system
+from eval.plan.system import System
+from eval.plan.systems import build_system
 from tests.support.tiny_encoder import LABELS, MAX_POSITIONS, make_encoder, toy_items
 
 

@@ -1,0 +1,123 @@
+"""Encoders as systems of a run: a checkpoint that was trained before, or one that is trained as part of the run.
+
+An entry and what its evaluation shares in, a `System` out. Training waits until the run opens the system.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from data.card import is_task
+from data.common.errors import ConfigurationError
+from data.types import Item
+from eval.measures.training_costs import training_facts
+from eval.plan.chain_predictor import Predictor
+from eval.plan.context import Context
+from eval.plan.suite import SystemSpec
+from eval.plan.system import LOCAL_BATCH, System, learnt_from
+from eval.rundir.description import SystemDescription
+
+
+def checkpoint_system(spec: SystemSpec, context: Context) -> System:
+    """Build a system of an encoder that was trained before.
+
+    Raises:
+        ConfigurationError: The checkpoint is damaged, or for other labels.
+        MissingResourceError: It is not there.
+    """
+    from finetune.classifier import load_classifier
+
+    name, labels = str(spec.checkpoint), _labels(context)
+    predictor = load_classifier(name, labels=labels)
+    training = training_facts(Path(name))
+    trained: dict[str, Any] = {} if training is None else {"training": training}
+    sha256 = _checkpoint_sha256(name)
+    description = SystemDescription(kind="checkpoint", checkpoint=name, checkpoint_sha256=sha256, **trained)
+    return System(spec.name, description, LOCAL_BATCH, lambda _: predictor, _checked(spec, labels))
+
+
+def _checked(spec: SystemSpec, labels: Sequence[str]) -> tuple[str, ...] | None:
+    return None if spec.any_label_order else tuple(labels)
+
+
+def _checkpoint_sha256(checkpoint: str) -> str | None:
+    """Identify a checkpoint's folder by its weights and its configuration, which names the labels.
+
+    Returns:
+        None for one from the hub, which its name and cache identify.
+    """
+    files = [*sorted(Path(checkpoint).glob("*.safetensors")), *Path(checkpoint).glob("config.json")]
+    digest = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest() if files else None
+
+
+def finetune_system(spec: SystemSpec, context: Context) -> System:
+    """Build a system of an encoder that the run trains; all that can be wrong with it is found now.
+
+    Raises:
+        ConfigurationError: A setting or the items cannot be used.
+        MissingResourceError: The encoder is not there.
+    """
+    from data.splits import hold_out
+    from finetune.config import make_settings
+    from finetune.train import check
+
+    labels = _labels(context)
+    settings = make_settings({"seed": context.seed, **_texts_read(context), **(spec.finetune or {})})
+    learnt, held_out = hold_out(context.train_items(), seed=settings.seed)
+    check(settings, train_items=learnt, eval_items=held_out, labels=labels)
+    description = SystemDescription(
+        kind="finetune", finetune=settings.model_dump(mode="json"), held_out=len(held_out), **learnt_from(learnt)
+    )
+    open_trained = partial(_train_and_load, settings, learnt, held_out, labels)
+    return System(spec.name, description, LOCAL_BATCH, open_trained, _checked(spec, labels))
+
+
+def _texts_read(context: Context) -> dict[str, Any]:
+    """Return the texts that an encoder reads of a task of the user's own, whatever they are called."""
+    if not is_task(context.spec.benchmark):
+        return {}
+    names = tuple(dict.fromkeys(name for item in context.items for name in item.inputs))
+    if len(names) > 2:
+        raise ConfigurationError(
+            f"an encoder reads one text or two, and the items have {len(names)}: {', '.join(names)}; name those "
+            "to read as text_fields of finetune, or fewer columns with --text"
+        )
+    return {"text_fields": names}
+
+
+def _train_and_load(
+    settings: Any, train_items: Sequence[Item], held_out: Sequence[Item], labels: Sequence[str], folder: Path
+) -> Predictor:
+    """Train into the run's folder, going on where an interrupted run stopped; a finished checkpoint is taken."""
+    from eval.measures.metrics import classification_metrics
+    from finetune.classifier import load_classifier
+    from finetune.train import train
+    from finetune.working_folder import working_folder
+
+    checkpoint = folder / "checkpoint"
+    if not checkpoint.is_dir():
+        train(
+            settings,
+            train_items=train_items,
+            eval_items=held_out,  # seen during training for its curves only, never for its scores
+            labels=labels,
+            compute_metrics=classification_metrics,
+            out=checkpoint,
+            resume=working_folder(checkpoint).is_dir(),
+        )
+    predictor: Predictor = load_classifier(checkpoint, labels=labels)
+    return predictor
+
+
+def _labels(context: Context) -> Sequence[str]:
+    if context.benchmark.labels is None:
+        raise ConfigurationError(
+            f"{context.benchmark.name} has choices of its own for each item; a classifier needs fixed labels (mnli)"
+        )
+    return context.benchmark.labels
