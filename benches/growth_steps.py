@@ -66,7 +66,7 @@ def make_set(folder: Path, items: Sequence[Item], n: int) -> Path:
     """Fill a folder with n pairs, a run over them and its answers' columns; return it."""
     import numpy as np
 
-    from eval.measures.answers import read_answers
+    from eval.measures.run_answers import read_answers
 
     folder.mkdir(parents=True)
     with (folder / PAIRS).open("w", encoding="utf-8") as file:
@@ -128,8 +128,8 @@ def _journal(folder: Path) -> Callable[[], object]:
 
 def _metrics(folder: Path) -> Callable[[], object]:
     """Score a system's answers."""
-    from eval.measures.answers import read_answers
     from eval.measures.metrics import score
+    from eval.measures.run_answers import read_answers
 
     answers = read_answers(folder / RUN).evaluations[0][SYSTEMS[1]]
     return lambda: score(answers)
@@ -158,8 +158,8 @@ def _bootstrap(folder: Path) -> Callable[[], object]:
 
 def _compare(folder: Path) -> Callable[[], object]:
     """Compare two systems of a run, from their journals."""
-    from eval.measures.answers import read_answers
     from eval.measures.differences import compare
+    from eval.measures.run_answers import read_answers
 
     return lambda: compare(read_answers(folder / RUN))
 

@@ -125,8 +125,8 @@ def compare(run: Run | Path | str, other: Run | Path | str | None = None) -> "tu
         MissingResourceError: A folder is no run.
         ConfigurationError: There are no two systems with answers to the same items.
     """
-    from eval.measures.answers import read_answers
     from eval.measures.differences import compare as compare_answers
+    from eval.measures.run_answers import read_answers
 
     return compare_answers(read_answers(_folder(run)), None if other is None else read_answers(_folder(other)))
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def calibrate(options: argparse.Namespace) -> int:
     """Fit, measure, and print both."""
-    from eval.measures.answers import read_answers
+    from eval.measures.run_answers import read_answers
     from eval.measures.temperature import scale_run
 
     found = scale_run(read_answers(options.run), read_answers(options.fit))

@@ -105,9 +105,9 @@ def import_recorded(options: argparse.Namespace) -> int:
 
 def compare(options: argparse.Namespace) -> int:
     """Compare the systems of a run with one another, or with those of another run: how good, and how dear."""
-    from eval.measures.answers import read_answers
     from eval.measures.differences import compare as compare_runs
     from eval.measures.differences import to_json
+    from eval.measures.run_answers import read_answers
     from eval.report.render.terminal import comparison_text
     from eval.report.run_costs import costs_json, costs_of_runs
 

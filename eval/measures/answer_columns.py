@@ -1,4 +1,4 @@
-"""Records become rows of figures, one at a time, so that no record need be kept: what `eval.measures.answers` reads.
+"""Records become rows of figures, one at a time, so that no record is kept: what `eval.measures.run_answers` reads.
 
 Items and records in, the growing columns of both out. Everything that a measure needs to know of a text is counted
 here, where the text is at hand: its letters, whether it is blank, where the item's own passage is among the retrieved.

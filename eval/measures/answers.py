@@ -1,22 +1,18 @@
-"""The answers of a run as columns: each journal is parsed once, and every measure takes what this makes of it.
+"""Answers as columns: what every measure takes.
 
-A run's directory in, `Answers` a system out. Texts are not kept: what was shown, sent, looked up and said is in the
-journal, where `offsets` says. The items are kept once for all systems of an evaluation.
+A system's `Answers` hold a row a record; the `Items` are kept once for all systems of an evaluation. Texts are not
+kept: what was shown, sent, looked up and said is in the journal, where `offsets` says. They are read by
+`eval.measures.run_answers`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
-from pathlib import Path
-from typing import NamedTuple
+from functools import cached_property
 
 import numpy as np
 
-from data.types import Item, Record, Status
-from eval.measures.answer_columns import NO_TRIAL, ROW, ItemRows, RecordRows
+from data.types import Status
 from eval.measures.metrics import STATUSES
-from eval.rundir.journal import Evaluation, Manifest, read_manifest, records_at
-from eval.rundir.run_check import checked_journals
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,39 +188,6 @@ class Answers:
         return {tag: np.isin(lists, [one for one in used if tag in self.items.tag_lists[one]]) for tag in tags}
 
 
-class RunAnswers(NamedTuple):
-    """A run that was read.
-
-    Attributes:
-        evaluations: For each evaluation of the manifest, the answers of its systems by name.
-    """
-
-    run_dir: Path
-    manifest: Manifest
-    evaluations: tuple[dict[str, Answers], ...]
-
-
-def read_answers(run_dir: Path) -> RunAnswers:
-    """Read and check a run; each journal is parsed once.
-
-    Raises:
-        MissingResourceError: The folder is no run.
-        ConfigurationError: A file of it is damaged, or holds what the run cannot have written.
-    """
-    manifest = read_manifest(run_dir)
-    return RunAnswers(run_dir, manifest, tuple(_read(run_dir, evaluation) for evaluation in manifest.evaluations))
-
-
-def answers_of(records: Iterable[Record]) -> Answers:
-    """Return records of one system as columns, one that has no journal; of two of one item the later counts."""
-    items, rows, places = ItemRows(), RecordRows(), dict[str, int]()
-    for record in records:
-        place = places.setdefault(record.item.id, len(places))
-        items.add(place, record.item)
-        rows.add(place, record, partial(getattr, record, "item"))
-    return _columns(_items(items), rows)
-
-
 def common_rows(answers: Sequence[Answers]) -> list[np.ndarray]:
     """Return the rows of the items that all of some systems have a row for, in the order of the first.
 
@@ -244,88 +207,6 @@ def common_rows(answers: Sequence[Answers]) -> list[np.ndarray]:
     return found
 
 
-def records_of_items(path: Path, answers: Answers, places: Sequence[int]) -> Iterator[tuple[int, Record]]:
-    """Yield (place of the item, record) of some items in the order of their places, read back from the journal.
-
-    Args:
-        path: The journal of `answers`.
-        answers: Of one system.
-        places: Of the items in `answers.items`; one without a record is left out.
-    """
-    rows = answers.rows[np.isin(answers.rows["item"], places)]
-    rows = rows[np.argsort(rows["item"])]
-    yield from zip(rows["item"].tolist(), records_at(path, rows["offset"].tolist()), strict=True)
-
-
 def _places_in(items: Items, one: Answers) -> np.ndarray:
     """Return where the items of another run's answers are among these; one place behind the last for none."""
     return np.array([items.places.get(item_id, len(items.ids)) for item_id in one.ids], dtype=np.int64)
-
-
-def _read(run_dir: Path, evaluation: Evaluation) -> dict[str, Answers]:
-    items, systems = ItemRows(), {}
-    for system, _, lines in checked_journals(run_dir, evaluation):
-        systems[system] = rows = RecordRows()
-        for line in lines:
-            if line.item is not None:
-                items.add(line.place, line.item)
-            rows.add(line.place, line.record, partial(_parsed, line.written_item), offset=line.offset)
-    shared = _items(items)
-    return {system: _columns(shared, rows) for system, rows in systems.items()}
-
-
-def _parsed(written_item: bytes) -> Item:
-    return Item.model_validate_json(written_item, strict=True)
-
-
-def _items(rows: ItemRows) -> Items:
-    group_names = tuple(sorted(set(rows.groups)))
-    numbers = {name: number for number, name in enumerate(group_names)}
-    return Items(
-        ids=tuple(rows.ids),
-        groups=np.array([numbers[name] for name in rows.groups], dtype=np.int64),
-        group_names=group_names,
-        targets=np.array(rows.targets, dtype=np.int64),
-        weights=np.array(rows.weights, dtype=np.float64),
-        choices=np.array(rows.choices, dtype=np.int64),
-        tags=np.array(rows.tags, dtype=np.int64),
-        n_choices=np.array(rows.n_choices, dtype=np.int64),
-        has_passage=np.array(rows.has_passage, dtype=bool),
-        characters=np.array(rows.characters, dtype=np.int64),
-        choice_lists=tuple(rows.choice_lists),
-        tag_lists=tuple(rows.tag_lists),
-    )
-
-
-def _columns(items: Items, added: RecordRows) -> Answers:
-    rows, n_probs = np.frombuffer(added.packed, dtype=ROW), np.array(added.n_probs, dtype=np.int64)
-    answers = Answers(
-        items=items,
-        rows=rows,
-        probs=_padded(np.array(added.probs, dtype=np.float64), n_probs, fill=0),
-        trial_choices=_padded(np.array(added.trial_choices, dtype=np.int64), rows["trials"], fill=NO_TRIAL),
-        trial_orders=_padded(np.array(added.trial_orders, dtype=np.int64), rows["trials"], fill=0),
-        usage={name: np.array(counts, dtype=np.int64) for name, counts in added.usage.items()},
-        rules=tuple(added.rules),
-        sources=tuple(added.sources),
-        orders=tuple(added.orders),
-        found_passages=frozenset(added.found_passages),
-    )
-    # Of an item that was asked again the last row counts, in the place of the first.
-    _, first = np.unique(rows["item"], return_index=True)
-    _, last = np.unique(rows["item"][::-1], return_index=True)
-    return answers if len(first) == len(rows) else answers.take((len(rows) - 1 - last)[np.argsort(first)])
-
-
-def _padded(values: np.ndarray, lengths: np.ndarray, *, fill: int) -> np.ndarray:
-    """Return values that stand row behind row as a matrix, (n, longest).
-
-    Args:
-        values: Of all rows.
-        lengths: (n,) how many are of each row.
-        fill: What stands behind the last of a shorter row.
-    """
-    width = int(lengths.max(initial=0))
-    padded = np.full((len(lengths), width), fill, dtype=values.dtype)
-    padded[np.arange(width) < lengths[:, None]] = values
-    return padded

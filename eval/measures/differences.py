@@ -13,8 +13,9 @@ import numpy as np
 
 from data.common.errors import ConfigurationError
 from data.types import Frozen
-from eval.measures.answers import Answers, RunAnswers, common_rows
+from eval.measures.answers import Answers, common_rows
 from eval.measures.paired_tests import holm, mcnemar_midp
+from eval.measures.run_answers import RunAnswers
 from eval.measures.run_difference import what_differs
 from eval.measures.stats import LEVEL, Interval, is_outside, paired_difference_intervals
 from eval.rundir.description import role_of

@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 
 from data.types import Item
-from eval.measures.answers import Answers, RunAnswers, records_of_items
+from eval.measures.answers import Answers
+from eval.measures.run_answers import RunAnswers, records_of_items
 from eval.rundir.journal import Evaluation, records_path
 
 NAMED_ITEMS = 3

@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 
 from data.common.errors import ConfigurationError
 from data.types import Frozen
-from eval.measures.answers import Answers, RunAnswers
+from eval.measures.answers import Answers
 from eval.measures.calibration import Calibration, calibrate, calibration_intervals, log_losses
 from eval.measures.metrics import class_names
 from eval.measures.probabilities import Probabilities, probabilities_of, rescaled
+from eval.measures.run_answers import RunAnswers
 from eval.measures.stats import Interval
 from eval.rundir.description import SystemDescription
 

@@ -1,6 +1,6 @@
 """A chain's predictor out of a suite's entry and the parts that the chain needs, asked once or several times an item.
 
-Both a run and its estimate make chains here, so that an estimate counts every asking.
+Both a run and its estimate make chains here, so that an estimate counts every trial.
 """
 
 from collections.abc import Callable

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from data.common.files import write_atomically
 from data.common.language import language
-from eval.measures.answers import read_answers
+from eval.measures.run_answers import read_answers
 from eval.report.render.html import render_html
 from eval.report.render.markdown import render_markdown
 from eval.report.sections.calibration import diagram_file, draw_diagram, reliability_diagram

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from data.types import Frozen
-from eval.measures.answers import Answers, RunAnswers
+from eval.measures.answers import Answers
 from eval.measures.attribution import Attribution, attribute
 from eval.measures.costs import BreakEven, break_evens
 from eval.measures.differences import Comparison, compare_all
@@ -18,6 +18,7 @@ from eval.measures.metrics import class_names
 from eval.measures.power import ASSUMED_DISCORDANCE, minimum_detectable_difference
 from eval.measures.prices import PriceTable
 from eval.measures.reference_scores import ReferenceScores, reference_scores
+from eval.measures.run_answers import RunAnswers
 from eval.measures.stats import Interval, macro_f1_intervals
 from eval.measures.verdict import MARGIN, QUERIES, Candidate, Verdict, decide
 from eval.report.system_summary import SystemSummary, summarize_system

@@ -10,10 +10,11 @@ from typing import Any
 
 from data.common.errors import ProjectError
 from data.types import Frozen
-from eval.measures.answers import Answers, RunAnswers
+from eval.measures.answers import Answers
 from eval.measures.costs import BreakEven, SystemCost, break_evens, system_cost
 from eval.measures.differences import evaluation_groups
 from eval.measures.prices import PriceTable, price_table
+from eval.measures.run_answers import RunAnswers
 from eval.measures.training_costs import fit_facts, training_facts
 from eval.rundir.description import Machine, SystemDescription, model_spec
 

@@ -9,9 +9,9 @@ from typing import Any
 from data.common.errors import ProjectError, unknown_name
 from data.common.text import plain
 from data.types import Item, Record, Trial
-from eval.measures.answers import read_answers, records_of_items
 from eval.measures.attribution import causes_of_item
 from eval.measures.causes import Cause
+from eval.measures.run_answers import read_answers, records_of_items
 from eval.rundir.journal import records_path
 
 RULE = "-" * 100
@@ -113,7 +113,7 @@ def _trials(trials: Sequence[Trial]) -> list[str]:
         order = " ".join(str(own + 1) for own in trial.order)
         chosen = "no answer" if trial.choice is None else f"chose {trial.choice + 1}"
         lines.append(
-            f"\n[asking {number} of {len(trials)}: choices shown as {order}; {chosen}; {trial.rule or trial.status}]"
+            f"\n[trial {number} of {len(trials)}: choices shown as {order}; {chosen}; {trial.rule or trial.status}]"
         )
         lines += [f"[reasoning, not read as an answer]\n{trial.reasoning}\n"] if trial.reasoning else []
         lines += [trial.raw] if trial.raw else []

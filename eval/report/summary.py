@@ -8,8 +8,8 @@ from pathlib import Path
 
 from data.common.language import Language, language
 from data.types import Frozen
-from eval.measures.answers import RunAnswers, read_answers
 from eval.measures.prices import PriceTable, price_table
+from eval.measures.run_answers import RunAnswers, read_answers
 from eval.report.evaluation import EvaluationFigures, evaluation_figures
 from eval.report.sections.all_sections import conclusion
 from eval.report.sections.verdict import verdict_sentences

@@ -13,9 +13,10 @@ import numpy as np
 
 from data.common.progress import log
 from data.types import Prediction, Record
-from eval.measures.answers import Answers, RunAnswers, read_answers
+from eval.measures.answers import Answers
 from eval.measures.costs import system_cost
 from eval.measures.prices import PriceTable, price_table
+from eval.measures.run_answers import RunAnswers, read_answers
 from eval.report.run_costs import with_full_spec
 from eval.rundir.journal import Evaluation, records_at, records_path
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from data.common.language import language
 from data.types import Record
-from eval.measures.answers import Answers, RunAnswers, records_of_items
+from eval.measures.answers import Answers
+from eval.measures.run_answers import RunAnswers, records_of_items
 from eval.report.sections.all_sections import evaluation_tables
 from eval.report.sections.calibration import reliability_diagram
 from eval.report.sections.cost_curve import cost_drawing

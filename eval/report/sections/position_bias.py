@@ -165,13 +165,13 @@ def _repeats_table(evaluation: EvaluationFigures, say: Language) -> Table:
         say("Times"),
         say("Same answer each time, 95% interval"),
         say("Majority right"),
-        say("First asking right"),
-        say("Single askings right"),
+        say("First trial right"),
+        say("Single trials right"),
         say("Ties drawn"),
     )
     note = say(
         "Each item was asked several times, and the majority is the system's answer. Answers to rotated choices are "
-        "mapped back before they are compared; the first asking shows the choices in their own order. A tie is decided "
+        "mapped back before they are compared; the first trial shows the choices in their own order. A tie is decided "
         "by the mean probability where there is one, else drawn by the item's id and the seed."
     )
-    return Table("askings", say("Asked several times"), columns, tuple(rows), text_columns=2, note=note)
+    return Table("trials", say("Asked several times"), columns, tuple(rows), text_columns=2, note=note)

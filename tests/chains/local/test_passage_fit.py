@@ -18,7 +18,7 @@ from data.common.errors import ConfigurationError
 from data.types import Item
 from eval.cli.parser import main
 from eval.execution.tracing import Transcript
-from eval.measures.answers import read_answers
+from eval.measures.run_answers import read_answers
 from eval.plan.suite import load_suite
 from eval.report.render.html import render_html
 from eval.report.render.markdown import render_markdown

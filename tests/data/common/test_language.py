@@ -9,12 +9,12 @@ from data.common.language import CATALOGUE, ENGLISH, catalogue, language
 from data.common.parsing import read_yaml
 from data.common.table import display_width
 from eval.cli.parser import main
-from eval.measures.answers import answers_of, read_answers
 from eval.measures.costs import break_evens, system_cost
 from eval.measures.differences import compare
 from eval.measures.metrics import STATUSES
 from eval.measures.power import reach_sentence
 from eval.measures.prices import PriceTable
+from eval.measures.run_answers import answers_of, read_answers
 from eval.report import write_report
 from eval.report.figures import from_queries
 from eval.report.render.terminal import WIDTH, comparison_text, terminal_table

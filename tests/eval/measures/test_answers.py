@@ -12,8 +12,9 @@ import pytest
 from data.common.line_file import whole_lines
 from data.types import Item, Message, Passage, Record, Trial
 from eval.cli.parser import main
-from eval.measures.answers import Answers, answers_of, common_rows, read_answers, records_of_items
+from eval.measures.answers import Answers, common_rows
 from eval.measures.metrics import NO_ANSWER, score
+from eval.measures.run_answers import answers_of, read_answers, records_of_items
 from eval.rundir.journal import Journal, latest_records, read_records, records_at, records_path
 from tests.support.journaled_runs import (
     answer,

@@ -12,10 +12,10 @@ import pytest
 from data.common.language import ENGLISH
 from data.types import Item, Passage, Record
 from eval.cli.parser import main
-from eval.measures.answers import answers_of, read_answers
 from eval.measures.attribution import Attribution, attribute
 from eval.measures.causes import CAUSES, EITHER, SHORTENED, Outcome, cause_of
 from eval.measures.retrieval_metrics import score_ranking
+from eval.measures.run_answers import answers_of, read_answers
 from eval.report.sections.attribution import attribution_sentences, attribution_tables
 from eval.report.summary import summarize
 from eval.rundir.journal import latest_records, read_manifest, records_path

@@ -10,8 +10,8 @@ import pytest
 
 from data.types import NO_TEXT, Item, Message, Prediction, Record
 from eval.cli.parser import main
-from eval.measures.answers import answers_of, read_answers
 from eval.measures.differences import compare
+from eval.measures.run_answers import answers_of, read_answers
 from eval.report import write_report
 from eval.report.summary import EvaluationSummary, Summary, summarize
 from eval.rundir.journal import read_records, records_path

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss, log_loss
 
-from eval.measures.answers import answers_of
 from eval.measures.calibration import (
     brier_scores,
     calibrate,
@@ -21,6 +20,7 @@ from eval.measures.calibration import (
 )
 from eval.measures.metrics import Scores, score
 from eval.measures.probabilities import Probabilities, probabilities_of
+from eval.measures.run_answers import answers_of
 from tests.support.journaled_runs import answer, exam_item, failure, pair_item, right_where
 
 SEEDS = st.integers(0, 10_000)

@@ -10,10 +10,10 @@ from data.common.hardware import hardware
 from data.common.table import display_width
 from eval.__main__ import main
 from eval.execution.runner import run
-from eval.measures.answers import answers_of, read_answers
 from eval.measures.costs import break_even, break_evens, query_usage, system_cost
 from eval.measures.differences import Comparison
 from eval.measures.prices import machine_parts, price_table
+from eval.measures.run_answers import answers_of, read_answers
 from eval.measures.training_costs import training_facts
 from eval.plan.planning import plan
 from eval.plan.suite import EvaluationSpec, Suite, SystemSpec

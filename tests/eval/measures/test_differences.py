@@ -4,9 +4,9 @@ import pytest
 
 from data.common.errors import ConfigurationError, MissingResourceError
 from data.common.table import display_width
-from eval.measures.answers import answers_of, read_answers
 from eval.measures.differences import compare, to_json
 from eval.measures.paired_tests import mcnemar_midp
+from eval.measures.run_answers import answers_of, read_answers
 from eval.report.render.terminal import WIDTH, comparison_text
 from tests.support.journaled_runs import answer, exam_item, failure, pair_item, right_where, write_demo, write_run
 

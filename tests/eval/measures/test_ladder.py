@@ -11,9 +11,10 @@ from chains.registry import RUNGS
 from data.common.language import ENGLISH, language
 from data.types import Item
 from eval.cli.parser import main
-from eval.measures.answers import Answers, answers_of
+from eval.measures.answers import Answers
 from eval.measures.attribution import CAUSES
 from eval.measures.ladder import Ladder, climb, gap_recovered, oracle_of, rung_of
+from eval.measures.run_answers import answers_of
 from eval.plan.suite import load_suite
 from eval.report.sections.ladder import SHOWN, ladder_sentences, ladder_tables
 from eval.report.summary import summarize

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix as sklearn_confusion
 from sklearn.metrics import f1_score, precision_recall_fscore_support, roc_auc_score
 
-from eval.measures.answers import answers_of
 from eval.measures.metrics import class_names, classification_metrics, score
+from eval.measures.run_answers import answers_of
 from tests.support.journaled_runs import answer, exam_item, failure, pair_item, right_where
 
 OURS_AND_SKLEARNS = ((0, "precision"), (1, "recall"), (2, "f1"), (3, "support"))

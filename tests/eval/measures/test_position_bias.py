@@ -11,9 +11,9 @@ from scipy.stats import chi2
 
 from data.types import Item, Record, Trial
 from eval.cli.parser import main
-from eval.measures.answers import answers_of
 from eval.measures.position_bias import PositionTest, position_test, rotated_alternatives, single_alternatives
 from eval.measures.repeats import measure_positions, measure_repeats
+from eval.measures.run_answers import answers_of
 from eval.report.sections.position_bias import order_tables
 from eval.report.summary import summarize
 from tests.support.exam_file import exam, write_exam

@@ -6,8 +6,8 @@ import pytest
 
 from data.types import Trial
 from eval.cli.parser import main
-from eval.measures.answers import answers_of
 from eval.measures.readings import audit
+from eval.measures.run_answers import answers_of
 from eval.report import write_report
 from eval.report.summary import Summary, summarize
 from eval.rundir.journal import latest_records, records_path

@@ -6,9 +6,9 @@ import pytest
 import yaml
 
 from data.kice import YEARS, load
-from eval.measures.answers import answers_of, read_answers
 from eval.measures.metrics import score
 from eval.measures.reference_scores import REFERENCE_POINTS, constant_scores, published_points
+from eval.measures.run_answers import answers_of, read_answers
 from eval.plan.baselines import always
 from eval.report import write_report
 from eval.report.sections.reference_scores import published_table

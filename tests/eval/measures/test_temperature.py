@@ -8,8 +8,8 @@ from scipy.special import log_softmax, softmax
 
 from data.common.errors import ConfigurationError
 from eval.cli.parser import main
-from eval.measures.answers import read_answers
 from eval.measures.probabilities import Probabilities, rescaled
+from eval.measures.run_answers import read_answers
 from eval.measures.temperature import COLDEST, HOTTEST, fit_temperature
 from eval.measures.temperature import scale_run as scale_answers
 from tests.support.journaled_runs import answer, exam_item, pair_item, write_run

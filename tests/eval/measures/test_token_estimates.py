@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from data.types import Item, Message, Prediction, Record, Trial
-from eval.measures.answers import Answers, answers_of
+from eval.measures.answers import Answers
 from eval.measures.prices import estimate_tokens, price_table
+from eval.measures.run_answers import answers_of
 from eval.measures.token_estimates import compare_estimate
 from eval.report.sections.costs import estimate_table
 from tests.support.described import described

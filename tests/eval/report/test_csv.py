@@ -13,8 +13,8 @@ from data.common.table import emit_csv, guarded
 from data.common.text import plain
 from data.types import Item, Record, Trial
 from eval.cli.parser import main
-from eval.measures.answers import read_answers
 from eval.measures.metrics import score
+from eval.measures.run_answers import read_answers
 from eval.rundir.journal import Journal, records_path
 from tests.support.journaled_runs import answer, exam_item, failure, pair_item, write_demo, write_run
 from tests.support.priced_runs import priced_run, toy_prices

@@ -10,8 +10,8 @@ from data.common.errors import ConfigurationError, MissingResourceError
 from data.common.table import display_width, fit
 from data.common.text import plain
 from data.types import Message
-from eval.measures.answers import read_answers
 from eval.measures.classification import classification_report
+from eval.measures.run_answers import read_answers
 from eval.report import write_report
 from eval.report.figures import dollars
 from eval.report.render import html
