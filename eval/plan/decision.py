@@ -21,6 +21,7 @@ LEAST_ITEMS, LEAST_EPOCHS, MOST_EPOCHS = 50, 0.5, 8.0
 FIRST = 2000  # items that lengths are estimated from
 # Tokens a second on two cores, as seen with the packaged weights: only how much is asked is planned with them.
 TRAINED_TOKENS, READ_TOKENS = 3000, 800
+SHORTEST = 20  # tokens that a text counts for at least: beside them stands what every item costs
 TRAINING_SHARE = 0.4  # of the time; models in this process share the rest
 
 
@@ -159,7 +160,7 @@ def _lengths(items: Sequence[Item]) -> list[int]:
 def _tokens(items: Sequence[Item]) -> float:
     """Return the mean length of an item's texts in tokens."""
     lengths = _lengths(items)
-    return sum(lengths) / max(len(lengths), 1)
+    return max(sum(lengths) / max(len(lengths), 1), SHORTEST)
 
 
 def _speed() -> float:
