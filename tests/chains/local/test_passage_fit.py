@@ -223,7 +223,13 @@ def test_where_nothing_can_be_shortened_it_is_said_in_one_line(arguments, said, 
 
 
 def test_every_chain_says_whether_it_has_a_passage():
-    assert {name for name, entry in CHAINS.items() if entry.has_passage} == {"kice-prompt", "kice-rag", "kice-shuffled"}
+    assert {name for name, entry in CHAINS.items() if entry.has_passage} == {
+        "choose",
+        "choose-rag",
+        "kice-prompt",
+        "kice-rag",
+        "kice-shuffled",
+    }
 
 
 def test_a_run_from_the_command_line_keeps_and_reports_what_was_cut(tiny, prompt, tmp_path, capsys):
