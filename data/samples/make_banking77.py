@@ -1,4 +1,4 @@
-"""Writes data/samples/banking77: ten intents about cards out of BANKING77, every message of theirs.
+"""Writes data/samples/banking77: twelve intents about cash, fees and exchange out of BANKING77, every message of theirs.
 
     python data/samples/make_banking77.py FOLDER        # with BANKING77's train.csv and test.csv
 
@@ -12,16 +12,18 @@ import sys
 from pathlib import Path
 
 INTENTS = (
-    "activate_my_card",
-    "card_arrival",
-    "card_delivery_estimate",
-    "card_linking",
-    "card_not_working",
-    "compromised_card",
-    "getting_spare_card",
-    "lost_or_stolen_card",
-    "order_physical_card",
-    "virtual_card_not_working",
+    "atm_support",
+    "balance_not_updated_after_cheque_or_cash_deposit",
+    "card_payment_fee_charged",
+    "card_payment_wrong_exchange_rate",
+    "cash_withdrawal_charge",
+    "cash_withdrawal_not_recognised",
+    "declined_cash_withdrawal",
+    "exchange_charge",
+    "exchange_rate",
+    "exchange_via_app",
+    "pending_cash_withdrawal",
+    "top_up_by_cash_or_cheque",
 )
 
 

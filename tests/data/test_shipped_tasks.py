@@ -12,10 +12,10 @@ NAME = "banking77-sample"
 SCRIPT = runpy.run_path(str(SHIPPED[NAME].parent / "make_banking77.py"))
 
 
-def test_it_holds_ten_intents_and_enough_to_decide() -> None:
+def test_it_holds_twelve_intents_and_enough_to_decide() -> None:
     about, train, test = benchmark(NAME), load_items(NAME, split="train"), load_items(NAME)
     assert about.labels == SCRIPT["INTENTS"] and about.language == "en"
-    assert len(train) == 1132 and len(test) == 400
+    assert len(train) == 1739 and len(test) == 480
     assert set(Counter(item.target for item in test).values()) == {40}
 
 
