@@ -1,4 +1,6 @@
-"""Writes data/samples/banking77: twelve intents about cash, fees and exchange out of BANKING77, every message of theirs.
+"""Writes data/samples/banking77: twelve intents about cash, fees and exchange, with every message of theirs.
+
+They are out of BANKING77.
 
     python data/samples/make_banking77.py FOLDER        # with BANKING77's train.csv and test.csv
 
