@@ -22,6 +22,7 @@ from data.common.errors import ConfigurationError
 from data.types import Inputs, Prediction
 
 VARIABLES = ("text", "labels")
+LOOKED_UP = 5  # examples for each candidate, which it takes for the labels of near ones to be among them
 
 
 def classify(
@@ -52,7 +53,10 @@ def classify(
     render = partial(prompt_values, meanings=meanings or {}, example=loaded.example)
     answer = answer_with(model, loaded, render=render, answering=answering)
     if candidates is not None:
-        answer = AmongCandidates(answer=answer, n=candidates)
+        shown = 0 if examples is None else examples.n
+        answer = AmongCandidates(answer=answer, n=candidates, shown=shown)
+    if candidates is not None and examples is not None:
+        examples = examples.model_copy(update={"looked_up": LOOKED_UP * candidates})
     return answer if examples is None else Assign(key="documents", step=examples, once=True) | answer
 
 
@@ -82,15 +86,19 @@ class AmongCandidates(RunnableSerializable[Inputs, Prediction]):
     Attributes:
         answer: Answers an input whose `choices` are the candidates.
         n: How many candidates an item has at most; where its examples have fewer labels, the first others fill up.
+        shown: How many of its examples the prompt shows.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
     answer: Predictor
     n: int
+    shown: int
 
     def invoke(self, input: Inputs, config: RunnableConfig | None = None, **kwargs: Any) -> Prediction:
         places = candidate_places(input["choices"], input.get("documents", ()), self.n)
-        return _among_all(self.answer.invoke(_narrowed(input, places), config, **kwargs), places, len(input["choices"]))
+        return _among_all(
+            self.answer.invoke(self._narrowed(input, places), config, **kwargs), places, len(input["choices"])
+        )
 
     def batch(
         self,
@@ -101,12 +109,16 @@ class AmongCandidates(RunnableSerializable[Inputs, Prediction]):
         **kwargs: Any,
     ) -> list[Prediction]:
         places = [candidate_places(entry["choices"], entry.get("documents", ()), self.n) for entry in inputs]
-        narrowed = [_narrowed(entry, kept) for entry, kept in zip(inputs, places, strict=True)]
+        narrowed = [self._narrowed(entry, kept) for entry, kept in zip(inputs, places, strict=True)]
         answers: list[Any] = self.answer.batch(narrowed, config, return_exceptions=return_exceptions, **kwargs)
         return [
             answer if isinstance(answer, Exception) else _among_all(answer, kept, len(entry["choices"]))  # type: ignore[misc]  # as Runnable.batch does
             for answer, kept, entry in zip(answers, places, inputs, strict=True)
         ]
+
+    def _narrowed(self, entry: Inputs, places: Sequence[int]) -> Inputs:
+        documents = list(entry.get("documents", ()))[: self.shown]
+        return {**entry, "choices": [entry["choices"][place] for place in places], "documents": documents}
 
 
 def candidate_places(choices: Sequence[str], documents: Sequence[Document], n: int) -> list[int]:
@@ -120,10 +132,6 @@ def candidate_places(choices: Sequence[str], documents: Sequence[Document], n: i
         if (place := place_of.get(document.metadata["label"])) is not None:
             weights[place] += 1 / rank
     return sorted(sorted(weights, key=lambda place: -weights[place])[: max(n, 2)])
-
-
-def _narrowed(entry: Inputs, places: Sequence[int]) -> Inputs:
-    return {**entry, "choices": [entry["choices"][place] for place in places]}
 
 
 def _among_all(answer: Prediction, places: Sequence[int], n_labels: int) -> Prediction:

@@ -41,6 +41,7 @@ class FindExamples(RunnableSerializable[Inputs, list[Document]]):
         items: The training items by id.
         n: How many examples an item is shown.
         retriever: Over the passages of `example_passages`; None: every item is shown the `fixed` ones.
+        looked_up: How many are returned, where that is more: the labels of those beyond `n` speak for candidates.
         fixed: Ids of the same examples for every item, the first of which are shown.
     """
 
@@ -48,6 +49,7 @@ class FindExamples(RunnableSerializable[Inputs, list[Document]]):
     items: dict[str, Item]
     n: int
     retriever: BaseRetriever | None = None
+    looked_up: int = 0
     fixed: tuple[str, ...] = ()
 
     def invoke(self, input: Inputs, config: RunnableConfig | None = None, **kwargs: Any) -> list[Document]:
@@ -64,7 +66,9 @@ class FindExamples(RunnableSerializable[Inputs, list[Document]]):
         if self.retriever is None:
             return [self._allowed(entry, self.fixed) for entry in inputs]
         queries = [item_text(entry) for entry in inputs]
-        found: list[Any] = self.retriever.batch(queries, config, k=self.n + _SPARE, return_exceptions=return_exceptions)
+        found: list[Any] = self.retriever.batch(
+            queries, config, k=max(self.n, self.looked_up) + _SPARE, return_exceptions=return_exceptions
+        )
         return [
             hits if isinstance(hits, Exception) else self._allowed(entry, [_item_id(hit) for hit in hits])  # type: ignore[misc]  # as Runnable.batch does
             for entry, hits in zip(inputs, found, strict=True)
@@ -80,7 +84,7 @@ class FindExamples(RunnableSerializable[Inputs, list[Document]]):
                 continue
             label = item.choices[item.target]
             documents.append(Document(id=item.id, page_content=text, metadata={"passage_id": item.id, "label": label}))
-        return documents[: self.n]
+        return documents[: max(self.n, self.looked_up)]
 
 
 def _item_id(hit: Document) -> str:

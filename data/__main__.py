@@ -112,7 +112,7 @@ def _check_task(arguments: argparse.Namespace) -> int:
 def _write_card(path: Path, card: TaskCard) -> None:
     if path.suffix.lower() in CARD_SUFFIXES:
         return
-    target = path.with_name(f"{path.stem or path.resolve().name}.card.yaml")
+    target = path.resolve().with_name(f"{path.resolve().stem}.card.yaml")
     if target.exists():
         say(f"{target} is there already, and stays as it is")
         return

@@ -36,6 +36,11 @@ def _as_tuple(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
+def _as_character(value: object) -> object:
+    """Take what a shell passes on for a tab, which it cannot be given as such, for one."""
+    return "\t" if value in ("\\t", "tab") else value
+
+
 Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
 
 
@@ -95,13 +100,17 @@ class TaskCard(Frozen, defer_build=True):
     language: str | None = None
     columns: Names = ()
     encoding: str | None = None
-    separator: str | None = None
+    separator: Annotated[str | None, BeforeValidator(_as_character)] = Field(default=None, min_length=1, max_length=1)
 
     @model_validator(mode="before")
     @classmethod
     def _labels_may_be_a_list(cls, content: Any) -> Any:
         """Take a list of labels, or labels with their meanings alone, for labels of which no more is known."""
-        if not isinstance(content, dict) or not isinstance(content.get("labels"), list | dict):
+        if not isinstance(content, dict):
+            return content
+        if isinstance(content.get("test"), int | float):
+            content = {**content, "test": {"share": content["test"]}}
+        if not isinstance(content.get("labels"), list | dict):
             return content
         labels = content["labels"]
         if isinstance(labels, list):
@@ -140,7 +149,9 @@ def make_card(fields: Mapping[str, Any], *, where: str) -> TaskCard:
     try:
         return TaskCard.model_validate(dict(fields))
     except ValidationError as error:
-        fault = error.errors()[0]
+        fault = max(
+            error.errors(), key=lambda one: len(one["loc"])
+        )  # the most exact, where a field may be of two kinds
         place = ".".join(map(str, fault["loc"])) or "card"
         raise ConfigurationError(f"{where}: {place}: {fault['msg']}") from None
 

@@ -30,8 +30,8 @@ def find_encoding(path: Path, encoding: str | None) -> tuple[str, list[str]]:
     """
     if encoding is not None:
         try:
-            codecs.lookup(encoding)
-        except LookupError:
+            "".encode(encoding)  # no codec of bytes, such as base64
+        except (LookupError, TypeError, ValueError):
             raise ConfigurationError(f"--encoding {encoding} is unknown; usual ones are utf-8, utf-16, cp949") from None
         if not _decodes(path, encoding):
             raise ConfigurationError(f"{path} is not {encoding} text; it is {described(path)}")

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from data.card import CARD_SUFFIXES, Share, TaskCard, make_card, name_of, read_card
 from data.columns import Roles, Said, roles_of
-from data.common.errors import ConfigurationError, MissingResourceError
+from data.common.errors import ConfigurationError, MissingResourceError, unknown_name
 from data.label_set import LabelSet, label_set, label_text
 from data.question_rows import answers_count_from, cell_text, question_item
 from data.splits import cluster_of, fold, split_items, unmeasured
@@ -22,6 +22,29 @@ from data.types import Benchmark, Item
 
 TRAIN_STEMS = ("train", "train_val", "training")
 TEST_STEMS = ("test", "eval", "validation", "valid", "val", "dev")
+# Words that hardly any English text of some length is without, and hardly any other has.
+_ENGLISH = frozenset(
+    (
+        "the",
+        "a",
+        "is",
+        "are",
+        "was",
+        "to",
+        "of",
+        "and",
+        "my",
+        "i",
+        "you",
+        "it",
+        "this",
+        "that",
+        "for",
+        "with",
+        "have",
+        "not",
+    )
+)
 _HANGUL = re.compile(r"[가-힣]")
 
 
@@ -50,6 +73,8 @@ class Task:
         self.notes: list[str] = []
         self._files = _stamps(task_files(folder / card.train, card.test, folder).values())
         self._sides = self._make_sides()
+        if card.language is None:
+            self.notes.append(f"language: {self._language()} (--language names another; und is any other language)")
 
     @property
     def kind(self) -> str:
@@ -139,10 +164,26 @@ class Task:
                 reason = f"; its first fault: {table.faults[0]}" if table.faults else ""
                 raise ConfigurationError(f"{self.card.train} has no rows for '{side}'{reason}")
             self._note(side, table)
+            self._check_group(table, has_test="test" in tables)
             said = self.card.said if side == "train" else self._said_by(rows["train"].roles)
             rows[side] = Rows(table, roles_of(table, said))
         self.notes += rows["train"].roles.notes
         return rows["train"], rows.get("test")
+
+    def _check_group(self, table: Table, *, has_test: bool) -> None:
+        """Refuse a column of groups that is not there, or that nothing is divided by."""
+        group = self.card.test.group if isinstance(self.card.test, Share) else None
+        if group is not None and has_test:
+            raise ConfigurationError(
+                f"--group {group}: {self.card.train} has its own rows to measure; leave --group out"
+            )
+        if group is not None and group not in table.columns:
+            raise unknown_name("column", group, table.columns)
+
+    def _group_of(self, row: dict[str, Any]) -> str | None:
+        """Return the group that the card says that a row is of; None where it says nothing."""
+        group = self.card.test.group if isinstance(self.card.test, Share) else None
+        return None if group is None else f"{self.card.name}/{cluster_of(str(row.get(group)))}"
 
     def _said_by(self, roles: Roles) -> Said:
         """Return the columns of the training side, which the test side must have too."""
@@ -181,6 +222,7 @@ class Task:
             item_id = f"{self.card.name}/{side}/{number}"
             if rows.roles.kind == "multiple-choice":
                 item = question_item(row, rows.roles, item_id=item_id, where=where, answers_from=answers_from)
+                item = item.model_copy(update={"group": self._group_of(row) or item.group})
             else:
                 item = self._labelled_item(row, rows.roles, item_id=item_id, where=where)
             items.append(item)
@@ -202,10 +244,9 @@ class Task:
         }
         assert self._set is not None  # else the items have choices of their own
         label = self._set.spelt[label_text(row, roles.label, where=where)]
-        group = isinstance(self.card.test, Share) and self.card.test.group
-        key = str(row.get(group)) if group else "\n".join(map(fold, inputs.values()))
-        names, cluster = self._set.names, f"{self.card.name}/{cluster_of(key)}"
-        return Item(id=item_id, inputs=inputs, choices=names, target=names.index(label), group=cluster)
+        names, own = self._set.names, cluster_of("\n".join(map(fold, inputs.values())))
+        group = self._group_of(row) or f"{self.card.name}/{own}"
+        return Item(id=item_id, inputs=inputs, choices=names, target=names.index(label), group=group)
 
     def _unseen(self, learnt: list[Item], measured: list[Item]) -> list[Item]:
         unseen = unmeasured(learnt, measured)
@@ -218,8 +259,12 @@ class Task:
     def _language(self) -> str:
         texts = " ".join(text for item in self._sides["train"][:500] for text in item.inputs.values())
         letters = [letter for letter in texts if letter.isalpha()]
-        korean = len(_HANGUL.findall(texts)) > 0.3 * max(len(letters), 1)
-        return "ko" if korean else "en"
+        if len(_HANGUL.findall(texts)) > 0.3 * max(len(letters), 1):
+            return "ko"
+        words = texts.casefold().split()
+        usual = sum(word in _ENGLISH for word in words) / max(len(words), 1)
+        foreign = sum(not letter.isascii() for letter in letters) / max(len(letters), 1)
+        return "und" if foreign > 0.005 and usual < 0.05 else "en"
 
 
 def open_task(path: Path, **fields: Any) -> Task:
@@ -232,6 +277,8 @@ def open_task(path: Path, **fields: Any) -> Task:
     given = {name: value for name, value in fields.items() if value not in (None, (), {}, "")}
     if path.suffix.lower() in CARD_SUFFIXES:
         card = read_card(path)
+        if isinstance(given.get("test"), dict) and isinstance(card.test, Share):
+            given["test"] = {**card.test.model_dump(), **given["test"]}
         if isinstance(given.get("test"), str):  # what a user names on the command line is from where they are
             given["test"] = str(Path(given["test"]).resolve())
         return Task(make_card({**card.model_dump(), **given}, where=str(path)) if given else card, path.parent)
@@ -251,7 +298,12 @@ def task_files(train: Path, test: str | Share | None, folder: Path) -> dict[str,
     for side, stems in (("train", TRAIN_STEMS), ("test", TEST_STEMS)):
         path = next((files[stem] for stem in stems if stem in files), None)
         path = path or next((file for stem, file in files.items() if any(stem.endswith(f"_{s}") for s in stems)), None)
-        if path is not None and not (side == "test" and test is not None):
+        if path is not None and side == "test" and test is not None:
+            raise ConfigurationError(
+                f"{path} is there to be measured, and a share or a group is to be, too; leave --test and --group out, "
+                "or name the file to learn from"
+            )
+        if path is not None:
             found[side] = path
     if "train" not in found:
         raise MissingResourceError(

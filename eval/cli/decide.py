@@ -19,10 +19,11 @@ from data.common.terminal import emit
 from data.registry import benchmark, load_items, task_card
 from eval import api
 from eval.cli.flags import given
-from eval.cli.run_options import card_fields, read_policy
+from eval.cli.run_options import card_fields, one_line_faults, read_policy
 from eval.plan.decision import Choices, Decision, plan_decision
 from eval.plan.options import TASK, VERDICT
-from eval.plan.suite import load_suite
+from eval.plan.planning import plan
+from eval.plan.suite import Suite, load_suite
 from eval.rundir.names import new_run_dir, plain_name
 
 
@@ -34,6 +35,8 @@ def decide(options: argparse.Namespace) -> int:
         raise ConfigurationError(f"'{options.target}' is no labelled file (CSV, JSON Lines, Parquet …), folder or card")
     if not options.yes and not sys.stdin.isatty():
         raise ConfigurationError("decide asks before it spends time and money; say --yes to go on without being asked")
+    if not 0 < options.minutes < float("inf"):
+        raise ConfigurationError(f"--minutes {options.minutes:g} is no time; give a number above 0")
     read_env_file()
     policy = read_policy(options)
     card = card_fields(given(options, TASK))
@@ -41,9 +44,11 @@ def decide(options: argparse.Namespace) -> int:
     train, test = (load_items(options.target, split=side, card=card) for side in ("train", "test"))
     choices = Choices(tuple(options.model or ()), options.encoder, options.minutes)
     decision = plan_decision(about, train, test, choices)
-    run_dir = options.out or new_run_dir(f"{plain_name(about.name)}.decide")
-    if run_dir.exists():
-        raise ConfigurationError(f"{run_dir} is there already; name another folder with --out")
+    run_dir = options.out or _free(new_run_dir(f"{plain_name(about.name)}.decide"))
+    if taken := [path for path in (run_dir, *_files(run_dir)) if path.exists()]:
+        raise ConfigurationError(f"{taken[0]} is there already; name another folder with --out")
+    # All that would be refused is refused before anything is written, or agreed to.
+    plan(_suite(run_dir, options, decision, benchmark=options.target, card=card), policy=policy)
     suite = _write_suite(run_dir, options, card, decision)
     _announce(decision, suite, n_items=len(test))
     if not options.yes and not _agreed():
@@ -61,6 +66,35 @@ def decide(options: argparse.Namespace) -> int:
     return 1 if done.outcome is not None and done.outcome.too_many else 0
 
 
+def _files(run_dir: Path) -> tuple[Path, Path]:
+    """Return where the card and the suite of a run stand."""
+    card, suite = (run_dir.with_name(f"{run_dir.name}.{kind}.yaml") for kind in ("card", "suite"))
+    return card, suite
+
+
+def _free(run_dir: Path) -> Path:
+    """Return a folder that is free, with its files: those of an earlier one may have been changed by hand."""
+    name, number = run_dir.name, 1
+    while any(path.exists() for path in (run_dir, *_files(run_dir))):
+        number += 1
+        run_dir = run_dir.with_name(f"{name}-{number}")
+    return run_dir
+
+
+def _suite(run_dir: Path, options: argparse.Namespace, decision: Decision, **items: Any) -> Suite:
+    with one_line_faults():
+        return Suite.model_validate(_content(run_dir, options, decision, **items))
+
+
+def _content(run_dir: Path, options: argparse.Namespace, decision: Decision, **items: Any) -> dict[str, Any]:
+    return {
+        "name": plain_name(run_dir.name),
+        "seed": options.seed or 0,
+        **given(options, VERDICT),
+        "evaluations": [{**items, "systems": decision.systems}],
+    }
+
+
 def _write_suite(run_dir: Path, options: argparse.Namespace, card: dict[str, Any], decision: Decision) -> Path:
     """Write the task's card and the suite beside the run, to be read and changed."""
     known = task_card(options.target, card=card)
@@ -69,13 +103,8 @@ def _write_suite(run_dir: Path, options: argparse.Namespace, card: dict[str, Any
     files = {"train": str((folder / known.train).resolve())}
     if isinstance(known.test, str):
         files["test"] = str((folder / known.test).resolve())
-    card_file, suite_file = (run_dir.with_name(f"{run_dir.name}.{kind}.yaml") for kind in ("card", "suite"))
-    suite = {
-        "name": plain_name(run_dir.name),
-        "seed": options.seed or 0,
-        **given(options, VERDICT),
-        "evaluations": [{"benchmark": str(card_file), "systems": decision.systems}],
-    }
+    card_file, suite_file = _files(run_dir)
+    suite = _content(run_dir, options, decision, benchmark=str(card_file))
     run_dir.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(card_file, card_yaml(known.model_copy(update=files)))
     write_atomically(suite_file, yaml.safe_dump(suite, allow_unicode=True, sort_keys=False, width=120))

@@ -74,7 +74,7 @@ def card_fields(said: dict[str, Any]) -> dict[str, Any]:
 def _validated(
     target: str, name: str, system: dict[str, Any], items: dict[str, Any], options: argparse.Namespace
 ) -> Suite:
-    with _one_line_faults():
+    with one_line_faults():
         spec = SystemSpec(name=name, **system)
         evaluation = EvaluationSpec(benchmark=target, systems=(spec,), **items)
     run = f"{plain_name(target)}.{name}"[:LONGEST_NAME]
@@ -82,12 +82,12 @@ def _validated(
 
 
 def _suite(name: str, evaluations: tuple[EvaluationSpec, ...], **settings: Any) -> Suite:
-    with _one_line_faults():
+    with one_line_faults():
         return Suite(name=name, evaluations=evaluations, **settings)
 
 
 @contextmanager
-def _one_line_faults() -> Iterator[None]:
+def one_line_faults() -> Iterator[None]:
     """Turn what pydantic says of a value into the line that names its flag."""
     from pydantic import ValidationError
 

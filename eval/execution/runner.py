@@ -20,6 +20,7 @@ from eval.execution.system_journal import SystemJournal, settled, unanswered
 from eval.plan.call_policy import CallPolicy
 from eval.plan.planning import Plan
 from eval.rundir.journal import (
+    JUDGED_BY,
     Manifest,
     begin_run,
     read_manifest,
@@ -125,6 +126,10 @@ def _open_run(planned: Plan, run_dir: Path, *, resume: bool) -> None:
                 f"{run_dir} cannot be resumed: its {', '.join(differing)} differ from what is asked for now; "
                 "start a new run with --out"
             )
+        judged = {name: manifest.suite[name] for name in JUDGED_BY if name in manifest.suite}
+        if judged:
+            found = read_manifest(run_dir)
+            write_manifest(run_dir, found.model_copy(update={"suite": {**found.suite, **judged}}))
         check_journals(run_dir, manifest, [entry.items for entry in planned.evaluations])
         return
     begin_run(run_dir, manifest)

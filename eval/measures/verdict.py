@@ -20,6 +20,7 @@ from eval.measures.stats import LEVEL, Interval
 
 MARGIN = 2.0  # points of accuracy in percent
 QUERIES = 100_000.0  # a month
+Pairs = Mapping[frozenset[str], Comparison]  # by the names of both systems
 POWER = 0.8  # the chance that as many items as are said to be enough do tell
 
 
@@ -27,13 +28,15 @@ class Candidate(NamedTuple):
     """A system that may be taken.
 
     Attributes:
-        accuracy: On the items that it answered.
+        n: Items that it answered.
+        accuracy: On these.
         interval: 95 % of it; None where all items are one cluster.
         fixed_usd: What it costs before the first query: training, and labels where they have a price; None is unknown.
         query_usd: What a query costs; None is unknown.
     """
 
     name: str
+    n: int
     accuracy: float
     interval: Interval | None
     fixed_usd: float | None
@@ -64,6 +67,8 @@ class Verdict(Frozen):
         out: Systems that are not shown to be better than it.
         unpriced: Systems whose price is unknown, so that they are not taken for being cheaper.
         more_items: About how many more items would tell, where it cannot be told yet.
+        is_cheapest: Whether the choice costs no more than any system that is not out, and all their prices are known.
+        is_priced: Whether the prices of the choice, or the leader, and of the other are both known.
         same_at: Queries a month at which the choice, or the leader, costs what the other does; None for none.
         either_right: Share of the items that the choice or the other is right on: what a cascade of them could reach.
     """
@@ -83,6 +88,8 @@ class Verdict(Frozen):
     out: tuple[str, ...] = ()
     unpriced: tuple[str, ...] = ()
     more_items: int | None = None
+    is_cheapest: bool = False
+    is_priced: bool = True
     same_at: float | None = None
     either_right: float | None = None
 
@@ -124,12 +131,19 @@ def decide(
     }
     if not rest:
         return Verdict(kind="none", **facts)
-    leader, contrasts = rest[0], _contrasts(rest, comparisons)
+    of_pair = {frozenset((one.a, one.b)): one for one in comparisons}
+    leader = _leader(rest, of_pair)
+    rest.sort(key=lambda one: one is not leader)
+    contrasts = _contrasts(rest, of_pair)
     if not contrasts:
         return Verdict(kind="only", choice=leader.name, leader=leader.name, **facts)
-    cheaper = [one for one in rest[1:] if one.name in contrasts and priced[one.name] < priced[leader.name]]
+    told = [one for one in rest[1:] if one.name in contrasts]
+    cheaper = [one for one in told if priced[one.name] < priced[leader.name] < math.inf]
     close = [one for one in cheaper if contrasts[one.name].is_within(margin)]
-    unclear = [one for one in cheaper if one not in close and not contrasts[one.name].is_real]
+    # A system that may cost less, for all that is known of the prices, is no cheaper one until it is known.
+    maybe = [one for one in told if math.inf in (priced[one.name], priced[leader.name])]
+    unclear = [one for one in (*cheaper, *maybe) if one not in close and not contrasts[one.name].is_real]
+    facts["is_cheapest"] = all(priced[leader.name] <= priced[one.name] < math.inf for one in rest)
     if close:
         choice = min(close, key=lambda one: priced[one.name])
         facts |= contrasts[choice.name].facts() | {"same_at": _same_at(choice, leader)}
@@ -138,9 +152,12 @@ def decide(
         other = max(unclear, key=lambda one: contrasts[one.name].more_items(margin))
         facts |= contrasts[other.name].facts() | {"same_at": _same_at(leader, other)}
         more = contrasts[other.name].more_items(margin)
+        facts["is_priced"] = other in cheaper
         return Verdict(kind="open", leader=leader.name, other=other.name, more_items=more, **facts)
-    other = next(one for one in rest[1:] if one.name in contrasts)
-    facts |= contrasts[other.name].turned().facts() | {"same_at": _same_at(leader, other)}
+    other, held = told[0], contrasts[told[0].name].turned()
+    # No price brings a system in that is shown to be more than the margin worse.
+    is_beyond = held.interval is not None and held.interval.low > margin
+    facts |= held.facts() | {"same_at": None if is_beyond else _same_at(leader, other)}
     return Verdict(kind="leader", choice=leader.name, leader=leader.name, other=other.name, **facts)
 
 
@@ -191,10 +208,24 @@ class _Contrast(NamedTuple):
         }
 
 
-def _contrasts(rest: Sequence[Candidate], comparisons: Sequence[Comparison]) -> dict[str, _Contrast]:
+def _leader(rest: Sequence[Candidate], of_pair: Pairs) -> Candidate:
+    """Return the most accurate of the systems that answered the most items.
+
+    One that answered fewer, as a slow system may, takes its place where it is the more accurate on what both answered:
+    its own accuracy is that of other items.
+    """
+    most = max(one.n for one in rest)
+    leader = next(one for one in rest if one.n == most)
+    for one in (one for one in rest if one.n < most):
+        pair = of_pair.get(frozenset((one.name, leader.name)))
+        if pair is not None and (pair.difference if pair.a == one.name else -pair.difference) > 0:
+            leader = one
+    return leader
+
+
+def _contrasts(rest: Sequence[Candidate], of_pair: Pairs) -> dict[str, _Contrast]:
     """Hold every other system against the leader, with Holm's adjustment over these contrasts alone."""
     leader, found = rest[0].name, {}
-    of_pair: Mapping[frozenset[str], Comparison] = {frozenset((one.a, one.b)): one for one in comparisons}
     pairs = {one.name: of_pair.get(frozenset((leader, one.name))) for one in rest[1:]}
     known = {name: pair for name, pair in pairs.items() if pair is not None}
     for (name, pair), p in zip(known.items(), holm([pair.p for pair in known.values()]), strict=True):

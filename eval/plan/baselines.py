@@ -46,12 +46,15 @@ def chance(seed: int) -> Predictor:
 def majority(train_items: Sequence[Item]) -> Predictor:
     """Answer every item with the most frequent target of the training items; the probabilities are its shares."""
     counts = Counter(item.target for item in train_items)
-    n = len(train_items[0].choices)
-    probs = tuple(counts[i] / len(train_items) for i in range(n))
-    choice = max(range(n), key=lambda i: counts[i])
-    return RunnableLambda(
-        lambda item: Prediction(choice=choice, status="ok", rule="majority", probs=probs), name="majority"
-    )
+
+    def answer(item: Inputs) -> Prediction:
+        of_choices = [counts[place] for place in range(len(item["choices"]))]  # an item may have fewer than others
+        total = sum(of_choices)
+        probs = tuple(count / total for count in of_choices) if total else None
+        choice = max(range(len(of_choices)), key=of_choices.__getitem__)
+        return Prediction(choice=choice, status="ok", rule="majority", probs=probs)
+
+    return RunnableLambda(answer, name="majority")
 
 
 def lexical_overlap() -> Predictor:

@@ -5,7 +5,7 @@ A suite in, a `Plan` with its manifest out. Nothing has been written then, and n
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -111,21 +111,25 @@ def accompanied(suite: Suite) -> Suite:
 
     Without them nobody sees whether a model is worth its price; whoever names them, or their names, gets no others.
     """
-    evaluations = tuple(
-        spec.model_copy(update={"systems": (*_companions(suite, spec), *spec.systems)})
-        if is_task(spec.benchmark)
-        else spec
-        for spec in suite.evaluations
-    )
-    return suite.model_copy(update={"evaluations": evaluations})
+    taken = {system.name.casefold() for evaluation in suite.evaluations for system in evaluation.systems}
+    evaluations = []
+    for spec in suite.evaluations:
+        beside = _companions(spec, taken) if is_task(spec.benchmark) else []
+        taken |= {system.name.casefold() for system in beside}
+        evaluations.append(spec.model_copy(update={"systems": (*beside, *spec.systems)}))
+    return suite.model_copy(update={"evaluations": tuple(evaluations)})
 
 
-def _companions(suite: Suite, spec: EvaluationSpec) -> list[SystemSpec]:
+def _companions(spec: EvaluationSpec, taken: Collection[str]) -> list[SystemSpec]:
     labelled = benchmark(spec.benchmark, card=spec.card).labels is not None
     wanted = ("majority", "tfidf") if labelled else ("majority", "lexical-overlap")
-    there = {system.baseline for system in spec.systems}
-    taken = {system.name for evaluation in suite.evaluations for system in evaluation.systems}
-    return [SystemSpec(name=name, baseline=name) for name in wanted if name not in there | taken]
+    missing = [name for name in wanted if name not in {system.baseline for system in spec.systems}]
+    beside = []
+    for name in missing:  # several tasks of one suite have one each, under names of their own
+        names = (name, *(f"{name}-{number}" for number in range(2, len(taken) + 3)))
+        free = next(one for one in names if one not in taken)
+        beside.append(SystemSpec(name=free, baseline=name))
+    return beside
 
 
 def _manifest(suite: Suite, planned: Sequence[PlannedEvaluation]) -> Manifest:

@@ -68,7 +68,9 @@ def finetune_system(spec: SystemSpec, context: Context) -> System:
     from finetune.train import check
 
     labels = _labels(context)
-    settings = make_settings({"seed": context.seed, **_texts_read(context), **(spec.finetune or {})})
+    settings = make_settings(
+        {"seed": context.seed, **_texts_read(context, spec.finetune or {}), **(spec.finetune or {})}
+    )
     learnt, held_out = hold_out(context.train_items(), seed=settings.seed)
     check(settings, train_items=learnt, eval_items=held_out, labels=labels)
     description = SystemDescription(
@@ -78,9 +80,9 @@ def finetune_system(spec: SystemSpec, context: Context) -> System:
     return System(spec.name, description, LOCAL_BATCH, open_trained, _checked(spec, labels))
 
 
-def _texts_read(context: Context) -> dict[str, Any]:
+def _texts_read(context: Context, said: dict[str, Any]) -> dict[str, Any]:
     """Return the texts that an encoder reads of a task of the user's own, whatever they are called."""
-    if not is_task(context.spec.benchmark):
+    if "text_fields" in said or not is_task(context.spec.benchmark):
         return {}
     names = tuple(dict.fromkeys(name for item in context.items for name in item.inputs))
     if len(names) > 2:

@@ -115,7 +115,14 @@ def _verdict(
     """Decide between the systems that answered, with the margin and the number of queries that the suite says."""
     queries = float(suite.get("queries", QUERIES))
     candidates = [
-        Candidate(one.name, one.scores.accuracy, one.accuracy_interval, one.cost.fixed_usd, one.cost.usd_per_query)
+        Candidate(
+            one.name,
+            one.scores.n - one.scores.errors,
+            one.scores.accuracy,
+            one.accuracy_interval,
+            one.cost.fixed_usd,
+            one.cost.usd_per_query,
+        )
         for one in systems
         if one.scores is not None and one.scores.accuracy is not None
     ]

@@ -34,6 +34,9 @@ _READ = (1, SCHEMA_VERSION)  # in 1, what calls cost and were answered stood in 
 _OF_A_BEGINNING = re.compile(r"\.lock|\.manifest\.json\.\d+\.tmp")  # all that a run killed at once may have left
 
 
+JUDGED_BY = ("margin", "queries")  # keys of a suite that its verdict depends on, and no answer
+
+
 class Evaluation(Frozen):
     """One benchmark's items and the systems that answer them.
 
@@ -88,8 +91,12 @@ class Manifest(Frozen):
 
     def differences(self, other: "Manifest") -> list[str]:
         """Name what differs between two manifests in anything that decides the answers."""
-        deciding = ("schema_version", "suite", "evaluations", "systems", "seed")
-        return [name for name in deciding if getattr(self, name) != getattr(other, name)]
+        deciding = ("schema_version", "evaluations", "systems", "seed")
+        suites = [{k: v for k, v in one.suite.items() if k not in JUDGED_BY} for one in (self, other)]
+        return [
+            *(["suite"] if suites[0] != suites[1] else []),
+            *(name for name in deciding if getattr(self, name) != getattr(other, name)),
+        ]
 
 
 def records_path(run_dir: Path, system: str) -> Path:

@@ -73,6 +73,33 @@ def test_the_item_s_own_text_and_group_are_never_shown() -> None:
         assert found and not barred & {document.id for document in found}
 
 
+def test_candidates_come_from_more_neighbours_than_are_shown() -> None:
+    fruits = [
+        "apple",
+        "pear",
+        "plum",
+        "grape",
+        "lemon",
+        "cherry",
+        "peach",
+        "mango",
+        "banana",
+        "orange",
+        "melon",
+        "papaya",
+    ]
+    labels = tuple(f"about {fruit}" for fruit in fruits)
+    train = [
+        Item(id=f"t{n}", inputs={"text": f"money {fruits[n % 12]}"}, choices=labels, target=n % 12, group=f"g{n}")
+        for n in range(120)
+    ]
+    model = ScriptedChatModel(reply=lambda messages: "about mango")
+    chain = classify(model, prompt="classify/examples", examples=similar(2, train), candidates=6)
+    (answer,) = chain.batch([{"id": "x", "text": "mango money please", "choices": list(labels), "group": "x"}])
+    assert answer.choice == 7 and len(answer.candidates) == 6 and len(answer.document_ids) == 2
+    assert [message.type for message in model.calls[0]] == ["system", *["human", "ai"] * 2, "human"]
+
+
 def test_examples_are_turns_before_the_text_the_most_similar_one_last() -> None:
     model = ScriptedChatModel(reply=lambda messages: "card")
     classify(model, prompt="classify/examples", examples=similar(2)).invoke(item(91, text="my card is lost").to_input())

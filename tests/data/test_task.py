@@ -49,6 +49,59 @@ def test_the_same_text_is_on_one_side_and_groups_stay_whole(tmp_path: Path) -> N
     assert not groups[0] & groups[1] and len(groups[0] | groups[1]) == 7
 
 
+def test_groups_stay_whole_in_questions_with_choices_and_over_a_card(tmp_path: Path) -> None:
+    lines = [f"question {n},x{n},y{n},z{n},{'ABC'[n % 3]},customer {n % 9}" for n in range(90)]
+    path = tmp_path / "q.csv"
+    path.write_text("question,A,B,C,answer,customer\n" + "\n".join(lines), encoding="utf-8")
+    card = tmp_path / "q.yaml"
+    card.write_text("train: q.csv\ntest: {share: 0.3, group: customer}\n")
+    for task in (open_task(path, test={"share": 0.3, "group": "customer"}), open_task(card, test={"share": 0.2})):
+        groups = [{item.group for item in task.load(side, None)} for side in ("train", "test")]
+        assert not groups[0] & groups[1] and len(groups[0] | groups[1]) == 9
+    with pytest.raises(ConfigurationError, match="unknown column 'custmer'"):
+        open_task(path, test={"group": "custmer"})
+    (tmp_path / "own").mkdir()
+    for name in ("train", "test"):
+        (tmp_path / "own" / f"{name}.csv").write_text(path.read_text())
+    with pytest.raises(ConfigurationError, match="leave --test and --group out"):
+        open_task(tmp_path / "own", test={"group": "customer"})
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Where is my card? I want it back.", "en"),
+        ("money back please", "en"),
+        ("환불하고 싶어요", "ko"),
+        ("カードがまだ届きません", "und"),
+        ("Ich möchte mein Geld zurück, für die Überweisung", "und"),
+    ],
+)
+def test_the_language_is_guessed_and_said(tmp_path: Path, text: str, language: str) -> None:
+    task = open_task(table(tmp_path / "a.csv", [(f"{text} {n}", "ab"[n % 2]) for n in range(20)]))
+    assert task.BENCHMARK.language == language
+    assert any(note.startswith(f"language: {language} ") for note in task.notes)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"separator": "comma"}, "separator"),
+        ({"encoding": "base64"}, "--encoding base64 is unknown"),
+        ({"test": 20}, "share"),
+    ],
+)
+def test_a_field_that_makes_no_sense_is_one_line(tmp_path: Path, fields: dict, words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        open_task(table(tmp_path / "a.csv", tickets()), **fields)
+
+
+def test_a_tab_may_be_written_as_a_shell_passes_it_on(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("text\tlabel\n" + "\n".join(f"a, b {n}\t{'xy'[n % 2]}" for n in range(20)), encoding="utf-8")
+    assert open_task(path, separator="\\t").labels == ("x", "y")
+
+
 def test_what_is_measured_is_not_learnt_from(tmp_path: Path) -> None:
     table(tmp_path / "train.csv", [*tickets(), ("Seen  TWICE", "card")])
     table(tmp_path / "test.csv", [("seen twice", "card"), ("new", "other")])

@@ -45,6 +45,12 @@ def test_a_file_is_checked_and_its_card_is_written(tmp_path: Path, capsys: pytes
     assert "stays as it is" in capsys.readouterr().err and card.read_text().startswith("train")
 
 
+def test_the_folder_where_one_is_can_be_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table(tmp_path / "train.csv", ROWS)
+    monkeypatch.chdir(tmp_path)
+    assert main(["check", "."]) == 0 and (tmp_path.parent / f"{tmp_path.name}.card.yaml").is_file()
+
+
 def test_a_folder_and_splits_of_json_are_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "own").mkdir()
     table(tmp_path / "own" / "train.csv", ROWS)

@@ -64,6 +64,14 @@ def _held_against(found: Verdict, say: Language) -> list[str]:
                 **values,
             )
         ]
+    if found.kind == "open" and not found.is_priced:
+        return [
+            say(
+                "{other} is not told apart from it ({difference}, 95% interval {interval}), and which of the two costs "
+                "less is not known.",
+                **values,
+            )
+        ]
     if found.kind == "open":
         return [
             say(
@@ -79,6 +87,14 @@ def _held_against(found: Verdict, say: Language) -> list[str]:
                 "It is ahead of the next, {other}, beyond chance ({difference} points, 95% interval {interval}).",
                 **values,
             ),
+        ]
+    if not found.is_cheapest:
+        return [
+            say(
+                "The next, {other}, is not told apart from it ({difference}, 95% interval {interval}), which is no "
+                "proof that the two are equal, and costs more.",
+                **values,
+            )
         ]
     return [
         say(

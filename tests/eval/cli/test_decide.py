@@ -23,9 +23,10 @@ def test_a_file_in_a_verdict_out(tmp_path: Path, capsys: pytest.CaptureFixture[s
     names = [one["name"] for one in evaluation["systems"]]
     assert names == ["majority", "tfidf", "nearest", "fine-tuned", "prompted", "with-examples"]
     verdict = evaluation["verdict"]
-    assert verdict["kind"] in ("leader", "cheaper") and verdict["queries"] == 1e6
+    # The scripted model is right as often as the others, and nobody knows its price.
+    assert verdict["kind"] == "open" and not verdict["is_priced"] and verdict["queries"] == 1e6
     last = printed.out.rstrip().split("\n\n")[-1]
-    assert last.startswith(f"Verdict on tickets (18 items): take {verdict['choice']}, with 100.0% right.")
+    assert last.startswith("Verdict on tickets (18 items): it cannot be told yet.")
     assert evaluation["verdict_sentences"][0] in (out / "report.html").read_text(encoding="utf-8")
 
     suite, card = (tmp_path / f"out.{kind}.yaml" for kind in ("suite", "card"))
@@ -74,6 +75,34 @@ def test_nothing_is_spent_or_written_without_a_yes(
     monkeypatch.setattr("sys.stdin", Terminal("n\n"))
     assert decide(path, "--out", str(out)) == 0
     assert "nothing was asked" in capsys.readouterr().err and not out.exists()
+
+
+def test_a_suite_that_was_changed_by_hand_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tickets(tmp_path / "tickets.csv")
+    monkeypatch.setattr("eval.cli.decide._agreed", lambda: False)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    assert decide(path) == 0
+    edited = tmp_path / "runs" / "tickets.decide.suite.yaml"
+    edited.write_text("mine")
+    assert decide(path) == 0
+    assert edited.read_text() == "mine" and (tmp_path / "runs" / "tickets.decide-2.suite.yaml").is_file()
+    assert decide(path, "--out", "runs/tickets.decide") == 2
+    assert "is there already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "said", [["--margin", "-1"], ["--model", "openai:gpt-4o-mini"], ["--minutes", "nan"], ["--minutes", "0"]]
+)
+def test_what_would_be_refused_later_is_refused_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: list[str]
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    path = tickets(tmp_path / "tickets.csv")
+    assert decide(path, "--yes", "--out", str(tmp_path / "out"), *said) in (2, 3)
+    assert [*tmp_path.iterdir()] == [path]
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,31 @@ def test_a_limit_takes_a_fair_sample_of_sorted_rows(tmp_path: Path) -> None:
     assert all(10 <= one["correct"] <= 30 for one in evaluation["reference_scores"]["constants"])
 
 
+def test_two_files_of_one_suite_have_companions_of_their_own(tmp_path: Path) -> None:
+    suite = tmp_path / "two.yaml"
+    entries = [
+        f"  - {{benchmark: {tickets(tmp_path / name)}, systems: [{{name: {system}, baseline: chance}}]}}"
+        for name, system in (("one.csv", "TFIDF"), ("two.csv", "b"))
+    ]
+    suite.write_text("name: two\nevaluations:\n" + "\n".join(entries))
+    out = tmp_path / "out"
+    assert main(["run", str(suite), "--out", str(out)]) == 0
+    found = json.loads((out / "summary.json").read_text())["evaluations"]
+    assert [[one["name"] for one in evaluation["systems"]] for evaluation in found] == [
+        ["majority", "tfidf-2", "TFIDF"],
+        ["majority-2", "tfidf-3", "b"],
+    ]
+
+
+def test_a_run_is_judged_by_another_margin_without_asking_again(tmp_path: Path) -> None:
+    said = ["run", str(tickets(tmp_path / "tickets.csv")), "--baseline", "chance"]
+    out = tmp_path / "out"
+    assert main([*said, "--out", str(out)]) == 0
+    assert main([*said, "--resume", str(out), "--margin", "5", "--queries", "10"]) == 0
+    (evaluation,) = json.loads((out / "summary.json").read_text())["evaluations"]
+    assert (evaluation["verdict"]["margin"], evaluation["verdict"]["queries"]) == (0.05, 10)
+
+
 def test_a_card_is_told_from_a_suite(tmp_path: Path) -> None:
     tickets(tmp_path / "rows.csv")
     card = tmp_path / "help-desk.yaml"

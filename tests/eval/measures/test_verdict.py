@@ -9,8 +9,10 @@ from eval.measures.stats import Interval
 from eval.measures.verdict import Candidate, Verdict, decide
 
 
-def candidate(name: str, accuracy: float, *, fixed: float | None = 0.0, query: float | None = 0.0) -> Candidate:
-    return Candidate(name, accuracy, Interval(accuracy - 0.02, accuracy + 0.02), fixed, query)
+def candidate(
+    name: str, accuracy: float, *, fixed: float | None = 0.0, query: float | None = 0.0, n: int = 1000
+) -> Candidate:
+    return Candidate(name, n, accuracy, Interval(accuracy - 0.02, accuracy + 0.02), fixed, query)
 
 
 def pair(a: str, b: str, won: int, lost: int, n: int = 1000) -> Comparison:
@@ -82,15 +84,33 @@ def test_what_is_not_better_than_a_constant_is_out() -> None:
     assert none.kind == "none" and none.out == ("a", "majority")
 
 
-def test_an_unknown_price_is_not_taken_for_a_low_one() -> None:
-    found = verdict(
-        [candidate("gpt", 0.9, query=0.01), candidate("mine", 0.899, query=None)], pair("gpt", "mine", 11, 10)
-    )
-    assert (found.kind, found.choice, found.unpriced) == ("leader", "gpt", ("mine",))
-    of_unknown = verdict(
-        [candidate("gpt", 0.9, query=None), candidate("mine", 0.899, query=0.1)], pair("gpt", "mine", 11, 10)
-    )
-    assert of_unknown.choice == "mine"
+@pytest.mark.parametrize(("leader", "other"), [(0.01, None), (None, 0.01), (None, None)])
+def test_an_unknown_price_is_neither_a_low_nor_a_high_one(leader: float | None, other: float | None) -> None:
+    candidates = [candidate("gpt", 0.9, query=leader), candidate("mine", 0.899, query=other)]
+    found = verdict(candidates, pair("gpt", "mine", 11, 10))
+    assert (found.kind, found.choice, found.is_priced) == ("open", None, False)
+    told = verdict([candidates[0], candidate("mine", 0.8, query=other)], pair("gpt", "mine", 120, 20))
+    assert (told.kind, told.choice, told.is_cheapest) == ("leader", "gpt", False)
+
+
+def test_the_cheapest_is_called_so_only_where_it_is() -> None:
+    candidates = [candidate("a", 0.9, query=0.01), candidate("b", 0.895, query=0.02), candidate("c", 0.6)]
+    pairs = pair("a", "b", 15, 10), pair("a", "c", 320, 20), pair("b", "c", 315, 20)
+    assert verdict(candidates, *pairs).is_cheapest is False
+    assert verdict(candidates[:2], pairs[0]).is_cheapest is True
+
+
+def test_one_that_answered_fewer_items_leads_only_where_it_is_better_on_what_both_answered() -> None:
+    slow, words = candidate("slow", 0.94, n=100, query=0.01), candidate("words", 0.9)
+    worse = verdict([slow, words], pair("slow", "words", 3, 12, n=100))
+    assert worse.leader == "words" and (worse.difference or 0) > 0
+    better = verdict([slow, words], pair("slow", "words", 30, 2, n=100))
+    assert (better.kind, better.choice) == ("leader", "slow") and (better.difference or 0) > 0
+
+
+def test_no_price_brings_in_what_is_shown_to_be_more_than_the_margin_worse() -> None:
+    candidates = [candidate("gpt", 0.9, query=0.01), candidate("tuned", 0.8, fixed=100.0, query=0.001)]
+    assert verdict(candidates, pair("gpt", "tuned", 120, 20)).same_at is None
 
 
 def test_the_contrasts_with_the_leader_are_adjusted_together() -> None:

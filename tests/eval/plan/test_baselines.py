@@ -58,6 +58,18 @@ def test_majority_is_the_training_items_and_its_probabilities_their_shares() -> 
     assert prediction.probs == pytest.approx([sum(item.target == i for item in TRAIN) / len(TRAIN) for i in range(3)])
 
 
+def test_majority_answers_items_with_fewer_and_more_choices_than_others() -> None:
+    def question(number: int, n_choices: int, target: int) -> Item:
+        choices = tuple("abcde"[:n_choices])
+        return Item(id=f"m{number}", inputs={"question": "q"}, choices=choices, target=target, group=f"g{number}")
+
+    learnt = [question(0, 3, 1), question(1, 5, 4), question(2, 5, 4), question(3, 4, 1), question(4, 5, 4)]
+    predictor = build_baseline("majority", Parts(learnt, 0))
+    three, five = predictor.batch([question(9, n, 0).to_input() for n in (3, 5)])
+    assert (three.choice, five.choice) == (1, 4)
+    assert three.probs == (0, 1, 0) and five.probs == pytest.approx((0, 0.4, 0, 0, 0.6))
+
+
 def test_lexical_overlap_finds_the_copied_choice() -> None:
     assert build_baseline("lexical-overlap", Parts([], 0)).invoke(EXAM.to_input()).choice == 2
 
