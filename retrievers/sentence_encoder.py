@@ -7,6 +7,7 @@ of a text is the mean over its tokens' last hidden states.
 
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from data.common.hardware import multiplies_bf16
 from data.common.hub import quiet_transformers
 
-_TOKENS = 4096  # in a batch: few enough for the caches, many enough for the matrix units
+_TOKENS = 2048  # in a batch: few enough for the caches, many enough for the matrix units
 _SCORES = 2**16  # of attention, a head, that are computed at once, for texts of one length
 _ATTENTION = "text_by_text"
 
@@ -63,10 +64,10 @@ class SentenceEncoder:
             ids, owners = self._pieces(texts)
             # The longest go first, so that memory runs out at once or never; texts of one length stand together.
             order = sorted(range(len(ids)), key=lambda piece: -len(ids[piece]))
-            for batch in _batches(order, [len(piece) for piece in ids]):
-                means = self._means([ids[piece] for piece in batch])
-                for piece, mean in zip(batch, means, strict=True):
-                    sums[owners[piece]] += max(len(ids[piece]) - self._n_special, 1) * mean
+            batches = list(_batches(order, [len(piece) for piece in ids]))
+            means = self._means_of_all([[ids[piece] for piece in batch] for batch in batches])
+        for piece, mean in zip(order, np.concatenate(means), strict=True):
+            sums[owners[piece]] += max(len(ids[piece]) - self._n_special, 1) * mean
         vectors: NDArray[np.float32] = sums / np.linalg.norm(sums, axis=1, keepdims=True)
         return vectors
 
@@ -80,6 +81,20 @@ class SentenceEncoder:
             texts, truncation=True, max_length=self.max_length, return_overflowing_tokens=self.whole_texts
         )
         return encoded["input_ids"], encoded.get("overflow_to_sample_mapping", list(range(len(texts))))
+
+    def _means_of_all(self, batches: list[list[list[int]]]) -> list[NDArray[np.float32]]:
+        """Return the means of each batch's pieces. Each core computes batches of its own, and waits for no other."""
+        n_threads = torch.get_num_threads()
+        n_workers = min(n_threads, len(batches)) if self.device == "cpu" else 1
+        if n_workers == 1:
+            return [self._means(batch) for batch in batches]
+        try:
+            with ThreadPoolExecutor(
+                n_workers, initializer=torch.set_num_threads, initargs=(n_threads // n_workers,)
+            ) as pool:
+                return list(pool.map(self._means, batches))
+        finally:
+            torch.set_num_threads(n_threads)  # what a worker sets also holds for MKL, in every thread
 
     @torch.inference_mode()
     def _means(self, ids: list[list[int]]) -> NDArray[np.float32]:

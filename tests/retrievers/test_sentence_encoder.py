@@ -1,5 +1,7 @@
 """The sentence encoder reads many texts at once and gives each the vector that it has alone."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
@@ -9,8 +11,17 @@ from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 from retrievers.sentence_encoder import SentenceEncoder
 
 
+@pytest.fixture(params=[1, 2])
+def threads(request) -> Iterator[int]:
+    """How many threads torch may use."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
 @pytest.mark.parametrize("whole_texts", [False, True])
-def test_each_text_is_read_as_transformers_reads_it_alone(tmp_path, whole_texts, monkeypatch) -> None:
+def test_each_text_is_read_as_transformers_reads_it_alone(tmp_path, whole_texts, threads, monkeypatch) -> None:
     """A small random BERT in float32: the numbers of its plain forward pass, text by text and piece by piece."""
     backend = Tokenizer(models.WordLevel({"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "a": 4, "b": 5}, "[UNK]"))
     backend.pre_tokenizer = pre_tokenizers.Whitespace()
@@ -28,6 +39,7 @@ def test_each_text_is_read_as_transformers_reads_it_alone(tmp_path, whole_texts,
     )
     BertModel(config).save_pretrained(tmp_path)
     monkeypatch.setattr("retrievers.sentence_encoder.multiplies_bf16", lambda device: False)
+    monkeypatch.setattr("retrievers.sentence_encoder._TOKENS", 8)  # several batches
     encoder = SentenceEncoder(tmp_path, max_length=8, whole_texts=whole_texts)
     plain = BertModel.from_pretrained(tmp_path, attn_implementation="eager").eval()
     texts = ["a b", "b", "", "b a", "a b b a b a a b a b", "a b c"]
@@ -41,3 +53,4 @@ def test_each_text_is_read_as_transformers_reads_it_alone(tmp_path, whole_texts,
             ]
         expected = torch.nn.functional.normalize(torch.stack(sums).sum(dim=0), dim=0).numpy()
         np.testing.assert_allclose(vector, expected, atol=1e-5)
+    assert torch.get_num_threads() == threads
