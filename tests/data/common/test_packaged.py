@@ -1,13 +1,15 @@
-"""Packaged weights: nothing is read whose SHA-256 is not the pinned one."""
+"""Packaged weights: nothing is read whose SHA-256 is not the pinned one; what is converted is converted once."""
 
 import hashlib
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from data.common import packaged
-from data.common.errors import MissingResourceError
-from data.common.packaged import PACKAGED, PackagedWeights, is_installed, weights_path
+from data.common.errors import ConfigurationError, MissingResourceError
+from data.common.packaged import PACKAGED, PackagedWeights, converted, is_installed, weights_path
 
 WEIGHTS = b"the weights"
 
@@ -63,6 +65,60 @@ def test_a_cache_that_cannot_be_written_only_costs_a_second_check(
     (tmp_path / "file").write_text("", encoding="utf-8")
     monkeypatch.setenv("TUNE_OR_PROMPT_CACHE", str(tmp_path / "file" / "cache"))
     assert weights_path("own") == weights_path("own") == package
+
+
+def slow_copy(file: Path, folder: Path) -> None:
+    time.sleep(0.2)
+    (folder / "model").write_bytes(file.read_bytes())
+
+
+def test_weights_are_converted_once_whoever_asks(
+    package: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    calls, found = [], []
+
+    def convert(file: Path, folder: Path) -> None:
+        calls.append(folder)
+        slow_copy(file, folder)
+
+    threads = [
+        threading.Thread(target=lambda: found.append(converted("own", convert, duration="no time"))) for _ in "abc"
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(calls) == 1
+    assert len(set(found)) == 1
+    assert found[0].parent == tmp_path / "cache" / "models"
+    assert (found[0] / "model").read_bytes() == WEIGHTS
+    assert capfd.readouterr().err.count("\n") == 1
+
+
+def test_a_broken_conversion_leaves_nothing(package: Path, tmp_path: Path) -> None:
+    def fail(file: Path, folder: Path) -> None:
+        (folder / "model").write_text("half", encoding="utf-8")
+        raise RuntimeError("no space left")
+
+    with pytest.raises(RuntimeError, match="no space left"):
+        converted("own", fail, duration="no time")
+    assert not [path for path in (tmp_path / "cache" / "models").iterdir() if path.is_dir()]
+    assert converted("own", slow_copy, duration="no time").is_dir()
+
+
+def test_a_changed_file_is_not_converted(package: Path) -> None:
+    package.write_bytes(WEIGHTS + b", tampered with")
+    with pytest.raises(MissingResourceError, match="has SHA-256"):
+        converted("own", slow_copy, duration="no time")
+
+
+def test_an_unwritable_cache_says_which_setting_mends_it(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError("read-only")
+
+    monkeypatch.setattr("pathlib.Path.mkdir", refuse)
+    with pytest.raises(ConfigurationError, match="TUNE_OR_PROMPT_CACHE"):
+        converted("own", slow_copy, duration="no time")
 
 
 @pytest.mark.weights
