@@ -5,8 +5,6 @@
 It stands wherever a benchmark does: `load` and `BENCHMARK` are what a benchmark's module has.
 """
 
-import re
-from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,35 +15,10 @@ from data.common.errors import ConfigurationError, MissingResourceError, unknown
 from data.label_set import LabelSet, label_set, label_text
 from data.question_rows import answers_count_from, cell_text, question_item
 from data.splits import cluster_of, fold, split_items, unmeasured
-from data.table import SUFFIXES, Table, read_tables
+from data.table import Table, read_tables
+from data.task_files import TEST_STEMS, TRAIN_STEMS, stamps, task_files
+from data.text_language import language_of
 from data.types import Benchmark, Item
-
-TRAIN_STEMS = ("train", "train_val", "training")
-TEST_STEMS = ("test", "eval", "validation", "valid", "val", "dev")
-# Words that hardly any English text of some length is without, and hardly any other has.
-_ENGLISH = frozenset(
-    (
-        "the",
-        "a",
-        "is",
-        "are",
-        "was",
-        "to",
-        "of",
-        "and",
-        "my",
-        "i",
-        "you",
-        "it",
-        "this",
-        "that",
-        "for",
-        "with",
-        "have",
-        "not",
-    )
-)
-_HANGUL = re.compile(r"[가-힣]")
 
 
 class Rows(NamedTuple):
@@ -71,7 +44,7 @@ class Task:
         self.card = card
         self.folder = folder
         self.notes: list[str] = []
-        self._files = _stamps(task_files(folder / card.train, card.test, folder).values())
+        self._files = stamps(task_files(folder / card.train, card.test, folder).values())
         self._sides = self._make_sides()
         if card.language is None:
             self.notes.append(f"language: {self._language()} (--language names another; und is any other language)")
@@ -100,7 +73,7 @@ class Task:
 
     def is_current(self) -> bool:
         """Say whether the task's files are still those that were read."""
-        return self._files == _stamps(path for path, _, _ in self._files)
+        return self._files == stamps(path for path, _, _ in self._files)
 
     @cached_property
     def BENCHMARK(self) -> Benchmark:  # the name that every benchmark's module has
@@ -257,14 +230,7 @@ class Task:
         return unseen
 
     def _language(self) -> str:
-        texts = " ".join(text for item in self._sides["train"][:500] for text in item.inputs.values())
-        letters = [letter for letter in texts if letter.isalpha()]
-        if len(_HANGUL.findall(texts)) > 0.3 * max(len(letters), 1):
-            return "ko"
-        words = texts.casefold().split()
-        usual = sum(word in _ENGLISH for word in words) / max(len(words), 1)
-        foreign = sum(not letter.isascii() for letter in letters) / max(len(letters), 1)
-        return "und" if foreign > 0.005 and usual < 0.05 else "en"
+        return language_of(text for item in self._sides["train"][:500] for text in item.inputs.values())
 
 
 def open_task(path: Path, **fields: Any) -> Task:
@@ -285,37 +251,6 @@ def open_task(path: Path, **fields: Any) -> Task:
     if not path.exists():
         raise MissingResourceError(f"there is no file or folder {path}")
     return Task(make_card({"name": name_of(path), "train": str(path.resolve()), **given}, where=str(path)), Path())
-
-
-def task_files(train: Path, test: str | Share | None, folder: Path) -> dict[str, Path]:
-    """Return the file of each side; of "test" only where it is in one of its own."""
-    if isinstance(test, str):
-        return {"train": train, "test": folder / test}
-    if not train.is_dir():
-        return {"train": train}
-    files = {path.stem.casefold(): path for path in sorted(train.iterdir()) if path.suffix.lower() in SUFFIXES}
-    found = {}
-    for side, stems in (("train", TRAIN_STEMS), ("test", TEST_STEMS)):
-        path = next((files[stem] for stem in stems if stem in files), None)
-        path = path or next((file for stem, file in files.items() if any(stem.endswith(f"_{s}") for s in stems)), None)
-        if path is not None and side == "test" and test is not None:
-            raise ConfigurationError(
-                f"{path} is there to be measured, and a share or a group is to be, too; leave --test and --group out, "
-                "or name the file to learn from"
-            )
-        if path is not None:
-            found[side] = path
-    if "train" not in found:
-        raise MissingResourceError(
-            f"{train} has no file to learn from (train.csv or the like); it holds: {', '.join(files)}"
-        )
-    return found
-
-
-def _stamps(paths: Iterable[Path]) -> list[tuple[Path, int, int]]:
-    """Return files with their size and time of change; of one that is gone, 0."""
-    known = [(path, path.stat() if path.exists() else None) for path in paths]
-    return [(path, stat.st_size if stat else 0, stat.st_mtime_ns if stat else 0) for path, stat in known]
 
 
 def _written(value: object) -> object:
