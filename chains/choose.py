@@ -17,7 +17,7 @@ from chains.examples import item_text
 from chains.local.passage_fit import TooLong
 from chains.predictor import Answering, Assign, Predictor, answer_with
 from chains.prompt_files import load_prompt
-from data.types import Inputs
+from data.types import Inputs, texts_of_input
 
 VARIABLES = ("context", "question", "choices")
 _TITLES = {"ko": ("지문", "자료 {n}"), "en": ("Passage", "Source {n}")}  # by the prompt's language
@@ -62,8 +62,11 @@ def retrieval_query(entry: Inputs) -> str:
 
 
 def question_of(entry: Inputs) -> str:
-    """Return an item's question; of an item without one, its texts."""
-    return str(entry.get("question") or item_text(entry))
+    """Return an item's question with its other texts, but for its passage; of an item without one, its texts."""
+    if not entry.get("question"):
+        return item_text(entry)
+    others = {name: text for name, text in texts_of_input(entry).items() if name not in ("question", "passage")}
+    return "\n".join([str(entry["question"]), *(f"{name}: {text}" for name, text in others.items() if text)])
 
 
 def prompt_values(entry: Inputs, *, language: str, own: bool = True) -> dict[str, str]:
