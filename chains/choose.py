@@ -5,13 +5,13 @@
 The words around a passage are those of the prompt's language.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from langchain_core.documents import Document
 from langchain_core.language_models import BaseChatModel
 from langchain_core.retrievers import BaseRetriever
-from langchain_core.runnables import RunnableLambda
+from langchain_core.runnables import Runnable, RunnableLambda
 
 from chains.examples import item_text
 from chains.local.passage_fit import TooLong
@@ -46,8 +46,12 @@ def choose_rag(
     too_long: TooLong = "error",
 ) -> Predictor:
     """Answer from what a retriever finds for the question and its choices; the item's own passage is not shown."""
-    search = RunnableLambda(retrieval_query, name="retrieval_query") | retriever
-    return Assign(key="documents", step=search, once=True) | _chain(model, prompt, answering, too_long, own=False)
+    return retrieve(retriever, retrieval_query) | _chain(model, prompt, answering, too_long, own=False)
+
+
+def retrieve(retriever: BaseRetriever, query: Callable[[Inputs], str]) -> Runnable[Inputs, Inputs]:
+    """Return the step that adds the documents found for what `query` makes of an item."""
+    return Assign(key="documents", step=RunnableLambda(query, name="retrieval_query") | retriever, once=True)
 
 
 def _chain(model: BaseChatModel, prompt: str, answering: Answering, too_long: TooLong, *, own: bool) -> Predictor:
@@ -74,17 +78,18 @@ def prompt_values(entry: Inputs, *, language: str, own: bool = True) -> dict[str
 
     Args:
         entry: The input, with the documents that were retrieved, if any were.
-        language: Of the prompt.
+        language: The prompt's language, as a BCP 47 code.
         own: Whether the item's own passage is shown.
     """
     passage, source = _TITLES.get(language, _TITLES["en"])
     documents: Sequence[Document] = entry.get("documents", ())
-    blocks = [_block(source.format(n=n), document.page_content) for n, document in enumerate(documents, start=1)]
+    blocks = [block(source.format(n=n), document.page_content) for n, document in enumerate(documents, start=1)]
     if own:
-        blocks.append(_block(passage, entry.get("passage", "")))
+        blocks.append(block(passage, entry.get("passage", "")))
     choices = [f"{number}. {choice}" for number, choice in enumerate(entry["choices"], start=1)]
     return {"context": "".join(blocks), "question": question_of(entry), "choices": "\n".join(choices)}
 
 
-def _block(title: str, text: str) -> str:
+def block(title: str, text: str) -> str:
+    """Return a text under its title; nothing where there is none."""
     return f"[{title}]\n{text}\n\n" if text else ""

@@ -15,6 +15,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableLambda
 
+from chains.choose import block, retrieve
 from chains.local.passage_fit import TooLong
 from chains.predictor import Answering, Assign, Predictor, answer_with
 from chains.prompt_files import load_prompt
@@ -95,9 +96,9 @@ def kice_rag(
 ) -> Predictor:
     """Answer from what `retriever` finds for the question and its choices; the item's own passage is not shown."""
     loaded = load_prompt(prompt, variables=VARIABLES, benchmark="kice")
-    search = RunnableLambda(retrieval_query, name="retrieval_query") | retriever
-    retrieve = Assign(key="documents", step=search, once=True)
-    return retrieve | answer_with(model, loaded, render=with_documents, answering=answering, too_long=too_long)
+    return retrieve(retriever, retrieval_query) | answer_with(
+        model, loaded, render=with_documents, answering=answering, too_long=too_long
+    )
 
 
 def shuffle_passages(passages: Sequence[Passage], seed: int) -> dict[str, Passage]:
@@ -134,7 +135,7 @@ def retrieval_query(item: Inputs) -> str:
 
 
 def with_own_passage(item: Inputs) -> dict[str, str]:
-    return _variables(item, context=_block("지문", item.get("passage", "")))
+    return _variables(item, context=block("지문", item.get("passage", "")))
 
 
 def without_passage(item: Inputs) -> dict[str, str]:
@@ -147,12 +148,12 @@ def choices_alone(item: Inputs) -> dict[str, str]:
 
 def with_other_passage(item: Inputs) -> dict[str, str]:
     documents: list[Document] = item["documents"]
-    return _variables(item, context="".join(_block("지문", document.page_content) for document in documents))
+    return _variables(item, context="".join(block("지문", document.page_content) for document in documents))
 
 
 def with_documents(item: Inputs) -> dict[str, str]:
     documents: list[Document] = item["documents"]
-    blocks = [_block(f"자료 {i}", document.page_content) for i, document in enumerate(documents, start=1)]
+    blocks = [block(f"자료 {i}", document.page_content) for i, document in enumerate(documents, start=1)]
     return _variables(item, context="".join(blocks))
 
 
@@ -164,7 +165,3 @@ def _variables(item: Inputs, *, context: str) -> dict[str, str]:
         "extra": f"<보기>\n{extra}\n\n" if extra else "",
         "choices": "\n".join(f"{i}번: {choice}" for i, choice in enumerate(item["choices"], start=1)),
     }
-
-
-def _block(title: str, text: str) -> str:
-    return f"[{title}]\n{text}\n\n" if text else ""

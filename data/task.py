@@ -59,6 +59,11 @@ class Task:
         return self._set.names if self._set is not None else None
 
     @property
+    def _share(self) -> Share | None:
+        """How one file is divided, if the card says that it is."""
+        return self.card.test if isinstance(self.card.test, Share) else None
+
+    @property
     def full_card(self) -> TaskCard:
         """The card with what was guessed: another reading of it guesses nothing of the columns and the language."""
         roles = self._roles
@@ -116,7 +121,7 @@ class Task:
         if test is not None:
             measured = self._items(test, "test")
         else:
-            share = self.card.test if isinstance(self.card.test, Share) else Share()
+            share = self._share or Share()
             learnt, measured = split_items(
                 learnt, share=share.share, stratify=share.stratify and self.labels is not None, seed=share.seed
             )
@@ -145,7 +150,7 @@ class Task:
 
     def _check_group(self, table: Table, *, has_test: bool) -> None:
         """Refuse a column of groups that is not there, or that nothing is divided by."""
-        group = self.card.test.group if isinstance(self.card.test, Share) else None
+        group = self._share.group if self._share else None
         if group is not None and has_test:
             raise ConfigurationError(
                 f"--group {group}: {self.card.train} has its own rows to measure; leave --group out"
@@ -155,7 +160,7 @@ class Task:
 
     def _group_of(self, row: dict[str, Any]) -> str | None:
         """Return the group that the card says that a row is of; None where it says nothing."""
-        group = self.card.test.group if isinstance(self.card.test, Share) else None
+        group = self._share.group if self._share else None
         return None if group is None else f"{self.card.name}/{cluster_of(str(row.get(group)))}"
 
     def _said_by(self, roles: Roles) -> Said:

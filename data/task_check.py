@@ -52,7 +52,7 @@ def check_task(path: Path, **fields: Any) -> TaskCheck:
 
     Args:
         path: A table, a folder of tables, or a card.
-        fields: Of the card, over what the file's own card says.
+        fields: Further fields of the card, over what the file's own card says.
 
     Raises:
         ConfigurationError: Something keeps the file from use.

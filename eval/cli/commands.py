@@ -8,13 +8,14 @@ from data.common.command_line import INTERRUPTED
 from data.common.language import language
 from data.common.progress import log
 from data.common.table import emit_csv
-from data.common.terminal import emit, emit_json, emit_json_text, is_one_reader, write_utf8
+from data.common.terminal import emit, emit_json, emit_json_text, write_utf8
 from eval import api
 from eval.api import Run
 from eval.cli.cache import cache
 from eval.cli.calibrate import calibrate
 from eval.cli.decide import decide
 from eval.cli.run_options import read_policy, read_suite
+from eval.cli.show_reports import end_run, report_text, show_reports
 from eval.execution.error_limit import read_error_limit
 from eval.plan.suite import Suite
 from eval.rundir.names import MANIFEST_FILE, new_run_dir, plain_name
@@ -46,21 +47,7 @@ def run(options: argparse.Namespace) -> int:
             raise  # nothing was written that one could go on with
         log(f"interrupted; go on with --resume {run_dir}")
         return INTERRUPTED
-    _show_reports(done, as_json=options.json)
-    outcome = done.outcome
-    if outcome is not None and outcome.errors:
-        log(f"incomplete: {outcome.errors} items failed; ask them again with --resume {run_dir}")
-    return 1 if outcome is not None and outcome.too_many else 0
-
-
-def _show_reports(done: Run, *, as_json: bool) -> None:
-    """Print what a run showed, and say where its reports are."""
-    emit_json_text(_text(done, "summary.json")) if as_json else emit(str(done))
-    log(f"\nreports: {done.path / 'report.md'}\n         {done.path / 'report.html'}")
-    if is_one_reader() and not as_json:
-        return  # the table has said them
-    for warning in (warning for evaluation in done.summary.evaluations for warning in evaluation.warnings):
-        log(f"warning: {warning}")
+    return end_run(done, run_dir, as_json=options.json)
 
 
 def _dry_run(suite: Suite, options: argparse.Namespace) -> int:
@@ -99,7 +86,7 @@ def import_recorded(options: argparse.Namespace) -> int:
     run_dir = options.out or new_run_dir(f"{plain_name(options.benchmark)}.imported")
     more = {"split": options.split, "data": options.data, "skip_bad_rows": bool(options.skip_bad_rows)}
     import_replies(options.files, options.benchmark, run_dir, **more)
-    _show_reports(Run(run_dir).write_reports(lang=options.lang), as_json=options.json)
+    show_reports(Run(run_dir).write_reports(lang=options.lang), as_json=options.json)
     return 0
 
 
@@ -130,23 +117,19 @@ def report(options: argparse.Namespace) -> int:
         return 0
     written = [Run(run_dir).write_reports(lang=options.lang) for run_dir in options.runs]
     if form == "json" and len(written) > 1:
-        emit_json({"runs": [json.loads(_text(one, "summary.json")) for one in written]})
+        emit_json({"runs": [json.loads(report_text(one, "summary.json")) for one in written]})
         return 0
     for one in written:
         if form == "text":
             emit(str(one))
         elif form == "json":
-            emit_json_text(_text(one, "summary.json"))
+            emit_json_text(report_text(one, "summary.json"))
         elif form == "html":
             write_utf8()  # the page says that it is
-            emit(_text(one, "report.html"))
+            emit(report_text(one, "report.html"))
         else:
-            emit(_text(one, "report.md"))
+            emit(report_text(one, "report.md"))
     return 0
-
-
-def _text(run: Run, file: str) -> str:
-    return (run.path / file).read_text(encoding="utf-8")
 
 
 def show(options: argparse.Namespace) -> int:

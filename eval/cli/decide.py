@@ -15,11 +15,11 @@ from data.common.errors import ConfigurationError
 from data.common.files import write_atomically
 from data.common.progress import log
 from data.common.table import aligned
-from data.common.terminal import emit
 from data.registry import benchmark, load_items, task_card
 from eval import api
 from eval.cli.flags import given
 from eval.cli.run_options import card_fields, one_line_faults, read_policy
+from eval.cli.show_reports import end_run
 from eval.plan.decision import Choices, Decision, plan_decision
 from eval.plan.options import TASK, VERDICT
 from eval.plan.planning import plan
@@ -61,9 +61,9 @@ def decide(options: argparse.Namespace) -> int:
         policy=policy,
         lang=options.lang,
     )
-    emit((done.path / "summary.json").read_text(encoding="utf-8") if options.json else str(done))
-    log(f"\nreports: {done.path / 'report.html'}\n         {done.path / 'report.md'}\nsuite:   {suite}")
-    return 1 if done.outcome is not None and done.outcome.too_many else 0
+    code = end_run(done, run_dir, as_json=options.json)
+    log(f"suite:   {suite}")
+    return code
 
 
 def _files(run_dir: Path) -> tuple[Path, Path]:

@@ -8,16 +8,14 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from langchain_core.runnables import Runnable, RunnableLambda
+from langchain_core.runnables import RunnableLambda
 
 from data.common.errors import ConfigurationError, unknown_name
-from data.types import Item, Prediction, texts_of_input
+from data.types import Inputs, Item, Prediction, texts_of_input
 from eval.plan import learners
-
-Inputs = dict[str, Any]
-Predictor = Runnable[Inputs, Prediction]
+from eval.plan.chain_predictor import Predictor
 
 
 def always(choice: int) -> Predictor:

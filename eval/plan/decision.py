@@ -30,7 +30,7 @@ class Choices(NamedTuple):
 
     Attributes:
         models: Specs of chat models; empty: what is on this machine.
-        encoder: That is fine-tuned; None: the packaged one, where it reads the language.
+        encoder: What is fine-tuned; None is the packaged encoder, where it reads the language.
         minutes: About how long it may take on this machine; models that are asked over a network are not counted.
     """
 
@@ -111,14 +111,12 @@ def _add_models(
     decision: Decision, about: Benchmark, test: Sequence[Item], models: Sequence[str], minutes: float
 ) -> None:
     """Add each model, as it is and with similar examples; one in this process is asked as many items as it has time."""
-    n_ways = 2 if about.labels is not None else 1
-    n_local = sum(not names_remote(model) for model in models) * n_ways
-    for model in models:
-        for entry in _ways(about, model, alone=len(models) == 1):
-            if not names_remote(model):
-                seconds = (1 - TRAINING_SHARE) * 60 * minutes * _speed() / n_local
-                _limit(decision, entry, seconds, _prompt_tokens(about, test, entry), len(test))
-            decision.systems.append(entry)
+    entries = [entry for model in models for entry in _ways(about, model, alone=len(models) == 1)]
+    local = [entry for entry in entries if not names_remote(entry["model"])]
+    for entry in local:
+        seconds = (1 - TRAINING_SHARE) * 60 * minutes * _speed() / len(local)
+        _limit(decision, entry, seconds, _prompt_tokens(about, test, entry), len(test))
+    decision.systems.extend(entries)
 
 
 def _ways(about: Benchmark, model: str, *, alone: bool) -> list[dict[str, Any]]:

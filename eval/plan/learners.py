@@ -9,13 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from langchain_core.runnables import Runnable, RunnableConfig, RunnableSerializable
+from langchain_core.runnables import RunnableConfig, RunnableSerializable
 
 from data.common.errors import ConfigurationError
-from data.types import Item, Prediction, texts_of_input
+from data.types import Inputs, Item, Prediction, texts_of_input
+from eval.plan.chain_predictor import Predictor
 
-Inputs = dict[str, Any]
-Predictor = Runnable[Inputs, Prediction]
 Texts = Mapping[str, str]  # of an item, by name
 
 # Of both learners, the weight of the data against that of small coefficients: scikit-learn's own 1.0 is made for few
