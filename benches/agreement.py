@@ -26,7 +26,7 @@ class Agreement(NamedTuple):
 
     Attributes:
         n_items: Compared.
-        n_same: With the same best label on both sides.
+        n_same: How many have the same best label on both sides.
         largest_difference: Between the two sides' log-probabilities of a label among its item's labels.
         ties: Items whose two best labels are exactly equal, of the one side and of the other.
         disagreements: The items with different best labels.

@@ -21,7 +21,7 @@ def peer_python(name: str, requirements: Sequence[str]) -> Path:
     """Return the Python of the peer's environment, installing it if this is the first time.
 
     Args:
-        name: Of the environment's folder in the cache.
+        name: The name of the environment's folder in the cache.
         requirements: As pip takes them; pinned.
 
     Raises:

@@ -40,7 +40,7 @@ class Case(NamedTuple):
     """What is asked, and how the server answers.
 
     Attributes:
-        title: For the table.
+        title: What the table calls it.
         items: How many.
         concurrency: Calls in flight, at most.
         server: Its settings.
@@ -72,7 +72,7 @@ class Side(NamedTuple):
     """What one command came to.
 
     Attributes:
-        asking_s: From the first request to the last answer.
+        asking_s: Seconds from the first request to the last answer.
         answered: Requests that were answered, and so are paid for.
         lost: Items without an answer.
         refused: The share of requests that got 429.

@@ -37,7 +37,7 @@ class Questions(NamedTuple):
     """A set as both sides are asked it.
 
     Attributes:
-        title: Of the set, for the table.
+        title: What the table calls the set.
         ids: (n,) of the items.
         conversations: (n,) as ours is given them.
         labels: (n, n_labels of the item).
@@ -135,7 +135,7 @@ def disagreement_rows(agreement: Agreement, questions: Questions, exact: Scores)
     """Return a row of cells for each of the first items with different best labels.
 
     Args:
-        agreement: Of the two sides.
+        agreement: How far the two sides agree.
         questions: What they were asked.
         exact: Scores in float32 of the disagreements' items, as many as are shown.
     """

@@ -23,7 +23,7 @@ def bench_items(name: str, limit: int | None) -> tuple[str, list[Item]]:
     """Return a set's title and its first items: the real ones, or the sample where there is no data.
 
     Args:
-        name: Of `SPLITS` or `FILES`.
+        name: A name of `SPLITS` or `FILES`.
         limit: At most so many items; None: all.
 
     Raises:

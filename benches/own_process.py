@@ -24,7 +24,7 @@ class Measured(NamedTuple):
     """What some work took.
 
     Attributes:
-        seconds: Of the work, its input being loaded.
+        seconds: How long the work took, its input being loaded.
         peak_bytes: Most resident memory with its input, less what was resident before that.
     """
 

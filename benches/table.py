@@ -34,7 +34,7 @@ def in_turns(
     """Run both sides one after the other, `runs` times, so that both meet the same machine.
 
     Args:
-        name: Of the comparison, for the progress on stderr.
+        name: The name of the comparison, for the progress on stderr.
         one: Runs the first side once.
         other: Runs the second side once.
         runs: How often; at least 1.

@@ -51,7 +51,7 @@ def kice_agent(
         passages: What can be read, by id.
         prompt: As `load_prompt` takes it.
         answering: "auto" or "generate", which are the same here.
-        max_tool_calls: For one item; then the model must answer.
+        max_tool_calls: How many calls one item may take; then the model must answer.
 
     Raises:
         ConfigurationError: The model calls no tools, or labels were to be scored.

@@ -148,8 +148,8 @@ def read_reply(
     Args:
         form: The form of the answer that the prompt asked for.
         entry: The input with "reply".
-        labels: From the choices to what stands for them in the reply, where the provider was asked how likely they
-            are; None: it was not.
+        labels: Returns, for the choices, what stands for them in the reply, where the provider was asked how likely
+            they are; None: it was not.
     """
     reply: AIMessage = entry["reply"]
     choices: list[str] = entry["choices"]

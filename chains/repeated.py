@@ -54,8 +54,8 @@ def repeated(
 
     Args:
         make: Makes the predictor of its parts.
-        parts: With the "model", if there is one: each vote gets a seed of its own, where the model takes one, for the
-            same prompt and the same seed give the same reply.
+        parts: What the factory takes, with the "model" if there is one: each vote gets a seed of its own, where the
+            model takes one, for the same prompt and the same seed give the same reply.
         permute: "cyclic" asks once for each rotation of the choices.
         votes: How many replies are sampled; None: one.
         seed: The run's seed; it decides the votes' seeds and the draws between choices given equally often.

@@ -112,7 +112,7 @@ def check_items(items: Sequence[Item], source: str, *, empty: str = "") -> None:
     """Refuse items that cannot be asked together.
 
     Args:
-        items: Of one split.
+        items: The items of one split.
         source: Where they come from, for the message.
         empty: What it is called where it holds none; "": as otherwise.
 

@@ -93,8 +93,8 @@ def split_items(items: Sequence[Item], *, share: float = 0.2, stratify: bool = T
     """Divide items into a training and a test side.
 
     Args:
-        items: Of one source.
-        share: Of the items that the test side is to have, between 0 and 1.
+        items: The items of one source.
+        share: The share of the items that the test side is to have, between 0 and 1.
         stratify: Give each label the same share, as far as groups allow.
         seed: The same seed draws the same sides.
 

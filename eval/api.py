@@ -160,12 +160,13 @@ def evaluate(
         systems: Who answers a benchmark or items, by name: the settings that a suite's entry would have, or a Runnable
             from an item's input to a Prediction, a message or a text, of which the last two are read for an answer.
             None with a suite, which has its own.
-        benchmark: For items: the benchmark that they are of, so that its chains answer them; None: they are your own.
-        train: For items: what systems that learn may learn from.
-        split: Of the benchmark; None is its default split. None for items or a suite, as are `data` and `limit`.
+        benchmark: The benchmark that items are of, so that its chains answer them; None: they are your own.
+        train: What systems that learn may learn from, where items are given.
+        split: The split of the benchmark; None is its default split. None for items or a suite, as are `data` and
+            `limit`.
         data: Where the benchmark's items are; None for its own place.
         limit: The first so many items.
-        seed: Of all that is drawn; a suite has its own.
+        seed: Decides all that is drawn; a suite has its own.
         out: The run's folder; None: runs/NAME, or where that is taken runs/NAME-2 and so on.
         resume: Go on with the run in `out`: ask only what is missing or failed.
         retry_errors: Without it, `resume` leaves what failed as it is.

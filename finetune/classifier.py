@@ -36,7 +36,7 @@ class Classifier(RunnableSerializable[Inputs, Prediction]):
     """A sequence classifier that reads an item's texts and answers with one of its labels.
 
     Attributes:
-        model: In evaluation mode.
+        model: The encoder with its head, in evaluation mode.
         tokenizer: The model's own.
         text_fields: The inputs it reads.
         max_length: Tokens an input is cut at.

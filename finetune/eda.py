@@ -67,7 +67,7 @@ def describe(
 
     Args:
         items: At least one.
-        lengths: Of `token_lengths`.
+        lengths: What `token_lengths` returned.
         labels: The class names.
         text_fields: What the encoder reads; two items with the same texts are duplicates.
         max_length: Tokens an input would be cut at.
@@ -97,8 +97,8 @@ def write_eda(figures: Mapping[str, Any], lengths: Lengths, out: Path) -> None:
     """Write `eda.json` and the plots (SVG and PNG) `lengths`, `labels` and, where measured, `single_text`.
 
     Args:
-        figures: Of `describe`, with whatever else is to be in `eda.json`.
-        lengths: Of `token_lengths`.
+        figures: What `describe` returned, with whatever else is to be in `eda.json`.
+        lengths: What `token_lengths` returned.
         out: The folder, which is made.
 
     Raises:

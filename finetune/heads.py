@@ -31,9 +31,9 @@ def load_new_classifier(
 
     Args:
         encoder: A hub id, a folder, or a packaged encoder.
-        labels: In the order of the head's columns.
+        labels: The class names, in the order of the head's columns.
         pooling: What the head reads.
-        dropout: In place of every rate in the encoder's configuration; None keeps them.
+        dropout: The rate that takes the place of every one in the encoder's configuration; None keeps them.
         freeze_embeddings: Do not train the embeddings: of tokens and positions in encoders of BERT's kind, of tokens
             alone where a model keeps positions elsewhere.
 

@@ -23,7 +23,7 @@ def epoch_order(lengths: Sequence[int], *, batch_size: int, seed: int, epoch: in
         lengths: (n,) tokens of each item.
         batch_size: Items per optimizer step.
         seed: Together with `epoch` it decides the order.
-        epoch: From 0.
+        epoch: Which epoch it is, counted from 0.
         by_length: Whether texts of like length share a batch, which saves padding.
     """
     order = np.random.default_rng([seed, epoch]).permutation(len(lengths))

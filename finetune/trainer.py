@@ -153,7 +153,7 @@ def build_trainer(
     Args:
         settings: What was asked for.
         arguments: The same as the Trainer's own.
-        labels: In the order of the head's columns.
+        labels: The class names, in the order of the head's columns.
         sets: "train", what is learnt from, and "eval", what evaluations during training look at.
         compute_metrics: Takes targets (n,) and probs (n, n_classes).
 

@@ -89,7 +89,7 @@ class TrainingLog(TrainerCallback):
 
         Args:
             event: "step", "evaluation" or "test".
-            figures: By name, as the Trainer gives them.
+            figures: The figures, by name, as the Trainer gives them.
             state: Says where the run is.
             prefix: What those names start with; it is left out in the log.
         """

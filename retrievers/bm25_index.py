@@ -109,7 +109,7 @@ def bm25_scores(index: Bm25Index, queries: Sequence[Sequence[str]]) -> Iterator[
     after the other to bound the memory; for a single one, adding up its rows is twice as fast.
 
     Args:
-        index: From `build_index`.
+        index: What `build_index` returned.
         queries: Each query's tokens; a repeated token counts again, one that no document has counts nothing.
     """
     known = [[index.rows[token] for token in tokens if token in index.rows] for tokens in queries]

@@ -69,7 +69,7 @@ def chunk_passages(
     first in this order.
 
     Args:
-        passages: With unique ids; blank ones give no chunk.
+        passages: What is searched; ids are unique, and blank ones give no chunk.
         max_tokens: Most tokens of a chunk, as they are counted in the passage. One character is never cut, however
             many tokens it has.
         overlap_tokens: Most tokens that a chunk repeats from the end of the one before, in whole sentences, because

@@ -150,7 +150,7 @@ def only_new(kind: str, analyse: Analyse) -> Analyse:
 
     Args:
         kind: As for `AnalysisCache.look_up`.
-        analyse: Of Kiwi without a user's words.
+        analyse: The analysis of Kiwi without a user's words.
     """
     return partial(AnalysisCache().look_up, kind, analyse=analyse)
 

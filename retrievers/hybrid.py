@@ -36,8 +36,8 @@ class HybridRetriever(PassageRetriever):
         parts: Retrievers over the same documents, which must have ids.
         fusion: "convex" (see `convex_combination`) or "rrf" (see `reciprocal_rank`).
         weights: One for each part in a convex combination; None: equal ones.
-        floors: For each part in a convex combination, the lowest score that it can give at all (BM25: 0, a cosine: -1),
-            or None for the lowest that it gave. None: the lowest given, for every part.
+        floors: One for each part in a convex combination: the lowest score that it can give at all (BM25: 0, a
+            cosine: -1), or None for the lowest that it gave. None: the lowest given, for every part.
     """
 
     parts: Sequence[PassageRetriever]

@@ -224,7 +224,7 @@ def _name_in_bert(name: str) -> tuple[str, bool]:
     """Return the name of a tensor in transformers' BertModel, and whether it is a matrix.
 
     Args:
-        name: In the file, such as "emb.word", "emb.ln.w" or "l0.q.w".
+        name: What the tensor is called in the file, such as "emb.word", "emb.ln.w" or "l0.q.w".
     """
     if name in _EMBEDDINGS:
         return f"embeddings.{_EMBEDDINGS[name]}", ".ln." not in name

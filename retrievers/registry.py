@@ -88,7 +88,7 @@ def build_retriever(
 
     Args:
         name: See the module; a retriever or a step of your own is named by its factory's `module:attr`.
-        passages: With unique ids.
+        passages: What is searched; ids are unique.
         k: Most documents that a query finds; `invoke(query, k=8)` overrides it.
         chunk: Whether to search chunks of whole sentences, or passages as they are.
         embeddings: See `retrievers.embeddings.load_embeddings`; None: the retriever's default.

@@ -28,7 +28,7 @@ class SentenceEncoder:
     """A loaded encoder, which threads may share.
 
     Args:
-        folder: Of a Hugging Face BERT with its tokenizer; weights are read from safetensors alone.
+        folder: The folder of a Hugging Face BERT with its tokenizer; weights are read from safetensors alone.
         max_length: Tokens that the model reads at once.
         whole_texts: Read a longer text in pieces, and take their mean, each weighing as its tokens; else cut it.
     """

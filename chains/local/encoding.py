@@ -38,7 +38,7 @@ def render(loaded: LoadedModel, messages: Sequence[BaseMessage], options: Mappin
 
     Args:
         loaded: The model whose tokenizer holds the template.
-        messages: With plain text as content.
+        messages: The conversation; each message has plain text as its content.
         options: Further variables of the template, such as `{"enable_thinking": False}`.
 
     Raises:

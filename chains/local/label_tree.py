@@ -99,7 +99,7 @@ def forward_trees(
         loaded: The model; where a tree branches, one that `takes_trees`.
         trees: (B,), padded to the N nodes of the largest.
         mask: (B, S) over the cached slots: 1 for a token, 0 for padding.
-        cache: Of the rows' prompts; extended in place.
+        cache: The keys and values of the rows' prompts; it is extended in place.
     """
     longest = max(len(tree.tokens) for tree in trees)
     padded = [torch.nn.functional.pad(tree.tokens, (0, longest - len(tree.tokens))) for tree in trees]

@@ -80,7 +80,7 @@ def tokens_that_fit(free: int | None, token_bytes: int, *, most: int) -> int:
     """Return how many tokens a safe share of the free memory holds, from 1 to `most`.
 
     Args:
-        free: In bytes, negative where memory is short already; None where nobody says.
+        free: The memory that is left, in bytes, negative where memory is short already; None where nobody says.
         token_bytes: That one token costs, as `bytes_per_token` counts.
         most: Beyond which a larger batch gains nothing.
     """

@@ -38,9 +38,10 @@ def trace_batch(
         model: The model whose runs they are.
         conversations: n of them, as they were sent.
         config: One for all, or one for each.
-        encode: From a conversation's index to what `compute` takes; its ProjectError or ValueError is that item's.
-        compute: From what was encoded to what is returned, each with the message that ends its run; an error in the
-            place of an item that fails alone.
+        encode: Returns, for a conversation's index, what `compute` takes; its ProjectError or ValueError is that
+            item's.
+        compute: Returns, for what was encoded, what is returned, each with the message that ends its run; an error in
+            the place of an item that fails alone.
         params: The call's parameters, for the trace; with "stop".
         return_exceptions: Return an item's error in its place instead of raising it.
 

@@ -30,7 +30,7 @@ def reply_probs(reply: AIMessage, labels: Sequence[str], choice: int | None) -> 
     what is left, so that nothing that merely was not listed is called impossible. Then all are scaled to sum to 1.
 
     Args:
-        reply: With OpenAI's "logprobs" in its response metadata.
+        reply: A message with OpenAI's "logprobs" in its response metadata.
         labels: (n_choices,) what stands for each choice.
         choice: The choice that was read from the reply's text; None: nothing was.
 

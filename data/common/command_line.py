@@ -33,7 +33,7 @@ def run_command(
     """Run one command and return its exit code.
 
     Args:
-        parser: Of the command line; each command has `--debug`, which shows the traceback of an error.
+        parser: The parser of the command line; each command has `--debug`, which shows the traceback of an error.
         arguments: Those of the process where None.
         command: What is run, with the options that the parser read; or the name of the module whose COMMANDS hold it
             under `options.command`: it is imported only then, so that --help answers at once.

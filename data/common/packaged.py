@@ -74,7 +74,7 @@ def converted(name: str, convert: Callable[[Path, Path], None], *, duration: str
     The folder is named by the file's SHA-256, appears whole or not at all, and is made by one process at a time.
 
     Args:
-        name: Of the weights.
+        name: The name of the weights.
         convert: Writes what the file (first) holds into an empty folder (second).
         duration: About how long that takes, for the message.
 

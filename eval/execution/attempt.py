@@ -30,7 +30,7 @@ class OpenSystem(NamedTuple):
 
     Attributes:
         predictor: It answers an item.
-        names: Of the run, the system and the benchmark, for traces.
+        names: The names of the run, the system and the benchmark, for traces.
         first_faults: The faults whose meaning is not known yet.
         calls: What the run's calls share.
         throttle: What its server takes.
@@ -99,7 +99,7 @@ class Attempt:
     """One attempt at an item, as a context in which its predictor is invoked with `config`.
 
     Attributes:
-        config: Of the call; whoever listens to it sees what is sent, and lets it through.
+        config: The config of the call; whoever listens to it sees what is sent, and lets it through.
         answer: What the predictor says, to be set inside.
         outcome: What came of it, afterwards.
     """

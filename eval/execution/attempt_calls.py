@@ -42,13 +42,13 @@ class AttemptCalls(BaseCallbackHandler):
 
     Args:
         calls: What the run's calls share.
-        clock: Of the item.
+        clock: The clock of the item.
         stop: Calls the item's waits off.
         rate: What the system's calls cost; None where they are not limited.
         reply_tokens: The longest reply, where that is known; else 0.
         known: Replies that need not be asked for, where there may be any: such a call passes at once.
         ledger: Where the item's calls are written down.
-        throttle: Of the system's server; without it calls are sent as they come.
+        throttle: The limits of the system's server; without them calls are sent as they come.
 
     Attributes:
         called: The attempt has called a model, or was about to.
@@ -215,7 +215,7 @@ class AttemptCalls(BaseCallbackHandler):
         """Take what never ended to be billed.
 
         Args:
-            error: With which the attempt failed.
+            error: What the attempt failed with.
         """
         for run_id in list(self._sent):  # an item that is given up is closed while its thread goes on
             self._end(run_id, usd=None)

@@ -26,7 +26,7 @@ def answer_in_batches(
     Args:
         predictor: It answers the items of a batch.
         items: What is asked.
-        names: Of the run, the system and the benchmark, for traces.
+        names: The names of the run, the system and the benchmark, for traces.
         size: Items a batch, at most.
         stop: Set where the run ends.
     """

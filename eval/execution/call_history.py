@@ -65,7 +65,7 @@ def run_of_refusals(calls: Iterable[Call], noise: float) -> Run | None:
     Source: Page, "Continuous inspection schemes", 1954.
 
     Args:
-        calls: In the order in which they were sent.
+        calls: The calls in the order in which they were sent.
         noise: The share of calls that is refused anyway.
     """
     noise = min(max(_LEAST_NOISE, 1.5 * noise), _NEARLY_ALL / 2)
@@ -83,8 +83,8 @@ def noise_evidence(calls: Iterable[Call], share: float, noise: float) -> float:
     Source: Wald, "Sequential tests of statistical hypotheses", 1945.
 
     Args:
-        calls: Of which it is known whether they were refused.
-        share: Of refusals, before.
+        calls: The calls of which it is known whether they were refused.
+        share: The share of refusals before.
         noise: The share of calls that is refused anyway; the other hypothesis is little more than that.
     """
     few = noise + 0.1 * max(share - noise, 0.01)

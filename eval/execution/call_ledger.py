@@ -150,8 +150,8 @@ class CallLedger(SystemFile):
     """A system's ledger that is written to, as a context.
 
     Args:
-        path: Of the file.
-        item_ids: Of the items that will be asked, which are given the replies again that they have had.
+        path: The path of the file.
+        item_ids: The ids of the items that will be asked, which are given the replies again that they have had.
         on_fault: Called where an entry cannot be written: what it says is not to be lost by going on.
 
     Raises:
@@ -251,7 +251,7 @@ class ItemLedger:
         """Write an entry down, and say whether it is written.
 
         Args:
-            key: Of the reply; without a request it cannot be given again.
+            key: The key of the reply; without a request it cannot be given again.
             call: The id of its run.
             said: The entry's other fields.
         """

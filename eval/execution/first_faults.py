@@ -40,7 +40,7 @@ class FirstFaults:
     Threads that make attempts call `judge`, `note` and `holds`; the one that waits for them calls the others.
 
     Args:
-        journal: Of the system: an answer in it, of a run that is resumed, says that its server answers.
+        journal: The journal of the system: an answer in it, of a run that is resumed, says that its server answers.
         retries: How many attempts follow passing faults in a row.
     """
 

@@ -24,7 +24,7 @@ class Interrupts:
 
     Attributes:
         noted: It is, once the calls in flight have ended.
-        signal_name: Of the signal, where it was another than Ctrl-C's.
+        signal_name: The name of the signal, where it was another than Ctrl-C's.
         end_at: When to wait no more, in seconds of the monotonic clock; None: no sooner than the calls end.
     """
 

@@ -10,7 +10,7 @@ class Level:
     """How often, or how many: raised after rounds without trouble, put back to where it was good after others.
 
     Args:
-        value: To begin with.
+        value: The value to begin with.
         most: It never exceeds it.
         least_step: It rises by no less.
         step: The share by which it rises first; each time it is twice as much.

@@ -31,11 +31,11 @@ class OpenItem:
         is_attempted: An attempt goes on.
         finished: What came of it is on its way to the one who waits.
         verdict: On the fault of the last attempt.
-        faults: Of attempts in a row that got no further than an earlier one.
+        faults: How many attempts in a row got no further than an earlier one.
         limited: The last attempt failed because of the server's limit, and not of the item: it does not count, and the
             wait for its end is not the item's time.
         refused_at: How many calls the server had answered when its limit last refused the item; None: it did not.
-        waits_since: From when on its waiting is none of its own time, in seconds of the monotonic clock.
+        waits_since: When the waiting began that is none of its own time, in seconds of the monotonic clock.
         held_fault: The fault that ended it, held back until it is known whether it is the item's; see `first_faults`.
         unread: Its last fault was a reply that cannot be read, before anything was known of others.
     """

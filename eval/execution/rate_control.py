@@ -57,7 +57,7 @@ class _Trial(NamedTuple):
 
     Attributes:
         rate: At which calls go on, where it does.
-        share: Of refusals, before.
+        share: The share of refusals before.
     """
 
     rate: float
@@ -150,7 +150,7 @@ class RateControl:
         """Learn from how a call went.
 
         Args:
-            call: From `send`.
+            call: What `send` returned.
             now: When it ended.
             refused: It was answered with 429.
             retry_after_s: What the server asked for.

@@ -90,7 +90,7 @@ class Allowance:
     """What one call takes of the run's limits.
 
     Args:
-        amounts: Of each window, how much.
+        amounts: How much of each window.
     """
 
     def __init__(self, amounts: Sequence[tuple[Window, int]] = ()) -> None:

@@ -35,7 +35,7 @@ class Call:
     """A call that is about to be made.
 
     Attributes:
-        key: Of its reply in the ledger; without a request where the reply cannot be given again.
+        key: The key of its reply in the ledger; without a request where the reply cannot be given again.
         cached: The same in the response cache; None: it is not kept there, or the item has had the reply itself.
         reply: Where it is known, so that nothing will be sent.
         since: When it was sent, by the item's clock.
@@ -100,7 +100,8 @@ class KnownReplies:
         Args:
             messages: What would be sent.
             parameters: What the model is called with, as LangChain tells callbacks.
-            metadata: Of the call; says which of several trials it is, and whether it is one of this model.
+            metadata: The metadata of the call; it says which of several trials it is, and whether it is one of this
+                model.
             item: Whose call it is.
         """
         call = Call.of(metadata)

@@ -42,7 +42,7 @@ def request_key(
     """Return the key of a request; None where something in it has no stable text.
 
     Args:
-        identity: Of the model; empty where it has none.
+        identity: What identifies the model; empty where nothing does.
         parameters: What it is called with, as LangChain tells callbacks; some of that can change no reply.
         messages: What is sent.
     """

@@ -42,7 +42,7 @@ class ResponseCache:
     """The file of replies, safe for threads and processes.
 
     Args:
-        path: Of the file, which is made; None for `responses.jsonl` in the project's cache folder.
+        path: The path of the file, which is made; None for `responses.jsonl` in the project's cache folder.
         sampled: Keep sampled replies too.
 
     Raises:

@@ -102,7 +102,7 @@ class Calls:
     Args:
         policy: How calls are made.
         budget: What they may cost; None: no limit.
-        cache: Of the replies of models that are asked over a network; None: none is used.
+        cache: The replies that models over a network have given before; None: no cache is used.
     """
 
     def __init__(self, policy: CallPolicy, *, budget: Budget | None = None, cache: ResponseCache | None = None) -> None:
@@ -151,7 +151,7 @@ class Calls:
 
         Args:
             error: The passing fault of its last attempt.
-            faults: Of attempts in a row that got no further.
+            faults: How many attempts in a row got no further.
             elapsed_s: Seconds of its time that it has taken; None where the wait for a server's limit is not its own.
         """
         if faults > self.policy.retries:

@@ -30,7 +30,7 @@ def unanswered(items: Sequence[Item], path: Path, count: ErrorCount, *, retry_er
     Args:
         items: All that the system is asked.
         path: Its journal, which may not be there yet.
-        count: Of the run's errors.
+        count: The count of the run's errors.
         retry_errors: An item that failed is to be asked again.
     """
     outcomes, left = read_outcomes(path), []
@@ -65,10 +65,10 @@ class SystemJournal:
     With too many errors it stops the run, but still writes down what was in flight: those answers are paid for.
 
     Args:
-        path: Of the journal.
+        path: The path of the journal.
         system: Whose records they are.
         total: How many items are asked.
-        count: Of the run's errors.
+        count: The count of the run's errors.
         calls: What the run's calls share.
     """
 

@@ -49,7 +49,8 @@ class Throttle:
         """Wait until a call may be sent, and note that it is.
 
         Args:
-            allowance: Of the run's own limits, which is taken last: a call that waits here takes nothing from others.
+            allowance: What the run's own limits allow, which is taken last: a call that waits here takes nothing from
+                others.
             stop: Calls the waiting off.
             alone: The call is no part of another one, which could not end before it.
 

@@ -22,7 +22,7 @@ class Waits:
         """Count one who waits, here and now.
 
         Args:
-            what: In words that fit after "3 await", such as "--rpm".
+            what: What is waited for, in words that fit after "3 await", such as "--rpm".
             before: What the same one waits for afterwards, and was counted for already.
         """
         self.change(what, 1, before=before)

@@ -99,7 +99,7 @@ class RecordRows:
         """Add a record.
 
         Args:
-            place: Of its item.
+            place: The place of its item.
             record: It need not have its item.
             item: Returns that.
             offset: Where its line begins.

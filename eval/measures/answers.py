@@ -58,7 +58,7 @@ class Answers:
     """What one system answered: a row for each item that it has a record of, the last one that was written.
 
     Attributes:
-        items: Of the whole evaluation; `rows["item"]` says which of them a row is about.
+        items: The items of the whole evaluation; `rows["item"]` says which of them a row is about.
         rows: (n,) the figures of each record by name: the fields of `eval.measures.answer_columns.ROW`.
         probs: (n, most choices) the probabilities, 0 beyond an item's own choices; all 0 where a record has none.
         trial_choices: (n, most trials) int, what each trial of an item that was asked several times chose; NO_ANSWER

@@ -47,14 +47,14 @@ class Calibration(Frozen):
         sources: Where how many of the probabilities come from: `data.types.ProbsSource`, or "unknown".
         brier: Multiclass Brier score, 0 to 2, lower is better; the same share for every choice scores 1 - 1/choices.
         log_loss: Mean -ln p(target), lower is better; ln(choices) for the same share for every choice.
-        accuracy: Of these items.
+        accuracy: The accuracy on these items.
         confidence: Mean probability of what was chosen.
         ece: Expected calibration error, over bins of equally many items.
         ece_if_calibrated: What the ECE of so many items with these confidences would be on average if every one of
             them were exactly right: an ECE near it says nothing against the system.
         aurc: Area under the risk-coverage curve, lower is better; the error rate, where confidence says nothing.
         selective: Accuracy on the items it is most sure of, at each of COVERAGES.
-        bins: From the least sure to the surest.
+        bins: The bins, from the least sure to the surest.
     """
 
     n: int

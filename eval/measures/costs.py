@@ -47,8 +47,8 @@ class Training(Frozen):
 
     Attributes:
         usd: Its seconds, evaluations included, on its machine; None where unknown.
-        labels_usd: To have its items labelled; None where the price table does not say, and then it is not counted,
-            and where it is not known how many they are, which `notes` say.
+        labels_usd: What it costs to have its items labelled; None where the price table does not say, and then it is
+            not counted, and where it is not known how many they are, which `notes` say.
         wall_s: Seconds.
         n_items: Items that it learnt from.
         machine: What it ran on; "" where unknown.
@@ -150,7 +150,7 @@ def break_evens(costs: Mapping[str, SystemCost]) -> tuple[BreakEven, ...]:
     """Set every trained system against every prompted one; a baseline is no choice that is to be made.
 
     Args:
-        costs: By system name.
+        costs: The costs of each system, by system name.
     """
     by_role = {role: [name for name, cost in costs.items() if cost.role == role] for role in ("trained", "prompted")}
     return tuple(break_even((a, costs[a]), (b, costs[b])) for a in by_role["trained"] for b in by_role["prompted"])

@@ -14,8 +14,8 @@ def student_quantile(degrees: float, confidence: float) -> float:
     """Return how many standard errors an interval reaches to either side, by Student's t.
 
     Args:
-        degrees: Of freedom, above 0; a fraction where they are estimated.
-        confidence: Of the interval, between 0 and 1.
+        degrees: The degrees of freedom, above 0; a fraction where they are estimated.
+        confidence: The confidence of the interval, between 0 and 1.
 
     Source:
         Abramowitz and Stegun 1964, Handbook of Mathematical Functions, formula 26.7.5: a series in 1 / degrees.
@@ -39,7 +39,7 @@ def chi_square_tail(statistic: float, degrees: int) -> float:
 
     Args:
         statistic: At least 0.
-        degrees: Of freedom, at least 1.
+        degrees: The degrees of freedom, at least 1.
 
     Source:
         Abramowitz and Stegun 1964, Handbook of Mathematical Functions, formula 26.4.21: with an even number of degrees

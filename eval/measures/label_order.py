@@ -139,8 +139,8 @@ def _exceeds_zero(values: np.ndarray, by_class: Sequence[np.ndarray], *, level: 
 
     Args:
         values: (n,) between -1 and 1.
-        by_class: For each class, (n,) bool, which items are its own.
-        level: Of the test.
+        by_class: A mask for each class, (n,) bool: which items are its own.
+        level: The level of the test.
 
     Source:
         Agresti and Min 2005, Statistics in Medicine 24:729-740, who add as many items to matched pairs.

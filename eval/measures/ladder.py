@@ -34,7 +34,7 @@ class Gap(Frozen):
     """What a system recovers of the gap between closed book and oracle, on the items that all three answered.
 
     Attributes:
-        tag: Of the items, such as a section; "" for all items.
+        tag: The tag of the items, such as a section; "" for all items.
         closed: Accuracy without a passage.
         reached: Accuracy of the system.
         oracle: Accuracy with the item's own passage.
@@ -101,7 +101,7 @@ def climb(answers: Mapping[str, Answers], descriptions: Mapping[str, SystemDescr
     """Return the ladder of each reader that stands on two rungs or more.
 
     Args:
-        answers: By system name, all of one evaluation.
+        answers: The answers of each system, by system name, all of one evaluation.
         descriptions: What each of these systems is, as the manifest says it.
     """
     readers: dict[str, list[Step]] = {}

@@ -56,12 +56,12 @@ class Scores(Frozen):
         confusion: (n_classes, n_classes + 1): target by prediction, the last column for no answer.
         target_counts: (n_classes,).
         prediction_counts: (n_classes + 1,), the last for no answer.
-        by_tag: In the order in which the tags first occur.
+        by_tag: The scores of each tag, in the order in which the tags first occur.
         latency_p50_s: Median seconds of an item.
         usage: Token counts, summed.
         rules: How often each extraction rule fired.
         statuses: How often each status occurred.
-        calibration: Of the records with probabilities; None without any.
+        calibration: How well the probabilities fit, of the records that have them; None without any.
     """
 
     n: int

@@ -57,7 +57,7 @@ def single_alternatives(target: int, choice: int, n_choices: int, *, labelled: b
     Args:
         target: 0-based position of the right choice.
         choice: 0-based position chosen.
-        n_choices: Of the item.
+        n_choices: How many choices the item has.
         labelled: Whether all items share their choices.
     """
     positions = np.eye(n_choices)
@@ -73,7 +73,7 @@ def rotated_alternatives(chosen: Sequence[int], n_choices: int) -> np.ndarray:
 
     Args:
         chosen: 0-based positions, one for each trial that was answered.
-        n_choices: Of the item.
+        n_choices: How many choices the item has.
     """
     counts = np.bincount(np.asarray(chosen, dtype=np.int64), minlength=n_choices).astype(np.float64)
     return np.stack([np.roll(counts, shift) for shift in range(n_choices)])

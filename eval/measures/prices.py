@@ -51,9 +51,9 @@ class PriceTable(Frozen):
     """Prices of models and machines, with the day and the place they were read.
 
     Attributes:
-        models: By model spec.
+        models: The prices, by model spec.
         machines: The first that fits counts.
-        labels_usd: For one training item; None: unknown, and then not counted.
+        labels_usd: What the label of one training item costs; None: unknown, and then not counted.
     """
 
     as_of: str

@@ -44,7 +44,7 @@ def equal_counts_of(answers: Answers, *, imported: bool) -> EqualCounts | None:
     """Find the prompts of a system that seem to have been cut; None where there may be none.
 
     Args:
-        answers: Of one system.
+        answers: The answers of one system.
         imported: The replies were recorded elsewhere, without their prompts: they are taken to grow with the item.
     """
     rows = answers.rows

@@ -52,7 +52,7 @@ class ExtractionAudit(Frozen):
     Attributes:
         n: Answers.
         unparsed: Those that state no single choice.
-        rules: By status, then the most frequent first.
+        rules: The rules by status, then the most frequent first.
         accuracy: Its bounds, over all answers.
         points: The same of the points possible.
         number_or_text: Answers with a number that is that of one choice and the text of another.

@@ -42,7 +42,7 @@ class PublishedPoint(Frozen):
         system: What scored it, or which grade it is the cut-off of.
         n_items: How many items a run must have asked to be held against an accuracy: all of the split. None for points,
             which say themselves whether they are of the whole exam.
-        score: In `unit`.
+        score: The score, in `unit`.
         unit: Points of the whole exam, or accuracy in percent.
         kind: A system's score, or the fewest points of a grade (등급컷).
         source: Publication, and the place in it.
@@ -71,7 +71,7 @@ def reference_scores(answers: Collection[Answers]) -> ReferenceScores:
     """Find what the scores of an evaluation are held against.
 
     Args:
-        answers: Of all its systems.
+        answers: The answers of all its systems.
     """
     return ReferenceScores(constants=constant_scores(answers), published=published_for(answers))
 
@@ -80,7 +80,7 @@ def constant_scores(answers: Collection[Answers]) -> tuple[ConstantScore, ...]:
     """Score every constant answer by the key of the items that any system answered; empty without any.
 
     Args:
-        answers: Of all systems of one evaluation.
+        answers: The answers of all systems of one evaluation.
     """
     places = _answered_items(answers)
     if not len(places):

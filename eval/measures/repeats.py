@@ -24,11 +24,12 @@ class Repeats(Frozen):
         times: How often each was asked, at most.
         rotated: Whether their choices were rotated; else the same question was asked again.
         consistent: Items whose answer, mapped back, is the same every time; one that was once not answered is not.
-        consistent_interval: Of their share, 95 %; None where all items are one cluster.
-        first_accuracy: Of the first trial alone, in the choices' own order: what a single trial would have scored.
-        lowest_accuracy: Of the trial that scored least: of the worst rotation, or the worst sample.
+        consistent_interval: The 95 % interval of their share; None where all items are one cluster.
+        first_accuracy: The accuracy of the first trial alone, in the choices' own order: what a single trial would have
+            scored.
+        lowest_accuracy: The accuracy of the trial that scored least: of the worst rotation, or the worst sample.
         highest_accuracy: Likewise of the best.
-        majority_accuracy: Of the majority.
+        majority_accuracy: The accuracy of the majority.
         drawn: Items whose majority was a tie that was drawn.
     """
 

@@ -81,7 +81,7 @@ def randomization_p(gained: np.ndarray, groups: Groups, *, seed: int) -> np.ndar
     Args:
         gained: (n_queries, n_differences).
         groups: (n_queries,) the cluster of each query; queries about one passage change sign together.
-        seed: Of the draws.
+        seed: Decides the draws.
 
     Returns:
         (n_differences,), never 0: the data count as one of the draws.

@@ -197,7 +197,7 @@ def compare_retrievers(scores: Sequence[RetrievalScores]) -> list[RetrievalDiffe
     """Compare each pair of retrievers, query by query, by every measure of their depth.
 
     Args:
-        scores: Of the same queries at the same depth.
+        scores: The scores on the same queries at the same depth.
     """
     if len(scores) < 2:
         return []

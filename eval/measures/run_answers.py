@@ -55,8 +55,8 @@ def records_of_items(path: Path, answers: Answers, places: Sequence[int]) -> Ite
 
     Args:
         path: The journal of `answers`.
-        answers: Of one system.
-        places: Of the items in `answers.items`; one without a record is left out.
+        answers: The answers of one system.
+        places: The places of the items in `answers.items`; one without a record is left out.
     """
     rows = answers.rows[np.isin(answers.rows["item"], places)]
     rows = rows[np.argsort(rows["item"])]
@@ -122,7 +122,7 @@ def _padded(values: np.ndarray, lengths: np.ndarray, *, fill: int) -> np.ndarray
     """Return values that stand row behind row as a matrix, (n, longest).
 
     Args:
-        values: Of all rows.
+        values: The values of all rows.
         lengths: (n,) how many are of each row.
         fill: What stands behind the last of a shorter row.
     """

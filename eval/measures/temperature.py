@@ -32,8 +32,8 @@ class Scaling(Frozen):
     Attributes:
         temperature: Above 1 it was too sure, below 1 too timid.
         n_fit: Items with probabilities in the run that it was fitted on.
-        before: Of the probabilities as recorded.
-        after: Of the rescaled ones.
+        before: The figures of the probabilities as recorded.
+        after: The figures of the rescaled ones.
         intervals_before: 95 %, as of `eval.measures.calibration.calibration_intervals`.
         intervals_after: 95 %; the temperature counts as known.
     """

@@ -15,12 +15,12 @@ class Estimated(Frozen):
 
     Attributes:
         items: How many these are.
-        estimated_input_tokens: By the rule of thumb.
+        estimated_input_tokens: The tokens by the rule of thumb.
         input_tokens: As counted.
-        most_output_tokens: By the limit on replies; None where there is none.
+        most_output_tokens: The tokens by the limit on replies; None where there is none.
         output_tokens: As counted, reasoning included.
-        most_usd: Of the estimated tokens and the longest replies; None where something of it is unknown.
-        usd: Of the counted tokens; None where the price is unknown.
+        most_usd: What the estimated tokens and the longest replies cost; None where something of it is unknown.
+        usd: What the counted tokens cost; None where the price is unknown.
     """
 
     items: int
@@ -36,9 +36,9 @@ def compare_estimate(answers: Answers, description: SystemDescription, *, prices
     """Set the estimate beside the count.
 
     Args:
-        answers: Of one system.
+        answers: The answers of one system.
         description: The system's, with its model's spec as the price table names it.
-        prices: Of the report.
+        prices: The prices that the report counts with.
 
     Returns:
         None for a system that is not asked over a network, and where no call was counted.

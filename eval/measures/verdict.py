@@ -62,7 +62,7 @@ class Verdict(Frozen):
         difference: Accuracy of the choice (for "open", of the other) minus that of the system it is held against.
         interval: 95 % of it.
         is_real: Whether the difference is beyond chance, within the contrasts that the verdict reads.
-        usd: By system, for the queries of a month; None is unknown.
+        usd: The price, by system, for the queries of a month; None is unknown.
         constant: Accuracy of the best constant answer.
         out: Systems that are not shown to be better than it.
         unpriced: Systems whose price is unknown, so that they are not taken for being cheaper.
@@ -106,10 +106,10 @@ def decide(
 
     Args:
         candidates: Every system with a score.
-        comparisons: Of every pair of them, in either order.
+        comparisons: The comparison of every pair of them, in either order.
         constant: Accuracy of the best constant answer on the same items.
         margin: How much less accurate a cheaper system may be, as a share.
-        queries: Of a month, which the prices of the candidates are for.
+        queries: How many queries a month the prices of the candidates are for.
 
     Returns:
         None where there are no two systems to choose between.

@@ -52,7 +52,7 @@ def check_policy(policy: CallPolicy, *, flags: Mapping[str, str] | None = None) 
     """Refuse limits under which nothing could run.
 
     Args:
-        policy: To be checked.
+        policy: The policy that is checked.
         flags: What the user calls each field; None: by its name.
 
     Raises:

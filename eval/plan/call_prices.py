@@ -33,7 +33,7 @@ class Rate(NamedTuple):
         """Return the most that a call can cost, in US dollars.
 
         Args:
-            texts: Of the messages.
+            texts: The texts of the messages.
             parameters: What the model is called with, where LangChain says so.
         """
         return self.usd(highest_usage(texts, parameters, reply_tokens=self.reply_tokens))
@@ -52,7 +52,7 @@ def highest_usage(
     """Return the most tokens that a call can take.
 
     Args:
-        texts: Of the messages.
+        texts: The texts of the messages.
         parameters: What the model is called with, where LangChain says so.
         reply_tokens: The longest reply, where the parameters set no other limit.
     """

@@ -19,7 +19,7 @@ def find_examples(
     Args:
         spec: Which examples are shown.
         train_items: What they are chosen from; none of it is evaluated.
-        seed: Of the run: it draws the examples that are the same for every item.
+        seed: The seed of the run: it draws the examples that are the same for every item.
 
     Raises:
         ConfigurationError: As `retrievers.registry.build_retriever`.

@@ -23,7 +23,7 @@ def chain_predictor(spec: SystemSpec, parts: dict[str, Any], *, seed: int) -> Pr
     Args:
         spec: The suite's entry.
         parts: What the chain's factory takes.
-        seed: Of the run.
+        seed: The seed of the run.
 
     Raises:
         ConfigurationError: The factory of the user's own chain fails, or the model cannot be asked in that way.

@@ -28,7 +28,7 @@ class LinearClassifier(RunnableSerializable[Inputs, Prediction]):
     """Features of texts under a linear model: a fitted scikit-learn pipeline.
 
     Attributes:
-        pipeline: From the texts of items to (n_items, n_classes) probabilities.
+        pipeline: Returns (n_items, n_classes) probabilities for the texts of items.
         rule: What its predictions say that they were made by.
     """
 

@@ -94,7 +94,7 @@ def own_suite(
         systems: Who answers, by name.
         benchmark: That the items are of; None: of none that is known.
         train: Items that systems may learn from.
-        seed: Of the suite.
+        seed: The seed of the suite.
         evaluation: Other fields of its `EvaluationSpec`, None where the script says nothing.
 
     Raises:
@@ -181,7 +181,7 @@ def own_predictor(system: Object, *, labels: Sequence[str] | None) -> Predictor:
     """Return the predictor that a script's object makes.
 
     Args:
-        system: From an item's input to a Prediction, a message, or a text.
+        system: Returns a Prediction, a message or a text for an item's input.
         labels: That all items of the benchmark share: a text is read for one of them; None: it is read for a number.
     """
     form = AnswerForm(form="number" if labels is None else "choice", max_tokens=1)

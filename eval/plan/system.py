@@ -37,7 +37,7 @@ class System(NamedTuple):
         reply_tokens: The longest reply of a model that is asked over a network; None: nothing limits it.
         several_calls: Whether an item may take several calls of its model.
         remote: Its model, if that is asked over a network.
-        limit: Of the items it answers only the first so many; None: all.
+        limit: How many of the items it answers, from the first; None: all.
     """
 
     name: str

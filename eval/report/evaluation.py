@@ -38,7 +38,7 @@ class EvaluationFigures(Frozen):
         assumed_discordance: The share of items on which two systems disagree, as assumed for it.
         reference_scores: What constant answers score, and what others published.
         verdict: Which system to take; None where there are no two to choose between, and in an older run's summary.
-        ladders: Of each reader that is shown more and more; empty in an older run's summary.
+        ladders: The ladder of each reader that is shown more and more; empty in an older run's summary.
         attributions: Of each system that retrieves, why its items came out as they did.
     """
 
@@ -70,9 +70,9 @@ def evaluation_figures(
 
     Args:
         run: The run.
-        evaluation: Of its manifest.
-        answers: By system name.
-        prices: In force.
+        evaluation: One of its manifest.
+        answers: The answers of each system, by system name.
+        prices: The prices in force.
     """
     manifest, items = run.manifest, next(iter(answers.values())).items
     f1_intervals = _macro_f1_intervals(answers)

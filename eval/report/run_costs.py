@@ -23,8 +23,8 @@ class EvaluationCosts(Frozen):
     """What the systems on one benchmark cost, of one run or of two.
 
     Attributes:
-        systems: By name, with the run in front where there are two: "A/tuned".
-        accuracies: By the same names; None where nothing was answered.
+        systems: The systems, by name, with the run in front where there are two: "A/tuned".
+        accuracies: The accuracies, by the same names; None where nothing was answered.
     """
 
     benchmark: str

@@ -23,7 +23,7 @@ class EvaluationSummary(EvaluationFigures):
     Attributes:
         verdict_sentences: Which system to take and what that rests on; empty where there is no choice.
         conclusion: Further sentences, the most important first.
-        warnings: Of these, what makes the scores say less than they seem to.
+        warnings: Those of the sentences that say what makes the scores say less than they seem to.
     """
 
     verdict_sentences: tuple[str, ...] = ()

@@ -47,14 +47,14 @@ class SystemSummary(Frozen):
         tag_intervals: 95 % of the share of points on the items of each tag: of accuracy where items weigh the same.
         calibration_intervals: 95 % of brier, log_loss and overconfidence; empty without probabilities.
         cost: At the prices in force.
-        exchanged: Of a classifier: which of its label names seem to be exchanged, and by what; None for none.
+        exchanged: Which label names of a classifier seem to be exchanged, and by what; None for none.
         shortened: Prompts whose passage was shortened to fit the model's context.
         most_cut_tokens: By which one of them was shortened the most.
         cached: Answers that the response cache gave, or a part of.
         estimated: What the dry run's rule made of its prompts; None for a system that no server counted tokens for.
         audit: How its answers were read; None where there is none, and in an older run's summary.
         positions: Which positions among the choices it chose; None where it answered nothing.
-        repeats: Of items that it was asked several times; None where it was asked once.
+        repeats: How alike its answers to one item are, where it was asked several times; None where it was asked once.
         blank: Its replies that hold no text; None for none.
         shortlist: How often the labels that it was shown hold the right one; None where it was shown all.
         equal_counts: Prompts of different length that its server counted as equally many tokens; None for none.
@@ -108,10 +108,10 @@ def summarize_system(
     Args:
         answers: Its own.
         folder: Its folder in the run.
-        n_items: Of the evaluation.
+        n_items: How many items the evaluation has.
         manifest: The run's.
-        prices: In force.
-        macro_f1_interval: Of its macro-F1.
+        prices: The prices in force.
+        macro_f1_interval: The interval of its macro-F1.
     """
     description = manifest.systems[folder.name]
     scores, cut_tokens = score(answers) if len(answers) else None, answers.counted("cut_tokens")

@@ -132,14 +132,14 @@ class SystemDescription(_Described):
         kind: "chain", "checkpoint", "finetune", "baseline", "runnable" (a script's object) or "imported".
         embeddings: The embedding model that a baseline reads texts with.
         prompt: Its id.
-        answer_form: In which form its replies are read.
+        answer_form: The form in which its replies are read.
         examples: The labelled examples that it shows.
         candidates: How many labels it shows, of those that the examples speak for; None: all.
-        pool_fingerprint: Of the items whose passages are searched.
+        pool_fingerprint: The fingerprint of the items whose passages are searched.
         training: How a checkpoint that was trained before was trained.
         finetune: The settings of an encoder that is trained in the run.
         train_items: How many items it learnt from; `train_fingerprint` says which.
-        limit: Of the items it answers only the first so many; None: all.
+        limit: How many of the items it answers, from the first; None: all.
         replies: The file of replies that were recorded elsewhere.
     """
 

@@ -60,8 +60,8 @@ class Manifest(Frozen):
     Attributes:
         suite: The suite as it was run, with every default filled in.
         systems: For each system: its kind, chain, prompt with SHA-256, model, decoding, retriever, checkpoint.
-        seed: Of all that the run draws: sampled replies, orders of choices, other items' passages, training.
-        bootstrap_seed: Of the draws behind the intervals; None in an older run.
+        seed: Decides all that the run draws: sampled replies, orders of choices, other items' passages, training.
+        bootstrap_seed: Decides the draws behind the intervals; None in an older run.
         versions: Package name to version.
         hardware: The machine, as `data.common.hardware` gives it, for what the run costs; None in an older run.
         started_utc: ISO 8601.
@@ -173,8 +173,8 @@ def records_at(path: Path, offsets: Sequence[int]) -> Iterator[Record]:
     """Yield the records whose lines begin at these places of a journal, in their order, one at a time.
 
     Args:
-        path: Of a journal that was checked.
-        offsets: In bytes.
+        path: The path of a journal that was checked.
+        offsets: Where the lines begin, in bytes.
     """
     if not offsets:  # there may be no journal
         return

@@ -78,7 +78,7 @@ def check_journals(run_dir: Path, manifest: Manifest, asked: Sequence[Iterable[I
 
     Args:
         run_dir: The run.
-        manifest: Of the run.
+        manifest: The manifest of the run.
         asked: The items of each evaluation, where they are at hand. Without them the items of journals of which none
             is complete can be compared with each other alone.
 
@@ -98,7 +98,7 @@ def checked_journals(
 
     Args:
         run_dir: The run.
-        evaluation: Of its manifest.
+        evaluation: One of its manifest.
         asked: Its items, where they are at hand.
 
     Raises:
@@ -124,11 +124,11 @@ class _Items:
 
     Attributes:
         _places: Each id's place.
-        _digests: For each place, of the item as canonical JSON; 0 where a key was struck out of it: such an item is
-            written otherwise than it was asked, and cannot be compared.
-        _written: For each place, of the item as a journal writes it; 0 where none has.
-        _n_choices: For each place.
-        _fingerprints: Of the items of each complete journal, until one is that of the manifest.
+        _digests: For each place, the digest of the item as canonical JSON; 0 where a key was struck out of it: such an
+            item is written otherwise than it was asked, and cannot be compared.
+        _written: For each place, the digest of the item as a journal writes it; 0 where none has.
+        _n_choices: For each place, how many choices its item has.
+        _fingerprints: The fingerprints of the items of each complete journal, until one is that of the manifest.
     """
 
     def __init__(self, evaluation: Evaluation, asked: Iterable[Item]) -> None:

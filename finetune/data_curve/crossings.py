@@ -173,7 +173,7 @@ def above_from(sizes: Sequence[int], lows: Sequence[float | None]) -> int | None
     """Return the size from which on, to the largest, the curve is above a level beyond chance; None: nowhere.
 
     Args:
-        sizes: In order.
+        sizes: How many training items each point has, in ascending order.
         lows: For each the lower end of the interval of the curve minus the level; None where there is no interval.
     """
     first = None

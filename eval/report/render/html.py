@@ -33,7 +33,7 @@ def render_html(summary: Summary, run: RunAnswers) -> str:
     """Draw the page.
 
     Args:
-        summary: Of the run.
+        summary: The summary of the run.
         run: The run itself, for the list of items.
 
     Returns:

@@ -26,7 +26,7 @@ def terminal_table(summary: Summary) -> str:
     """Draw a run's scores and what they support.
 
     Args:
-        summary: Of the run.
+        summary: The summary of the run.
 
     Returns:
         Lines of at most 100 columns, without a last line break.

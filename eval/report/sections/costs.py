@@ -49,7 +49,7 @@ def cost_table(costs: Mapping[str, SystemCost], say: Language = ENGLISH) -> Tabl
     """One row a system: what it costs once, and what its queries and its right answers cost.
 
     Args:
-        costs: By system name.
+        costs: The costs of each system, by system name.
         say: The language.
     """
     unknown = say("unknown")
@@ -103,7 +103,7 @@ def estimate_table(estimates: Mapping[str, Estimated], say: Language = ENGLISH) 
     """One row a system whose tokens a server counted: what a dry run says of its prompts, and what they came to.
 
     Args:
-        estimates: By system name.
+        estimates: The estimates, by system name.
         say: The language.
     """
     unknown = say("unknown")
@@ -143,9 +143,9 @@ def pair_sentences(
 
     Args:
         pairs: What was set against what.
-        costs: By system name.
-        accuracies: By system name; None where nothing was answered.
-        comparisons: Of the same systems, in either order.
+        costs: The costs of each system, by system name.
+        accuracies: The accuracies, by system name; None where nothing was answered.
+        comparisons: The comparisons of the same systems, in either order.
         say: The language.
     """
     if not pairs:
