@@ -115,7 +115,7 @@ def causes_of_item(
 
     Args:
         item_id: The item's.
-        answers: The answers of each system, by system name, all of one evaluation.
+        answers: The answers, by the system's name, all of one evaluation.
         descriptions: What each of these systems is, as the manifest says it.
     """
     causes = {}
@@ -132,7 +132,7 @@ def attribute(answers: Mapping[str, Answers], descriptions: Mapping[str, SystemD
     """Attribute the items of every system of an evaluation that retrieves.
 
     Args:
-        answers: The answers of each system, by system name, all of one evaluation.
+        answers: The answers, by the system's name, all of one evaluation.
         descriptions: What each of these systems is, as the manifest says it.
     """
     return [

@@ -150,7 +150,7 @@ def break_evens(costs: Mapping[str, SystemCost]) -> tuple[BreakEven, ...]:
     """Set every trained system against every prompted one; a baseline is no choice that is to be made.
 
     Args:
-        costs: The costs of each system, by system name.
+        costs: The costs, by the system's name.
     """
     by_role = {role: [name for name, cost in costs.items() if cost.role == role] for role in ("trained", "prompted")}
     return tuple(break_even((a, costs[a]), (b, costs[b])) for a in by_role["trained"] for b in by_role["prompted"])

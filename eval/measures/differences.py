@@ -139,7 +139,7 @@ def compare_all(answers: Mapping[str, Answers], *, evaluation: Evaluation) -> li
     """Compare every pair of systems of one evaluation, the later minus the earlier, with Holm's adjustment over all.
 
     Args:
-        answers: The answers of each system, by system name.
+        answers: The answers, by the system's name.
         evaluation: What they answered.
     """
     pairs = [((later, answers[later]), (name, answers[name])) for name, later in combinations(answers, 2)]

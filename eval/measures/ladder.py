@@ -101,7 +101,7 @@ def climb(answers: Mapping[str, Answers], descriptions: Mapping[str, SystemDescr
     """Return the ladder of each reader that stands on two rungs or more.
 
     Args:
-        answers: The answers of each system, by system name, all of one evaluation.
+        answers: The answers, by the system's name, all of one evaluation.
         descriptions: What each of these systems is, as the manifest says it.
     """
     readers: dict[str, list[Step]] = {}

@@ -71,7 +71,7 @@ def evaluation_figures(
     Args:
         run: The run.
         evaluation: One of its manifest.
-        answers: The answers of each system, by system name.
+        answers: The answers, by the system's name.
         prices: The prices in force.
     """
     manifest, items = run.manifest, next(iter(answers.values())).items

@@ -70,7 +70,7 @@ def lay_out(costs: Mapping[str, SystemCost], pairs: Sequence[BreakEven], say: La
     """Compute the drawing of the systems whose break-evens are known; None where there are none.
 
     Args:
-        costs: The costs of each system, by system name.
+        costs: The costs, by the system's name.
         pairs: Those with an unknown verdict are left out.
         say: The language.
     """

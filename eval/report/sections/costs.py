@@ -49,7 +49,7 @@ def cost_table(costs: Mapping[str, SystemCost], say: Language = ENGLISH) -> Tabl
     """One row a system: what it costs once, and what its queries and its right answers cost.
 
     Args:
-        costs: The costs of each system, by system name.
+        costs: The costs, by the system's name.
         say: The language.
     """
     unknown = say("unknown")
@@ -143,7 +143,7 @@ def pair_sentences(
 
     Args:
         pairs: What was set against what.
-        costs: The costs of each system, by system name.
+        costs: The costs, by the system's name.
         accuracies: The accuracies, by system name; None where nothing was answered.
         comparisons: The comparisons of the same systems, in either order.
         say: The language.
