@@ -13,7 +13,7 @@ Every field has a flag of the same name, and what was guessed is written into it
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -29,6 +29,9 @@ from data.types import Frozen, Text
 # Tasks that ship with the project, by the name that stands for their folder.
 SHIPPED = {"banking77-sample": Path(__file__).parent / "samples" / "banking77"}
 CARD_SUFFIXES = (".yaml", ".yml")
+PATHS = ("train", "test")  # the fields of a card that name a file or a folder
+TRAIN_STEMS = ("train", "train_val", "training")
+TEST_STEMS = ("test", "eval", "validation", "valid", "val", "dev")
 _NAME = re.compile(r"[^\W_][\w.-]{0,63}")
 
 
@@ -166,6 +169,12 @@ def card_yaml(card: TaskCard) -> str:
     return yaml.safe_dump(content, allow_unicode=True, sort_keys=False, width=120)
 
 
+def with_paths(card: TaskCard, placed: Callable[[str], str]) -> TaskCard:
+    """Return a card in which each file or folder that it names is what `placed` makes of its path."""
+    found = {name: value for name in PATHS if isinstance(value := getattr(card, name), str)}
+    return card.model_copy(update={name: placed(path) for name, path in found.items()})
+
+
 def name_of(path: Path) -> str:
     """Return a name for a task after its file or folder, with nothing that a folder's name cannot hold."""
     stem = path.stem if path.stem not in ("train", "data", "dataset", "all") else path.resolve().parent.name
@@ -175,12 +184,25 @@ def name_of(path: Path) -> str:
 
 def is_task(name: str) -> bool:
     """Say whether a benchmark's name is that of a task of one's own: a table, a folder of tables, or a card."""
-    if name in SHIPPED:
-        return True
+    if name in SHIPPED or not name:
+        return bool(name)
     path = Path(name)
-    if name.lower().endswith(SUFFIXES) or ("/" in name and path.is_dir()):
+    if name.lower().endswith(SUFFIXES) or (path.is_dir() and ("/" in name or _holds_tables(path))):
         return True
     return name.lower().endswith(CARD_SUFFIXES) and path.is_file() and is_card(path)
+
+
+def _holds_tables(folder: Path) -> bool:
+    """Say whether a folder with a plain name, which may be that of a package or a suite too, is one of tables."""
+    files = list(folder.iterdir())
+    tables = [path.stem for path in files if path.suffix.lower() in SUFFIXES]
+    return any(is_of_side(stem, TRAIN_STEMS) for stem in tables) and folder / "__init__.py" not in files
+
+
+def is_of_side(stem: str, stems: Sequence[str]) -> bool:
+    """Say whether a file's name without its suffix is one of some, or ends with one, as "fci_train" does."""
+    stem = stem.casefold()
+    return any(stem == one or stem.endswith(f"_{one}") for one in stems)
 
 
 def task_path(name: str) -> Path:

@@ -41,7 +41,7 @@ _FOLDERS = {
     ("documents.json",): "an index of passages",
 }
 # The first whose every name an object has.
-_OBJECTS = {
+OBJECTS = {
     ("paragraph", "problems"): EXAM_PARAGRAPHS,
     ("premise", "hypothesis"): PAIRS,
     ("sentence1", "sentence2"): PAIRS,
@@ -65,15 +65,6 @@ def described(path: Path) -> str:
     except OSError:
         return "unreadable"
     return binary_kind(start) or _text(start.decode("utf-8-sig", "replace").lstrip(), path)
-
-
-def may_be_labelled(path: Path) -> bool:
-    """Say whether a file may hold rows with labels: a table, and none of the other kinds that are known here."""
-    kind = described(path)
-    suffix = path.suffix.lower()
-    if suffix in (".csv", ".parquet", ".xlsx"):
-        return not any(other in kind for other in set(_OBJECTS.values()) - {PAIRS})
-    return " of rows with" in kind or kind.endswith(PAIRS) or "object with the names train" in kind
 
 
 def folder_kind(path: Path) -> str | None:
@@ -105,7 +96,7 @@ def object_kind(one: Any) -> str | None:
     """Say what an object, or a row, is one of by its names; None where they do not tell."""
     if not isinstance(one, dict):
         return None
-    return next((kind for names, kind in _OBJECTS.items() if one.keys() >= set(names)), None)
+    return next((kind for names, kind in OBJECTS.items() if one.keys() >= set(names)), None)
 
 
 def described_json(value: Any) -> str:

@@ -187,12 +187,14 @@ _TASKS: dict[str, Any] = {}  # by name and card
 def _task(name: str, card: Mapping[str, Any] | None) -> Any:
     """Open a task of the user's own, once for as long as its files stay what they are, and say what was guessed."""
     from data.task import open_task
+    from data.task_check import label_counts, label_findings
 
     key = json.dumps([name, card or {}], sort_keys=True, default=str)
     task = _TASKS.get(key)
     if task is None or not task.is_current():
         task = _TASKS[key] = open_task(task_path(name), **(card or {}))
-        for note in task.notes:
+        counts = label_counts(task.labels or (), task.load("train", None), task.load("test", None))
+        for note in (*task.notes, *label_findings(counts)):
             log(f"{name}: {note}")
     return task
 

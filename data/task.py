@@ -9,14 +9,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from data.card import CARD_SUFFIXES, Share, TaskCard, make_card, name_of, read_card
+from data.card import CARD_SUFFIXES, TEST_STEMS, TRAIN_STEMS, Share, TaskCard, make_card, name_of, read_card
 from data.columns import Roles, Said, roles_of
 from data.common.errors import ConfigurationError, MissingResourceError, unknown_name
 from data.label_set import LabelSet, label_set, label_text
 from data.question_rows import answers_count_from, cell_text, question_item
 from data.splits import cluster_of, fold, split_items, unmeasured
 from data.table import Table, read_tables
-from data.task_files import TEST_STEMS, TRAIN_STEMS, stamps, task_files
+from data.task_files import stamps, task_files
 from data.text_language import language_of
 from data.types import Benchmark, Item
 
@@ -34,18 +34,23 @@ class Task:
     Args:
         card: What is known of the task.
         folder: Where its files are.
+        source: The file that the card was read from, if it was.
 
     Raises:
-        ConfigurationError: A file, a column or a label cannot be used; one line that says which, and what to do.
+        ConfigurationError: A file, a column or a label cannot be used; one line that says which, and what to do. Or a
+            file was changed while it was read.
         MissingResourceError: A file is not there.
     """
 
-    def __init__(self, card: TaskCard, folder: Path) -> None:
+    def __init__(self, card: TaskCard, folder: Path, source: Path | None = None) -> None:
         self.card = card
         self.folder = folder
         self.notes: list[str] = []
-        self._files = stamps(task_files(folder / card.train, card.test, folder).values())
+        files = task_files(folder / card.train, card.test, folder).values()
+        self._files = stamps([*files, source] if source else files)
         self._sides = self._make_sides()
+        if not self.is_current():
+            raise ConfigurationError(f"{self.card.train} was changed while it was read; try again when it is complete")
         if card.language is None:
             self.notes.append(f"language: {self._language()} (--language names another; und is any other language)")
 
@@ -142,19 +147,20 @@ class Task:
                 reason = f"; its first fault: {table.faults[0]}" if table.faults else ""
                 raise ConfigurationError(f"{self.card.train} has no rows for '{side}'{reason}")
             self._note(side, table)
-            self._check_group(table, has_test="test" in tables)
+            self._check_share(table, has_test="test" in tables)
             said = self.card.said if side == "train" else self._said_by(rows["train"].roles)
             rows[side] = Rows(table, roles_of(table, said))
         self.notes += rows["train"].roles.notes
         return rows["train"], rows.get("test")
 
-    def _check_group(self, table: Table, *, has_test: bool) -> None:
-        """Refuse a column of groups that is not there, or that nothing is divided by."""
-        group = self._share.group if self._share else None
-        if group is not None and has_test:
+    def _check_share(self, table: Table, *, has_test: bool) -> None:
+        """Refuse a share where nothing is divided, and a column of groups that is not there."""
+        if self._share is not None and has_test:
             raise ConfigurationError(
-                f"--group {group}: {self.card.train} has its own rows to measure; leave --group out"
+                f"{self.card.train} has its own rows to measure, and a share or a group is to be, too; leave --test "
+                "and --group out"
             )
+        group = self._share.group if self._share else None
         if group is not None and group not in table.columns:
             raise unknown_name("column", group, table.columns)
 
@@ -183,6 +189,9 @@ class Task:
             by_split = {table.split.casefold(): table for table in tables}
             for wanted, stems in (("train", TRAIN_STEMS), ("test", TEST_STEMS)):
                 found.setdefault(wanted, next((by_split[stem] for stem in stems if stem in by_split), None))
+            used = {id(table) for table in found.values()}
+            if unused := [table.split for table in tables if id(table) not in used]:
+                self.notes.append(f"of its splits, these are not read: {', '.join(unused)}")
         return dict(sorted(found.items(), key=lambda it: it[0] != "train"))
 
     def _note(self, side: str, table: Table) -> None:
@@ -252,7 +261,8 @@ def open_task(path: Path, **fields: Any) -> Task:
             given["test"] = {**card.test.model_dump(), **given["test"]}
         if isinstance(given.get("test"), str):  # what a user names on the command line is from where they are
             given["test"] = str(Path(given["test"]).resolve())
-        return Task(make_card({**card.model_dump(), **given}, where=str(path)) if given else card, path.parent)
+        card = make_card({**card.model_dump(), **given}, where=str(path)) if given else card
+        return Task(card, path.parent, path)
     if not path.exists():
         raise MissingResourceError(f"there is no file or folder {path}")
     return Task(make_card({"name": name_of(path), "train": str(path.resolve()), **given}, where=str(path)), Path())

@@ -15,7 +15,8 @@ from data.task import open_task
 from data.types import Item
 
 RARE = 5  # training items: of fewer a learner learns little, and a difference on them shows nothing
-SHOWN = 5  # of a kind
+SHOWN = 5  # texts of a kind
+NAMED = 12  # labels of a kind
 PERCENTILES = (0, 50, 90, 99, 100)
 
 
@@ -60,14 +61,15 @@ def check_task(path: Path, **fields: Any) -> TaskCheck:
     """
     task = open_task(path, **fields)
     train, test = task.load("train", None), task.load("test", None)
-    labels = _label_counts(task.labels or (), train, test)
-    findings = [*_repeated(train, test), *_ambiguous([*train, *test]), *_rare(labels)]
+    labels = label_counts(task.labels or (), train, test)
+    findings = [*_repeated(train, test), *_ambiguous([*train, *test]), *label_findings(labels)]
     lengths = sorted(sum(map(len, item.inputs.values())) for item in [*train, *test])
     at = [lengths[round((len(lengths) - 1) * share / 100)] for share in PERCENTILES]
     return TaskCheck(task.full_card, len(train), len(test), labels, at, findings, task.notes)
 
 
-def _label_counts(labels: Sequence[str], train: Sequence[Item], test: Sequence[Item]) -> list[LabelCount]:
+def label_counts(labels: Sequence[str], train: Sequence[Item], test: Sequence[Item]) -> list[LabelCount]:
+    """Count the items of each side that have each label, the most frequent label first."""
     of_train, of_test = (Counter(item.target for item in side) for side in (train, test))
     counts = [LabelCount(label, of_train[place], of_test[place]) for place, label in enumerate(labels)]
     return sorted(counts, key=lambda count: -count.train)
@@ -85,8 +87,8 @@ def _ambiguous(items: Sequence[Item]) -> list[str]:
     """Name texts that have several labels: on them nobody can be right every time."""
     labels: Mapping[Any, dict[str, None]] = defaultdict(dict)
     for item in items:
-        labels[texts_of_item(item)][item.choices[item.target]] = None
-    several = {texts: list(found) for texts, found in labels.items() if len(found) > 1}
+        labels[texts_of_item(item), tuple(sorted(item.choices))][item.choices[item.target]] = None
+    several = {texts: list(found) for (texts, _), found in labels.items() if len(found) > 1}
     if not several:
         return []
     shown = [
@@ -95,12 +97,22 @@ def _ambiguous(items: Sequence[Item]) -> list[str]:
     return [f"{len(several):,} texts have several labels: {'; '.join(shown[:SHOWN])}"]
 
 
-def _rare(labels: Sequence[LabelCount]) -> list[str]:
-    rare = [f"{count.label} ({count.train})" for count in labels if count.train < RARE]
-    unmeasured = [count.label for count in labels if count.train >= RARE and not count.test]
+def label_findings(labels: Sequence[LabelCount]) -> list[str]:
+    """Name the labels that are rare, and those that are on one side only."""
+    kinds = {
+        "have no item at all": [it for it in labels if not (it.train or it.test)],
+        "cannot be learnt, for they are only among the items to measure": [
+            it for it in labels if it.train == 0 < it.test
+        ],
+        f"have fewer than {RARE} items to learn from": [it for it in labels if 0 < it.train < RARE],
+        "are not measured, for they are only among the items to learn from": [
+            it for it in labels if it.test == 0 < it.train
+        ],
+    }
     found = []
-    if rare:
-        found.append(f"{len(rare)} labels have fewer than {RARE} items to learn from: {', '.join(rare[:SHOWN])}")
-    if unmeasured:
-        found.append(f"{len(unmeasured)} labels are not measured at all: {', '.join(unmeasured[:SHOWN])}")
+    for what, counts in kinds.items():
+        if counts:
+            more = f" and {len(counts) - NAMED:,} more" if len(counts) > NAMED else ""
+            names = ", ".join(f"{count.label} ({max(count.train, count.test):,})" for count in counts[:NAMED])
+            found.append(f"{len(counts):,} of {len(labels):,} labels {what}: {names}{more}")
     return found

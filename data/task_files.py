@@ -6,12 +6,9 @@ A file or folder and what the card says in, a path a side out.
 from collections.abc import Iterable
 from pathlib import Path
 
-from data.card import Share
+from data.card import TEST_STEMS, TRAIN_STEMS, Share, is_of_side
 from data.common.errors import ConfigurationError, MissingResourceError
 from data.table import SUFFIXES
-
-TRAIN_STEMS = ("train", "train_val", "training")
-TEST_STEMS = ("test", "eval", "validation", "valid", "val", "dev")
 
 
 def task_files(train: Path, test: str | Share | None, folder: Path) -> dict[str, Path]:
@@ -24,7 +21,7 @@ def task_files(train: Path, test: str | Share | None, folder: Path) -> dict[str,
     found = {}
     for side, stems in (("train", TRAIN_STEMS), ("test", TEST_STEMS)):
         path = next((files[stem] for stem in stems if stem in files), None)
-        path = path or next((file for stem, file in files.items() if any(stem.endswith(f"_{s}") for s in stems)), None)
+        path = path or next((file for stem, file in files.items() if is_of_side(stem, stems)), None)
         if path is not None and side == "test" and test is not None:
             raise ConfigurationError(
                 f"{path} is there to be measured, and a share or a group is to be, too; leave --test and --group out, "

@@ -10,18 +10,19 @@ from typing import Any
 
 import yaml
 
-from data.card import card_yaml, is_task
+from data.card import card_yaml, is_task, with_paths
+from data.card_options import TASK, card_fields
 from data.common.errors import ConfigurationError
 from data.common.files import write_atomically
+from data.common.options import given
 from data.common.progress import log
 from data.common.table import aligned
 from data.registry import benchmark, load_items, task_card
 from eval import api
-from eval.cli.flags import given
-from eval.cli.run_options import card_fields, one_line_faults, read_policy
+from eval.cli.run_options import one_line_faults, read_policy
 from eval.cli.show_reports import end_run
 from eval.plan.decision import Choices, Decision, plan_decision
-from eval.plan.options import TASK, VERDICT
+from eval.plan.options import VERDICT
 from eval.plan.planning import plan
 from eval.plan.suite import Suite, load_suite
 from eval.rundir.names import new_run_dir, plain_name
@@ -100,13 +101,10 @@ def _write_suite(run_dir: Path, options: argparse.Namespace, card: dict[str, Any
     known = task_card(options.target, card=card)
     assert known is not None  # it is a task
     folder = Path(options.target).parent if options.target.endswith((".yaml", ".yml")) else Path()
-    files = {"train": str((folder / known.train).resolve())}
-    if isinstance(known.test, str):
-        files["test"] = str((folder / known.test).resolve())
     card_file, suite_file = _files(run_dir)
     suite = _content(run_dir, options, decision, benchmark=str(card_file))
     run_dir.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(card_file, card_yaml(known.model_copy(update=files)))
+    write_atomically(card_file, card_yaml(with_paths(known, lambda path: str((folder / path).resolve()))))
     write_atomically(suite_file, yaml.safe_dump(suite, allow_unicode=True, sort_keys=False, width=120))
     return suite_file
 

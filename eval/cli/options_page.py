@@ -5,12 +5,14 @@
 
 from collections.abc import Sequence
 
-from eval.plan.options import CALLS, ITEMS, SYSTEM, TASK, VERDICT, Option
+from data.card_options import TASK
+from data.common.options import Option
+from eval.plan.options import CALLS, ITEMS, SYSTEM, VERDICT
 
 _INTRODUCTION = """# Settings
 
 Each setting is a key of a suite's YAML file and a flag of `python -m eval run`, with the same meaning. This page is
-made of their declarations in `eval/plan/options.py`.
+made of their declarations in `eval/plan/options.py` and `data/card_options.py`.
 """
 
 

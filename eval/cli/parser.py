@@ -10,10 +10,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from data.card_options import TASK
 from data.common.command_line import run_command
 from data.common.language import LANGUAGES
-from eval.cli.flags import add_options, chosen
-from eval.plan.options import CALLS, ITEMS, SYSTEM, TASK, VERDICT
+from data.common.options import add_options, chosen
+from eval.plan.options import CALLS, ITEMS, SYSTEM, VERDICT
 
 EXAMPLES = """examples:
   python -m eval decide tickets.csv --model gpt --max-cost 2

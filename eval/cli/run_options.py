@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
+from data.card_options import TASK, card_fields
 from data.common.errors import ConfigurationError, first_fault
-from eval.cli.flags import given
+from data.common.options import given
 from eval.plan.call_policy import CallPolicy, check_policy
-from eval.plan.options import CALLS, ITEMS, SYSTEM, TASK, VERDICT
+from eval.plan.options import CALLS, ITEMS, SYSTEM, VERDICT
 from eval.plan.suite import EvaluationSpec, Suite, SystemSpec, load_suite, names_suite
 from eval.rundir.names import LONGEST_NAME, plain_name
 
@@ -49,25 +50,6 @@ def _read_fields(written: Sequence[str]) -> dict[str, Any]:
             fields[name] = json.loads(value)
         except (ValueError, RecursionError):
             fields[name] = value
-    return fields
-
-
-def card_fields(said: dict[str, Any]) -> dict[str, Any]:
-    """Return what the flags of `TASK` say as fields of a task's card: a share is a number, and a text may have a name.
-
-    Raises:
-        ConfigurationError: Groups are given where nothing is divided.
-    """
-    fields = {name: value for name, value in said.items() if name != "group"}
-    try:
-        fields["test"] = {"share": float(said["test"])}
-    except (KeyError, ValueError):
-        if "group" in said and "test" in said:
-            raise ConfigurationError("--group goes with a share that is measured, not with a file as --test") from None
-    if "group" in said:
-        fields["test"] = {**fields.get("test", {}), "group": said["group"]}
-    if "text" in said and all(0 < text.find("=") < len(text) - 1 for text in said["text"]):
-        fields["text"] = dict(text.split("=", 1) for text in said["text"])
     return fields
 
 

@@ -4,49 +4,15 @@ The flags of `python -m eval run`, its help, and the tables of docs/options.md a
 in `eval.plan.suite` and `eval.plan.call_policy`, under the same names. The help needs this module: it is light.
 """
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Literal, get_args
 
+from data.common.options import Option
 from eval.plan.call_policy import ITEM_TIMEOUT_S, RETRIES
 
 Answering = Literal["auto", "score", "score-mean", "score-pmi", "logprobs", "generate"]
 TooLong = Literal["error", "truncate-passage"]
 Permute = Literal["cyclic"]
-
-
-class Option(NamedTuple):
-    """One setting.
-
-    Attributes:
-        name: Its key in a suite, and its field in the code.
-        about: What it does, in one line.
-        metavar: What stands for its value; "" for one of `choices`, and for a setting that is on or off.
-        kind: Reads what is written after the flag; bool for a setting that is on or off.
-        choices: All that it can be; empty where it can be anything.
-        default: What it is where nothing is said.
-        flag: "" for `--name`, "-" for none: then only a suite has it.
-        several: Whether the flag takes several values.
-    """
-
-    name: str
-    about: str
-    metavar: str = ""
-    kind: Callable[[str], Any] = str
-    choices: tuple[str, ...] = ()
-    default: object = None
-    flag: str = ""
-    several: bool = False
-
-    @property
-    def spelt(self) -> str:
-        """The flag as it is written; "" for none."""
-        return "" if self.flag == "-" else self.flag or f"--{self.name.replace('_', '-')}"
-
-    @property
-    def dest(self) -> str:
-        """The attribute of the parsed options that holds the value."""
-        return self.spelt.lstrip("-").replace("-", "_")
 
 
 SYSTEM = (
@@ -116,25 +82,6 @@ ITEMS = (
     Option("skip_bad_rows", "leave malformed rows of the data out, and say how many", kind=bool, default=False),
     Option("limit", "the first N items of each benchmark", "N", int),
     Option("train_split", "what systems that learn may learn from; default: the benchmark's own", "S"),
-)
-
-# Fields of a task's card (see `data.card`), which say of a labelled file of one's own what it does not say itself. In a
-# suite they stand under `card`.
-TASK = (
-    Option("test", "the file that is measured, or the share of the rows that is, such as 0.2", "FILE|SHARE"),
-    Option("group", "the column whose rows of one value stay on one side, where a share is measured", "COLUMN"),
-    Option("text", "the column of the text, or several; NAME=COLUMN names each for the prompt", "COLUMN", several=True),
-    Option("label", "the column of the label", "COLUMN"),
-    Option("labels", "the labels, in their order", "LABEL", several=True),
-    Option("question", "the column of a multiple-choice question", "COLUMN"),
-    Option("choices", "the column that holds lists of choices, or one for each choice", "COLUMN", several=True),
-    Option("answer", "the column of the right choice: a letter, a number or its text", "COLUMN"),
-    Option("answers_from", "whether answers that are numbers count from 0 or from 1", "0|1", int),
-    Option("context", "the column of what is read before the question", "COLUMN"),
-    Option("columns", "the names of all columns of a file without a header", "NAME", several=True),
-    Option("encoding", "how the file is encoded, such as cp949", "E"),
-    Option("separator", "what separates its cells", "CHAR"),
-    Option("language", "of the texts, such as en or ko", "L"),
 )
 
 # What the verdict of a report depends on; keys of the whole suite.

@@ -161,7 +161,7 @@ class EvaluationSpec(Frozen):
     skip_bad_rows: bool = Field(default=False, exclude_if=operator.not_)
     limit: int | None = Field(default=None, ge=1)
     train_split: str | None = None
-    # Of a labelled file: `eval.plan.options.TASK`, and the other fields of `data.card.TaskCard`.
+    # Of a labelled file: `data.card_options.TASK`, and the other fields of `data.card.TaskCard`.
     card: dict[str, Any] = Field(default_factory=dict, exclude_if=operator.not_)
     systems: tuple[SystemSpec, ...] = Field(min_length=1)
 
@@ -197,9 +197,11 @@ def names_suite(target: str) -> bool:
     from data.common.attributes import is_module
     from data.registry import BENCHMARKS
 
+    if target in list_suites():  # and not a folder of tables with that name, which is "./NAME"
+        return True
     if target in BENCHMARKS or is_task(target):
         return False
-    if target.endswith((".yaml", ".yml")) or target in list_suites():
+    if target.endswith((".yaml", ".yml")):
         return True
     if is_module(target.removesuffix(":BENCHMARK")):
         return False

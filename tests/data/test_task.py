@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from data.card import card_yaml, read_card
+from data.card import card_yaml, is_task, read_card
 from data.common.errors import ConfigurationError, MissingResourceError
+from data.registry import benchmark
 from data.splits import texts_of_item
+from data.table import read_tables
 from data.task import open_task
+from eval.plan.suite import names_suite
 
 
 def table(path: Path, rows: list[tuple[str, ...]], header: tuple[str, ...] = ("text", "label")) -> Path:
@@ -217,3 +220,48 @@ def test_published_sets_are_read_as_they_are(shared_data: Path, name: str, n_lab
     task = open_task(shared_data / "own" / name)
     assert task.labels is not None and len(task.labels) == n_labels
     assert len(task.load("test", None)) == n_test
+
+
+def test_a_share_of_splits_is_refused_and_splits_that_are_not_read_are_named(tmp_path: Path) -> None:
+    splits = {name: [[f"{name} {n}", "ab"[n % 2]] for n in range(9)] for name in ("train", "val", "test")}
+    (tmp_path / "splits.json").write_text(json.dumps(splits))
+    task = open_task(tmp_path / "splits.json")
+    assert "of its splits, these are not read: val" in task.notes and len(task.load("test", None)) == 9
+    card = tmp_path / "splits.yaml"
+    card.write_text("train: splits.json\ntest: 0.3\n")
+    with pytest.raises(ConfigurationError, match="has its own rows to measure, and a share"):
+        open_task(card)
+
+
+def test_a_card_that_was_edited_is_read_again(tmp_path: Path) -> None:
+    table(tmp_path / "rows.csv", [(f"t{n}", "xy"[n % 2], "zw"[n % 2]) for n in range(20)], ("text", "one", "two"))
+    card = tmp_path / "mine.yaml"
+    card.write_text("train: rows.csv\nlabel: one\n")
+    assert benchmark(str(card)).labels == ("x", "y")
+    card.write_text("train: rows.csv\nlabel: two   # another\n")
+    assert benchmark(str(card)).labels == ("w", "z")
+
+
+def test_a_file_that_changes_while_it_is_read_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = table(tmp_path / "rows.csv", tickets())
+
+    def read(file: Path, **options):
+        tables = read_tables(file, **options)
+        file.write_text(file.read_text() + "one more,card\n")
+        return tables
+
+    monkeypatch.setattr("data.task.read_tables", read)
+    with pytest.raises(ConfigurationError, match="was changed while it was read"):
+        open_task(path)
+
+
+def test_a_folder_of_tables_is_a_task_under_its_plain_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("own", "package", "papers", "mnli", "demo"):
+        (tmp_path / name).mkdir()
+        table(tmp_path / name / ("notes.csv" if name == "papers" else "train.csv"), tickets())
+    (tmp_path / "package" / "__init__.py").touch()
+    assert [name for name in ("own", "package", "papers") if is_task(name)] == ["own"]
+    assert is_task("./papers") and len(benchmark("own").labels or ()) == 3
+    assert benchmark("mnli").labels == ("entailment", "neutral", "contradiction")
+    assert names_suite("demo") and not names_suite("own") and not names_suite("./demo")

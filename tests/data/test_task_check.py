@@ -7,6 +7,7 @@ import pytest
 
 from data.__main__ import main
 from data.card import read_card
+from data.registry import benchmark
 from data.task import open_task
 from data.task_check import check_task
 
@@ -23,7 +24,8 @@ def test_what_is_odd_is_named(tmp_path: Path) -> None:
     found = check_task(table(tmp_path / "a.csv", [*ROWS, *ODD]))
     said = " | ".join(found.findings)
     assert "1 texts have several labels: 'the very same' is refund and card" in said.lower()
-    assert "repeat the text of another" in said and "1 labels have fewer than 5 items to learn from: rare" in said
+    assert "repeat the text of another" in said
+    assert "1 of 3 labels have fewer than 5 items to learn from: rare (2)" in said
     assert found.train + found.test == 67 and sum(count.train + count.test for count in found.labels) == 67
     assert found.lengths == sorted(found.lengths)
 
@@ -61,3 +63,61 @@ def test_a_folder_and_splits_of_json_are_checked(tmp_path: Path, capsys: pytest.
     (tmp_path / "splits.json").write_text(json.dumps(splits))
     assert main(["check", str(tmp_path / "splits.json")]) == 0
     assert "30 items to learn from, 2 to measure" in capsys.readouterr().out
+
+
+def test_labels_on_one_side_only_are_named_and_a_run_says_so_too(tmp_path: Path, capsys) -> None:
+    lines = [f"message {n},{'card' if n % 2 else 'refund'}" for n in range(20)]
+    table(tmp_path / "train.csv", [*lines, *(f"never {n},unmeasured" for n in range(5))])
+    table(tmp_path / "test.csv", ["one,card", "two,refund"])
+    card = tmp_path / "a.yaml"
+    card.write_text("train: train.csv\ntest: test.csv\nlabels: [card, refund, unmeasured, unlearnt]\n")
+    assert main(["check", str(card)]) == 0
+    sentences = (
+        "1 of 4 labels have no item at all: unlearnt (0)",
+        "1 of 4 labels are not measured, for they are only among the items to learn from: unmeasured (5)",
+    )
+    checked = capsys.readouterr()
+    benchmark(str(card))
+    asked = capsys.readouterr()
+    assert all(sentence in checked.out and sentence in asked.err for sentence in sentences)
+
+
+def test_what_is_said_of_the_columns_is_said_to_check_as_it_is_to_a_run(tmp_path: Path, capsys) -> None:
+    lines = [f"{n},{'yes' if n % 2 else 'no'},a text of number {n},{n % 7}" for n in range(70)]
+    path = tmp_path / "odd.csv"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    card = tmp_path / "elsewhere" / "card.yaml"
+    card.parent.mkdir()
+    flags = ["--columns", "no", "urgent", "words", "person", "--text", "words", "--label", "urgent"]
+    flags += ["--test", "0.3", "--group", "person", "--card", str(card)]
+    assert main(["check", str(path), *flags]) == 0
+    known = read_card(card)
+    assert (known.text, known.label, known.columns) == (("words",), "urgent", ("no", "urgent", "words", "person"))
+    task = open_task(card)
+    groups = [{item.group for item in task.load(side, None)} for side in ("train", "test")]
+    assert not groups[0] & groups[1] and len(groups[0] | groups[1]) == 7
+    assert main(["check", str(path), "--label", "urgent"]) == 2
+    assert "unknown column 'urgent'" in capsys.readouterr().err
+
+
+def test_a_card_and_a_shipped_task_are_checked_by_their_names(tmp_path: Path, capsys) -> None:
+    table(tmp_path / "rows.csv", ROWS)
+    (tmp_path / "mine.yaml").write_text("train: rows.csv\n")
+    assert main(["check", str(tmp_path / "mine.yaml")]) == 0 and main(["check", "banking77-sample"]) == 0
+    assert "1,739 items to learn from, 480 to measure" in capsys.readouterr().out
+    assert {path.name for path in tmp_path.iterdir()} == {"rows.csv", "mine.yaml"}
+
+
+@pytest.mark.parametrize("separator", ["|", ",", ";", "\t"])
+def test_a_table_that_is_called_txt_is_checked(tmp_path: Path, separator: str, capsys) -> None:
+    path = tmp_path / "rows.txt"
+    path.write_text("\n".join(row.replace(",", separator) for row in ["text,label", *ROWS]))
+    assert main(["check", str(path)]) == 0
+    assert "48 items to learn from" in capsys.readouterr().out
+
+
+def test_the_same_question_with_other_choices_has_no_two_labels(tmp_path: Path) -> None:
+    lines = [f"which is right?,a{n},b{n},{'AB'[n % 2]}" for n in range(9)] + [f"or {n}?,a,b,A" for n in range(9)]
+    path = tmp_path / "a.csv"
+    path.write_text("question,A,B,answer\n" + "\n".join(lines))
+    assert not [said for said in check_task(path).findings if "several labels" in said]

@@ -6,12 +6,13 @@ import pytest
 
 from chains.predictor import Answering as AnsweringOfChains
 from data.card import Share, TaskCard
-from eval.cli.flags import help_of
+from data.card_options import TASK
+from data.common.options import Option, help_of
 from eval.cli.options_page import options_page
 from eval.cli.parser import parser
 from eval.measures.verdict import MARGIN, QUERIES
 from eval.plan.call_policy import CallPolicy
-from eval.plan.options import CALLS, ITEMS, SYSTEM, TASK, VERDICT, Answering, Option
+from eval.plan.options import CALLS, ITEMS, SYSTEM, VERDICT, Answering
 from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
 from tests.support.folders import ROOT
 

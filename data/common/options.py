@@ -1,13 +1,46 @@
-"""The flags of the command line out of the declared options, and back: what the user gave, by the options' names.
+"""Settings that are declared once: what each is called, what it does, and the flag that it has on a command line.
 
-Nothing heavy is imported here: the help needs it.
+Rows of `Option` in, flags of a parser out, and back: what the user gave, by the options' names. Nothing heavy is
+imported here: the help needs it.
 """
 
 import argparse
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
-from eval.plan.options import Option
+
+class Option(NamedTuple):
+    """One setting.
+
+    Attributes:
+        name: Its key in a suite, and its field in the code.
+        about: What it does, in one line.
+        metavar: What stands for its value; "" for one of `choices`, and for a setting that is on or off.
+        kind: Reads what is written after the flag; bool for a setting that is on or off.
+        choices: All that it can be; empty where it can be anything.
+        default: What it is where nothing is said.
+        flag: "" for `--name`, "-" for none: then only a suite has it.
+        several: Whether the flag takes several values.
+    """
+
+    name: str
+    about: str
+    metavar: str = ""
+    kind: Callable[[str], Any] = str
+    choices: tuple[str, ...] = ()
+    default: object = None
+    flag: str = ""
+    several: bool = False
+
+    @property
+    def spelt(self) -> str:
+        """The flag as it is written; "" for none."""
+        return "" if self.flag == "-" else self.flag or f"--{self.name.replace('_', '-')}"
+
+    @property
+    def dest(self) -> str:
+        """The attribute of the parsed options that holds the value."""
+        return self.spelt.lstrip("-").replace("-", "_")
 
 
 def add_options(parser: argparse._ActionsContainer, options: Sequence[Option]) -> None:
