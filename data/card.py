@@ -44,6 +44,23 @@ def _as_character(value: object) -> object:
     return "\t" if value in ("\\t", "tab") else value
 
 
+def _as_number(value: object) -> object:
+    """Take a text that is a number for the number; any other value as it is."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return int(value) if value.isdecimal() else float(value)
+    except ValueError:
+        return value
+
+
+def _label_name(name: object) -> str:
+    """Return the name of a label that was read from YAML."""
+    if isinstance(name, bool):
+        raise ValueError(f"YAML reads yes, no, on and off as {name}; put a label of that name in quotes")
+    return "null" if name is None else str(name)
+
+
 Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
 
 
@@ -98,7 +115,7 @@ class TaskCard(Frozen, defer_build=True):
     choices: Names = ()
     answer: str | None = None
     context: str | None = None
-    answers_from: Literal[0, 1] | None = None
+    answers_from: Annotated[Literal[0, 1] | None, BeforeValidator(_as_number)] = None
     labels: dict[str, LabelCard] = Field(default_factory=dict)
     language: str | None = None
     columns: Names = ()
@@ -111,19 +128,16 @@ class TaskCard(Frozen, defer_build=True):
         """Take a list of labels, or labels with their meanings alone, for labels of which no more is known."""
         if not isinstance(content, dict):
             return content
-        if isinstance(content.get("test"), int | float):
-            content = {**content, "test": {"share": content["test"]}}
-        if not isinstance(content.get("labels"), list | dict):
-            return content
-        labels = content["labels"]
+        test = _as_number(content.get("test"))
+        if isinstance(test, int | float):
+            content = {**content, "test": {"share": test}}
+        labels = content.get("labels")
         if isinstance(labels, list):
-            return {**content, "labels": {str(name): {} for name in labels}}
-        return {
-            **content,
-            "labels": {
-                str(name): {"means": about} if isinstance(about, str) else about or {} for name, about in labels.items()
-            },
-        }
+            return {**content, "labels": {_label_name(name): {} for name in labels}}
+        if not isinstance(labels, dict):
+            return content
+        about = {_label_name(name): {"means": it} if isinstance(it, str) else it or {} for name, it in labels.items()}
+        return {**content, "labels": about}
 
     @property
     def said(self) -> Said:
@@ -137,7 +151,7 @@ def read_card(path: Path) -> TaskCard:
     Raises:
         ConfigurationError: It cannot be read, or a field of it is unknown or unusable; one line that names it.
     """
-    content = read_yaml(path, kind="task card").content
+    content = read_yaml(path, kind="task card", as_written=True).content
     if not isinstance(content, dict):
         raise ConfigurationError(f"{path} is no task card: it needs at least 'train: FILE'")
     return make_card({"name": name_of(path), **content}, where=str(path))

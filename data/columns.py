@@ -4,36 +4,29 @@ In comes a table with what its user said of it; out go the columns' roles, with 
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any, Literal, NamedTuple
 
+from data.choice_lists import choice_list
+from data.column_names import (
+    ANSWERS,
+    CHOICES,
+    CONTEXTS,
+    LABELS,
+    ONE_CHOICE,
+    PAIRS,
+    QUESTIONS,
+    TEXTS,
+    by_name,
+    plain_name,
+)
 from data.common.errors import ConfigurationError, unknown_name
 from data.common.text import normalised
-from data.table import Table
+from data.table_types import Table
 
 Kind = Literal["classification", "multiple-choice"]
 
-# Names that tables give their columns, the likeliest first; case, spaces, "-" and "_" make no difference.
-LABELS = (
-    "label", "category", "class", "intent", "target", "gold", "goldlabel", "sentiment", "topic", "tag", "emotion",
-    "labelname", "labeltext", "department", "type", "y", "라벨", "레이블", "분류", "카테고리", "유형", "의도", "감정",
-)  # fmt: skip
-TEXTS = (
-    "text", "sentence", "utterance", "message", "query", "content", "review", "document", "comment", "question", "q",
-    "description", "body", "title", "headline", "subject", "tweet", "input", "x", "문장", "텍스트", "본문", "내용",
-    "질문", "문의", "리뷰", "제목", "발화",
-)  # fmt: skip
-PAIRS = (
-    ("premise", "hypothesis"), ("sentence1", "sentence2"), ("texta", "textb"), ("text1", "text2"),
-    ("question1", "question2"), ("subject", "body"), ("title", "body"), ("title", "text"), ("제목", "내용"),
-    ("제목", "본문"),
-)  # fmt: skip
-QUESTIONS = ("question", "ctx", "query", "stem", "problem", "input", "문제", "질문")
-CHOICES = ("choices", "options", "endings", "candidates", "선택지", "보기")
-ANSWERS = ("answer", "answerkey", "answeridx", "correct", "label", "gold", "target", "정답", "답")
-CONTEXTS = ("context", "passage", "paragraph", "article", "지문")
-_ONE_CHOICE = re.compile(r"(?:choice|option|opt|answer|선택지|보기)?([a-j]|\d{1,2})")
 _LOOKED_AT = 20_000  # rows
 
 
@@ -81,9 +74,15 @@ def roles_of(table: Table, said: Said = Said()) -> Roles:  # noqa: B008  # immut
     for name in named:
         if name not in table.columns:
             raise unknown_name("column", name, table.columns)
-    if said.choices or said.question or (not said.text and not said.label and _choices(table)):
+    if said.choices or said.question or (not said.text and not said.label and _is_multiple_choice(table)):
         return _question_roles(table, said, texts)
     return _text_roles(table, said, texts)
+
+
+def _is_multiple_choice(table: Table) -> bool:
+    """Say whether a table has choices, and beside them a question and an answer."""
+    choices = _choices(table)
+    return bool(choices) and all(_question(table, Said(choices=choices))[:2])
 
 
 def _text_roles(table: Table, said: Said, texts: Mapping[str, str]) -> Roles:
@@ -100,11 +99,16 @@ def _text_roles(table: Table, said: Said, texts: Mapping[str, str]) -> Roles:
         notes.append(f"text: {', '.join(texts)} (--text names others)")
     if said.label is None:
         notes.append(f"label: {label} (--label names another)")
-    return Roles("classification", {_field(name): column for name, column in texts.items()}, label, notes=tuple(notes))
+    fields = {_field(name): column for name, column in texts.items()}
+    if len(fields) < len(texts):
+        raise ConfigurationError(
+            f"the columns {', '.join(texts)} would have one name in a prompt; name them with --text NAME=COLUMN"
+        )
+    return Roles("classification", fields, label, notes=tuple(notes))
 
 
 def _label(table: Table, *, taken: set[str]) -> str | None:
-    found = _by_name(table.columns, LABELS, taken)
+    found = by_name(table.columns, LABELS, taken, ends=True)
     if found is not None:
         return found
     counts = {name: _distinct(table, name) for name in table.columns if name not in taken}
@@ -113,61 +117,110 @@ def _label(table: Table, *, taken: set[str]) -> str | None:
 
 
 def _texts(table: Table, label: str) -> Sequence[str]:
-    plain = {_plain(name): name for name in table.columns if name != label}
+    plain = {plain_name(name): name for name in table.columns if name != label}
     pair = next((pair for pair in PAIRS if all(name in plain for name in pair)), None)
     if pair is not None:
         return [plain[name] for name in pair]
-    one = _by_name(table.columns, TEXTS, {label})
+    one = by_name(table.columns, TEXTS, {label})
     if one is not None:
         return [one]
-    lengths = {name: _length(table, name) for name in table.columns if name != label}
+    others = [name for name in table.columns if name != label]
+    if _has_no_header(table) and len(sentences := [name for name in others if _holds_sentences(table, name)]) == 2:
+        return sentences  # a pair: without names, nothing else tells that both are meant
+    longest = _longest(table, others)
+    return [longest] if longest is not None else []
+
+
+def _holds_sentences(table: Table, column: str) -> bool:
+    """Say whether most cells of a column are texts of several words, and most of them differ."""
+    values = [str(row.get(column)) for _, row in islice(table.rows, _LOOKED_AT)]
+    several = sum(" " in value.strip() for value in values)
+    return 2 * several > len(values) and 2 * len(set(values)) > len(values)
+
+
+def _longest(table: Table, columns: Sequence[str]) -> str | None:
+    """Return the column with the longest texts; None where none holds texts."""
+    lengths = {name: _length(table, name) for name in columns}
     longest = max(lengths, key=lambda name: lengths[name], default=None)
-    return [longest] if longest is not None and lengths[longest] > 0 else []
+    return longest if longest is not None and lengths[longest] > 0 else None
 
 
 def _question_roles(table: Table, said: Said, texts: Mapping[str, str]) -> Roles:
     choices = tuple(said.choices) or _choices(table)
-    question = said.question or _by_name(table.columns, QUESTIONS, set(choices))
-    label = said.answer or said.label or _by_name(table.columns, ANSWERS, {*choices, question or ""})
+    question, label, context = _question(table, said._replace(choices=choices))
     missing = {"question": question, "choices": choices, "answer": label}
     if lacking := [name for name, value in missing.items() if not value]:
         raise ConfigurationError(
             f"none of the columns {', '.join(table.columns[:12])} can be the {lacking[0]}; name it with --{lacking[0]}"
         )
-    context = said.context or _by_name(table.columns, CONTEXTS, {*choices, question or "", label or ""})
     given = {"question": said.question, "choices": said.choices, "answer": said.answer or said.label}
     guessed = {"question": question, "choices": ", ".join(choices), "answer": label}
     notes = [f"{name}: {guessed[name]} (--{name} names another)" for name, value in given.items() if not value]
+    if context and not said.context:
+        notes.append(f"context: {context} (--context names another)")
     fields = {_field(name): column for name, column in texts.items()}
     return Roles("multiple-choice", fields, str(label), question, choices, context, tuple(notes))
 
 
+def _question(table: Table, said: Said) -> tuple[str | None, str | None, str | None]:
+    """Return the columns of the question, its answer and its context, beside the choices.
+
+    Without a column that is called a question, it is what is to be gone on with (the context), or the longest text.
+    """
+    choices = set(said.choices)
+    question = said.question or by_name(table.columns, QUESTIONS, choices)
+    answer = said.answer or said.label or _answer(table, choices | {question or ""})
+    taken = choices | {question or "", answer or ""}
+    context = said.context or by_name(table.columns, CONTEXTS, taken)
+    if question is None and context is not None and said.context is None:
+        question, context = context, None
+    elif question is None:
+        question = _longest(table, [name for name in table.columns if name not in taken])
+    return question, answer, context
+
+
+def _answer(table: Table, taken: set[str]) -> str | None:
+    """Return the column of the answer; in a table without a header, the last one, if it holds letters of choices."""
+    named = by_name(table.columns, ANSWERS, taken)
+    if named is None and _has_no_header(table) and len(table.columns) > 3:
+        return table.columns[-1]
+    return named
+
+
 def _choices(table: Table) -> tuple[str, ...]:
     """Return the columns of the choices: one that holds lists, or those named A, B, C or choice1, choice2 and so on."""
-    one = _by_name(table.columns, CHOICES, set())
-    if one is not None and table.rows and isinstance(table.rows[0][1].get(one), list | dict):
+    one = by_name(table.columns, CHOICES, set())
+    if one is not None and all(choice_list(row.get(one)) for _, row in table.rows[:5]):
         return (one,)
-    numbered = {match[1]: name for name in table.columns if (match := _ONE_CHOICE.fullmatch(_plain(name)))}
-    for first in ("a", "1", "0"):
+    numbered = {match[1]: name for name in table.columns if (match := ONE_CHOICE.fullmatch(plain_name(name)))}
+    runs = []
+    for first in ("a", "0", "1"):
         run: list[str] = []
         while (key := _after(first, len(run))) in numbered:
             run.append(numbered[key])
-        if len(run) >= 2:
-            return tuple(run)
-    return ()
+        runs.append(tuple(run))
+    longest = max(runs, key=len)
+    return longest if len(longest) >= 2 else _unnamed_choices(table)
+
+
+def _unnamed_choices(table: Table) -> tuple[str, ...]:
+    """Return the columns of the choices of a table without a header that is laid out as MMLU is published.
+
+    The question comes first, the letter of the answer last, and between them a column for each letter.
+    """
+    letters = {str(row.get(table.columns[-1])).strip() for _, row in table.rows[:_LOOKED_AT]}
+    between = table.columns[1:-1]
+    possible = {chr(ord("A") + place) for place in range(len(between))}
+    fits = _has_no_header(table) and len(between) > 1 and letters <= possible and len(letters) > 1
+    return between if fits and {max(possible)} & letters else ()
+
+
+def _has_no_header(table: Table) -> bool:
+    return bool(table.columns) and table.columns == tuple(f"column{n}" for n in range(1, len(table.columns) + 1))
 
 
 def _after(first: str, steps: int) -> str:
     return chr(ord(first) + steps) if first.isalpha() else str(int(first) + steps)
-
-
-def _by_name(columns: Iterable[str], names: Sequence[str], taken: set[str]) -> str | None:
-    plain = {_plain(column): column for column in columns if column not in taken}
-    return next((plain[name] for name in names if name in plain), None)
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\s_\-]+", "", normalised(name)).casefold()
 
 
 def _field(name: str) -> str:

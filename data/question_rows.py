@@ -4,15 +4,21 @@ The layouts of MMLU and KMMLU (a column for each choice), CLIcK and HellaSwag (a
 labels) need no setting of their own.
 """
 
+import re
 import reprlib
+import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
+from data.choice_lists import ChoiceList, choice_list
 from data.columns import Roles
 from data.common.errors import ConfigurationError
 from data.common.text import normalised
+from data.delimited import LONGEST_CELL
 from data.splits import cluster_of, fold
 from data.types import Item
+
+_DECIMALS = re.compile(r"(?<=\d)\.0+$")  # of a whole number, as pandas writes it beside empty cells
 
 
 def question_item(row: dict[str, Any], roles: Roles, *, item_id: str, where: str, answers_from: int | None) -> Item:
@@ -33,65 +39,89 @@ def question_item(row: dict[str, Any], roles: Roles, *, item_id: str, where: str
     inputs = {"question": cell_text(question, where=where, column="question")}
     for field, column in roles.texts.items():
         inputs[field] = cell_text(row.get(column), where=where, column=column)
-    if roles.context is not None and row.get(roles.context):
-        inputs["passage"] = cell_text(row[roles.context], where=where, column=roles.context)
+    context = row.get(roles.context) if roles.context is not None else None
+    if isinstance(context, str) and context.strip():
+        inputs["passage"] = cell_text(context, where=where, column=str(roles.context))
     target = _target(row.get(roles.label), choices, names, where, answers_from)
-    shared = inputs.get("passage") or inputs["question"]
+    shared = inputs.get("passage") or "\n".join(
+        [inputs["question"], *sorted(choices)]
+    )  # "Which is right?" is no context
     group = f"{item_id.split('/')[0]}/{cluster_of(fold(shared))}"
     return Item(id=item_id, inputs=inputs, choices=tuple(choices), target=target, group=group)
 
 
-def answers_count_from(answers: Iterable[Any], *, n_choices: int) -> int | None:
+def answers_count_from(rows: Iterable[dict[str, Any]], roles: Roles) -> int | None:
     """Return what a column of answers that are numbers counts from, where they can only be meant in one way.
 
-    Args:
-        answers: The cells of the column.
-        n_choices: How many choices every row has; 0 where they differ.
-
     Returns:
-        0 or 1; None where the cells are no numbers, or may be meant in both ways.
+        0 or 1; None where the cells are no numbers, are the texts of choices, or may be meant in both ways.
     """
-    said = [normalised(str(answer)).strip() for answer in answers]
-    if not said or not all(answer.isdecimal() for answer in said):
-        return None
-    numbers = set(map(int, said))
-    if 0 in numbers:
-        return 0
-    return 1 if n_choices and n_choices in numbers else None
+    starts: set[int] = set()
+    are_texts = True
+    for row in rows:
+        number = _number(row.get(roles.label))
+        if number is None:
+            return None
+        choices = _found_choices(row, roles).texts
+        are_texts &= said_of(row.get(roles.label)) in {said_of(choice) for choice in choices}
+        if number == 0:
+            starts.add(0)
+        if number == sum(not _is_blank(choice) for choice in choices):
+            starts.add(1)
+    return None if are_texts or len(starts) != 1 else starts.pop()
+
+
+def said_of(cell: object) -> str:
+    """Return a cell as it is read: as text, a whole number without its decimals."""
+    text = normalised(str(cell)).strip() if cell is not None else ""
+    return _DECIMALS.sub("", text)
+
+
+def _number(cell: object) -> int | None:
+    """Return the number that an answer is; None where it is none. A circled one is a number, too."""
+    said = said_of(cell).strip("().")
+    if len(said) == 1 and not said.isascii():
+        return unicodedata.digit(said, None)
+    return int(said) if said.isdecimal() else None
+
+
+def _is_blank(choice: object) -> bool:
+    return choice is None or not said_of(choice)
+
+
+def _found_choices(row: dict[str, Any], roles: Roles) -> ChoiceList:
+    """Return the choices of a row as they are written; none where its one cell of them holds none."""
+    if len(roles.choices) > 1:
+        return ChoiceList([row.get(column) for column in roles.choices], [])
+    return choice_list(row.get(roles.choices[0])) or ChoiceList([], [])
 
 
 def _choices(row: dict[str, Any], roles: Roles, where: str) -> tuple[list[str], list[str]]:
     """Return the texts of the choices, and the names that the answer may call them by where the row has its own."""
-    found: Any = [row.get(column) for column in roles.choices]
-    names: list[str] = []
-    if len(found) == 1:
-        found = found[0]
-        if isinstance(found, dict) and isinstance(found.get("text"), list):
-            names, found = list(map(str, found.get("label") or ())), found["text"]
-        elif isinstance(found, list) and found and all(isinstance(choice, dict) for choice in found):
-            names = [str(choice["label"]) for choice in found if "label" in choice]
-            found = [choice.get("text") for choice in found]
-    if not isinstance(found, list):
-        raise ConfigurationError(f"{where}: choices are {reprlib.repr(found)}, expected a list")
-    texts = [normalised(str(choice)).strip() for choice in found if choice is not None and str(choice).strip()]
-    if len(texts) < 2 or len(set(texts)) < len(texts):
+    found, names = _found_choices(row, roles)
+    if not found:
+        cell = reprlib.repr(row.get(roles.choices[0]))
+        raise ConfigurationError(f"{where}: choices are {cell}, expected a list, or a column for each choice")
+    texts = ["" if _is_blank(choice) else normalised(str(choice)).strip() for choice in found]
+    while texts and not texts[-1]:
+        texts.pop()  # rows may have fewer choices than others
+    if len(texts) < 2 or len(set(texts)) < len(texts) or "" in texts:
         raise ConfigurationError(f"{where}: two or more different choices are needed, found {reprlib.repr(found)}")
     return texts, names if len(names) == len(texts) else []
 
 
 def _target(answer: Any, choices: list[str], names: list[str], where: str, answers_from: int | None) -> int:
     """Return the 0-based index of the right choice, which a name, a text, a letter or a number may say."""
-    said = normalised(str(answer)).strip() if answer is not None else ""
+    said, number = said_of(answer), _number(answer)
     if said in names:
         return names.index(said)
-    texts = [fold(choice) for choice in choices]
-    if texts.count(fold(said)) == 1 and not said.isdecimal():
+    texts = [fold(said_of(choice)) for choice in choices]
+    if texts.count(fold(said)) == 1 and (number is None or answers_from is None):
         return texts.index(fold(said))
     letter = said.upper().strip("().")
     if len(letter) == 1 and "A" <= letter < chr(ord("A") + len(choices)):
         return ord(letter) - ord("A")
-    if said.isdecimal() or isinstance(answer, int):
-        number = int(said)
+    if number is not None:
         if answers_from is None:
             raise ConfigurationError(f"{where}: answer {number} may count from 0 or from 1; say --answers-from 0 or 1")
         if 0 <= number - answers_from < len(choices):
@@ -103,12 +133,15 @@ def _target(answer: Any, choices: list[str], names: list[str], where: str, answe
 
 
 def cell_text(value: object, *, where: str, column: str) -> str:
-    """Return a cell as a text.
+    """Return a cell as a text; a number is one as it is written.
 
     Raises:
-        ConfigurationError: It is empty or holds no text.
+        ConfigurationError: It is empty, holds no text, or is far too long.
     """
-    text = normalised(value).strip() if isinstance(value, str) else ""
+    written = str(value) if isinstance(value, int | float) and value == value else value  # NaN is an empty cell
+    text = normalised(written).strip() if isinstance(written, str) else ""
     if not text:
         raise ConfigurationError(f"{where}: {column} is {reprlib.repr(value)}, expected a text; mend it or take it out")
+    if len(text) > LONGEST_CELL:
+        raise ConfigurationError(f"{where}: {column} is longer than {LONGEST_CELL:,} characters")
     return text

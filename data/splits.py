@@ -8,6 +8,7 @@ import hashlib
 import random
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from data.common.errors import ConfigurationError
@@ -50,8 +51,17 @@ def cluster_of(text: str) -> str:
 
 
 def texts_of_item(item: Item) -> tuple[tuple[str, str], ...]:
-    """Return the texts of an item by name, without the differences that make no other text."""
-    return tuple(sorted((name, fold(text)) for name, text in item.inputs.items()))
+    """Return the texts of an item by name, without the differences that make no other text.
+
+    Its choices are among them, in whatever order: many a question is "Which of these is right?".
+    """
+    texts = [(name, fold(text)) for name, text in item.inputs.items()]
+    return tuple(sorted([*texts, ("choices", _folded_choices(item.choices))]))
+
+
+@lru_cache(maxsize=1024)
+def _folded_choices(choices: tuple[str, ...]) -> str:
+    return "\n".join(sorted(map(fold, choices)))
 
 
 def hold_out(items: Sequence[Item], *, seed: int) -> tuple[list[Item], list[Item]]:
@@ -122,7 +132,8 @@ def split_items(items: Sequence[Item], *, share: float = 0.2, stratify: bool = T
             taken.update(strata)
     if not tested or len(tested) == len(items):
         raise ConfigurationError(
-            f"a test share of {share:g} leaves no items on one side of {len(items)} items in {len(clusters)} groups"
+            f"a test share of {share:g} leaves no items on one side of {len(items)} items in {len(clusters)} groups; "
+            "give more items, or name a file to measure with --test"
         )
     train = [item for index, item in enumerate(items) if index not in tested]
     return Split(train, [items[index] for index in sorted(tested)])

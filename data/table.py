@@ -1,51 +1,34 @@
-"""Tables as people have them: CSV, TSV, JSON Lines, JSON, Parquet and Excel files.
+"""Tables as people have them: CSV, TSV, JSON Lines, JSON, Parquet, Excel, and parallel files of texts and labels.
 
 In comes a file; out come its tables, one for each split that it holds, with what had to be guessed about it: how it is
 encoded, what separates its cells, and whether its first row names the columns. Nothing is guessed in silence.
 """
 
-import csv
 import itertools
-import json
-import reprlib
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
 
-from data import delimited
+from data.binary_tables import read_excel, read_parquet
 from data.common.errors import ConfigurationError, MissingResourceError
-from data.common.files import open_bytes
-from data.common.parsing import parse_json
-from data.common.text import normalised
-from data.delimited import SAMPLE, find_encoding, find_separator, is_header, read_records
-
-Row = dict[str, Any]  # a cell is a text, or what JSON and Parquet hold besides: a list, an object, a number
+from data.delimited import SAMPLE, find_encoding, find_separator, read_records
+from data.json_tables import read_json
+from data.line_labels import fasttext_table, is_fasttext, labels_beside, parallel_table
+from data.table_head import table_head
+from data.table_types import Table
+from data.wide_tables import columns_to_keep, kept_cells
 
 DELIMITED = (".csv", ".tsv", ".txt", ".tab")
 SUFFIXES = (*DELIMITED, ".jsonl", ".ndjson", ".json", ".parquet", ".xlsx")
-
-
-class Table(NamedTuple):
-    """Rows with named columns.
-
-    Attributes:
-        split: Its name in a file that holds several; "" for the only one.
-        columns: The names of the columns, in the file's order.
-        rows: Each row with its place in the file, such as "line 7", for messages about it.
-        faults: What is wrong with each row that could not be read.
-        notes: What was guessed, a sentence each.
-    """
-
-    split: str
-    columns: tuple[str, ...]
-    rows: list[tuple[str, Row]]
-    faults: list[ConfigurationError]
-    notes: list[str]
+_HEAD_CELLS, _HEAD_ROWS = 400_000, 5000  # that are looked at for a header: a label of many comes again late
 
 
 def read_tables(
-    path: Path, *, columns: Sequence[str] = (), encoding: str | None = None, separator: str | None = None
+    path: Path,
+    *,
+    columns: Sequence[str] = (),
+    encoding: str | None = None,
+    separator: str | None = None,
+    named: Collection[str] = (),
 ) -> list[Table]:
     """Return the tables of a file: one, or one for each split that it holds.
 
@@ -54,6 +37,7 @@ def read_tables(
         columns: The names of the columns of a file whose first row is data already; empty: a header is looked for.
         encoding: How a text file is encoded; None: UTF-8 or UTF-16, and else Korean Windows' cp949.
         separator: What separates the cells of a delimited file; None: what fits its first rows best.
+        named: The columns that the user named: they are read from a table of very many columns too.
 
     Raises:
         ConfigurationError: The file is of another kind, or cannot be read as what its name says.
@@ -64,179 +48,72 @@ def read_tables(
         raise ConfigurationError(f"{path}: cannot read '{path.suffix}' files; allowed: {', '.join(SUFFIXES)}")
     try:
         if suffix == ".parquet":
-            return [_parquet(path)]
+            return [read_parquet(path, named)]
         if suffix == ".xlsx":
-            return [_excel(path, columns)]
+            return [
+                _table(path, columns, sheet.records, [f"read its sheet '{sheet.name}'"], named, split=sheet.split)
+                for sheet in read_excel(path)
+            ]
+        labels = labels_beside(path)
+        if labels is not None:
+            return [parallel_table(path, labels, encoding)]
         encoding, notes = find_encoding(path, encoding)
         if suffix in DELIMITED:
-            return [_delimited(path, columns, encoding, separator, notes)]
-        return _json(path, columns, encoding, notes)
+            return [_delimited(path, columns, encoding, separator, notes, named)]
+        return read_json(path, columns, encoding, notes)
     except FileNotFoundError:
         raise MissingResourceError(f"there is no file {path}") from None
     except OSError as error:
-        raise MissingResourceError(f"cannot read {path}: {error.strerror}") from error
+        raise MissingResourceError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def _text_of(path: Path, encoding: str) -> str:
-    with open_bytes(path) as file:
-        return file.read().decode(encoding)
-
-
-def _delimited(path: Path, columns: Sequence[str], encoding: str, separator: str | None, notes: list[str]) -> Table:
+def _delimited(
+    path: Path,
+    columns: Sequence[str],
+    encoding: str,
+    separator: str | None,
+    notes: list[str],
+    named: Collection[str],
+) -> Table:
+    if separator is None and is_fasttext(path, encoding):
+        return fasttext_table(path, encoding, notes)
     if separator is None:
         separator, guessed = find_separator(path, encoding)
         notes = [*notes, *guessed]
-    records = read_records(path, encoding, separator)
-    try:
-        first = list(itertools.islice(records, SAMPLE))
-        return _table(path, columns, itertools.chain(first, records), [cells for _, cells in first], notes)
-    except csv.Error as error:
-        reason = (
-            f"a cell is longer than {delimited.LONGEST_CELL:,} characters"
-            if "field larger" in str(error)
-            else str(error)
-        )
-        raise ConfigurationError(f"{path}: {reason}; a quotation mark that is not closed may be why") from None
+    return _table(path, columns, read_records(path, encoding, separator), notes, named)
 
 
 def _table(
     path: Path,
     columns: Sequence[str],
     records: Iterable[tuple[str, list[str]]],
-    sample: list[list[str]],
     notes: list[str],
+    named: Collection[str],
+    *,
+    split: str = "",
 ) -> Table:
     """Return records as a table whose columns are named by `columns`, by a header, or by their number."""
     records = iter(records)
-    if not sample:
-        raise ConfigurationError(f"{path} holds no rows")
-    if columns:
-        names = tuple(columns)
-    elif is_header(sample):
-        names = tuple(normalised(name).strip() for name in next(records)[1])
-    else:
-        names = tuple(f"column{number}" for number in range(1, len(sample[0]) + 1))
-        notes = [*notes, f"its first row seems to be data, so its columns are {', '.join(names)}; --columns names them"]
-    if repeated := [name for name, count in Counter(names).items() if count > 1]:
-        raise ConfigurationError(f"{path}: two columns are named {reprlib.repr(repeated[0])}; rename one")
+    first = _sample(records)
+    head = table_head([cells for _, cells in first], columns, where=path)
+    found = itertools.islice(itertools.chain(first, records), head.above, None)
+    names = head.names
+    kept, left_out = columns_to_keep(names, [cells for _, cells in first[head.above : head.above + SAMPLE]], named)
     rows, faults = [], []
-    for place, cells in records:
+    for place, cells in found:
+        if len(cells) > len(names) and not any(cell.strip() for cell in cells[len(names) :]):
+            cells = cells[: len(names)]  # separators at the end of a row, as spreadsheets leave them
         if len(cells) == len(names):
-            rows.append((place, dict(zip(names, cells, strict=True))))
+            rows.append((place, kept_cells(names, cells, kept)))
         else:
             said = f"has {len(cells)} cells, and there are {len(names)} columns"
             faults.append(ConfigurationError(f"{path}, {place}: {said}"))
-    return Table("", names, rows, faults, notes)
+    return Table(split, tuple(names[column] for column in kept), rows, faults, [*notes, *head.notes, *left_out])
 
 
-def _json(path: Path, columns: Sequence[str], encoding: str, notes: list[str]) -> list[Table]:
-    text = _text_of(path, encoding)
-    if path.suffix.lower() in (".jsonl", ".ndjson") or not text.lstrip().startswith(("[", "{")):
-        return [_json_lines(path, columns, text, notes)]
-    try:
-        content = parse_json(text)
-    except ValueError as error:
-        if text.lstrip().startswith("{") and "\n{" in text:
-            return [_json_lines(path, columns, text, [*notes, "read as JSON Lines"])]
-        raise ConfigurationError(f"{path}: {error}") from error
-    if isinstance(content, list):
-        return [_json_rows(path, columns, "", [(f"row {n}", row) for n, row in enumerate(content, 1)], notes)]
-    if not isinstance(content, dict):
-        raise ConfigurationError(f"{path} holds neither a list of rows nor an object of splits")
-    lists = {name: value for name, value in content.items() if isinstance(value, list)}
-    if lists and all(rows and isinstance(rows[0], list | dict) for rows in lists.values() if rows):
-        return _splits(path, columns, lists, notes)
-    if lists and len({len(value) for value in lists.values()}) == 1:
-        rows = [dict(zip(lists, cells, strict=True)) for cells in zip(*lists.values(), strict=True)]
-        return [_json_rows(path, columns, "", [(f"row {n}", row) for n, row in enumerate(rows, 1)], notes)]
-    raise ConfigurationError(f"{path} holds neither rows nor splits; it has: {', '.join(map(str, content))[:200]}")
-
-
-def _splits(path: Path, columns: Sequence[str], lists: dict[str, list[Any]], notes: list[str]) -> list[Table]:
-    """Return the splits of a file; rows of "oos_train" belong to "train", if there is one."""
-    merged: dict[str, list[tuple[str, Any]]] = {}
-    for name in sorted(lists, key=lambda it: it.count("_")):
-        last = name.rpartition("_")[2]
-        split = last if last != name and last in lists else name
-        merged.setdefault(split, []).extend((f"{name}, row {n}", row) for n, row in enumerate(lists[name], 1))
-    return [_json_rows(path, columns, split, rows, notes) for split, rows in merged.items()]
-
-
-def _json_lines(path: Path, columns: Sequence[str], text: str, notes: list[str]) -> Table:
-    rows, faults = [], []
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            try:
-                rows.append((f"line {number}", parse_json(line.rstrip("\r"), line=number)))
-            except ValueError as error:
-                faults.append(ConfigurationError(f"{path}, line {number}: {error}"))
-    table = _json_rows(path, columns, "", rows, notes)
-    return table._replace(faults=[*faults, *table.faults])
-
-
-def _json_rows(
-    path: Path, columns: Sequence[str], split: str, found: Sequence[tuple[str, Any]], notes: list[str]
-) -> Table:
-    """Return rows that are objects, or lists of cells in one order, as a table."""
-    rows: list[tuple[str, Row]] = []
-    faults = []
-    names: dict[str, None] = {}
-    listed = [row for _, row in found if isinstance(row, list)]
-    width = Counter(map(len, listed)).most_common(1)[0][0] if listed else 0
-    of_lists = tuple(columns) or tuple(f"column{number}" for number in range(1, width + 1))
-    for place, row in found:
-        if isinstance(row, list) and len(row) == len(of_lists):
-            row = dict(zip(of_lists, row, strict=True))
-        if not isinstance(row, dict):
-            faults.append(ConfigurationError(f"{path}, {place}: expected an object, found {reprlib.repr(row)}"))
-            continue
-        row = _flat(row)
-        names |= dict.fromkeys(row)
-        rows.append((place, row))
-    if not rows and not faults:
-        raise ConfigurationError(f"{path} holds no rows")
-    return Table(split, tuple(names), rows, faults, notes)
-
-
-def _flat(row: Row) -> Row:
-    """Return a row whose question is a text: ARC is published with its stem and its choices in an object."""
-    question = row.get("question")
-    if not isinstance(question, dict) or "stem" not in question:
-        return row
-    return {**row, **question, "question": question["stem"]}
-
-
-def _parquet(path: Path) -> Table:
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        table = pyarrow.parquet.read_table(path)
-    except pyarrow.ArrowException as error:
-        raise ConfigurationError(f"{path} is no Parquet file: {str(error).splitlines()[0]}") from None
-    rows = [(f"row {number}", row) for number, row in enumerate(table.to_pylist(), start=1)]
-    return Table("", tuple(table.column_names), rows, [], [])
-
-
-def _excel(path: Path, columns: Sequence[str]) -> Table:
-    """Return the first sheet of a workbook."""
-    from zipfile import BadZipFile
-
-    from openpyxl import load_workbook
-
-    try:
-        sheet = load_workbook(path, read_only=True, data_only=True).worksheets[0]
-    except (BadZipFile, KeyError, ValueError) as error:
-        raise ConfigurationError(f"{path} is no Excel workbook: {error}") from None
-    records = [
-        (f"row {number}", ["" if cell is None else _cell(cell) for cell in cells])
-        for number, cells in enumerate(sheet.iter_rows(values_only=True), start=1)
-        if any(cell is not None for cell in cells)
-    ]
-    return _table(path, columns, records, [cells for _, cells in records[:SAMPLE]], [f"read its sheet '{sheet.title}'"])
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False).strip('"')
+def _sample(records: Iterator[tuple[str, list[str]]]) -> list[tuple[str, list[str]]]:
+    """Take the first records: as many as tell a header from data, and fewer of very wide ones."""
+    first = list(itertools.islice(records, SAMPLE))
+    width = max((len(cells) for _, cells in first), default=1)
+    more = min(_HEAD_ROWS, _HEAD_CELLS // max(width, 1)) - len(first)
+    return [*first, *itertools.islice(records, max(more, 0))]

@@ -5,6 +5,7 @@
 It stands wherever a benchmark does: `load` and `BENCHMARK` are what a benchmark's module has.
 """
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +16,8 @@ from data.common.errors import ConfigurationError, MissingResourceError, unknown
 from data.label_set import LabelSet, label_set, label_text
 from data.question_rows import answers_count_from, cell_text, question_item
 from data.splits import cluster_of, fold, split_items, unmeasured
-from data.table import Table, read_tables
+from data.table import read_tables
+from data.table_types import Table
 from data.task_files import stamps, task_files
 from data.text_language import language_of
 from data.types import Benchmark, Item
@@ -115,11 +117,12 @@ class Task:
         self._set: LabelSet | None = None
         if roles.kind == "classification":
             sides = [side for side in (train, test) if side is not None]
+            files = [self._source("train"), self._source("test")][: len(sides)]
             self._set = label_set(
                 [side.table for side in sides],
                 [side.roles.label for side in sides],
                 self.card.labels,
-                where=self.card.train,
+                where=files,
             )
             self.notes += self._set.notes
         learnt = self._items(train, "train")
@@ -145,7 +148,7 @@ class Task:
         for side, table in tables.items():
             if not table.rows:
                 reason = f"; its first fault: {table.faults[0]}" if table.faults else ""
-                raise ConfigurationError(f"{self.card.train} has no rows for '{side}'{reason}")
+                raise ConfigurationError(f"{self._source(side)} has no rows below its header{reason}")
             self._note(side, table)
             self._check_share(table, has_test="test" in tables)
             said = self.card.said if side == "train" else self._said_by(rows["train"].roles)
@@ -164,6 +167,16 @@ class Task:
         if group is not None and group not in table.columns:
             raise unknown_name("column", group, table.columns)
 
+    def _source(self, side: str) -> str:
+        """Return the file of a side, for messages."""
+        return self._sources.get(side, self._sources["train"])
+
+    def _named(self) -> set[str]:
+        """Return the columns that the card names."""
+        said, group = self.card.said, self._share.group if self._share else None
+        texts = said.text.values() if isinstance(said.text, Mapping) else said.text
+        return {*texts, *said.choices, *filter(None, (said.label, said.question, said.answer, said.context, group))}
+
     def _group_of(self, row: dict[str, Any]) -> str | None:
         """Return the group that the card says that a row is of; None where it says nothing."""
         group = self._share.group if self._share else None
@@ -178,10 +191,15 @@ class Task:
 
     def _tables(self) -> dict[str, Table | None]:
         files = task_files(self.folder / self.card.train, self.card.test, self.folder)
+        self._sources = {side: str(file) for side, file in files.items()}
         found: dict[str, Table | None] = {}
         for side, file in files.items():
             tables = read_tables(
-                file, columns=self.card.columns, encoding=self.card.encoding, separator=self.card.separator
+                file,
+                columns=self.card.columns,
+                encoding=self.card.encoding,
+                separator=self.card.separator,
+                named=self._named(),
             )
             if len(tables) == 1:
                 found[side] = tables[0]
@@ -205,7 +223,7 @@ class Task:
         items = []
         answers_from = self._answers_from(rows) if rows.roles.kind == "multiple-choice" else None
         for number, (place, row) in enumerate(rows.table.rows):
-            where = f"{self.card.train if side == 'train' else side}, {place}"
+            where = f"{self._source(side)}, {place}"
             item_id = f"{self.card.name}/{side}/{number}"
             if rows.roles.kind == "multiple-choice":
                 item = question_item(row, rows.roles, item_id=item_id, where=where, answers_from=answers_from)
@@ -219,15 +237,11 @@ class Task:
         """Return what answers that are numbers count from, as the card says or as they can only be meant."""
         if self.card.answers_from is not None:
             return self.card.answers_from
-        (column, *_), n = rows.roles.choices, len(rows.roles.choices)
-        widths = {len(row[column]) for _, row in rows.table.rows if isinstance(row.get(column), list)}
-        n_choices = n if n > 1 else widths.pop() if len(widths) == 1 else 0
-        return answers_count_from((row.get(rows.roles.label) for _, row in rows.table.rows), n_choices=n_choices)
+        return answers_count_from((row for _, row in rows.table.rows), rows.roles)
 
     def _labelled_item(self, row: dict[str, Any], roles: Roles, *, item_id: str, where: str) -> Item:
         inputs = {
-            field: cell_text(_written(row.get(column)), where=where, column=column)
-            for field, column in roles.texts.items()
+            field: cell_text(row.get(column), where=where, column=column) for field, column in roles.texts.items()
         }
         assert self._set is not None  # else the items have choices of their own
         label = self._set.spelt[label_text(row, roles.label, where=where)]
@@ -266,8 +280,3 @@ def open_task(path: Path, **fields: Any) -> Task:
     if not path.exists():
         raise MissingResourceError(f"there is no file or folder {path}")
     return Task(make_card({"name": name_of(path), "train": str(path.resolve()), **given}, where=str(path)), Path())
-
-
-def _written(value: object) -> object:
-    """Return a cell that is a number as it is written; tables of texts hold some."""
-    return str(value) if isinstance(value, int | float) else value

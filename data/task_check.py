@@ -87,12 +87,13 @@ def _ambiguous(items: Sequence[Item]) -> list[str]:
     """Name texts that have several labels: on them nobody can be right every time."""
     labels: Mapping[Any, dict[str, None]] = defaultdict(dict)
     for item in items:
-        labels[texts_of_item(item), tuple(sorted(item.choices))][item.choices[item.target]] = None
-    several = {texts: list(found) for (texts, _), found in labels.items() if len(found) > 1}
+        labels[texts_of_item(item)][item.choices[item.target]] = None
+    several = {texts: list(found) for texts, found in labels.items() if len(found) > 1}
     if not several:
         return []
     shown = [
-        f"'{' / '.join(text for _, text in texts)[:60]}' is {' and '.join(found)}" for texts, found in several.items()
+        f"'{' / '.join(text for name, text in texts if name != 'choices')[:60]}' is {' and '.join(found)}"
+        for texts, found in several.items()
     ]
     return [f"{len(several):,} texts have several labels: {'; '.join(shown[:SHOWN])}"]
 

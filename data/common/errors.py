@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
 NO_THREAD = "the system starts no more threads; end other programs, or raise its limit (ulimit -u)"
+_NAMED = 50  # of names that are allowed: a table may have thousands of columns
 _LONG_WORD = re.compile(r"\S{240,}")
 
 
@@ -47,9 +48,9 @@ def unknown_name(kind: str, name: str, allowed: Iterable[str], hint: str = "") -
     names = sorted(allowed)
     near = get_close_matches(name, names, n=1)
     guess = f" Did you mean '{near[0]}'?" if near else ""
-    return ConfigurationError(
-        f"unknown {kind} '{name}'.{guess} Allowed: {', '.join(names)}.{' ' + hint if hint else ''}"
-    )
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    allowed = ", ".join(names[:_NAMED])
+    return ConfigurationError(f"unknown {kind} '{name}'.{guess} Allowed: {allowed}{more}.{' ' + hint if hint else ''}")
 
 
 class FirstFault(NamedTuple):

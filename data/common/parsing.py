@@ -31,6 +31,16 @@ _TOP: frozenset[int] = frozenset()
 # The safe loader, in C where PyYAML was built with it: ten times as fast.
 _YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _YAML_MERGE = "tag:yaml.org,2002:merge"
+_YAML_NULL = "tag:yaml.org,2002:null"
+
+
+class _AsWritten(_YAML_LOADER):  # type: ignore[misc, valid-type]  # one of two classes
+    """Takes every plain value for the text that it is, but null and the merging of mappings."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012  # as in its base
+        first: [rule for rule in rules if rule[0] in (_YAML_MERGE, _YAML_NULL)]
+        for first, rules in _YAML_LOADER.yaml_implicit_resolvers.items()
+    }
 
 
 class RepeatedNameError(ValueError):
@@ -139,19 +149,21 @@ class YamlFile(NamedTuple):
     content: Any
 
 
-def read_yaml(path: Path, *, kind: str) -> YamlFile:
+def read_yaml(path: Path, *, kind: str, as_written: bool = False) -> YamlFile:
     """Read a YAML file safely.
 
     Args:
         path: The file.
         kind: What it is meant to be, for the message.
+        as_written: Leave every value but null the text that it is written as: YAML takes yes, no, on and off for truth
+            values, and 010 for eight.
 
     Raises:
         ConfigurationError: It cannot be read, is not YAML or gives a name twice (with the line).
     """
     try:
         text = read_text(path)
-        return YamlFile(text, _yaml_content(text))
+        return YamlFile(text, _yaml_content(text, _AsWritten if as_written else _YAML_LOADER))
     except UnicodeDecodeError:
         raise ConfigurationError(f"{kind} {path} is not UTF-8 text") from None
     except OSError as error:
@@ -166,8 +178,8 @@ def read_yaml(path: Path, *, kind: str) -> YamlFile:
         raise ConfigurationError(f"{path}: not YAML: {error}; put it in quotes") from None
 
 
-def _yaml_content(text: str) -> Any:
-    loader = _YAML_LOADER(text)
+def _yaml_content(text: str, loader_class: Any) -> Any:
+    loader = loader_class(text)
     try:
         root = loader.get_single_node()
         if root is None:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from data.common.errors import ConfigurationError, MissingResourceError
-from data.delimited import is_header
 from data.table import read_tables
+from data.table_head import is_header
 
 ROWS = [("I lost my card, please help", "lost_card"), ('She said "no"\nand left', "other"), ("환불해 주세요", "refund")]
 
@@ -127,7 +127,7 @@ def test_parquet_and_excel(tmp_path: Path) -> None:
     [
         ("a.docx", "x", "cannot read '.docx' files"),
         ("a.csv", "only one column\nhere\n", "have one cell each"),
-        ("a.csv", "", "have one cell each"),
+        ("a.csv", "", "holds no rows"),
         ("a.csv", "text,text\na,b\nc,d\n", "two columns are named 'text'"),
         ("a.json", '{"a": 1}', "neither rows nor splits"),
         ("a.json", "[1, 2]", ""),

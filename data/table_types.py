@@ -1,0 +1,25 @@
+"""What a table is, whatever kind of file it was read from."""
+
+from typing import Any, NamedTuple
+
+from data.common.errors import ConfigurationError
+
+Row = dict[str, Any]  # a cell is a text, or what JSON and Parquet hold besides: a list, an object, a number
+
+
+class Table(NamedTuple):
+    """Rows with named columns.
+
+    Attributes:
+        split: Its name in a file that holds several; "" for the only one.
+        columns: The names of the columns, in the file's order.
+        rows: Each row with its place in the file, such as "line 7", for messages about it.
+        faults: What is wrong with each row that could not be read.
+        notes: What was guessed, a sentence each.
+    """
+
+    split: str
+    columns: tuple[str, ...]
+    rows: list[tuple[str, Row]]
+    faults: list[ConfigurationError]
+    notes: list[str]
