@@ -29,7 +29,7 @@ from data.types import Frozen, Text
 # Tasks that ship with the project, by the name that stands for their folder.
 SHIPPED = {"banking77-sample": Path(__file__).parent / "samples" / "banking77"}
 CARD_SUFFIXES = (".yaml", ".yml")
-PATHS = ("train", "test")  # the fields of a card that name a file or a folder
+PATHS = ("train", "test", "passages")  # the fields of a card that name a file or a folder
 TRAIN_STEMS = ("train", "train_val", "training")
 TEST_STEMS = ("test", "eval", "validation", "valid", "val", "dev")
 _NAME = re.compile(r"[^\W_][\w.-]{0,63}")
@@ -100,6 +100,7 @@ class TaskCard(Frozen, defer_build=True):
         question: The column of a multiple-choice question; `choices`, `answer` and `context` name the other columns.
         answers_from: Whether numbers as answers count from 0 or from 1.
         labels: What each label means and how else it is written; they are in this order.
+        passages: The file or folder that is looked up in by chains that retrieve; None: the items' own passages.
         language: The language of the texts, as a BCP 47 code.
         columns: The names of the columns of a file without a header.
         encoding: How the files are encoded.
@@ -117,6 +118,7 @@ class TaskCard(Frozen, defer_build=True):
     context: str | None = None
     answers_from: Annotated[Literal[0, 1] | None, BeforeValidator(_as_number)] = None
     labels: dict[str, LabelCard] = Field(default_factory=dict)
+    passages: str | None = None
     language: str | None = None
     columns: Names = ()
     encoding: str | None = None

@@ -20,6 +20,7 @@ TASK = (
     Option("answer", "the column of the right choice: a letter, a number or its text", "COLUMN"),
     Option("answers_from", "whether answers that are numbers count from 0 or from 1", "0|1", int),
     Option("context", "the column of what is read before the question", "COLUMN"),
+    Option("passages", "what chains that retrieve look up: a file or folder of md, txt, html or jsonl", "PATH"),
     Option("columns", "the names of all columns of a file without a header", "NAME", several=True),
     Option("encoding", "how the file is encoded, such as cp949", "E"),
     Option("separator", "what separates its cells", "CHAR"),

@@ -46,7 +46,9 @@ def find_encoding(path: Path, encoding: str | None) -> tuple[str, list[str]]:
         return "utf-8-sig", []
     if _decodes(path, "cp949") and _is_korean(path):
         return "cp949", ["read as cp949 (Korean Windows), since it is not UTF-8; --encoding names another"]
-    raise ConfigurationError(f"{path} is neither UTF-8 nor cp949 text ({described(path)}); name its --encoding")
+    raise ConfigurationError(
+        f"{path} is neither UTF-8 nor cp949 text ({described(path)}); name its --encoding, or save it as UTF-8"
+    )
 
 
 def _decodes(path: Path, encoding: str) -> bool:

@@ -64,6 +64,13 @@ def task_card(name: str, *, card: Mapping[str, Any] | None = None) -> TaskCard |
     return _task(name, card).full_card if name not in BENCHMARKS and is_task(name) else None
 
 
+def task_passages(name: str, *, card: Mapping[str, Any] | None = None) -> Path | None:
+    """Return where the passages of a task of the user's own are; None where they are the items', as of a benchmark."""
+    is_own = name not in BENCHMARKS and is_task(name)
+    passages: Path | None = _task(name, card).passages if is_own else None
+    return passages
+
+
 def load_items(
     name: str,
     *,

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from data.card import CARD_SUFFIXES, TEST_STEMS, TRAIN_STEMS, Share, TaskCard, make_card, name_of, read_card
+from data.card import CARD_SUFFIXES, PATHS, TEST_STEMS, TRAIN_STEMS, Share, TaskCard, make_card, name_of, read_card
 from data.columns import Roles, Said, roles_of
 from data.common.errors import ConfigurationError, MissingResourceError, unknown_name
 from data.label_set import LabelSet, label_set, label_text
@@ -69,6 +69,11 @@ class Task:
     def _share(self) -> Share | None:
         """How one file is divided, if the card says that it is."""
         return self.card.test if isinstance(self.card.test, Share) else None
+
+    @property
+    def passages(self) -> Path | None:
+        """Where passages are looked up; None: they are the items' own."""
+        return self.folder / self.card.passages if self.card.passages is not None else None
 
     @property
     def full_card(self) -> TaskCard:
@@ -273,8 +278,8 @@ def open_task(path: Path, **fields: Any) -> Task:
         card = read_card(path)
         if isinstance(given.get("test"), dict) and isinstance(card.test, Share):
             given["test"] = {**card.test.model_dump(), **given["test"]}
-        if isinstance(given.get("test"), str):  # what a user names on the command line is from where they are
-            given["test"] = str(Path(given["test"]).resolve())
+        named = {name: str(Path(given[name]).resolve()) for name in PATHS if isinstance(given.get(name), str)}
+        given |= named  # what a user names on the command line is from where they are
         card = make_card({**card.model_dump(), **given}, where=str(path)) if given else card
         return Task(card, path.parent, path)
     if not path.exists():

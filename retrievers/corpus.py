@@ -13,6 +13,7 @@ from langchain_core.documents import Document
 
 from data.common.attributes import load_attribute
 from data.common.errors import ConfigurationError, MissingResourceError, unknown_name
+from data.splits import fold
 from data.types import Item, Passage
 from retrievers.korean import morpheme_spans, sentence_spans
 
@@ -34,13 +35,16 @@ def passages_from_items(items: Iterable[Item]) -> list[Passage]:
     Items without a passage (a KICE problem that stands alone, an MNLI pair) add none.
 
     Raises:
-        ValueError: Two items of one group show different passages.
+        ConfigurationError: Two items of one group show different passages, but for case and white space.
     """
     texts: dict[str, str] = {}
     for item in items:
         text = item.inputs.get("passage", "")
-        if text.strip() and texts.setdefault(item.group, text) != text:
-            raise ValueError(f"items of group '{item.group}' show different passages")
+        if text.strip() and (known := texts.setdefault(item.group, text)) != text and fold(known) != fold(text):
+            raise ConfigurationError(
+                f"items of group '{item.group}' show different passages, and a passage is looked up under its group; "
+                "leave --group out, or name --passages"
+            )
     return [Passage(id=group, text=text) for group, text in texts.items()]
 
 

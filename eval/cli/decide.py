@@ -17,7 +17,7 @@ from data.common.files import write_atomically
 from data.common.options import given
 from data.common.progress import log
 from data.common.table import aligned
-from data.registry import benchmark, load_items, task_card
+from data.registry import benchmark, load_items, task_card, task_passages
 from eval import api
 from eval.cli.run_options import one_line_faults, read_policy
 from eval.cli.show_reports import end_run
@@ -43,7 +43,8 @@ def decide(options: argparse.Namespace) -> int:
     card = card_fields(given(options, TASK))
     about = benchmark(options.target, card=card)
     train, test = (load_items(options.target, split=side, card=card) for side in ("train", "test"))
-    choices = Choices(tuple(options.model or ()), options.encoder, options.minutes)
+    has_passages = task_passages(options.target, card=card) is not None
+    choices = Choices(tuple(options.model or ()), options.encoder, options.minutes, has_passages)
     decision = plan_decision(about, train, test, choices)
     run_dir = options.out or _free(new_run_dir(f"{plain_name(about.name)}.decide"))
     if taken := [path for path in (run_dir, *_files(run_dir)) if path.exists()]:

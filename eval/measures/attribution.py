@@ -68,7 +68,8 @@ class Attribution(Frozen):
         wrong: Wrong answers whose cause is known.
         to_retrieval: Share of these that are retrieval misses; None where there are none.
         found: None where no item has a passage of its own.
-        foreign: Nothing that was retrieved is a passage of these items: the system searched other texts. It then has
+        foreign: Nothing that was retrieved is a passage of these items: the system searched other texts, as its
+            description says or as what it found shows. It then has
             no causes, nothing is put down to retrieval, and no find is counted.
         idle: Nothing was retrieved for any item. Then likewise.
         not_searched: Answered items for which the model, which searches by tools as it sees fit, looked nothing up.
@@ -149,6 +150,8 @@ def searches_own_passages(description: SystemDescription) -> bool:
     it found can tell.
     """
     name = description.retriever.name if description.retriever is not None else None
+    if description.retriever is not None and description.retriever.passages is not None:
+        return False
     return description.chain in CHAINS and ":" not in str(name).partition("+")[0]  # steps behind it only re-order
 
 
@@ -166,7 +169,8 @@ def _retrieval(name: str, answers: Mapping[str, Answers], descriptions: Mapping[
     by_tools = _searches_by_tools(about) or (everything.rows["tool_calls"] > 0).any()
     searched = ~(by_tools & was_recorded) | called | found_any
     idle = len(given) > 0 and bool((was_recorded & ~found_any).all())
-    foreign = not searches_own_passages(about) and _is_foreign(everything)
+    names_others = about.retriever is not None and about.retriever.passages is not None
+    foreign = names_others or (not searches_own_passages(about) and _is_foreign(everything))
     oracle = oracle_of(name, {system: descriptions[system] for system in answers})
     outcomes = [] if foreign or idle else _outcomes(given, searched, None if oracle is None else answers[oracle])
     return _Retrieval(oracle, given, searched, foreign, idle, [cause_of(one) for one in outcomes])

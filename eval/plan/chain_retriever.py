@@ -1,12 +1,11 @@
-"""The retriever of a chain's entry, over the passages of its items.
+"""The retriever of a chain's entry, over the passages of its items or of the user's own.
 
-An entry and items in; out come the retriever and what the manifest says of it: all that can change what it finds.
+An entry and passages in; out come the retriever and what the manifest says of it: all that can change what it finds.
 """
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from data.types import Item
+from eval.plan.context import Passages
 from eval.plan.suite import SystemSpec
 from eval.rundir.description import RetrieverDescription
 
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
     from langchain_core.retrievers import BaseRetriever
 
 
-def chain_retriever(spec: SystemSpec, items: Sequence[Item]) -> tuple["BaseRetriever", RetrieverDescription]:
+def chain_retriever(spec: SystemSpec, passages: Passages) -> tuple["BaseRetriever", RetrieverDescription]:
     """Return the retriever of an entry, and its description.
 
     The user's words are described by what they are, not by their file: other words are another system, and the same
@@ -24,13 +23,13 @@ def chain_retriever(spec: SystemSpec, items: Sequence[Item]) -> tuple["BaseRetri
         ConfigurationError: As `retrievers.registry.build_retriever`; or a line of the words is malformed.
         MissingResourceError: Likewise; or the file of the words cannot be read.
     """
-    from retrievers.corpus import passages_from_items
     from retrievers.index_files import cached_indexes
     from retrievers.korean import user_words, words_sha256
     from retrievers.registry import build_retriever
 
     words = user_words(spec.user_words)
     known = {"user_words_sha256": words_sha256(words)} if words else {}
+    known |= {"passages": passages.source} if passages.source is not None else {}
     description = RetrieverDescription(name=spec.retriever, embeddings=spec.embeddings, k=spec.k, **known)
     more: dict[str, Any] = {
         "k": spec.k,
@@ -38,4 +37,4 @@ def chain_retriever(spec: SystemSpec, items: Sequence[Item]) -> tuple["BaseRetri
         "index_dir": cached_indexes(),
         "user_words": words,
     }
-    return build_retriever(str(spec.retriever), passages_from_items(items), **more), description
+    return build_retriever(str(spec.retriever), passages.texts, **more), description

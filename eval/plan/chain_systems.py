@@ -5,12 +5,11 @@ An entry and what its evaluation shares in, a `System` out; a dry run takes the 
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from data.registry import fingerprint
 from eval.plan.chain_check import check_chain
 from eval.plan.chain_examples import find_examples
 from eval.plan.chain_predictor import chain_predictor
 from eval.plan.chain_retriever import chain_retriever
-from eval.plan.context import Context
+from eval.plan.context import Context, Passages
 from eval.plan.suite import SystemSpec
 from eval.plan.system import LOCAL_BATCH, RemoteModel, System, learnt_from
 from eval.rundir.description import ChatModelDescription, SystemDescription
@@ -40,7 +39,6 @@ def prepare_chain(spec: SystemSpec, context: Context) -> PreparedChain:
     """Check a chain's entry and make what it needs, apart from the model."""
     from chains.prompt_files import in_language
     from chains.registry import chain_entry
-    from retrievers.corpus import passages_from_items
 
     entry = chain_entry(str(spec.chain))
     check_chain(spec, entry, context.benchmark.name)
@@ -55,12 +53,14 @@ def prepare_chain(spec: SystemSpec, context: Context) -> PreparedChain:
         max_tokens = prompt.answer.max_tokens
         parts["prompt"] = named
         described |= {"prompt": prompt.id, "prompt_sha256": prompt.sha256, "answer_form": prompt.answer.form}
+    looks_up = {"retriever", "passages"} & set(entry.needs)
+    passages = context.passages() if looks_up else Passages((), "")
     if "retriever" in entry.needs:
-        parts["retriever"], described["retriever"] = chain_retriever(spec, context.items)
+        parts["retriever"], described["retriever"] = chain_retriever(spec, passages)
     if "passages" in entry.needs:
-        parts["passages"] = passages_from_items(context.items)
-    if {"retriever", "passages"} & set(entry.needs):
-        described["pool_fingerprint"] = fingerprint(context.items)
+        parts["passages"] = passages.texts
+    if looks_up:
+        described["pool_fingerprint"] = passages.fingerprint
     if "seed" in entry.needs:
         parts["seed"] = context.seed
     if "meanings" in entry.needs:

@@ -3,6 +3,7 @@
 An evaluation's spec and its items in; out come items to learn from, none of which is evaluated.
 """
 
+import hashlib
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -11,9 +12,9 @@ from typing import NamedTuple
 from data.card import is_task
 from data.common.errors import ConfigurationError
 from data.common.progress import log
-from data.registry import load_items, task_card
+from data.registry import fingerprint, fingerprint_line, load_items, task_card, task_passages
 from data.splits import without_overlap
-from data.types import Benchmark, Item
+from data.types import Benchmark, Item, Passage
 from eval.plan.own_parts import OwnParts
 from eval.plan.suite import EvaluationSpec
 
@@ -65,9 +66,49 @@ class Context(NamedTuple):
         card = None if self.own.items else task_card(self.spec.benchmark, card=self.spec.card)
         return {name: about.means for name, about in card.labels.items() if about.means} if card else {}
 
+    def passages(self) -> "Passages":
+        """Return what is looked up: the passages that the card names, or those of the items.
+
+        Raises:
+            ConfigurationError: A passage cannot be used.
+            MissingResourceError: There are none where the card says.
+        """
+        from retrievers.corpus import passages_from_items
+        from retrievers.sources import read_passages
+
+        path = None if self.own.items else task_passages(self.spec.benchmark, card=self.spec.card)
+        if path is None:
+            return Passages(passages_from_items(self.items), fingerprint(self.items))
+        found = read_passages(path)
+        if not any(passage.text.strip() for passage in found):
+            raise ConfigurationError(f"{path} holds no text to look up")
+        return Passages(found, passages_sha256(found), path.resolve().name)
+
     @property
     def split(self) -> str:
         return self.spec.split or self.benchmark.default_split
+
+
+class Passages(NamedTuple):
+    """What a chain that retrieves looks up.
+
+    Attributes:
+        texts: The passages.
+        fingerprint: Of all that they are made of.
+        source: The name of the file or folder that the user named; None: they are the items' own.
+    """
+
+    texts: Sequence[Passage]
+    fingerprint: str
+    source: str | None = None
+
+
+def passages_sha256(passages: Sequence[Passage]) -> str:
+    """Return the SHA-256 (hex) over passages with their ids: equal exactly for equal passages in one order."""
+    digest = hashlib.sha256()
+    for passage in passages:
+        digest.update(fingerprint_line({"id": passage.id, "text": passage.text}))
+    return digest.hexdigest()
 
 
 def load_evaluated(spec: EvaluationSpec) -> list[Item]:

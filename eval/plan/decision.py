@@ -21,6 +21,7 @@ LEAST_ITEMS, LEAST_EPOCHS, MOST_EPOCHS = 50, 0.5, 8.0
 FIRST = 2000  # items that lengths are estimated from
 # Tokens a second on two cores, as seen with the packaged weights: only how much is asked is planned with them.
 TRAINED_TOKENS, READ_TOKENS = 3000, 800
+RETRIEVED_TOKENS = 1000  # of the chunks that a question is shown
 SHORTEST = 20  # tokens that a text counts for at least: beside them stands what every item costs
 TRAINING_SHARE = 0.4  # of the time; models in this process share the rest
 
@@ -32,11 +33,13 @@ class Choices(NamedTuple):
         models: Specs of chat models; empty: what is on this machine.
         encoder: What is fine-tuned; None is the packaged encoder, where it reads the language.
         minutes: About how long it may take on this machine; models that are asked over a network are not counted.
+        has_passages: Whether there are passages of the user's own to look up.
     """
 
     models: Sequence[str] = ()
     encoder: str | None = None
     minutes: float = 15.0
+    has_passages: bool = False
 
 
 class Decision(NamedTuple):
@@ -64,12 +67,14 @@ def plan_decision(about: Benchmark, train: Sequence[Item], test: Sequence[Item],
     _add_baselines(decision, about)
     if about.labels is not None:
         _add_encoder(decision, about, train, choices)
+        if choices.has_passages:
+            decision.notes.append("the passages are not looked up: only questions with choices of their own are")
     models = list(choices.models)
     if not models:
         models = ["smollm2"] if is_installed("smollm2") else []
         named = "the packaged SmolLM2 is asked" if models else "no chat model is asked"
         decision.notes.append(f"no model was named: {named}, and a larger one is not (--model gpt, or any other)")
-    _add_models(decision, about, test, models, choices.minutes)
+    _add_models(decision, about, test, models, choices)
     return decision
 
 
@@ -108,21 +113,28 @@ def _add_encoder(decision: Decision, about: Benchmark, train: Sequence[Item], ch
 
 
 def _add_models(
-    decision: Decision, about: Benchmark, test: Sequence[Item], models: Sequence[str], minutes: float
+    decision: Decision, about: Benchmark, test: Sequence[Item], models: Sequence[str], choices: Choices
 ) -> None:
     """Add each model, as it is and with similar examples; one in this process is asked as many items as it has time."""
-    entries = [entry for model in models for entry in _ways(about, model, alone=len(models) == 1)]
+    alone = len(models) == 1
+    entries = [
+        entry for model in models for entry in _ways(about, model, alone=alone, has_passages=choices.has_passages)
+    ]
     local = [entry for entry in entries if not names_remote(entry["model"])]
     for entry in local:
-        seconds = (1 - TRAINING_SHARE) * 60 * minutes * _speed() / len(local)
+        seconds = (1 - TRAINING_SHARE) * 60 * choices.minutes * _speed() / len(local)
         _limit(decision, entry, seconds, _prompt_tokens(about, test, entry), len(test))
     decision.systems.extend(entries)
 
 
-def _ways(about: Benchmark, model: str, *, alone: bool) -> list[dict[str, Any]]:
+def _ways(about: Benchmark, model: str, *, alone: bool, has_passages: bool) -> list[dict[str, Any]]:
     before = "" if alone else f"{plain_name(model)}."
     if about.labels is None:
-        return [{"name": f"{before}prompted", "chain": "choose", "model": model}]
+        entries: list[dict[str, Any]] = [{"name": f"{before}prompted", "chain": "choose", "model": model}]
+        if has_passages:
+            retrieved = {"chain": "choose-rag", "model": model, "retriever": "bm25"}
+            entries.append({"name": f"{before}with-passages", **retrieved})
+        return entries
     similar: dict[str, Any] = {"chain": "classify", "model": model, "examples": {"select": "similar", "n": EXAMPLES}}
     if len(about.labels) > FEW_LABELS:
         similar["candidates"] = FEW_LABELS
@@ -144,7 +156,7 @@ def _prompt_tokens(about: Benchmark, test: Sequence[Item], entry: dict[str, Any]
     """Estimate how many tokens an item takes: its prompt, and each label that is scored after it."""
     text, labels = _tokens(test), sum(map(estimate_tokens, about.labels or ()))
     if about.labels is None:
-        return text + 10 * len(test[0].choices)
+        return text + 10 * len(test[0].choices) + (RETRIEVED_TOKENS if "retriever" in entry else 0)
     if "examples" not in entry:
         return text + labels  # the list of labels stands first, and is read once
     shown: float = labels * min(entry.get("candidates", len(about.labels)) / len(about.labels), 1)

@@ -108,12 +108,18 @@ class ChatModelDescription(_Described):
 
 
 class RetrieverDescription(_Described):
-    """What a chain looks passages up with; `k` is how many chunks it retrieves."""
+    """What a chain looks passages up with.
+
+    Attributes:
+        k: How many chunks it retrieves.
+        passages: The name of the user's own file or folder that it searches; None: the items' passages.
+    """
 
     name: str | None = None
     embeddings: str | None = None
     k: _Count | None = None
     user_words_sha256: str | None = None
+    passages: str | None = None
 
 
 class ExamplesDescription(_Described):

@@ -233,7 +233,11 @@ def test_passages_come_from_many_kinds_of_path(tmp_path: Path, passages: Path) -
     assert [passage.id for passage in read_passages(folder)] == ["poems/one"]
     (folder / "b.txt").write_text("\ufeff둘", encoding="utf-8")
     (folder / "a.txt").write_text("하나", encoding="utf-8")
-    assert [(passage.id, passage.text) for passage in read_passages(folder)] == [("a", "하나"), ("b", "둘")]
+    assert [(passage.id, passage.text) for passage in read_passages(folder)] == [
+        ("a", "하나"),
+        ("b", "둘"),
+        ("poems/one", "산에는 꽃 피네"),
+    ]
     assert [passage.id for passage in read_passages(folder / "a.txt")] == ["a"]
     assert [passage.id for passage in read_passages(passages)] == list(TEXTS)
     assert [passage.id for passage in read_passages(passages.parent)] == list(TEXTS)  # a retrieval set's folder
@@ -241,13 +245,13 @@ def test_passages_come_from_many_kinds_of_path(tmp_path: Path, passages: Path) -
     shutil.copy(SAMPLE, tmp_path / "exams")
     assert read_passages(SAMPLE) == read_passages(tmp_path / "exams")
     assert all(passage.id.startswith("kice/sample/") for passage in read_passages(SAMPLE))
-    with pytest.raises(ConfigurationError, match=r"holds both \.txt and \.json files"):
+    with pytest.raises(ConfigurationError, match=r"holds texts .* and \.json files"):
         read_passages(SAMPLE.parent)
     squad = {"data": [{"paragraphs": [{"context": "바다", "qas": [{"id": "1", "question": "무엇?"}]}]}]}
     (tmp_path / "korquad.json").write_text(json.dumps(squad), encoding="utf-8")
     assert [passage.text for passage in read_passages(tmp_path / "korquad.json")] == ["바다"]
-    (folder / "a.txt").write_bytes(b"\xff\xfe")
-    with pytest.raises(ConfigurationError, match=r"a\.txt: not UTF-8 text"):
+    (folder / "a.txt").write_bytes(b"\xff\xff\x80")
+    with pytest.raises(ConfigurationError, match=r"a\.txt is neither UTF-8 nor cp949 text"):
         read_passages(folder)
 
 

@@ -209,5 +209,8 @@ def test_passages_from_items_are_unique_and_in_order() -> None:
         item("5", group="g4", passage=None),
     ]
     assert passages_from_items(items) == [Passage(id="g1", text="가"), Passage(id="g2", text="나")]
-    with pytest.raises(ValueError, match="g1"):
+    assert passages_from_items([item("1", group="g", passage="A b"), item("2", group="g", passage="a  B")]) == [
+        Passage(id="g", text="A b")
+    ]
+    with pytest.raises(ConfigurationError, match="g1"):
         passages_from_items([*items, item("6", group="g1", passage="다")])
