@@ -5,6 +5,7 @@ A file and what its user says of it in; out come faults, or counts, lengths and 
 
 import argparse
 import math
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from data.card import (
     with_paths,
 )
 from data.card_options import TASK, card_fields
+from data.column_names import is_known
 from data.common.errors import ConfigurationError
 from data.common.files import write_atomically
 from data.common.options import add_options, given
@@ -29,6 +31,9 @@ from data.common.terminal import emit, emit_json, say
 from data.delimited import find_encoding, find_separator, read_records
 from data.formats import OBJECTS, PAIRS, described, folder_kind
 from data.kice_check import listed_faults, read_exam
+from data.line_labels import is_fasttext, labels_beside
+from data.registry import keep_task
+from data.task import open_task
 from data.task_check import PERCENTILES, TaskCheck, check_task
 
 FAULTS_FOUND = 2
@@ -42,6 +47,8 @@ def add_check(parser: argparse.ArgumentParser) -> None:
         help="an exam (JSON of KICE_slayer_AI_Korean), a labelled file, a folder with train and test, or a card",
     )
     parser.add_argument("--card", type=Path, metavar="CARD", help="where the card is written; default: beside the file")
+    models = "chat models whose price for asking the items is said; default: those of the price table"
+    parser.add_argument("--model", nargs="+", action="extend", default=[], metavar="SPEC", help=models)
     add_options(parser.add_argument_group("a labelled file: what is not said is guessed, and printed"), TASK)
     parser.set_defaults(command=_check)
 
@@ -70,13 +77,17 @@ def _may_be_labelled(path: Path) -> bool:
     kind, suffix = described(path), path.suffix.lower()
     if suffix in (".csv", ".tsv", ".tab", ".parquet", ".xlsx") or (suffix == ".txt" and _has_cells(path)):
         return not any(other in kind for other in set(OBJECTS.values()) - {PAIRS})
-    return " of rows with" in kind or kind.endswith(PAIRS) or "object with the names train" in kind
+    names = kind.partition(" object with the names ")[2].split(", ")
+    are_rows = " of rows with" in kind or kind.endswith(PAIRS) or sum(map(is_known, names)) > 1
+    return are_rows or any(name in (*TRAIN_STEMS, "data", "0") for name in names)
 
 
 def _has_cells(path: Path) -> bool:
-    """Say whether a text has several rows of several cells, whatever separates these."""
+    """Say whether a text has several rows of several cells, whatever separates these, or labels with its lines."""
     try:
         encoding, _ = find_encoding(path, None)
+        if labels_beside(path) is not None or is_fasttext(path, encoding):
+            return True
         separator, _ = find_separator(path, encoding)
     except ConfigurationError:
         return False
@@ -86,16 +97,32 @@ def _has_cells(path: Path) -> bool:
 def _check_task(arguments: argparse.Namespace, fields: dict[str, Any]) -> int:
     """Say what a labelled file holds, and write its card, where there is none yet."""
     name, path = arguments.file, task_path(arguments.file)
-    found = check_task(path, **fields)
+    task = open_task(path, **fields)
+    keep_task(name, fields, task)
+    found = check_task(task)
+    prices, table = _asking(name, fields, arguments.model)
     if arguments.json:
         rows = [count._asdict() for count in found.labels]
-        emit_json({**found._asdict(), "file": name, "labels": rows, "card": found.card.model_dump(mode="json")})
+        card = found.card.model_dump(mode="json")
+        emit_json({**found._asdict(), "file": name, "labels": rows, "card": card, "asking": prices})
     else:
         _print_check(name, found)
+        emit(table)
     if arguments.card is not None or not (arguments.json or name in SHIPPED or name.lower().endswith(CARD_SUFFIXES)):
         folder = path.parent if name.lower().endswith(CARD_SUFFIXES) else Path()
         _write_card(found.card, folder, to=arguments.card or _beside(path))
     return 0
+
+
+def _asking(name: str, fields: dict[str, Any], models: Sequence[str]) -> tuple[list[dict[str, Any]], str]:
+    """Return what asking the models would cost, as rows and as a table.
+
+    A command line is where the parts meet: rendering prompts and pricing them are not the data's business.
+    """
+    from eval.cli.asking_prices import asking_prices, asking_table
+
+    found = asking_prices(name, fields, models)
+    return [one._asdict() for one in found], asking_table(found)
 
 
 def _print_check(name: str, found: TaskCheck) -> None:

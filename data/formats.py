@@ -102,13 +102,19 @@ def object_kind(one: Any) -> str | None:
 def described_json(value: Any) -> str:
     """Say what a parsed JSON value seems to be, likewise."""
     if isinstance(value, dict):
-        if "data" in value and isinstance(value["data"], list):
+        if is_squad(value):
             return "in SQuAD's format, as KorQuAD is"
         return f"a JSON object with {_names(value)}" if value else "an empty JSON object"
     if isinstance(value, list):
         first = value[0] if value else None
         return f"a JSON list of {_objects(first)}" if isinstance(first, dict) else "a JSON list"
     return "a single JSON value"
+
+
+def is_squad(value: dict[str, Any]) -> bool:
+    """Say whether a parsed JSON object is in SQuAD's format: articles of paragraphs."""
+    articles = value.get("data")
+    return isinstance(articles, list) and all(isinstance(one, dict) and "paragraphs" in one for one in articles[:1])
 
 
 def _text(start: str, path: Path) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from data.common.errors import ConfigurationError
 from data.common.parsing import parse_json
 from data.delimited import bounded_lines
+from data.formats import is_squad
 from data.table_types import Row, Table
 
 MOST_BYTES = 1_000_000_000  # of JSON that is no JSON Lines: it takes several times as much memory
@@ -57,6 +58,11 @@ def _is_one_value(path: Path, encoding: str) -> bool:
 
 def _object_tables(path: Path, columns: Sequence[str], content: dict[str, Any], notes: list[str]) -> list[Table]:
     """Return the tables of an object: its splits, or one of its columns or of its rows by their ids."""
+    if is_squad(content) and content["data"]:
+        raise ConfigurationError(
+            f"{path} is in SQuAD's format, whose questions have no choices; make rows of question, choices, answer and "
+            "context of it"
+        )
     rows = {name: found for name, value in content.items() if (found := _rows(value)) is not None}
     if rows and all(name in rows or not isinstance(value, list) for name, value in content.items()):
         return _splits(path, columns, rows, notes)

@@ -191,12 +191,21 @@ def retrieval_set(name: str, path: Path | None = None) -> RetrievalSet:
 _TASKS: dict[str, Any] = {}  # by name and card
 
 
+def keep_task(name: str, card: Mapping[str, Any] | None, task: Any) -> None:
+    """Have a task that was opened, and whose notes were said, stand for its name and card."""
+    _TASKS[_key(name, card)] = task
+
+
+def _key(name: str, card: Mapping[str, Any] | None) -> str:
+    return json.dumps([name, card or {}], sort_keys=True, default=str)
+
+
 def _task(name: str, card: Mapping[str, Any] | None) -> Any:
     """Open a task of the user's own, once for as long as its files stay what they are, and say what was guessed."""
     from data.task import open_task
     from data.task_check import label_counts, label_findings
 
-    key = json.dumps([name, card or {}], sort_keys=True, default=str)
+    key = _key(name, card)
     task = _TASKS.get(key)
     if task is None or not task.is_current():
         task = _TASKS[key] = open_task(task_path(name), **(card or {}))

@@ -1,17 +1,16 @@
 """What a labelled file of one's own holds, and what of it a careful person would look at before anything is paid for.
 
-A file or its card in; out come its labels with their counts, the lengths of its texts, and what is odd: texts that come
+A task in; out come its labels with their counts, the lengths of its texts, and what is odd: texts that come
 again, texts with two labels, labels that are rare. What keeps the file from use is raised while it is read.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from data.card import TaskCard
 from data.splits import texts_of_item
-from data.task import open_task
+from data.task import Task
 from data.types import Item
 
 RARE = 5  # training items: of fewer a learner learns little, and a difference on them shows nothing
@@ -48,18 +47,8 @@ class TaskCheck(NamedTuple):
     notes: list[str]
 
 
-def check_task(path: Path, **fields: Any) -> TaskCheck:
-    """Read a labelled file and say what it holds.
-
-    Args:
-        path: A table, a folder of tables, or a card.
-        fields: Further fields of the card, over what the file's own card says.
-
-    Raises:
-        ConfigurationError: Something keeps the file from use.
-        MissingResourceError: There is no such file.
-    """
-    task = open_task(path, **fields)
+def check_task(task: Task) -> TaskCheck:
+    """Say what a task holds."""
     train, test = task.load("train", None), task.load("test", None)
     labels = label_counts(task.labels or (), train, test)
     findings = [*_repeated(train, test), *_ambiguous([*train, *test]), *label_findings(labels)]

@@ -12,6 +12,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -158,11 +159,14 @@ def _say_poor_coverage(settings: TrainSettings, tokenizer: PreTrainedTokenizerBa
     texts = [text for item in items[:LOOKED_AT] for text in texts_of(item.inputs, settings.text_fields, where=item.id)]
     found = coverage(tokenizer, texts)
     if found.is_poor and is_main_process():
-        say(
+        _say_once(
             f"the encoder '{settings.model}' hardly reads these texts: {found.unknown:.0%} of their tokens are unknown "
             f"to it, and a word takes {found.pieces:.1f} of them; take one of their language, or a multilingual one "
             "such as distilbert-base-multilingual-cased"
         )
+
+
+_say_once = cache(say)  # a decision is planned when it is asked for, and again when it is run
 
 
 def _without_overlap(train_items: Sequence[Item], eval_items: Sequence[Item], held_out: Sequence[Item]) -> _Data:

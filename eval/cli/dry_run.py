@@ -75,22 +75,27 @@ class _SilentModel(BaseChatModel):
         return self.bind(tools=tools, **kwargs)
 
 
-_RULE_OF_THUMB = TokenCounter(
+RULE_OF_THUMB = TokenCounter(
     estimate_request_tokens, estimate_tokens, "a rule of thumb: no tokenizer of the model is at hand"
 )
 
 
-def estimate(suite: Suite) -> list[Estimate]:
-    """Estimate every chain of a suite; systems that send no prompt have no estimate."""
+def estimate(suite: Suite, *, counter: TokenCounter | None = None) -> list[Estimate]:
+    """Estimate every chain of a suite; systems that send no prompt have no estimate.
+
+    Args:
+        suite: What would be asked.
+        counter: What counts tokens; None: the tokenizer of each model, where it is at hand.
+    """
     return [
-        _estimate_chain(system, spec, suite.seed)
+        _estimate_chain(system, spec, suite.seed, counter)
         for spec in suite.evaluations
         for system in spec.systems
         if system.kind == "chain"
     ]
 
 
-def _estimate_chain(system: SystemSpec, spec: EvaluationSpec, seed: int) -> Estimate:
+def _estimate_chain(system: SystemSpec, spec: EvaluationSpec, seed: int, counter: TokenCounter | None) -> Estimate:
     pool = load_evaluated(spec)
     # Embedding the passages by API would be a call; the length of what is found hardly depends on the retriever.
     if (system.embeddings or "").startswith("openai:"):
@@ -107,7 +112,7 @@ def _estimate_chain(system: SystemSpec, spec: EvaluationSpec, seed: int) -> Esti
         _invoke(predictor, item, sent, chain=str(system.chain))
     answer_tokens = system.max_tokens or prepared.max_tokens or 0
     spec_name = resolve_spec(system.model) if system.model else ""
-    counter = (token_counter(spec_name) if spec_name else None) or _RULE_OF_THUMB
+    counter = counter or (token_counter(spec_name) if spec_name else None) or RULE_OF_THUMB
     input_tokens = sum(counter.request(sent_one) for sent_one in sent.requests) + sum(map(counter.text, sent.tools))
     longest = limit_of(system.request) or (reply_tokens(spec_name, answer_tokens) if spec_name else 0)
     output_tokens = len(sent.requests) * longest

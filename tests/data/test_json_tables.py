@@ -44,6 +44,13 @@ def test_lines_under_the_name_of_json_and_with_line_separators_in_texts(tmp_path
     assert [row for _, row in read_tables(path)[0].rows] == rows
 
 
+def test_questions_without_choices_are_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "squad.json"
+    path.write_text(json.dumps({"data": [{"title": "a", "paragraphs": [{"context": "b", "qas": []}]}]}))
+    with pytest.raises(ConfigurationError, match="is in SQuAD's format, whose questions have no choices"):
+        read_tables(path)
+
+
 def test_json_that_is_too_large_to_be_read_at_once_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("data.json_tables.MOST_BYTES", 100)
     path = tmp_path / "a.json"

@@ -121,3 +121,20 @@ def test_what_cannot_be_decided_is_one_line_and_nothing_is_written(
     assert decide(path, "--yes", "--out", str(tmp_path / "out")) in (2, 3)
     error = capsys.readouterr().err
     assert words in error and [*tmp_path.iterdir()] == [path]
+
+
+def test_an_encoder_that_hardly_reads_the_texts_is_named_before_the_question(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "ko.csv"
+    rows = [
+        f"{('환불해 주세요', '배송이 늦어요')[n % 2]} {n}번 주문입니다,{('환불', '배송')[n % 2]}" for n in range(40)
+    ]
+    path.write_text("\n".join(["문의,분류", *rows]), encoding="utf-8")
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("eval.cli.decide._agreed", lambda: False)
+    assert decide(path, "--encoder", "minilm", "--out", str(tmp_path / "out")) == 0
+    said = capsys.readouterr().err
+    (line,) = [line for line in said.splitlines() if line.startswith("the encoder 'minilm' hardly reads these texts")]
+    assert "distilbert-base-multilingual-cased" in line
+    assert said.index(line) < said.index("nothing was asked")
