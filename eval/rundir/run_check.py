@@ -137,9 +137,10 @@ class _Items:
         self._places: dict[str, int] = {}
         self._digests, self._written, self._n_choices = array("Q"), array("q"), array("i")
         self._fingerprints: dict[Path, str] = {}
-        self._confirmed = False
         for item in asked:
             self._place(item, fingerprint_line(item.model_dump(mode="json")))
+        # Each line is compared with these; a run that was killed may hold all of them in another order.
+        self._confirmed = bool(self._places)
 
     def checked_lines(self, path: Path, system: str) -> Iterator[Line]:
         """Yield the lines of a system's journal; behind the last, its fingerprint is noted if it holds all items."""

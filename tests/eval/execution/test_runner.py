@@ -58,6 +58,17 @@ def test_a_run_that_stops_with_its_last_answers_can_be_read(tmp_path: Path) -> N
     with pytest.raises(TooManyErrorsError):
         run(planned(items, answer, None), tmp_path / "run", max_concurrency=6, max_errors=1, policy=ONCE)
     read_run(tmp_path / "run")
+
+
+def test_a_run_that_was_killed_with_its_last_answer_goes_on(tmp_path: Path) -> None:
+    """Its journal holds all items, in another order than theirs: each is compared with the items that are asked."""
+    items, out = [item(number) for number in range(6)], tmp_path / "run"
+    run(planned(items, right, None), out)
+    path = records_path(out, "s")
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    path.write_text("".join(reversed(lines)), encoding="utf-8")
+    assert run(planned(items, right, None), out, resume=True).asked == 0
+    assert path.read_text(encoding="utf-8") == "".join(lines)
     records = read_records(records_path(tmp_path / "run", "s"))
     assert [record.item.id for record in records] == [entry.id for entry in items]
 
