@@ -23,6 +23,7 @@ BENCHES = {
     "faults": ("benches.faults", "a run over a server that fails or limits against the bare client (takes options)"),
     "floors": ("benches.floors", "no comparison: the floors of the house, drawn from the imports"),
     "report": ("benches.report", "no comparison: time and memory of a large run's report (takes options)"),
+    "sequential": ("benches.sequential", "no comparison: how often runs that end early err (takes options)"),
     "growth": ("benches.growth", "time and memory at 1, 10 and 100 times the items (takes options)"),
 }
 

@@ -151,6 +151,7 @@ def evaluate(
     max_concurrency: int = 8,
     max_errors: int | float | None = None,
     policy: CallPolicy = CallPolicy(),  # noqa: B008  # immutable
+    until_decided: bool = False,
     lang: str = "en",
 ) -> Run:
     """Have systems answer items, write the answers and the reports into a run's folder, and return the run.
@@ -173,6 +174,7 @@ def evaluate(
         max_concurrency: Calls in flight.
         max_errors: Stop when more items than this have failed: a count, or as a float a share; None: never.
         policy: How calls are made: retries, limits, the response cache, the most that the run may cost.
+        until_decided: Ask all systems in step, and stop once each pair is decided; a suite may say so itself.
         lang: The language of the reports.
 
     Raises:
@@ -194,6 +196,8 @@ def evaluate(
         suite, own = given if isinstance(given, Suite) else load_suite(str(given)), OwnParts()
     else:
         suite, own = own_suite(given, systems, benchmark=benchmark, train=train, seed=seed, evaluation=evaluation)
+    if until_decided:
+        suite = suite.model_copy(update={"until_decided": True})
     if resume and out is None:
         raise ConfigurationError("resume goes on with a run that there is; name its folder as out=…")
     if max_concurrency < 1:
@@ -219,7 +223,8 @@ def _planned(suite: Suite, own: "OwnParts", policy: CallPolicy, say: Language) -
     from eval.plan.planning import plan
 
     planned = plan(suite, policy=policy, own=own)
-    counts = [(one.evaluation.benchmark, one.items, len(one.systems)) for one in planned.evaluations]
+    fixed = [one for one in planned.evaluations if one.evaluation.largest_group is None]  # reach is of all items
+    counts = [(one.evaluation.benchmark, one.items, len(one.systems)) for one in fixed]
     for line in reach_lines(counts, say):
         log(line)
     return planned

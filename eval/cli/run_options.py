@@ -91,7 +91,7 @@ def _overridden(suite: Suite, said: dict[str, Any], options: argparse.Namespace)
         limited = tuple(spec.model_copy(update={"limit": limit}) for spec in suite.evaluations)
         suite = suite.model_copy(update={"evaluations": limited})
     changed = given(options, VERDICT) | ({} if options.seed is None else {"seed": options.seed})
-    kept = {name: value for name in ("seed", "margin", "queries") if (value := getattr(suite, name)) is not None}
+    kept = {name: getattr(suite, name) for name in ("seed", *(option.name for option in VERDICT))}
     return _suite(suite.name, suite.evaluations, **kept | changed)
 
 

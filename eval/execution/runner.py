@@ -17,6 +17,7 @@ from eval.execution.open_system import answered
 from eval.execution.response_cache import ResponseCache
 from eval.execution.retry import Calls, Cause
 from eval.execution.system_journal import SystemJournal, settled, unanswered
+from eval.execution.turns import turns
 from eval.plan.call_policy import CallPolicy
 from eval.plan.planning import Plan
 from eval.rundir.journal import (
@@ -85,9 +86,9 @@ def run(
         calls = Calls(policy, budget=budget, cache=cache)
         total = sum(len(items) for _, items, _ in planned.parts)
         count, asked = ErrorCount(max_errors, total=total), 0
-        for evaluation, items, system in planned.parts:
+        for evaluation, system, items, now, is_last in turns(planned, run_dir):
             path = records_path(run_dir, system.name)
-            left = unanswered(items, path, count, retry_errors=retry_errors)
+            left = unanswered(now, path, count, retry_errors=retry_errors)
             asked += len(left)
             with settled(path, items):
                 if left:
@@ -107,7 +108,8 @@ def run(
                             journal.write(record)
                 if calls.cause:
                     raise _stopped(calls.cause, planned, run_dir)
-            check_labels(system, path)
+            if is_last:
+                check_labels(system, path)
     return Outcome(run_dir, asked, count.errors, count.errors > 0 if max_errors is None else count.too_many)
 
 
@@ -129,7 +131,10 @@ def _open_run(planned: Plan, run_dir: Path, *, resume: bool) -> None:
         judged = {name: manifest.suite[name] for name in JUDGED_BY if name in manifest.suite}
         if judged:
             found = read_manifest(run_dir)
-            write_manifest(run_dir, found.model_copy(update={"suite": {**found.suite, **judged}}))
+            # What was once asked in step is reported so, also where all items are asked later.
+            evaluations = manifest.evaluations if "until_decided" in judged else found.evaluations
+            changed = {"suite": {**found.suite, **judged}, "evaluations": evaluations}
+            write_manifest(run_dir, found.model_copy(update=changed))
         check_journals(run_dir, manifest, [entry.items for entry in planned.evaluations])
         return
     begin_run(run_dir, manifest)
@@ -149,4 +154,6 @@ def _stopped(cause: Cause, planned: Plan, run_dir: Path) -> ProjectError:
         for _, items, system in planned.parts
     )
     reason = make_redactor()(cause.reason)  # a server may repeat the key that it refuses
-    return cause.kind(f"{reason}; {left} answers are missing: {cause.remedy} and go on with --resume {run_dir}")
+    early = any(one.evaluation.largest_group is not None for one in planned.evaluations)
+    missing = f"{left} answers at most" if early else f"{left} answers"
+    return cause.kind(f"{reason}; {missing} are missing: {cause.remedy} and go on with --resume {run_dir}")

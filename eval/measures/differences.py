@@ -5,11 +5,13 @@ so runs whose items differ are refused with what differs.
 """
 
 import json
+import operator
 from collections.abc import Mapping, Sequence
 from itertools import combinations, product
 from typing import Any, NamedTuple
 
 import numpy as np
+from pydantic import Field
 
 from data.common.errors import ConfigurationError
 from data.types import Frozen
@@ -17,6 +19,7 @@ from eval.measures.answers import Answers, common_rows
 from eval.measures.paired_tests import holm, mcnemar_midp
 from eval.measures.run_answers import RunAnswers
 from eval.measures.run_difference import what_differs
+from eval.measures.sequential import Decided, Drawn, drawn_of, gains_by_group, pair_interval, pair_tests
 from eval.measures.stats import LEVEL, Interval, is_outside, paired_difference_intervals
 from eval.rundir.description import role_of
 from eval.rundir.journal import Evaluation
@@ -47,6 +50,11 @@ class Comparison(Frozen):
         lost: Ids of the items that only b got right.
         both_right: How many items both got right.
         both_wrong: How many items both got wrong.
+        at_any_time: Whether the interval and the p-values hold whenever one looks, as in a run that may end early; then
+            `p` is 1 / an e-value, `p_holm` is adjusted by a closed test, and `n_left_out` counts failed calls alone.
+        decided: Of such a pair, "a" or "b" where that one is shown to be better, "equal" where they are shown to differ
+            by less than the margin, None where neither is shown.
+        n_decided: The items after which it was decided.
         unsettled: Whether it hangs on replies without any text, which count as wrong and tell nothing: had those of
             one side been right, the difference would be outside of its interval.
     """
@@ -70,12 +78,17 @@ class Comparison(Frozen):
     both_right: int
     both_wrong: int
     unsettled: bool = False
+    at_any_time: bool = Field(default=False, exclude_if=operator.not_)
+    decided: Decided | None = Field(default=None, exclude_if=lambda decided: decided is None)
+    n_decided: int | None = Field(default=None, exclude_if=lambda n: n is None)
 
     @property
     def distinguishable(self) -> bool:
         """Whether both tests agree: the adjusted p-value, and the interval that knows of the clusters."""
         if self.interval is None or self.unsettled:
             return False
+        if self.at_any_time:
+            return self.decided in ("a", "b")
         return self.p_holm < LEVEL and (self.interval.low > 0 or self.interval.high < 0)
 
 
@@ -92,12 +105,13 @@ def compare(run_a: RunAnswers, run_b: RunAnswers | None = None) -> tuple[Compari
     found: list[Comparison] = []
     for group in evaluation_groups(run_a, run_b):
         ours, evaluation = group[0].answers, group[0].evaluation
+        drawn = next((one for one in (drawn_of(side.run.manifest, side.evaluation) for side in group) if one), None)
         if len(group) == 1:
-            found += compare_all(ours, evaluation=evaluation)
+            found += compare_all(ours, evaluation=evaluation, drawn=drawn)
         else:
             theirs = group[1].answers
             pairs = [((f"A/{a}", ours[a]), (f"B/{b}", theirs[b])) for a, b in _names_across(*group)]
-            found += _compare_pairs(pairs, evaluation)
+            found += _compare_pairs(pairs, evaluation, drawn)
     if not found:
         raise ConfigurationError(f"{run_a.run_dir}: there are no two systems with answers to the same items to compare")
     return tuple(found)
@@ -135,15 +149,18 @@ def _evaluations(run: RunAnswers, prefix: str) -> list[ComparedEvaluation]:
     ]
 
 
-def compare_all(answers: Mapping[str, Answers], *, evaluation: Evaluation) -> list[Comparison]:
+def compare_all(
+    answers: Mapping[str, Answers], *, evaluation: Evaluation, drawn: Drawn | None = None
+) -> list[Comparison]:
     """Compare every pair of systems of one evaluation, the later minus the earlier, with Holm's adjustment over all.
 
     Args:
         answers: The answers, by the system's name.
         evaluation: What they answered.
+        drawn: How its items were drawn, where the run may end early.
     """
     pairs = [((later, answers[later]), (name, answers[name])) for name, later in combinations(answers, 2)]
-    return _compare_pairs(pairs, evaluation)
+    return _compare_pairs(pairs, evaluation, drawn)
 
 
 def to_json(comparisons: Sequence[Comparison], **more: Any) -> str:
@@ -166,10 +183,12 @@ def _names_across(ours: ComparedEvaluation, theirs: ComparedEvaluation) -> list[
 
 
 def _compare_pairs(
-    pairs: Sequence[tuple[tuple[str, Answers], tuple[str, Answers]]], evaluation: Evaluation
+    pairs: Sequence[tuple[tuple[str, Answers], tuple[str, Answers]]], evaluation: Evaluation, drawn: Drawn | None
 ) -> list[Comparison]:
     shared = [_Pair(a, b, *_on_shared_items(answers_a, answers_b)) for (a, answers_a), (b, answers_b) in pairs]
     kept = [pair for pair in shared if len(pair.answers_a)]
+    if drawn is not None:
+        return _compare_at_any_time(kept, evaluation, drawn)
     of_items: dict[bytes, list[int]] = {}  # pairs over the same items: their clusters are drawn once
     for place, pair in enumerate(kept):
         of_items.setdefault(pair.answers_a.rows["item"].tobytes(), []).append(place)
@@ -184,14 +203,47 @@ def _compare_pairs(
     return [one.model_copy(update={"p_holm": p}) for one, p in zip(compared, adjusted, strict=True)]
 
 
+def _compare_at_any_time(pairs: Sequence["_Pair"], evaluation: Evaluation, drawn: Drawn) -> list[Comparison]:
+    """Compare pairs by tests and intervals that hold although the run ended because of what it showed."""
+    order = drawn.order(name for pair in pairs for name in pair.answers_a.items.group_names)
+    places, gains = {name: place for place, name in enumerate(order)}, []
+    for pair in pairs:
+        names = pair.answers_a.items.group_names
+        ranks = np.array([places[name] for name in names], dtype=np.int64)[pair.answers_a.groups]
+        gains.append(gains_by_group(pair.gained, ranks, n_groups=len(order)))
+    largest = max((int(one.sizes.max()) for one in gains), default=1)
+    drawn = drawn._replace(largest=max(drawn.largest, largest))  # a manifest may have been edited
+    compared = []
+    for pair, one, tested in zip(pairs, gains, pair_tests(gains, drawn), strict=True):
+        compared.append(
+            _compare_pair(pair, pair_interval(one, tested, drawn), evaluation).model_copy(
+                update={
+                    "n_left_out": pair.n_failed,
+                    "p": tested.p,
+                    "p_holm": tested.p_adjusted,
+                    "at_any_time": True,
+                    "decided": tested.decided,
+                    "n_decided": tested.n_decided,
+                }
+            )
+        )
+    return compared
+
+
 class _Pair(NamedTuple):
-    """Two systems; the answers are those to the items that both have a prediction for, in the same order."""
+    """Two systems; the answers are those to the items that both have a prediction for, in the same order.
+
+    Attributes:
+        has_blank: Whether either says nothing to any item.
+        n_failed: Items that both were asked and one has no prediction for.
+    """
 
     a: str
     b: str
     answers_a: Answers
     answers_b: Answers
     has_blank: bool
+    n_failed: int
 
     @property
     def gained(self) -> np.ndarray:
@@ -200,11 +252,12 @@ class _Pair(NamedTuple):
         return gained
 
 
-def _on_shared_items(a: Answers, b: Answers) -> tuple[Answers, Answers, bool]:
-    """Return the answers to the items that both have a prediction for, and whether either says nothing to any item."""
+def _on_shared_items(a: Answers, b: Answers) -> tuple[Answers, Answers, bool, int]:
+    """Return what a `_Pair` holds of the answers of its systems."""
     both = a.predictions, b.predictions
     ours, theirs = (one.take(rows) for one, rows in zip(both, common_rows(both), strict=True))
-    return ours, theirs, any(bool(one.rows["blank"].any()) for one in both)
+    has_blank = any(bool(one.rows["blank"].any()) for one in both)
+    return ours, theirs, has_blank, len(common_rows((a, b))[0]) - len(ours)
 
 
 def _compare_pair(pair: _Pair, interval: Interval | None, evaluation: Evaluation) -> Comparison:

@@ -18,7 +18,6 @@ from eval.measures.differences import Comparison
 from eval.measures.paired_tests import holm
 from eval.measures.stats import LEVEL, Interval
 
-MARGIN = 2.0  # points of accuracy in percent
 QUERIES = 100_000.0  # a month
 Pairs = Mapping[frozenset[str], Comparison]  # by the names of both systems
 POWER = 0.8  # the chance that as many items as are said to be enough do tell
@@ -233,7 +232,7 @@ def _contrasts(rest: Sequence[Candidate], of_pair: Pairs) -> dict[str, _Contrast
             n=pair.n,
             difference=pair.difference,
             interval=pair.interval,
-            is_real=p < LEVEL and not pair.unsettled and _excludes_zero(pair.interval),
+            is_real=pair.distinguishable if pair.at_any_time else p < LEVEL and _is_settled(pair),
             either_right=1 - pair.both_wrong / pair.n,
         )
         found[name] = contrast if pair.a == name else contrast.turned()
@@ -244,8 +243,9 @@ def _beats(one: Candidate, constant: float) -> bool:
     return (one.accuracy if one.interval is None else one.interval.low) > constant
 
 
-def _excludes_zero(interval: Interval | None) -> bool:
-    return interval is not None and (interval.low > 0 or interval.high < 0)
+def _is_settled(pair: Comparison) -> bool:
+    """Say whether the interval is without zero, and replies without text decide nothing."""
+    return not pair.unsettled and pair.interval is not None and (pair.interval.low > 0 or pair.interval.high < 0)
 
 
 def _two_digits(n: float) -> int:

@@ -84,10 +84,16 @@ ITEMS = (
     Option("train_split", "what systems that learn may learn from; default: the benchmark's own", "S"),
 )
 
-# What the verdict of a report depends on; keys of the whole suite.
+# What the verdict of a report depends on, and when it is reached; keys of the whole suite.
 VERDICT = (
     Option("margin", "points of accuracy that a cheaper system may be worse; default: 2", "POINTS", float),
     Option("queries", "queries a month that prices are compared for, such as 1e6; default: 100,000", "N", float),
+    Option(
+        "until_decided",
+        "ask all systems in step, and stop once each pair is told apart, or shown to differ by less than the margin",
+        kind=bool,
+        default=False,
+    ),
 )
 
 # The names are those of `eval.plan.call_policy.CallPolicy`, whose `cache` has two flags: --cache and --cache-sampled.

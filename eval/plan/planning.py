@@ -24,6 +24,7 @@ from eval.plan.own_parts import OwnParts
 from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
 from eval.plan.system import System
 from eval.plan.systems import build_system
+from eval.plan.until_decided import check_until_decided
 from eval.rundir.description import Machine
 from eval.rundir.journal import Evaluation, Manifest
 
@@ -94,6 +95,7 @@ def plan(
             for system in systems:
                 rate_of(system)
         items = pool[: spec.limit]
+        more = {"largest_group": check_until_decided(suite, about.name, items, systems)} if suite.until_decided else {}
         evaluation = Evaluation(
             benchmark=about.name,
             split=context.split if spec.data is None or not spec.data.is_file() else spec.data.stem,
@@ -101,6 +103,7 @@ def plan(
             n_items=len(items),
             fingerprint=fingerprint(items),
             systems=tuple(system.name for system in systems),
+            **more,
         )
         planned.append(PlannedEvaluation(evaluation, items, systems))
     return Plan(_manifest(suite, planned), planned)

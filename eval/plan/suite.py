@@ -167,13 +167,14 @@ class EvaluationSpec(Frozen):
 
 
 class Suite(Frozen):
-    """A whole run as it was asked for: `eval.plan.options.VERDICT` says what margin and queries do."""
+    """A whole run as it was asked for: `eval.plan.options.VERDICT` says what its verdict depends on."""
 
     name: PlainName
     seed: int = 0
     # Left out where they are not set, so that a run from before there were these settings can still be resumed.
     margin: float | None = Field(default=None, ge=0, le=100, exclude_if=lambda margin: margin is None)
     queries: float | None = Field(default=None, ge=0, allow_inf_nan=False, exclude_if=lambda queries: queries is None)
+    until_decided: bool = Field(default=False, exclude_if=operator.not_)
     evaluations: tuple[EvaluationSpec, ...] = Field(min_length=1)
 
     @model_validator(mode="after")

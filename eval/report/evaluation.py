@@ -7,20 +7,23 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from pydantic import Field
 
 from data.types import Frozen
 from eval.measures.answers import Answers
 from eval.measures.attribution import Attribution, attribute
 from eval.measures.costs import BreakEven, break_evens
 from eval.measures.differences import Comparison, compare_all
+from eval.measures.early_end import Asked, EarlyEnd, accuracy_interval, early_end, without_intervals
 from eval.measures.ladder import Ladder, climb
 from eval.measures.metrics import class_names
 from eval.measures.power import ASSUMED_DISCORDANCE, minimum_detectable_difference
 from eval.measures.prices import PriceTable
 from eval.measures.reference_scores import ReferenceScores, reference_scores
 from eval.measures.run_answers import RunAnswers
+from eval.measures.sequential import MARGIN, Drawn, drawn_of
 from eval.measures.stats import Interval, macro_f1_intervals
-from eval.measures.verdict import MARGIN, QUERIES, Candidate, Verdict, decide
+from eval.measures.verdict import QUERIES, Candidate, Verdict, decide
 from eval.report.system_summary import SystemSummary, summarize_system
 from eval.rundir.journal import Evaluation
 
@@ -40,6 +43,8 @@ class EvaluationFigures(Frozen):
         verdict: Which system to take; None where there are no two to choose between, and in an older run's summary.
         ladders: The ladder of each reader that is shown more and more; empty in an older run's summary.
         attributions: Of each system that retrieves, why its items came out as they did.
+        early_end: What was not asked, in a run that ends once its systems are decided; None in any other. Where it is
+            there, the intervals of accuracy and differences hold at any time, and no others are given.
     """
 
     benchmark: str
@@ -61,6 +66,7 @@ class EvaluationFigures(Frozen):
     attributions: tuple[Attribution, ...] = ()
     reference_scores: ReferenceScores = ReferenceScores()
     verdict: Verdict | None = None
+    early_end: EarlyEnd | None = Field(default=None, exclude_if=lambda end: end is None)
 
 
 def evaluation_figures(
@@ -75,13 +81,19 @@ def evaluation_figures(
         prices: The prices in force.
     """
     manifest, items = run.manifest, next(iter(answers.values())).items
-    f1_intervals = _macro_f1_intervals(answers)
+    drawn = drawn_of(manifest, evaluation)
+    f1_intervals = _macro_f1_intervals(answers) if drawn is None else {}
     more: dict[str, Any] = {"n_items": evaluation.n_items, "manifest": manifest, "prices": prices}
     systems = tuple(
         summarize_system(one, run.run_dir / name, macro_f1_interval=f1_intervals.get(name), **more)
         for name, one in answers.items()
     )
-    compared, references = tuple(compare_all(answers, evaluation=evaluation)), reference_scores(answers.values())
+    compared = tuple(compare_all(answers, evaluation=evaluation, drawn=drawn))
+    references, end = reference_scores(answers.values()), None
+    if drawn is not None:
+        end = _early_end(systems, compared, evaluation, drawn)
+        systems = tuple(_at_any_time(one, answers[one.name], end, drawn) for one in systems)
+    attributions = tuple(attribute(answers, manifest.systems))
     return EvaluationFigures(
         benchmark=evaluation.benchmark,
         split=evaluation.split,
@@ -98,11 +110,37 @@ def evaluation_figures(
         break_even=break_evens({system.name: system.cost for system in systems}),
         detectable_difference=minimum_detectable_difference(evaluation.n_items),
         assumed_discordance=ASSUMED_DISCORDANCE,
-        ladders=tuple(climb(answers, manifest.systems)),
-        attributions=tuple(attribute(answers, manifest.systems)),
+        ladders=tuple(climb(answers, manifest.systems)) if drawn is None else (),
+        attributions=attributions if drawn is None else without_intervals(attributions),
         reference_scores=references,
         verdict=_verdict(systems, compared, references, suite=manifest.suite),
+        early_end=end,
     )
+
+
+def _early_end(
+    systems: Sequence[SystemSummary], comparisons: Sequence[Comparison], evaluation: Evaluation, drawn: Drawn
+) -> EarlyEnd:
+    asked = {
+        one.name: Asked(
+            one.records, min(evaluation.n_items, one.description.limit or evaluation.n_items), one.cost.usd_per_query
+        )
+        for one in systems
+    }
+    return early_end(drawn, asked, comparisons)
+
+
+def _at_any_time(system: SystemSummary, answers: Answers, end: EarlyEnd, drawn: Drawn) -> SystemSummary:
+    """Return a system's summary with the interval that holds at any time alone; what need not be asked is not missing.
+
+    Whether its accuracy hangs on replies without text is asked of that interval too.
+    """
+    given = answers.predictions
+    changed: dict[str, Any] = {"accuracy_interval": accuracy_interval(given, drawn) if len(given) else None}
+    if system.name not in end.unfinished:
+        changed["missing"] = 0
+    stripped: SystemSummary = without_intervals(system)
+    return stripped.model_copy(update=changed)
 
 
 def _verdict(

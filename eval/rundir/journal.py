@@ -34,7 +34,8 @@ _READ = (1, SCHEMA_VERSION)  # in 1, what calls cost and were answered stood in 
 _OF_A_BEGINNING = re.compile(r"\.lock|\.manifest\.json\.\d+\.tmp")  # all that a run killed at once may have left
 
 
-JUDGED_BY = ("margin", "queries")  # keys of a suite that its verdict depends on, and no answer
+# Keys of a suite that its verdict depends on, or how much is asked, and no answer.
+JUDGED_BY = ("margin", "queries", "until_decided")
 
 
 class Evaluation(Frozen):
@@ -44,6 +45,7 @@ class Evaluation(Frozen):
         data: The path the items were read from; None for the benchmark's own source.
         fingerprint: SHA-256 over the items: runs are compared only where it is the same.
         systems: Their names, in the order of the suite.
+        largest_group: Items of the largest group, in a run that ends once its systems are decided; None in any other.
     """
 
     benchmark: str
@@ -52,6 +54,7 @@ class Evaluation(Frozen):
     n_items: int = Field(ge=0)
     fingerprint: str
     systems: tuple[SystemName, ...]
+    largest_group: int | None = Field(default=None, ge=1, exclude_if=lambda size: size is None)
 
 
 class Manifest(Frozen):
@@ -91,12 +94,17 @@ class Manifest(Frozen):
 
     def differences(self, other: "Manifest") -> list[str]:
         """Name what differs between two manifests in anything that decides the answers."""
-        deciding = ("schema_version", "evaluations", "systems", "seed")
-        suites = [{k: v for k, v in one.suite.items() if k not in JUDGED_BY} for one in (self, other)]
-        return [
-            *(["suite"] if suites[0] != suites[1] else []),
-            *(name for name in deciding if getattr(self, name) != getattr(other, name)),
-        ]
+        deciding = ("suite", "schema_version", "evaluations", "systems", "seed")
+        ours, theirs = (
+            one.model_copy(
+                update={
+                    "suite": {key: value for key, value in one.suite.items() if key not in JUDGED_BY},
+                    "evaluations": tuple(e.model_copy(update={"largest_group": None}) for e in one.evaluations),
+                }
+            )
+            for one in (self, other)
+        )
+        return [name for name in deciding if getattr(ours, name) != getattr(theirs, name)]
 
 
 def records_path(run_dir: Path, system: str) -> Path:

@@ -15,8 +15,10 @@ from eval.report.run_costs import EvaluationCosts
 from eval.report.section import Table
 from eval.report.sections.costs import break_even_table, cost_table, pair_sentences
 from eval.report.sections.differences import beyond_chance, pairs_note
-from eval.report.sections.scores import accuracy_text, answered_text, macro_f1_text, points_text, seconds_text
+from eval.report.sections.early_end import anytime_note, decided_text
+from eval.report.sections.scores import accuracy_text, answered_text, decimal, macro_f1_text, points_text, seconds_text
 from eval.report.summary import Summary
+from eval.report.system_summary import SystemSummary
 
 WIDTH = 100
 SHOWN_IDS = 20
@@ -112,7 +114,7 @@ def _scores(evaluation: EvaluationFigures, say: Language) -> Table:
         (
             system.name,
             accuracy_text(system, say),
-            points_text(system, say) if evaluation.weighted else macro_f1_text(system, say),
+            _second_score(evaluation, system, say),
             answered_text(system, say),
             NOTHING if system.scores is None else seconds_text(system.scores),
             per_thousand(system.cost.usd_per_query, say),
@@ -121,13 +123,23 @@ def _scores(evaluation: EvaluationFigures, say: Language) -> Table:
     )
     columns = (
         say("system"),
-        say("accuracy (95%)"),
+        say("accuracy (95%)") if evaluation.early_end is None else say("accuracy (any time)"),
         say("points (95%)") if evaluation.weighted else say("macro-F1 (95%)"),
         say("ok / none / err"),
         say("s/item (p95)"),
         say("$ of 1,000"),
     )
     return Table("scores", "", columns, rows)
+
+
+def _second_score(evaluation: EvaluationFigures, system: SystemSummary, say: Language) -> str:
+    """Write the points of an exam, else macro-F1; a run that may end early gives neither an interval."""
+    if evaluation.early_end is None or system.scores is None:
+        return points_text(system, say) if evaluation.weighted else macro_f1_text(system, say)
+    if evaluation.weighted:
+        points, possible = system.scores.points, system.scores.points_possible
+        return say("{points} of {possible}", points=f"{points:g}", possible=f"{possible:g}")
+    return decimal(system.scores.macro_f1)
 
 
 def _pairs(comparisons: Sequence[Comparison], say: Language) -> Table:
@@ -138,16 +150,18 @@ def _pairs(comparisons: Sequence[Comparison], say: Language) -> Table:
             span(one.interval, say),
             p_value(one.p_holm),
             f"{len(one.won)}/{len(one.lost)}/{one.both_right + one.both_wrong}",
-            beyond_chance(one, say),
+            decided_text(one, say) if one.at_any_time else beyond_chance(one, say),
         )
         for one in comparisons
     )
+    any_time = any(one.at_any_time for one in comparisons)
     columns = (
         say("pair"),
         say("difference"),
-        say("95% interval"),
-        say("p, Holm"),
+        say("95%, any time") if any_time else say("95% interval"),
+        say("p, all pairs") if any_time else say("p, Holm"),
         say("won/lost/tied"),
-        say("beyond chance"),
+        say("decided") if any_time else say("beyond chance"),
     )
-    return Table("differences", "", columns, rows, note=pairs_note(comparisons, say))
+    note = anytime_note(say) if any_time else pairs_note(comparisons, say)
+    return Table("differences", "", columns, rows, note=note)

@@ -25,7 +25,7 @@ Belongs = Callable[[SystemSummary, SystemSummary], bool]
 def difference_tables(evaluation: EvaluationFigures, say: Language = ENGLISH) -> list[Table]:
     """One row a pair of systems, with the points where items are worth different ones."""
     rows = []
-    for one in evaluation.comparisons:
+    for one in _of_fixed_length(evaluation):
         points = (f"{one.points_difference:+g}".replace("-", "−"),) if evaluation.weighted else ()
         rows.append(
             (
@@ -44,7 +44,7 @@ def difference_tables(evaluation: EvaluationFigures, say: Language = ENGLISH) ->
     tests = ("p", say("p, Holm"), say("Won / lost / tied"), say("Items"))
     columns = (say("Pair"), say("Beyond chance"), say("Difference"), say("95% interval"), *points_column, *tests)
     title = say("Paired differences")
-    note = pairs_note(evaluation.comparisons, say)
+    note = pairs_note(_of_fixed_length(evaluation), say)
     return [Table("differences", title, columns, tuple(rows), text_columns=2, note=note)]
 
 
@@ -76,7 +76,7 @@ def _pair_sentences(evaluation: EvaluationFigures, say: Language) -> list[str]:
 
     Nothing is said of a pair that replies without text decide.
     """
-    pairs = [one for one in evaluation.comparisons if not one.unsettled]
+    pairs = [one for one in _of_fixed_length(evaluation) if not one.unsettled]
     if not pairs:
         return []
     real = sorted((one for one in pairs if one.distinguishable), key=lambda one: -abs(one.difference))
@@ -102,6 +102,11 @@ def _pair_sentences(evaluation: EvaluationFigures, say: Language) -> list[str]:
             )
         )
     return [_first(evaluation, said[0], left_out=bool(named and named[0].n_left_out), say=say), *said[1:]]
+
+
+def _of_fixed_length(evaluation: EvaluationFigures) -> list[Comparison]:
+    """Return the pairs of a run whose number of items was fixed: the section `early_end` says what the others show."""
+    return [one for one in evaluation.comparisons if not one.at_any_time]
 
 
 def _first(evaluation: EvaluationFigures, finding: str, *, left_out: bool, say: Language) -> str:

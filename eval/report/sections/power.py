@@ -6,7 +6,9 @@ from eval.report.evaluation import EvaluationFigures
 
 
 def power_sentences(evaluation: EvaluationFigures, say: Language) -> list[str]:
-    """Say which differences so many items cannot show."""
+    """Say which differences so many items cannot show; nothing for a run that may end early."""
+    if evaluation.early_end is not None:
+        return []
     n_systems = len(evaluation.systems)
     said = reach_sentence(evaluation.n_items, n_groups=evaluation.n_clusters, n_systems=n_systems, say=say)
     return [said] if said else []

@@ -22,10 +22,11 @@ from eval.rundir.description import SystemDescription, model_spec
 
 def score_tables(evaluation: EvaluationFigures, say: Language = ENGLISH) -> list[Table]:
     """One row a system: what it is and what it scored."""
+    fixed, any_time = say("Accuracy, 95% interval"), say("Accuracy, 95% interval at any time")
     columns: list[tuple[str, Callable[[SystemSummary], str]]] = [
         (say("System"), lambda s: s.name),
         (say("What it is"), lambda s: what_it_is(s.description, say)),
-        (say("Accuracy, 95% interval"), lambda s: accuracy_text(s, say)),
+        (fixed if evaluation.early_end is None else any_time, lambda s: accuracy_text(s, say)),
     ]
     if evaluation.weighted:
         columns.append((say("Points, 95% interval"), lambda s: points_text(s, say)))
@@ -37,15 +38,27 @@ def score_tables(evaluation: EvaluationFigures, say: Language = ENGLISH) -> list
         (say("Tokens in / out"), _of_scores(tokens_text)),
     ]
     rows = tuple(tuple(cell(system) for _, cell in columns) for system in evaluation.systems)
-    note = say(
-        "Intervals are over {groups} groups of items that share context: Wilson's with cluster-robust variance, for "
-        "ROC AUC DeLong's variance over the groups, for macro-F1 a cluster bootstrap. An unparsed answer counts as "
-        "wrong; an error is no answer and leaves the score incomplete.",
-        groups=f"{evaluation.n_clusters:,}",
-    )
+    note = _score_note(evaluation, say)
     if evaluation.chance is not None:
         note += say(" Guessing scores {chance}.", chance=percent(evaluation.chance))
     return [Table("scores", say("Scores"), tuple(title for title, _ in columns), rows, text_columns=2, note=note)]
+
+
+def _score_note(evaluation: EvaluationFigures, say: Language) -> str:
+    groups = f"{evaluation.n_clusters:,}"
+    if evaluation.early_end is not None:
+        return say(
+            "Intervals are over {groups} groups of items that share context, and hold at any time: the run may end "
+            "because of what it shows. Scores that have none of this kind are given without. An unparsed answer counts "
+            "as wrong; an error is no answer and leaves the score incomplete.",
+            groups=groups,
+        )
+    return say(
+        "Intervals are over {groups} groups of items that share context: Wilson's with cluster-robust variance, for "
+        "ROC AUC DeLong's variance over the groups, for macro-F1 a cluster bootstrap. An unparsed answer counts as "
+        "wrong; an error is no answer and leaves the score incomplete.",
+        groups=groups,
+    )
 
 
 def distribution_tables(evaluation: EvaluationFigures, say: Language = ENGLISH) -> list[Table]:
@@ -159,7 +172,7 @@ def guessing_sentences(evaluation: EvaluationFigures, say: Language) -> list[str
 
 def cluster_sentences(evaluation: EvaluationFigures, say: Language) -> list[str]:
     n = evaluation.n_clusters
-    if not 0 < n < FEW_CLUSTERS:
+    if not 0 < n < FEW_CLUSTERS or evaluation.early_end is not None:
         return []
     if n == 1:
         return [say("All items share one context, so no interval can be given.")]

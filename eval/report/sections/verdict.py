@@ -6,7 +6,8 @@ The figures of an evaluation in, sentences out, the choice first.
 from data.common.language import ENGLISH, Language
 from eval.measures.verdict import Verdict
 from eval.report.evaluation import EvaluationFigures
-from eval.report.figures import dollars, items_counted, listed, percent, signed, span
+from eval.report.figures import dollars, listed, percent, signed, span
+from eval.report.sections.early_end import asked_items
 from eval.rundir.description import is_api
 
 
@@ -15,10 +16,10 @@ def verdict_sentences(evaluation: EvaluationFigures, say: Language = ENGLISH) ->
     found = evaluation.verdict
     if found is None:
         return []
-    items = items_counted(evaluation.n_items, say)
+    items = asked_items(evaluation, say)
     opening = "Verdict on {benchmark} ({items}): {what}"
     first = say(opening, benchmark=evaluation.benchmark, items=items, what=_choice(found, say))
-    said = [first, *_held_against(found, say), *_price(found, say)]
+    said = [first, *_held_against(found, say, any_time=evaluation.early_end is not None), *_price(found, say)]
     if found.kind not in ("none", "only"):
         said += _doubt(evaluation, found, say)
     return said
@@ -45,15 +46,16 @@ def _choice(found: Verdict, say: Language) -> str:
     return say("take {system}, with {accuracy} right.", system=system, accuracy=accuracy)
 
 
-def _held_against(found: Verdict, say: Language) -> list[str]:
-    """Say what the choice rests on."""
+def _held_against(found: Verdict, say: Language, *, any_time: bool) -> list[str]:
+    """Say what the choice rests on; `any_time` is whether its interval holds at any time."""
     if found.other is None or found.difference is None:
         return []
+    interval = span(found.interval, say)
     values = {
         "other": found.other,
         "leader": found.leader,
         "difference": signed(found.difference),
-        "interval": span(found.interval, say),
+        "interval": say("{interval}, which holds at any time", interval=interval) if any_time else interval,
         "margin": f"{100 * found.margin:g}",
     }
     if found.kind == "cheaper":

@@ -10,7 +10,8 @@ from data.card_options import TASK
 from data.common.options import Option, help_of
 from eval.cli.options_page import options_page
 from eval.cli.parser import parser
-from eval.measures.verdict import MARGIN, QUERIES
+from eval.measures.sequential import MARGIN
+from eval.measures.verdict import QUERIES
 from eval.plan.call_policy import CallPolicy
 from eval.plan.options import CALLS, ITEMS, SYSTEM, VERDICT, Answering
 from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
