@@ -131,12 +131,13 @@ def _early_end(
 
 
 def _at_any_time(system: SystemSummary, answers: Answers, end: EarlyEnd, drawn: Drawn) -> SystemSummary:
-    """Return a system's summary with the interval that holds at any time alone; what need not be asked is not missing.
+    """Return a system's summary without the intervals and tests that are not of the kind that holds at any time.
 
-    Whether its accuracy hangs on replies without text is asked of that interval too.
+    What need not be asked is not missing.
     """
     given = answers.predictions
-    changed: dict[str, Any] = {"accuracy_interval": accuracy_interval(given, drawn) if len(given) else None}
+    interval = accuracy_interval(given, drawn) if len(given) else None
+    changed: dict[str, Any] = {"accuracy_interval": interval, "positions": None}
     if system.name not in end.unfinished:
         changed["missing"] = 0
     stripped: SystemSummary = without_intervals(system)

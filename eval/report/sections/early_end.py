@@ -75,7 +75,7 @@ def decided_text(one: Comparison, say: Language = ENGLISH) -> str:
 def _asked_row(one: Spared, say: Language) -> tuple[str, ...]:
     rest = max(one.most - one.asked, 0)
     asked, share = f"{one.asked:,} / {one.most:,}", f"{rest:,} ({percent(rest / one.most)})"
-    return one.system, asked, share, dollars(one.usd, say)
+    return one.system, asked, share, dollars(one.usd, say) if rest else NOTHING
 
 
 # --- in words
@@ -166,10 +166,10 @@ def _better(one: Comparison) -> str:
 
 
 def _saved(evaluation: EvaluationFigures, end: EarlyEnd, say: Language) -> list[str]:
-    """Say what the systems that ask a model were spared, or all systems where none does."""
+    """Say what the systems that ask a model were spared."""
     spared = [one for one in end.spared if one.asked < one.most]
     prompted = {one.name for one in evaluation.systems if role_of(one.description) == "prompted"}
-    named = [one for one in spared if one.system in prompted] or spared
+    named = [one for one in spared if one.system in prompted]
     if not named:
         return []
     parts = [_spared(one, say) for one in named]
