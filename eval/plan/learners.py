@@ -17,9 +17,9 @@ from eval.plan.chain_predictor import Predictor
 
 Texts = Mapping[str, str]  # of an item, by name
 
-# Of both learners, the weight of the data against that of small coefficients: scikit-learn's own 1.0 is made for few
-# columns of large numbers, and leaves short texts of many classes underfitted.
-REGULARIZATION_C = 10.0
+# The weight of the data against that of small coefficients: for counts of words, which are many and small, and for
+# embeddings, whose columns are brought to one scale. Both are from training rows of several tasks alone.
+COUNTS_C, EMBEDDINGS_C = 10.0, 0.1
 # Beyond so many training items, pieces of words say little that the words do not, and take most of the time.
 MOST_ITEMS_OF_PIECES = 100_000
 
@@ -101,7 +101,8 @@ def nearest(train_items: Sequence[Item], *, embed: Callable[[list[str]], Any]) -
         Tunstall et al. 2022, "Efficient Few-Shot Learning Without Prompts", arXiv:2209.11055; for pairs, Conneau et al.
         2017, arXiv:1705.02364.
     """
-    from sklearn.preprocessing import FunctionTransformer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
     names = _text_names(train_items)
 
@@ -111,7 +112,8 @@ def nearest(train_items: Sequence[Item], *, embed: Callable[[list[str]], Any]) -
             parts += [np.abs(parts[0] - parts[1]), parts[0] * parts[1]]
         return np.hstack(parts)
 
-    return _fitted(FunctionTransformer(vectors), train_items, rule="nearest")
+    features = make_pipeline(FunctionTransformer(vectors), StandardScaler())
+    return _fitted(features, train_items, rule="nearest", weight=EMBEDDINGS_C)
 
 
 def _fit(train_items: Sequence[Item], features: Callable[[], list[Any]], *, rule: str) -> Predictor:
@@ -124,15 +126,15 @@ def _fit(train_items: Sequence[Item], features: Callable[[], list[Any]], *, rule
         for name in _text_names(train_items)
         for feature in features()
     ]
-    return _fitted(make_union(*columns), train_items, rule=rule)
+    return _fitted(make_union(*columns), train_items, rule=rule, weight=COUNTS_C)
 
 
-def _fitted(features: Any, train_items: Sequence[Item], *, rule: str) -> Predictor:
+def _fitted(features: Any, train_items: Sequence[Item], *, rule: str, weight: float) -> Predictor:
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
 
     check_classes(train_items, rule)
-    pipeline = make_pipeline(features, LogisticRegression(C=REGULARIZATION_C, max_iter=1000, tol=1e-3))
+    pipeline = make_pipeline(features, LogisticRegression(C=weight, max_iter=1000, tol=1e-3))
     pipeline.fit([item.inputs for item in train_items], [item.target for item in train_items])
     return LinearClassifier(pipeline=pipeline, rule=rule)
 
