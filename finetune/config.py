@@ -56,6 +56,10 @@ class TrainSettings(Frozen):
         False, "train on from a classifier of another task, with a new head for these labels in place of its own"
     )
     pooling: Pooling = _setting("cls", "what of the encoder the head reads: see `finetune.pooling`")
+    probe: bool = _setting(
+        False,
+        "begin with a head that is fitted, not drawn: logistic regression on the encoder as it is (`finetune.probe`)",
+    )
     freeze_embeddings: bool = _setting(
         False, "leave the encoder's embeddings as they are: less to compute, and less to overfit with"
     )

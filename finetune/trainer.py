@@ -40,6 +40,7 @@ from finetune.encoders import load_tokenizer
 from finetune.features import Features, encode_items
 from finetune.heads import load_new_classifier
 from finetune.order import EpochOrder
+from finetune.probe import fit_head
 from finetune.working_folder import STATE_FILE, WEIGHTS_FILE
 
 ComputeMetrics = Callable[[Sequence[int], np.ndarray], dict[str, float]]  # (n,), (n, n_classes) -> figures by name
@@ -147,6 +148,7 @@ def build_trainer(
     *,
     sets: Mapping[str, Sequence[Item]],
     compute_metrics: ComputeMetrics,
+    is_new: bool = True,
 ) -> ItemTrainer:
     """Load the encoder and hand it to a Trainer with the items.
 
@@ -156,6 +158,7 @@ def build_trainer(
         labels: The class names, in the order of the head's columns.
         sets: "train", what is learnt from, and "eval", what evaluations during training look at.
         compute_metrics: Takes targets (n,) and probs (n, n_classes).
+        is_new: Whether training begins with this head; a saved state brings its own.
 
     Raises:
         ConfigurationError: The encoder or an argument is not usable.
@@ -173,18 +176,23 @@ def build_trainer(
     if arguments.device.type == "cpu":
         use_plain_attention_when_short(model)
     _check_best_metric(arguments, len(labels), compute_metrics)
+    encode = partial(
+        encode_items, tokenizer, labels=labels, text_fields=settings.text_fields, max_length=settings.max_length
+    )
+    collate = DataCollatorWithPadding(tokenizer)
+    if settings.probe and is_new:
+        rows = encode(sets["train"])
+        fit_head(model.to(arguments.device), rows, collate=collate, seed=settings.seed, bf16=arguments.bf16)
     try:
         return ItemTrainer(
-            encode=partial(
-                encode_items, tokenizer, labels=labels, text_fields=settings.text_fields, max_length=settings.max_length
-            ),
+            encode=encode,
             sets=sets,
             batch_size=settings.batch_size,
             compute_metrics=compute_metrics,
             model=model,
             args=arguments,
             processing_class=tokenizer,
-            data_collator=DataCollatorWithPadding(tokenizer),
+            data_collator=collate,
             callbacks=[EarlyStoppingCallback(settings.patience)] if settings.patience else [],
         )
     except REFUSALS as error:
