@@ -43,7 +43,7 @@ def load_new_classifier(
     """
     config: PretrainedConfig = load_pretrained(AutoConfig, encoder)
     check_pooling(config, pooling, encoder)
-    other_labels = is_classifier(config) and not _same_names(config, labels)
+    other_labels = is_classifier(config) and not same_names(config, labels)
     rates = _dropout_rates(config, dropout, encoder)
     names = {"id2label": dict(enumerate(labels)), "label2id": {name: column for column, name in enumerate(labels)}}
     # A checkpoint of another task may say another problem.
@@ -102,13 +102,14 @@ def _draw_head(model: PreTrainedModel) -> None:
     model.load_state_dict(head, strict=False)
 
 
-def _same_names(config: PretrainedConfig, labels: Sequence[str]) -> bool:
+def same_names(config: PretrainedConfig, labels: Sequence[str]) -> bool:
+    """Say whether a classifier's labels have these names, in any order."""
     return sorted(name.casefold() for name in label_names(config)) == sorted(name.casefold() for name in labels)
 
 
 def head_labels(config: PretrainedConfig, labels: Sequence[str]) -> list[str]:
     """Return `labels` in the order of the head's columns: a head that already has these names keeps its own order."""
-    return label_names(config) if _same_names(config, labels) else list(labels)
+    return label_names(config) if same_names(config, labels) else list(labels)
 
 
 def check_head(config: PretrainedConfig, labels: Sequence[str], encoder: str, *, replace: bool) -> None:
@@ -119,7 +120,7 @@ def check_head(config: PretrainedConfig, labels: Sequence[str], encoder: str, *,
     """
     own = label_names(config)
     unnamed = all(name == f"LABEL_{column}" for column, name in enumerate(own))
-    if replace or unnamed or not is_classifier(config) or _same_names(config, labels):
+    if replace or unnamed or not is_classifier(config) or same_names(config, labels):
         return
     raise ConfigurationError(
         f"'{encoder}' is a classifier of another task, with the labels {', '.join(own)}, not {', '.join(labels)}; "

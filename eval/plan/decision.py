@@ -103,13 +103,36 @@ def _add_encoder(decision: Decision, about: Benchmark, train: Sequence[Item], ch
     longest = max(_lengths(train), default=1)
     settings = {
         "model": encoder,
-        "pooling": "mean",
+        **_head_settings(encoder, about.labels or ()),
         "epochs": round(epochs, 1),
         "batch_size": 32,
-        "learning_rate": 2e-4 if encoder == "minilm" else 5e-5,
+        "learning_rate": 1e-4 if encoder == "minilm" else 5e-5,
         "max_length": min(max(2 * longest, 32), 256),
+        "extra": {"label_smoothing_factor": 0.1},
     }
     decision.systems.append({"name": "fine-tuned", "finetune": settings})
+
+
+def _head_settings(encoder: str, labels: Sequence[str]) -> dict[str, Any]:
+    """Return what the head reads and begins with: a fitted one on the mean of all tokens, where the encoder takes it.
+
+    Raises:
+        MissingResourceError: There is no such encoder.
+    """
+    from transformers import AutoConfig
+
+    from finetune.encoders import is_classifier, load_pretrained
+    from finetune.heads import same_names
+    from finetune.pooling import POOLABLE
+
+    config = load_pretrained(AutoConfig, encoder)
+    if is_classifier(config) and same_names(config, labels):
+        return {}  # it goes on from the head that it has
+    return {
+        "pooling": "mean" if config.model_type in POOLABLE else "cls",
+        "probe": True,
+        **({"replace_head": True} if is_classifier(config) else {}),
+    }
 
 
 def _add_models(

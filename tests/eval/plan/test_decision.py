@@ -1,11 +1,14 @@
 """What is tried on a task: as much as there is time for, and each thing that is left out is said."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from transformers import XLNetConfig
 
 from data.types import Benchmark, Item
 from eval.plan.decision import Choices, plan_decision
+from tests.support.tiny_encoder import make_encoder
 
 
 def about(labels: tuple[str, ...] | None, language: str = "en") -> Benchmark:
@@ -71,14 +74,32 @@ def test_without_a_model_what_is_here_is_asked_and_it_is_said_that_no_larger_one
         ((about(FEW), items(5000, FEW), Choices(["gpt"], minutes=0.01)), "more than --minutes allows"),
     ],
 )
-def test_an_encoder_that_cannot_be_fine_tuned_is_left_out_with_its_reason(case: Any, words: str) -> None:
+def test_an_encoder_that_cannot_be_fine_tuned_is_left_out_with_its_reason(
+    case: Any, words: str, tmp_path: Path
+) -> None:
     metadata, train, choices = case
     found = plan_decision(metadata, train, items(9, FEW), choices)
     assert "fine-tuned" not in named(found.systems) and any(words in note for note in found.notes)
-    other = plan_decision(about(FEW, "ko"), items(50, FEW), items(9, FEW), Choices(["gpt"], encoder="xlm-roberta-base"))
-    assert named(other.systems)["fine-tuned"]["finetune"]["model"] == "xlm-roberta-base"
+    own = str(make_encoder(tmp_path / "korean"))
+    other = plan_decision(about(FEW, "ko"), items(50, FEW), items(9, FEW), Choices(["gpt"], encoder=own))
+    assert named(other.systems)["fine-tuned"]["finetune"]["model"] == own
 
 
 def test_questions_with_choices_of_their_own_are_chosen_among() -> None:
     found = plan_decision(about(None), items(50, FEW), items(9, FEW), Choices(models=["gpt"]))
     assert {one.get("chain", "") for one in found.systems} == {"", "choose"}
+
+
+def test_an_encoder_is_given_the_head_that_its_kind_can_take(tmp_path: Path) -> None:
+    def settings(folder: Path) -> dict[str, Any]:
+        found = plan_decision(about(FEW), items(99, FEW), items(9, FEW), Choices(["gpt"], encoder=str(folder)))
+        return dict(named(found.systems)["fine-tuned"]["finetune"])
+
+    XLNetConfig().save_pretrained(tmp_path / "xlnet")
+    assert settings(tmp_path / "xlnet")["pooling"] == "cls", "its head reads no mean"
+    base = settings(make_encoder(tmp_path / "base"))
+    assert base["pooling"] == "mean" and base["probe"] and "replace_head" not in base
+    other = settings(make_encoder(tmp_path / "other", labels=("x", "y")))
+    assert other["replace_head"] and other["probe"]
+    own = settings(make_encoder(tmp_path / "own", labels=("b", "c", "a")))
+    assert "probe" not in own and "pooling" not in own, "it goes on from the head that it has"
