@@ -21,6 +21,10 @@ BENCHES = {
     "bm25": ("benches.bm25", "BM25 against langchain-community's BM25Retriever (takes options)"),
     "throughput": ("benches.throughput", "a run over a server against inspect-ai (takes options)"),
     "faults": ("benches.faults", "a run over a server that fails or limits against the bare client (takes options)"),
+    "cascade": (
+        "benches.cascade",
+        "no comparison: cascades of real answers, and whether promises are kept (takes options)",
+    ),
     "floors": ("benches.floors", "no comparison: the floors of the house, drawn from the imports"),
     "report": ("benches.report", "no comparison: time and memory of a large run's report (takes options)"),
     "sequential": ("benches.sequential", "no comparison: how often runs that end early err (takes options)"),

@@ -148,6 +148,7 @@ class Prediction(Frozen):
         asks: Where the item was asked several times, each trial; empty where once.
         document_ids: Ids of the retrieved chunks, best first.
         candidates: Indices of the choices that were shown; empty where all were.
+        stage: Which predictor of a cascade answered, from 0; None outside of a cascade.
         usage: Token counts: input_tokens, of them cached_tokens; output_tokens, of them reasoning_tokens (hidden
             thoughts); cut_tokens, by which the prompt was shortened to fit the model's context, only where it was.
     """
@@ -163,6 +164,7 @@ class Prediction(Frozen):
     asks: tuple[Trial, ...] = ()
     document_ids: tuple[str, ...] = ()
     candidates: tuple[int, ...] = Field(default=(), exclude_if=lambda shown: not shown)
+    stage: int | None = Field(default=None, ge=0, lt=100, exclude_if=lambda stage: stage is None)
     usage: dict[str, int] = Field(default_factory=dict)
 
     @model_validator(mode="after")

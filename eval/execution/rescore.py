@@ -10,6 +10,7 @@ from chains.repeated import draw_key, majority
 from data.common.files import replace_file, sole_writer
 from data.common.secrets import make_redactor
 from data.types import Item, Message, Prediction, Record, Trial
+from eval.execution.cascade import make_cascade
 from eval.rundir.journal import Manifest, read_manifest, read_records, records_path
 from eval.rundir.readable import readable_json
 from eval.rundir.run_check import check_journals
@@ -34,7 +35,17 @@ def rescore(run_dir: Path) -> list[Change]:
     manifest = read_manifest(run_dir)
     with sole_writer(run_dir):  # a run that goes on appends to the very files that are replaced here
         check_journals(run_dir, manifest)
-        return _read_all_again(run_dir, manifest)
+        changes = _read_all_again(run_dir, manifest)
+        _make_cascades(run_dir, manifest)
+        return changes
+
+
+def _make_cascades(run_dir: Path, manifest: Manifest) -> None:
+    """Make the cascades of a run anew, of what their members' replies are read as now."""
+    for evaluation in manifest.evaluations:
+        for name in (one for one in evaluation.systems if manifest.systems[one].cascade is not None):
+            items = [record.item for record in read_records(records_path(run_dir, name))]
+            make_cascade(run_dir, manifest, evaluation, name, items)
 
 
 def _read_all_again(run_dir: Path, manifest: Manifest) -> list[Change]:

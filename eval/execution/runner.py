@@ -11,6 +11,7 @@ from data.common.files import sole_writer
 from data.common.progress import log
 from data.common.secrets import make_redactor
 from eval.execution.budget import Budget, spent_before
+from eval.execution.cascade import make_cascade
 from eval.execution.error_limit import ErrorCount
 from eval.execution.label_check import check_labels
 from eval.execution.open_system import answered
@@ -84,9 +85,12 @@ def run(
         limit, systems = policy.max_cost_usd, [system for _, _, system in planned.parts]
         budget = None if limit is None else Budget(limit, spent_usd=spent_before(run_dir, systems))
         calls = Calls(policy, budget=budget, cache=cache)
-        total = sum(len(items) for _, items, _ in planned.parts)
+        total = sum(len(items) for _, items, system in planned.parts if not system.members)
         count, asked = ErrorCount(max_errors, total=total), 0
         for evaluation, system, items, now, is_last in turns(planned, run_dir):
+            if system.members:  # whose journals are whole by now
+                make_cascade(run_dir, read_manifest(run_dir), evaluation, system.name, items)
+                continue
             path = records_path(run_dir, system.name)
             left = unanswered(now, path, count, retry_errors=retry_errors)
             asked += len(left)
@@ -152,6 +156,7 @@ def _stopped(cause: Cause, planned: Plan, run_dir: Path) -> ProjectError:
     left = sum(
         len(items) - sum(read_outcomes(records_path(run_dir, system.name)).values())
         for _, items, system in planned.parts
+        if not system.members
     )
     reason = make_redactor()(cause.reason)  # a server may repeat the key that it refuses
     early = any(one.evaluation.largest_group is not None for one in planned.evaluations)

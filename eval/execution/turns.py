@@ -54,7 +54,7 @@ def turns(planned: Plan, run_dir: Path) -> Iterator[Turn]:
         if drawn is not None:
             yield from _in_step(entry, drawn, run_dir)
             continue
-        for system in entry.systems:
+        for system in entry.in_turn:
             items = entry.items[: system.limit]
             yield Turn(entry.evaluation, system, items, items, is_last=True)
 

@@ -19,7 +19,7 @@ from eval.measures.prices import estimate_request_tokens
 Name = TypeVar("Name")
 # The rule of a reply that names one choice by its number and another by its text (docs/evidence.md).
 NUMBER_OR_TEXT = "number-or-text"
-NO_TRIAL, NOT_COUNTED, NO_MESSAGES, ALL_SHOWN = -2, -1, -1, -1
+NO_TRIAL, NOT_COUNTED, NO_MESSAGES, ALL_SHOWN, NO_STAGE = -2, -1, -1, -1, -1
 _CHUNK = re.compile(r"#\d+$")  # what `retrievers.corpus` adds to a passage's id
 # What is kept of each record, by name and kind.
 _FIELDS = [
@@ -42,6 +42,7 @@ _FIELDS = [
     ("sent_characters", "<i8"),
     ("estimated_tokens", "<i8"),  # of what was sent, by the rule of thumb
     ("tool_calls", "<i4"),
+    ("stage", "<i4"),  # which predictor of a cascade answered, from 0; NO_STAGE outside of a cascade
     ("shortlisted", "<i4"),  # whether the right choice was among those shown; ALL_SHOWN where all were
     ("chunks", "<i4"),  # that were retrieved
     ("own_rank", "<i4"),  # of the item's own passage among the retrieved, by its best chunk, from 1; 0 for none
@@ -121,6 +122,7 @@ class RecordRows:
             record.cache_hits,
             *_reply_figures(prediction),
             *_prompt_figures(record.messages),
+            NO_STAGE if prediction is None or prediction.stage is None else prediction.stage,
             _shortlisted(prediction, item),
             *self._retrieval_figures(record, item),
         )

@@ -210,6 +210,8 @@ def _query(
     spec = model_spec(description)
     if not len(given):
         return Amount(None, "it answered nothing")
+    if description.cascade is not None:
+        return Amount(None, "what its members cost is not at hand")
     if unpriced := unpriced_retrieval(description):
         return Amount(None, unpriced)
     if is_api(description):

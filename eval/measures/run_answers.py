@@ -40,6 +40,15 @@ def read_answers(run_dir: Path) -> RunAnswers:
     return RunAnswers(run_dir, manifest, tuple(_read(run_dir, evaluation) for evaluation in manifest.evaluations))
 
 
+def read_systems(run_dir: Path, evaluation: Evaluation, systems: Sequence[str]) -> dict[str, Answers]:
+    """Read and check the answers of some systems of an evaluation, by name.
+
+    Raises:
+        ConfigurationError: A journal is damaged.
+    """
+    return _read(run_dir, evaluation.model_copy(update={"systems": tuple(systems)}))
+
+
 def answers_of(records: Iterable[Record]) -> Answers:
     """Return records of one system as columns, one that has no journal; of two of one item the later counts."""
     items, rows, places = ItemRows(), RecordRows(), dict[str, int]()

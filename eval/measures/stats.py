@@ -198,13 +198,16 @@ def paired_difference_intervals(
     return intervals
 
 
-def mean_interval(values: np.ndarray, groups: Groups, *, within: Interval = ANYWHERE) -> Interval | None:
+def mean_interval(
+    values: np.ndarray, groups: Groups, *, within: Interval = ANYWHERE, drawn: bool = True
+) -> Interval | None:
     """Return the interval of the mean of (n,) values: a bootstrap of whole clusters, below FEW_CLUSTERS Student's t.
 
     Args:
         values: (n,).
         groups: (n,) the cluster of each item.
         within: Least and greatest that a value can be.
+        drawn: Whether to draw resamples; without them it is Student's t however many clusters there are.
 
     Returns:
         The interval; None for one cluster, or where all clusters have the same mean.
@@ -215,7 +218,7 @@ def mean_interval(values: np.ndarray, groups: Groups, *, within: Interval = ANYW
     mean, variance = _ratio_and_variance(values, np.ones(len(values)), clusters, n_clusters=n_clusters)
     if variance < 1e-18:
         return None
-    if n_clusters < FEW_CLUSTERS:
+    if n_clusters < FEW_CLUSTERS or not drawn:
         return _student_interval(mean, variance, n_clusters, within=within)
     replicates = ratio_replicates(values, np.ones(len(values)), clusters, resamples=RESAMPLES, seed=SEED)
     return _expanded_percentile(replicates, n_clusters)

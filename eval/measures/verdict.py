@@ -14,6 +14,7 @@ from statistics import NormalDist
 from typing import Any, Literal, NamedTuple
 
 from data.types import Frozen
+from eval.measures.cascade_offer import CascadeOffer
 from eval.measures.differences import Comparison
 from eval.measures.paired_tests import holm
 from eval.measures.stats import LEVEL, Interval
@@ -70,6 +71,7 @@ class Verdict(Frozen):
         is_priced: Whether the prices of the choice, or the leader, and of the other are both known.
         same_at: Queries a month at which the choice, or the leader, costs what the other does; None for none.
         either_right: Share of the items that the choice or the other is right on: what a cascade of them could reach.
+        cascade: One that is shown to be worth building, see `eval.measures.cascade_offer`; None for none.
     """
 
     kind: Literal["leader", "cheaper", "only", "open", "none"]
@@ -91,6 +93,7 @@ class Verdict(Frozen):
     is_priced: bool = True
     same_at: float | None = None
     either_right: float | None = None
+    cascade: CascadeOffer | None = None
 
 
 def decide(

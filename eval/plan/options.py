@@ -71,6 +71,17 @@ SYSTEM = (
     ),
     Option("baseline", "what must be beaten, such as majority or tfidf; see: python -m eval list systems", "B"),
     Option("finetune", "train an encoder in the run: settings of python -m finetune train, as a mapping", flag="-"),
+    Option(
+        "cascade",
+        "other systems of the same evaluation: each answers what it is sure of, and passes the rest on to the next",
+        flag="-",
+    ),
+    Option(
+        "defer",
+        "what a cascade passes on by: {accuracy: 0.95} is promised of what is answered before the last, {share: 0.2} "
+        "is passed on at most, {cost: 0.001} is what a query costs at most, {threshold: 0.8} is a probability",
+        flag="-",
+    ),
     Option("name", "the system's name, and its folder in the run", flag="-"),
     Option("limit", "answers only the first N of the evaluation's items, as a slow system may", "N", int, flag="-"),
     Option("note", "what a reader must know to judge the scores; shown beside them", flag="-", default=""),

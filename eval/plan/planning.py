@@ -19,11 +19,12 @@ from eval.measures.prices import price_table
 from eval.measures.stats import SEED
 from eval.plan.call_policy import CallPolicy
 from eval.plan.call_prices import check_prices, rate_of
+from eval.plan.cascades import cascade_system, check_members
 from eval.plan.context import Context, load_evaluated
 from eval.plan.own_parts import OwnParts
 from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
 from eval.plan.system import System
-from eval.plan.systems import build_system
+from eval.plan.systems import build_system, with_said
 from eval.plan.until_decided import check_until_decided
 from eval.rundir.description import Machine
 from eval.rundir.journal import Evaluation, Manifest
@@ -50,6 +51,11 @@ class PlannedEvaluation(NamedTuple):
     items: Sequence[Item]
     systems: Sequence[System]
 
+    @property
+    def in_turn(self) -> list[System]:
+        """The systems in the order in which they are asked: cascades behind what they are made of."""
+        return sorted(self.systems, key=lambda one: bool(one.members))
+
 
 class Plan(NamedTuple):
     """A suite whose every item is read and every system built; nothing has been asked or written."""
@@ -59,9 +65,9 @@ class Plan(NamedTuple):
 
     @property
     def parts(self) -> list[tuple[Evaluation, Sequence[Item], System]]:
-        """Each system of each evaluation, with the items that it answers."""
+        """Each system of each evaluation, in the order in which they are asked, with the items that it answers."""
         return [
-            (evaluation, items[: one.limit], one) for evaluation, items, systems in self.evaluations for one in systems
+            (entry.evaluation, entry.items[: one.limit], one) for entry in self.evaluations for one in entry.in_turn
         ]
 
 
@@ -82,6 +88,7 @@ def plan(
         ProjectError: Anything about the suite that a user must mend first.
     """
     suite = accompanied(suite)
+    check_members(suite)
     price_table()  # the reports need it: a fault in the user's own is not to be found once every answer is paid for
     if policy.max_cost_usd is not None:
         check_prices(suite)
@@ -90,7 +97,7 @@ def plan(
         about = own.described(spec.benchmark) if own.items else benchmark(spec.benchmark, card=spec.card)
         pool = own.items or load_evaluated(spec)
         context = Context(about, spec, pool, seed=suite.seed, timeout_s=policy.call_timeout_s, own=own)
-        systems = [build_system(system, context) for system in spec.systems]
+        systems = _systems(spec, context)
         if policy.max_cost_usd is not None:
             for system in systems:
                 rate_of(system)
@@ -107,6 +114,14 @@ def plan(
         )
         planned.append(PlannedEvaluation(evaluation, items, systems))
     return Plan(_manifest(suite, planned), planned)
+
+
+def _systems(spec: EvaluationSpec, context: Context) -> list[System]:
+    """Build the systems of an evaluation, in its order; cascades are built of the others."""
+    built = {one.name: build_system(one, context) for one in spec.systems if one.cascade is None}
+    for one in (one for one in spec.systems if one.cascade is not None):
+        built[one.name] = with_said(cascade_system(one, context, built), one)
+    return [built[one.name] for one in spec.systems]
 
 
 def accompanied(suite: Suite) -> Suite:

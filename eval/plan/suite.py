@@ -9,8 +9,9 @@
           - {name: always-3, baseline: always-3}
           - {name: rag, chain: kice-rag, model: smollm2, retriever: hybrid, k: 4}
 
-A system is exactly one of `baseline`, `chain`, `checkpoint` (an encoder trained before) or `finetune` (one that is
-trained as part of the run). Whether the names exist is checked when the systems are built, before anything is written.
+A system is exactly one of `baseline`, `chain`, `checkpoint` (an encoder trained before), `finetune` (one that is
+trained as part of the run) or `cascade` (other systems, asked one after another). Whether the names exist is checked
+when the systems are built, before anything is written.
 """
 
 import operator
@@ -29,7 +30,7 @@ from eval.rundir.description import TRAINED_KINDS
 from eval.rundir.names import PlainName, SystemName, check_folders
 
 SUITE_DIR = Path(__file__).parent.parent / "suites"
-KINDS = ("baseline", "chain", "checkpoint", "finetune")
+KINDS = ("baseline", "chain", "checkpoint", "finetune", "cascade")
 
 
 class ExamplesSpec(Frozen):
@@ -53,6 +54,34 @@ def _spelt_examples(value: object) -> object:
         return value
     select, colon, n = value.partition(":")
     return {"select": select, **({"n": n} if colon else {})}
+
+
+class DeferSpec(Frozen):
+    """By which of these rules a cascade passes items on: exactly one.
+
+    Attributes:
+        accuracy: What is answered before the last system is right at least so often, with 95 % confidence.
+        cost: US dollars that a query may cost in the mean, of two systems.
+        share: Of the items that reach a system, it passes on at most this share.
+        threshold: An answer stands where its probability is at least this.
+    """
+
+    accuracy: float | None = Field(default=None, gt=0, lt=1)
+    cost: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    share: float | None = Field(default=None, ge=0, le=1)
+    threshold: float | None = Field(default=None, ge=0, le=1)
+
+    @property
+    def rule(self) -> dict[str, float]:
+        """The rule by its name."""
+        return {name: value for name, value in self if value is not None}
+
+    @model_validator(mode="after")
+    def _is_one_rule(self) -> Self:
+        if len(self.rule) != 1:
+            names = ", ".join(type(self).model_fields)
+            raise ValueError(f"defer takes exactly one of {names}, not {len(self.rule)}")
+        return self
 
 
 class SystemSpec(Frozen):
@@ -93,6 +122,10 @@ class SystemSpec(Frozen):
     k: int = Field(default=4, ge=1)
     # Left out where there are none, so that a run from before there was this setting can still be resumed.
     user_words: Path | None = Field(default=None, exclude_if=lambda path: path is None)
+    cascade: tuple[SystemName, ...] | None = Field(
+        default=None, min_length=2, exclude_if=lambda members: members is None
+    )
+    defer: DeferSpec | None = Field(default=None, exclude_if=lambda defer: defer is None)
     limit: int | None = Field(default=None, ge=1, exclude_if=lambda limit: limit is None)
     note: str = ""
     runnable: str | None = Field(default=None, exclude_if=lambda name: name is None)
@@ -121,14 +154,27 @@ class SystemSpec(Frozen):
                 f"system '{self.name}': any_label_order goes with a checkpoint or finetune, not a {given[0]}"
             )
         self._check_trials()
+        self._check_cascade()
         if self.candidates is not None and self.examples is None:
             raise ValueError(f"system '{self.name}': candidates are the labels of examples; give --examples too")
         elsewhere = self.model_fields_set - {"name", "note", "limit", "any_label_order", *given}
         if self.baseline == "nearest":
             elsewhere -= {"embeddings"}
+        if self.cascade is not None:
+            elsewhere -= {"defer"}
         if self.chain is None and (set_fields := sorted(f for f in elsewhere if getattr(self, f) is not None)):
             raise ValueError(f"system '{self.name}': {set_fields[0]} goes with a chain, not with a {given[0]}")
         return self
+
+    def _check_cascade(self) -> None:
+        if self.cascade is not None and self.defer is None:
+            raise ValueError(
+                f"system '{self.name}': a cascade needs a rule to pass items on by, such as defer: {{accuracy: 0.95}}"
+            )
+        if self.cascade is None and self.defer is not None:
+            raise ValueError(f"system '{self.name}': defer goes with a cascade, not with a {self.kind}")
+        if self.defer is not None and self.defer.cost is not None and len(self.cascade or ()) > 2:
+            raise ValueError(f"system '{self.name}': defer: cost is shared out between two systems, not among more")
 
     def _check_trials(self) -> None:
         if self.permute and self.chain is None:

@@ -38,6 +38,7 @@ class System(NamedTuple):
         several_calls: Whether an item may take several calls of its model.
         remote: Its model, if that is asked over a network.
         limit: How many of the items it answers, from the first; None: all.
+        members: The systems that a cascade is made of; empty for any other, which is asked itself.
     """
 
     name: str
@@ -49,6 +50,7 @@ class System(NamedTuple):
     several_calls: bool = False
     remote: RemoteModel | None = None
     limit: int | None = None
+    members: tuple[str, ...] = ()
 
 
 def learnt_from(train_items: Sequence[Item]) -> dict[str, Any]:

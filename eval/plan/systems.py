@@ -36,9 +36,13 @@ def build_system(spec: SystemSpec, context: Context) -> System:
         "finetune": finetune_system,
         "runnable": _runnable,
     }
-    system = builders[spec.kind](spec, context)
+    return with_said(builders[spec.kind](spec, context)._replace(limit=spec.limit), spec)
+
+
+def with_said(system: System, spec: SystemSpec) -> System:
+    """Add what an entry says of its system, whichever kind it is of, to the description."""
     said = {name: value for name in ("note", "limit") if (value := getattr(spec, name))}
-    return system._replace(description=system.description.model_copy(update=said), limit=spec.limit)
+    return system._replace(description=system.description.model_copy(update=said))
 
 
 def _baseline(spec: SystemSpec, context: Context) -> System:

@@ -9,6 +9,7 @@ from eval.measures.run_answers import read_answers
 from eval.report.render.html import render_html
 from eval.report.render.markdown import render_markdown
 from eval.report.sections.calibration import diagram_file, draw_diagram, reliability_diagram
+from eval.report.sections.cascade_chart import frontier_drawing, frontier_file
 from eval.report.sections.cost_curve import cost_drawing, curve_file, draw_svg
 from eval.report.summary import Summary, summarize_answers
 
@@ -49,8 +50,10 @@ def _write_drawings(summary: Summary, run_dir: Path) -> None:
     say = language(summary.lang)
     for number, evaluation in enumerate(summary.evaluations, start=1):
         curve, diagram = cost_drawing(evaluation, say), reliability_diagram(evaluation, say)
+        frontier = frontier_drawing(evaluation, say)
         drawings = {
             curve_file(number): None if curve is None else draw_svg(curve),
+            frontier_file(number): None if frontier is None else draw_svg(frontier),
             diagram_file(number): None if diagram is None else draw_diagram(diagram),
         }
         for name, drawing in drawings.items():

@@ -12,6 +12,10 @@ from pydantic import Field
 from data.types import Frozen
 from eval.measures.answers import Answers
 from eval.measures.attribution import Attribution, attribute
+from eval.measures.cascade import measure_cascades
+from eval.measures.cascade_figures import Cascade
+from eval.measures.cascade_offer import best_offer
+from eval.measures.cascade_pair import Member
 from eval.measures.costs import BreakEven, break_evens
 from eval.measures.differences import Comparison, compare_all
 from eval.measures.early_end import Asked, EarlyEnd, accuracy_interval, early_end, without_intervals
@@ -23,6 +27,7 @@ from eval.measures.reference_scores import ReferenceScores, reference_scores
 from eval.measures.run_answers import RunAnswers
 from eval.measures.sequential import MARGIN, Drawn, drawn_of
 from eval.measures.stats import Interval, macro_f1_intervals
+from eval.measures.system_costs import Priced, price_systems
 from eval.measures.verdict import QUERIES, Candidate, Verdict, decide
 from eval.report.system_summary import SystemSummary, summarize_system
 from eval.rundir.journal import Evaluation
@@ -45,6 +50,7 @@ class EvaluationFigures(Frozen):
         attributions: Of each system that retrieves, why its items came out as they did.
         early_end: What was not asked, in a run that ends once its systems are decided; None in any other. Where it is
             there, the intervals of accuracy and differences hold at any time, and no others are given.
+        cascades: Of the most accurate system with each other one, the best first.
     """
 
     benchmark: str
@@ -67,6 +73,7 @@ class EvaluationFigures(Frozen):
     reference_scores: ReferenceScores = ReferenceScores()
     verdict: Verdict | None = None
     early_end: EarlyEnd | None = Field(default=None, exclude_if=lambda end: end is None)
+    cascades: tuple[Cascade, ...] = ()
 
 
 def evaluation_figures(
@@ -83,9 +90,12 @@ def evaluation_figures(
     manifest, items = run.manifest, next(iter(answers.values())).items
     drawn = drawn_of(manifest, evaluation)
     f1_intervals = _macro_f1_intervals(answers) if drawn is None else {}
+    priced = price_systems(answers, manifest.systems, run.run_dir, hardware=manifest.hardware, table=prices)
     more: dict[str, Any] = {"n_items": evaluation.n_items, "manifest": manifest, "prices": prices}
     systems = tuple(
-        summarize_system(one, run.run_dir / name, macro_f1_interval=f1_intervals.get(name), **more)
+        summarize_system(
+            one, run.run_dir / name, cost=priced[name].cost, macro_f1_interval=f1_intervals.get(name), **more
+        )
         for name, one in answers.items()
     )
     compared = tuple(compare_all(answers, evaluation=evaluation, drawn=drawn))
@@ -94,6 +104,9 @@ def evaluation_figures(
         end = _early_end(systems, compared, evaluation, drawn)
         systems = tuple(_at_any_time(one, answers[one.name], end, drawn) for one in systems)
     attributions = tuple(attribute(answers, manifest.systems))
+    verdict = _verdict(systems, compared, references, suite=manifest.suite)
+    # The intervals of cascades are those of a number of items that was fixed beforehand.
+    cascades = _cascades(systems, answers, verdict, priced) if drawn is None else ()
     return EvaluationFigures(
         benchmark=evaluation.benchmark,
         split=evaluation.split,
@@ -113,7 +126,8 @@ def evaluation_figures(
         ladders=tuple(climb(answers, manifest.systems)) if drawn is None else (),
         attributions=attributions if drawn is None else without_intervals(attributions),
         reference_scores=references,
-        verdict=_verdict(systems, compared, references, suite=manifest.suite),
+        verdict=_with_offer(verdict, cascades, systems),
+        cascades=cascades,
         early_end=end,
     )
 
@@ -142,6 +156,42 @@ def _at_any_time(system: SystemSummary, answers: Answers, end: EarlyEnd, drawn: 
         changed["missing"] = 0
     stripped: SystemSummary = without_intervals(system)
     return stripped.model_copy(update=changed)
+
+
+def _cascades(
+    systems: Sequence[SystemSummary],
+    answers: Mapping[str, Answers],
+    verdict: Verdict | None,
+    priced: Mapping[str, Priced],
+) -> tuple[Cascade, ...]:
+    """Measure the cascades that the verdict's leader can be part of, of systems that are neither out nor cascades."""
+    if verdict is None or verdict.leader is None:
+        return ()
+    members = {
+        one.name: Member(one.name, given, priced[one.name].usd)
+        for one in systems
+        if len(given := answers[one.name].predictions)
+        and one.name not in verdict.out
+        and one.description.cascade is None
+    }
+    return tuple(measure_cascades(members, verdict.leader)) if verdict.leader in members else ()
+
+
+def _with_offer(
+    verdict: Verdict | None, cascades: Sequence[Cascade], systems: Sequence[SystemSummary]
+) -> Verdict | None:
+    """Add the cascade that is shown to be worth building to a verdict."""
+    if verdict is None or verdict.leader is None:
+        return verdict
+    offer = best_offer(
+        cascades,
+        leader=verdict.leader,
+        limit_usd=verdict.usd[verdict.choice or verdict.leader],
+        margin=verdict.margin,
+        queries=verdict.queries,
+        fixed_usd={one.name: one.cost.fixed_usd for one in systems},
+    )
+    return verdict.model_copy(update={"cascade": offer})
 
 
 def _verdict(

@@ -4,33 +4,35 @@ A run and the cards of what it trained in, a `SystemCost` a system out. It reads
 called, so a run can be priced again at any time.
 """
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from data.common.errors import ProjectError
 from data.types import Frozen
-from eval.measures.answers import Answers
-from eval.measures.costs import BreakEven, SystemCost, break_evens, system_cost
+from eval.measures.cascade import measure_cascades
+from eval.measures.cascade_figures import Cascade
+from eval.measures.cascade_pair import Member
+from eval.measures.costs import BreakEven, SystemCost, break_evens
 from eval.measures.differences import evaluation_groups
-from eval.measures.prices import PriceTable, price_table
+from eval.measures.prices import price_table
 from eval.measures.run_answers import RunAnswers
-from eval.measures.training_costs import fit_facts, training_facts
-from eval.rundir.description import Machine, SystemDescription, model_spec
+from eval.measures.sequential import drawn_of
+from eval.measures.system_costs import price_systems
 
 
 class EvaluationCosts(Frozen):
-    """What the systems on one benchmark cost, of one run or of two.
+    """What the systems on one benchmark cost, of one run or of two, and what cascades of them would.
 
     Attributes:
         systems: The systems, by name, with the run in front where there are two: "A/tuned".
         accuracies: The accuracies, by the same names; None where nothing was answered.
+        cascades: The cascades of the most accurate of them with each other one, by the same names, the best first.
     """
 
     benchmark: str
     systems: dict[str, SystemCost]
     accuracies: dict[str, float | None]
     break_even: tuple[BreakEven, ...]
+    cascades: tuple[Cascade, ...] = ()
 
 
 def costs_of_runs(run_a: RunAnswers, run_b: RunAnswers | None = None) -> list[EvaluationCosts]:
@@ -41,24 +43,37 @@ def costs_of_runs(run_a: RunAnswers, run_b: RunAnswers | None = None) -> list[Ev
     """
     table, found = price_table(), []
     for group in evaluation_groups(run_a, run_b):
-        systems, accuracies = {}, {}
-        for prefix, run, _, answers in group:
+        systems, accuracies, members = {}, {}, dict[str, Member]()
+        for prefix, run, evaluation, answers in group:
+            manifest = run.manifest
+            priced = price_systems(answers, manifest.systems, run.run_dir, hardware=manifest.hardware, table=table)
             for name, one in answers.items():
-                description, hardware = run.manifest.systems[name], run.manifest.hardware
-                systems[prefix + name] = cost_of(description, one, run.run_dir / name, hardware=hardware, table=table)
+                systems[prefix + name] = priced[name].cost
                 given = one.predictions
                 accuracies[prefix + name] = float(given.correct.mean()) if len(given) else None
+                in_step = drawn_of(manifest, evaluation) is not None  # a cascade has no intervals of that kind
+                if len(given) and manifest.systems[name].cascade is None and not in_step:
+                    members[prefix + name] = Member(prefix + name, given, priced[name].usd)
         benchmark = group[0].evaluation.benchmark
         found.append(
             EvaluationCosts(
-                benchmark=benchmark, systems=systems, accuracies=accuracies, break_even=break_evens(systems)
+                benchmark=benchmark,
+                systems=systems,
+                accuracies=accuracies,
+                break_even=break_evens(systems),
+                cascades=tuple(measure_cascades(members, _leader(members))) if members else (),
             )
         )
     return found
 
 
+def _leader(members: Mapping[str, Member]) -> str:
+    """Return the most accurate of those that answered the most items."""
+    return max(members, key=lambda name: (len(members[name].given), float(members[name].given.correct.mean())))
+
+
 def costs_json(found: Sequence[EvaluationCosts]) -> dict[str, list[dict[str, Any]]]:
-    """Return the costs and break-evens for programs, a row each; what is unknown is null."""
+    """Return the costs, break-evens and cascades for programs, a row each; what is unknown is null."""
     return {
         "costs": [
             {
@@ -73,42 +88,7 @@ def costs_json(found: Sequence[EvaluationCosts]) -> dict[str, list[dict[str, Any
         "break_even": [
             {"benchmark": one.benchmark, **pair.model_dump(mode="json")} for one in found for pair in one.break_even
         ],
+        "cascades": [
+            {"benchmark": one.benchmark, **cascade.model_dump(mode="json")} for one in found for cascade in one.cascades
+        ],
     }
-
-
-def cost_of(
-    description: SystemDescription,
-    answers: Answers,
-    folder: Path,
-    *,
-    hardware: Machine | None,
-    table: PriceTable,
-) -> SystemCost:
-    """Price one system of a run.
-
-    Args:
-        description: What the manifest says of it.
-        answers: Its own.
-        folder: Its folder in the run, where training left its checkpoint.
-        hardware: The run's.
-        table: Prices.
-    """
-    training = description.training
-    if description.kind == "finetune":
-        training = training_facts(folder / "checkpoint")
-    elif description.kind == "baseline":
-        training = fit_facts(folder)
-    return system_cost(with_full_spec(description), answers, hardware=hardware, training=training, table=table)
-
-
-def with_full_spec(description: SystemDescription) -> SystemDescription:
-    """Replace an alias such as "gpt" by the spec that the price table knows."""
-    from chains.models.specs import resolve_spec
-
-    spec, model = model_spec(description), description.model
-    if spec is None or model is None:
-        return description
-    try:
-        return description.model_copy(update={"model": model.model_copy(update={"spec": resolve_spec(spec)})})
-    except ProjectError:  # a name of another version's, which the price table may still know
-        return description

@@ -25,8 +25,8 @@ from eval.measures.readings import ExtractionAudit, audit
 from eval.measures.repeats import Repeats, measure_positions, measure_repeats
 from eval.measures.shortlist import Shortlist, measure_shortlist
 from eval.measures.stats import Interval, is_outside, share_interval
+from eval.measures.system_costs import with_full_spec
 from eval.measures.token_estimates import Estimated, compare_estimate
-from eval.report.run_costs import cost_of, with_full_spec
 from eval.rundir.description import TRAINED_KINDS, SystemDescription
 from eval.rundir.journal import Manifest
 from eval.rundir.names import SystemName
@@ -98,6 +98,7 @@ def summarize_system(
     answers: Answers,
     folder: Path,
     *,
+    cost: SystemCost,
     n_items: int,
     manifest: Manifest,
     prices: PriceTable,
@@ -108,6 +109,7 @@ def summarize_system(
     Args:
         answers: Its own.
         folder: Its folder in the run.
+        cost: What it costs.
         n_items: How many items the evaluation has.
         manifest: The run's.
         prices: The prices in force.
@@ -121,7 +123,7 @@ def summarize_system(
         records=len(answers),
         missing=max(0, min(n_items, description.limit or n_items) - len(answers)),
         scores=scores,
-        cost=cost_of(description, answers, folder, hardware=manifest.hardware, table=prices),
+        cost=cost,
         exchanged=_exchanged(description, answers.predictions, scores),
         shortened=int((cut_tokens > 0).sum()),
         most_cut_tokens=int(cut_tokens.max(initial=0)),
@@ -132,7 +134,10 @@ def summarize_system(
         repeats=measure_repeats(answers),
         blank=measure_blank_replies(answers),
         shortlist=measure_shortlist(answers),
-        equal_counts=equal_counts_of(answers, imported=description.kind == "imported"),
+        # The tokens of a cascade are those of several prompts.
+        equal_counts=None
+        if description.cascade is not None
+        else equal_counts_of(answers, imported=description.kind == "imported"),
         macro_f1_interval=macro_f1_interval,
         **_intervals(scores, answers.predictions),
     )

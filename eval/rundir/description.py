@@ -135,7 +135,7 @@ class SystemDescription(_Described):
     """A system of a run: everything that can change its answers, and what a reader must know to judge them.
 
     Attributes:
-        kind: "chain", "checkpoint", "finetune", "baseline", "runnable" (a script's object) or "imported".
+        kind: "chain", "checkpoint", "finetune", "baseline", "cascade", "runnable" (a script's object) or "imported".
         embeddings: The embedding model that a baseline reads texts with.
         prompt: Its id.
         answer_form: The form in which its replies are read.
@@ -145,6 +145,8 @@ class SystemDescription(_Described):
         training: How a checkpoint that was trained before was trained.
         finetune: The settings of an encoder that is trained in the run.
         train_items: How many items it learnt from; `train_fingerprint` says which.
+        cascade: The systems of the run that a cascade is made of, the first one that is asked first.
+        defer: The rule by which a cascade passes items on, by its name.
         limit: How many of the items it answers, from the first; None: all.
         replies: The file of replies that were recorded elsewhere.
     """
@@ -173,6 +175,8 @@ class SystemDescription(_Described):
     train_fingerprint: str | None = None
     held_out: _Count | None = None
     runnable: str | None = None
+    cascade: list[str] | None = None
+    defer: dict[str, float] | None = None
     replies: str | None = None
     replies_sha256: str | None = None
     limit: _Count | None = None

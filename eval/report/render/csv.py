@@ -17,7 +17,7 @@ from eval.measures.answers import Answers
 from eval.measures.costs import system_cost
 from eval.measures.prices import PriceTable, price_table
 from eval.measures.run_answers import RunAnswers, read_answers
-from eval.report.run_costs import with_full_spec
+from eval.measures.system_costs import price_systems, with_full_spec
 from eval.rundir.journal import Evaluation, records_at, records_path
 
 
@@ -73,19 +73,33 @@ def csv_rows(run_dirs: Sequence[Path]) -> Iterator[Sequence[str | float | None]]
     yield Row._fields
     for run in runs:
         for evaluation, systems in zip(run.manifest.evaluations, run.evaluations, strict=True):
+            hardware, descriptions = run.manifest.hardware, run.manifest.systems
+            priced = price_systems(systems, descriptions, run.run_dir, hardware=hardware, table=prices)
             for system, answers in systems.items():
-                yield from _rows(run, system, answers, evaluation, prices=prices)
+                yield from _rows(run, system, answers, evaluation, prices=prices, usd=priced[system].usd)
 
 
 def _rows(
-    run: RunAnswers, system: str, answers: Answers, evaluation: Evaluation, *, prices: PriceTable
+    run: RunAnswers,
+    system: str,
+    answers: Answers,
+    evaluation: Evaluation,
+    *,
+    prices: PriceTable,
+    usd: np.ndarray | None,
 ) -> Iterator[Row]:
+    """Yield a system's rows; `usd` is (n,) what each prediction cost, which is looked at for a cascade alone."""
     description, hardware = with_full_spec(run.manifest.systems[system]), run.manifest.hardware
+    of_items = {} if usd is None else dict(zip(answers.predictions.rows["item"].tolist(), usd.tolist(), strict=True))
     answers = answers.take(np.argsort(answers.rows["offset"]))  # as they stand in the journal
     records = records_at(records_path(run.run_dir, system), answers.rows["offset"].tolist())
     for row, record in enumerate(records):
-        cost = system_cost(description, answers.take([row]), hardware=hardware, training=None, table=prices)
-        yield _row(record, evaluation, run=str(run.run_dir), usd=cost.usd)
+        own = answers.take([row])
+        if description.cascade is not None:
+            cost = of_items.get(int(own.rows["item"][0]))
+        else:
+            cost = system_cost(description, own, hardware=hardware, training=None, table=prices).usd
+        yield _row(record, evaluation, run=str(run.run_dir), usd=cost)
     if (n := len(answers)) < evaluation.n_items:
         log(f"{run.run_dir}: {system} has records of {n:,} of {evaluation.n_items:,} items; the others have no row")
 

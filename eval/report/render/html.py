@@ -16,6 +16,7 @@ from eval.measures.answers import Answers
 from eval.measures.run_answers import RunAnswers, records_of_items
 from eval.report.sections.all_sections import evaluation_tables
 from eval.report.sections.calibration import reliability_diagram
+from eval.report.sections.cascade_chart import frontier_drawing
 from eval.report.sections.cost_curve import cost_drawing
 from eval.report.sections.provenance import provenance_table
 from eval.report.sections.scores import accuracy_text, points_text
@@ -49,6 +50,7 @@ def render_html(summary: Summary, run: RunAnswers) -> str:
             "evaluation": evaluation,
             "tables": evaluation_tables(evaluation, say),
             "curve": cost_drawing(evaluation, say),
+            "frontier": frontier_drawing(evaluation, say),
             "reliability": reliability_diagram(evaluation, say),
             "n_shown": _n_shown(answers),
             "shown_items": _shown_items(run.run_dir, answers),

@@ -6,6 +6,7 @@ from eval.report.figures import items_counted
 from eval.report.section import Table
 from eval.report.sections.all_sections import evaluation_tables
 from eval.report.sections.calibration import diagram_file
+from eval.report.sections.cascade_chart import frontier_file
 from eval.report.sections.cost_curve import cost_drawing, curve_file
 from eval.report.sections.provenance import provenance_table
 from eval.report.summary import Summary
@@ -28,6 +29,9 @@ def render_markdown(summary: Summary) -> str:
             parts.append(_section(table))
             if table.kind == "break-even" and cost_drawing(evaluation) is not None:
                 parts.append(f"![{say('Total cost against the number of queries')}]({curve_file(number)})")
+            if table.kind == "cascade-frontier":
+                drawn = say("Accuracy of a cascade by the share of the items that are passed on")
+                parts.append(f"![{drawn}]({frontier_file(number)})")
             if table.kind == "calibration":
                 parts.append(f"![{say('Reliability diagram.')}]({diagram_file(number)})")
     parts.append(_section(provenance_table(summary, say), level=2))

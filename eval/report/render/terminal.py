@@ -9,10 +9,12 @@ from data.common.language import ENGLISH, Language, language
 from data.common.table import GAP, aligned, display_width, start_of
 from data.common.text import plain
 from eval.measures.differences import Comparison
+from eval.measures.sequential import MARGIN
 from eval.report.evaluation import EvaluationFigures
 from eval.report.figures import NOTHING, items_counted, p_value, per_thousand, signed, span
 from eval.report.run_costs import EvaluationCosts
 from eval.report.section import Table
+from eval.report.sections.cascade import best_sentences
 from eval.report.sections.costs import break_even_table, cost_table, pair_sentences
 from eval.report.sections.differences import beyond_chance, pairs_note
 from eval.report.sections.early_end import anytime_note, decided_text
@@ -56,6 +58,8 @@ def comparison_text(
             parts.append(_titled(break_even_table(one.break_even, say), before=f"{one.benchmark}: "))
             same = [pair for pair in comparisons if pair.benchmark == one.benchmark]
             said = pair_sentences(one.break_even, one.systems, accuracies=one.accuracies, comparisons=same, say=say)
+            parts.append("\n".join(wrap(f"- {sentence}", indent=GAP) for sentence in said))
+        if said := best_sentences(one.cascades, MARGIN / 100, say):
             parts.append("\n".join(wrap(f"- {sentence}", indent=GAP) for sentence in said))
     return "\n\n".join(parts)
 

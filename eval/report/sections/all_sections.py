@@ -11,6 +11,7 @@ from eval.report.section import Section, Table
 from eval.report.sections import (
     attribution,
     calibration,
+    cascade,
     costs,
     differences,
     early_end,
@@ -36,6 +37,7 @@ SECTIONS = (
     Section(attribution.attribution_tables, attribution.attribution_sentences),
     Section(sentences=shortlist.shortlist_sentences),
     Section(costs.cost_tables),
+    Section(cascade.cascade_tables, cascade.cascade_sentences),
     Section(scores.distribution_tables, scores.guessing_sentences),
     Section(position_bias.order_tables, position_bias.order_sentences),
     Section(scores.confusion_tables),

@@ -191,6 +191,8 @@ def what_it_is(description: SystemDescription, say: Language = ENGLISH) -> str:
     kind = description.kind
     first = description.chain or description.baseline or description.checkpoint or description.runnable
     parts = [kind if not first or kind == "finetune" else f"{kind} {first}"]
+    if description.cascade is not None:
+        parts.append(say("of {systems}", systems=", ".join(description.cascade)))
     if description.finetune and description.finetune.get("model"):
         parts.append(str(description.finetune["model"]))
     parts += [spec] if (spec := model_spec(description)) else []

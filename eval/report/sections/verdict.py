@@ -20,6 +20,7 @@ def verdict_sentences(evaluation: EvaluationFigures, say: Language = ENGLISH) ->
     opening = "Verdict on {benchmark} ({items}): {what}"
     first = say(opening, benchmark=evaluation.benchmark, items=items, what=_choice(found, say))
     said = [first, *_held_against(found, say, any_time=evaluation.early_end is not None), *_price(found, say)]
+    said += _cascade(found, say)
     if found.kind not in ("none", "only"):
         said += _doubt(evaluation, found, say)
     return said
@@ -129,11 +130,52 @@ def _price(found: Verdict, say: Language) -> list[str]:
     return said
 
 
+def _cascade(found: Verdict, say: Language) -> list[str]:
+    """Offer the cascade that is shown to be worth building."""
+    offer = found.cascade
+    if offer is None:
+        return []
+    values = {
+        "first": offer.first,
+        "second": offer.second,
+        "leader": found.leader,
+        "passed": percent(offer.passed_on),
+        "accuracy": percent(offer.accuracy),
+        "difference": signed(offer.difference),
+        "interval": span(offer.interval, say),
+        "margin": f"{100 * found.margin:g}",
+        "usd": dollars(offer.usd, say),
+    }
+    if offer.kind == "cheaper" and offer.interval.low > 0:
+        both = (
+            "Both would cost less and be right more often: a cascade in which {second} is asked only the {passed} of "
+            "the items that {first} is least sure of has {accuracy} right, which is beyond {leader} ({difference}, 95% "
+            "interval {interval}), and costs {usd} a month."
+        )
+        return [say(both, **values)]
+    if offer.kind == "cheaper":
+        cheaper = (
+            "Both would cost less: a cascade in which {second} is asked only the {passed} of the items that {first} is "
+            "least sure of has {accuracy} right, is shown to be at most {margin} points worse than {leader} "
+            "({difference}, 95% interval {interval}), and costs {usd} a month."
+        )
+        return [say(cheaper, **values)]
+    better = (
+        "Both would be right more often: a cascade in which {second} is asked the {passed} of the items that {first} "
+        "is least sure of has {accuracy} right, which is beyond {leader} ({difference}, 95% interval {interval}); a "
+        "month of it: {usd}."
+    )
+    return [say(better, **values)]
+
+
 def _doubt(evaluation: EvaluationFigures, found: Verdict, say: Language) -> list[str]:
     """Say in one line what would change the verdict."""
     changes = []
     system, other = found.choice or found.leader, found.other
-    if found.either_right is not None and system is not None and other is not None:
+    measured = found.cascade is not None or any(
+        {one.first, one.second} == {system, other} for one in evaluation.cascades
+    )
+    if not measured and found.either_right is not None and system is not None and other is not None:
         best = max(found.accuracies[system], found.accuracies[other])
         if found.either_right - best >= found.margin:
             changes.append(

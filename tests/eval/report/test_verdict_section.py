@@ -38,7 +38,9 @@ SAID = {
 
 def said_of(name: str, lang: str = "en", **more: Any) -> str:
     verdict = Verdict(**{"kind": name.split(",")[0], **FACTS, **KINDS[name], **more})
-    evaluation: Any = SimpleNamespace(verdict=verdict, benchmark="tickets", n_items=400, systems=(), early_end=None)
+    evaluation: Any = SimpleNamespace(
+        verdict=verdict, benchmark="tickets", n_items=400, systems=(), early_end=None, cascades=()
+    )
     return " ".join(verdict_sentences(evaluation, language(lang)))
 
 
