@@ -182,7 +182,8 @@ def build_trainer(
     collate = DataCollatorWithPadding(tokenizer)
     if settings.probe and is_new:
         rows = encode(sets["train"])
-        fit_head(model.to(arguments.device), rows, collate=collate, seed=settings.seed, bf16=arguments.bf16)
+        cast(torch.nn.Module, model).to(arguments.device)
+        fit_head(model, rows, collate=collate, seed=settings.seed, bf16=arguments.bf16)
     try:
         return ItemTrainer(
             encode=encode,

@@ -36,6 +36,11 @@ def measure_cascades(members: Mapping[str, Member], leader: str) -> list[Cascade
     return _finished([_with_points(draft) if place == 0 else draft for place, draft in enumerate(drafts)])
 
 
+def leading(members: Mapping[str, Member]) -> str:
+    """Return the most accurate of the systems that answered the most items."""
+    return max(members, key=lambda name: (len(members[name].given), float(members[name].given.correct.mean())))
+
+
 def measure_cascade(first: Member, second: Member) -> Cascade | None:
     """Measure the cascade of two systems with its frontier; None where the items cannot choose a threshold.
 

@@ -12,7 +12,7 @@ from pydantic import Field
 from data.types import Frozen
 from eval.measures.answers import Answers
 from eval.measures.attribution import Attribution, attribute
-from eval.measures.cascade import measure_cascades
+from eval.measures.cascade import leading, measure_cascades
 from eval.measures.cascade_figures import Cascade
 from eval.measures.cascade_offer import best_offer
 from eval.measures.cascade_pair import Member
@@ -164,8 +164,8 @@ def _cascades(
     verdict: Verdict | None,
     priced: Mapping[str, Priced],
 ) -> tuple[Cascade, ...]:
-    """Measure the cascades that the verdict's leader can be part of, of systems that are neither out nor cascades."""
-    if verdict is None or verdict.leader is None:
+    """Measure the cascades of the most accurate system that is no cascade with each other one that is not out."""
+    if verdict is None:
         return ()
     members = {
         one.name: Member(one.name, given, priced[one.name].usd)
@@ -174,7 +174,7 @@ def _cascades(
         and one.name not in verdict.out
         and one.description.cascade is None
     }
-    return tuple(measure_cascades(members, verdict.leader)) if verdict.leader in members else ()
+    return tuple(measure_cascades(members, leading(members))) if members else ()
 
 
 def _with_offer(

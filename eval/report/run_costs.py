@@ -4,11 +4,11 @@ A run and the cards of what it trained in, a `SystemCost` a system out. It reads
 called, so a run can be priced again at any time.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from data.types import Frozen
-from eval.measures.cascade import measure_cascades
+from eval.measures.cascade import leading, measure_cascades
 from eval.measures.cascade_figures import Cascade
 from eval.measures.cascade_pair import Member
 from eval.measures.costs import BreakEven, SystemCost, break_evens
@@ -61,15 +61,10 @@ def costs_of_runs(run_a: RunAnswers, run_b: RunAnswers | None = None) -> list[Ev
                 systems=systems,
                 accuracies=accuracies,
                 break_even=break_evens(systems),
-                cascades=tuple(measure_cascades(members, _leader(members))) if members else (),
+                cascades=tuple(measure_cascades(members, leading(members))) if members else (),
             )
         )
     return found
-
-
-def _leader(members: Mapping[str, Member]) -> str:
-    """Return the most accurate of those that answered the most items."""
-    return max(members, key=lambda name: (len(members[name].given), float(members[name].given.correct.mean())))
 
 
 def costs_json(found: Sequence[EvaluationCosts]) -> dict[str, list[dict[str, Any]]]:
