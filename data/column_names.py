@@ -63,8 +63,8 @@ def by_name(columns: Iterable[str], names: Sequence[str], taken: set[str], *, en
         if column not in taken:
             plain.setdefault(plain_name(column), column)
     for name in names:
-        if column := plain.get(name) or plain.get(f"{name}s"):
-            return column
+        if found := plain.get(name) or plain.get(f"{name}s"):
+            return found
     if not ends:
         return None
     long = [name for name in names if len(name) > _LONG or not name.isascii()]
