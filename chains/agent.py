@@ -23,8 +23,9 @@ from langchain_core.tools.retriever import create_retriever_tool
 
 from chains.kice import VARIABLES, without_passage
 from chains.models.reply_fields import read_reasoning, read_usage
-from chains.predictor import Answering, Assign, Predictor, read_reply
+from chains.predictor import Answering, Predictor, read_reply
 from chains.prompt_files import AnswerForm, load_prompt
+from chains.steps import Assign
 from data.common.errors import ConfigurationError
 from data.common.parsing import whole_strings
 from data.types import Inputs, Passage, Prediction

@@ -15,8 +15,9 @@ from langchain_core.runnables import Runnable, RunnableLambda
 
 from chains.examples import item_text
 from chains.local.passage_fit import TooLong
-from chains.predictor import Answering, Assign, Predictor, answer_with
+from chains.predictor import Answering, Predictor, answer_with
 from chains.prompt_files import load_prompt
+from chains.steps import Assign
 from data.types import Inputs, texts_of_input
 
 VARIABLES = ("context", "question", "choices")

@@ -16,8 +16,9 @@ from langchain_core.runnables import RunnableConfig, RunnableSerializable
 from pydantic import ConfigDict
 
 from chains.examples import FindExamples, item_text
-from chains.predictor import Answering, Assign, Predictor, answer_with
+from chains.predictor import Answering, Predictor, answer_with
 from chains.prompt_files import load_prompt
+from chains.steps import Assign
 from data.common.errors import ConfigurationError
 from data.types import Inputs, Prediction
 

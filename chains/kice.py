@@ -17,8 +17,9 @@ from langchain_core.runnables import RunnableLambda
 
 from chains.choose import block, retrieve
 from chains.local.passage_fit import TooLong
-from chains.predictor import Answering, Assign, Predictor, answer_with
+from chains.predictor import Answering, Predictor, answer_with
 from chains.prompt_files import load_prompt
+from chains.steps import Assign
 from data.common.errors import ConfigurationError
 from data.types import Inputs, Passage
 

@@ -23,7 +23,8 @@ from pydantic import ConfigDict
 
 from chains.models.families import Options
 from chains.models.request_fields import with_seed
-from chains.predictor import Assign, Predictor
+from chains.predictor import Predictor
+from chains.steps import Assign
 from data.types import TRIAL, Inputs, Prediction, ProbsSource, Trial, answer_fault
 
 Permute = Literal["cyclic"]

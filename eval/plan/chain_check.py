@@ -45,8 +45,14 @@ def _check_user_words(spec: SystemSpec) -> None:
 
 
 def _check_remote(spec: SystemSpec) -> None:
-    """Refuse, before anything is loaded or asked, what only a model in this process can do."""
-    from chains.models.specs import names_remote
+    """Refuse, before anything is loaded or asked, what only a model in this process can do, or only one elsewhere."""
+    from chains.models.specs import names_local, names_remote
+
+    if spec.answering == "structured" and spec.model is not None and names_local(spec.model):
+        raise ConfigurationError(
+            f"answering 'structured' needs a provider that holds replies to a schema; '{spec.model}' runs in this "
+            "process: use score or auto"
+        )
 
     needing = {
         f"answering '{spec.answering}'": spec.answering.startswith("score"),

@@ -37,6 +37,7 @@ class PreparedChain(NamedTuple):
 
 def prepare_chain(spec: SystemSpec, context: Context) -> PreparedChain:
     """Check a chain's entry and make what it needs, apart from the model."""
+    from chains.models.reply_schema import SCHEMA_TOKENS
     from chains.prompt_files import in_language
     from chains.registry import chain_entry
 
@@ -50,7 +51,7 @@ def prepare_chain(spec: SystemSpec, context: Context) -> PreparedChain:
     if own_prompt:
         named = spec.prompt or in_language(own_prompt, context.benchmark.language)
         prompt = _prompt(named, own_prompt.partition("/")[0])
-        max_tokens = prompt.answer.max_tokens
+        max_tokens = prompt.answer.max_tokens + (SCHEMA_TOKENS if spec.answering == "structured" else 0)
         parts["prompt"] = named
         described |= {"prompt": prompt.id, "prompt_sha256": prompt.sha256, "answer_form": prompt.answer.form}
     looks_up = {"retriever", "passages"} & set(entry.needs)

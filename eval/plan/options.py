@@ -10,7 +10,7 @@ from typing import Literal, get_args
 from data.common.options import Option
 from eval.plan.call_policy import ITEM_TIMEOUT_S, RETRIES
 
-Answering = Literal["auto", "score", "score-mean", "score-pmi", "logprobs", "generate"]
+Answering = Literal["auto", "score", "score-mean", "score-pmi", "logprobs", "structured", "generate"]
 TooLong = Literal["error", "truncate-passage"]
 Permute = Literal["cyclic"]
 
@@ -22,7 +22,7 @@ SYSTEM = (
     Option(
         "answering",
         "score labels (by their mean per token, or beyond what they are without the prompt), or read generated text "
-        "(logprobs: and ask the provider how likely each label was)",
+        "(logprobs: and ask the provider how likely each label was; structured: which the provider holds to one label)",
         choices=get_args(Answering),
         default="auto",
     ),

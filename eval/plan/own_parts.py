@@ -13,8 +13,9 @@ from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable, RunnableLambda
 from pydantic import BaseModel, ValidationError
 
-from chains.predictor import Assign, Step, read_reply
+from chains.predictor import read_reply
 from chains.prompt_files import AnswerForm
+from chains.steps import Assign, Step
 from data.common.errors import ConfigurationError, first_fault
 from data.registry import benchmark, check_items
 from data.types import Benchmark, Item, Prediction

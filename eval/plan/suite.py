@@ -190,7 +190,7 @@ class SystemSpec(Frozen):
                 f"system '{self.name}': votes {self.votes} at temperature 0 are {self.votes} times the same reply; "
                 "give a temperature above 0, such as 0.7"
             )
-        if self.votes and self.answering not in ("auto", "generate"):
+        if self.votes and self.answering not in ("auto", "generate", "structured"):
             raise ValueError(
                 f"system '{self.name}': votes are over replies, and answering '{self.answering}' samples none; "
                 "use answering generate"
