@@ -20,6 +20,7 @@ from data.common.errors import ConfigurationError, first_fault
 from data.registry import benchmark, check_items
 from data.types import Benchmark, Item, Prediction
 from eval.plan.chain_predictor import Predictor
+from eval.plan.matrix import KEY as MATRIX
 from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
 from eval.rundir.names import plain_name
 
@@ -104,7 +105,10 @@ def own_suite(
     if not systems:
         raise ConfigurationError("nobody is to answer; give systems={'majority': {'baseline': 'majority'}, …}")
     objects = {name: as_runnable(name, one) for name, one in systems.items() if not _is_settings(one)}
-    specs = tuple(_spec(name, one, objects.get(name)) for name, one in systems.items())
+    specs = tuple(
+        {**one, "name": name} if isinstance(one, Mapping) and MATRIX in one else _spec(name, one, objects.get(name))
+        for name, one in systems.items()
+    )
     given = {name: value for name, value in evaluation.items() if value is not None}
     if isinstance(source, str | Path):
         refuse("a benchmark's name", benchmark=benchmark, train=train)

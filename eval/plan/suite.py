@@ -15,7 +15,7 @@ when the systems are built, before anything is written.
 """
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -25,8 +25,9 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 from data.common.errors import ConfigurationError, first_fault, unknown_name
 from data.common.parsing import read_yaml
 from data.types import Frozen
+from eval.plan.matrix import place_as_written, written_out
 from eval.plan.options import Answering, Permute, TooLong
-from eval.rundir.description import TRAINED_KINDS
+from eval.rundir.description import TRAINED_KINDS, Crossed
 from eval.rundir.names import PlainName, SystemName, check_folders
 
 SUITE_DIR = Path(__file__).parent.parent / "suites"
@@ -210,6 +211,16 @@ class EvaluationSpec(Frozen):
     # Of a labelled file: `data.card_options.TASK`, and the other fields of `data.card.TaskCard`.
     card: dict[str, Any] = Field(default_factory=dict, exclude_if=operator.not_)
     systems: tuple[SystemSpec, ...] = Field(min_length=1)
+    # Made of the entries that have a matrix; the manifest keeps it with the evaluation, and the systems written out.
+    crossed: Crossed = Field(default_factory=dict, exclude=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _write_matrices_out(cls, content: object) -> object:
+        if not isinstance(content, Mapping) or not isinstance(entries := content.get("systems"), list | tuple):
+            return content
+        systems, crossed = written_out(entries)
+        return {**content, "systems": systems, **({"crossed": crossed} if crossed else {})}
 
 
 class Suite(Frozen):
@@ -274,7 +285,17 @@ def load_suite(name_or_path: str) -> Suite:
         return Suite.model_validate(content)
     except ValidationError as error:
         fault = first_fault(error)
-        raise ConfigurationError(f"{path}, line {_line_of(text, fault.path)}: {fault}") from None
+        line = _line_of(text, _place_as_written(content, fault.path))
+        raise ConfigurationError(f"{path}, line {line}: {fault}") from None
+
+
+def _place_as_written(content: Any, location: Sequence[str | int]) -> Sequence[str | int]:
+    """Return where a fault of an entry stands in the file, in which a matrix is one entry."""
+    match location:
+        case ("evaluations", int(evaluation), "systems", int(place), *rest):
+            entries = content["evaluations"][evaluation]["systems"]
+            return ("evaluations", evaluation, "systems", place_as_written(entries, place), *rest)
+    return location
 
 
 def _line_of(text: str, location: Sequence[str | int]) -> int:

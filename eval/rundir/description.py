@@ -32,6 +32,9 @@ ROLES: dict[str, Role] = {
 _OPENAI_HOST = "api.openai.com"
 TRAINED_KINDS = tuple(kind for kind, role in ROLES.items() if role == "trained")
 
+# For each matrix of a suite (`eval.plan.matrix`) its systems, and of each of these the value of every setting by name.
+Crossed = dict[str, dict[str, dict[str, str]]]
+
 _Count = Annotated[int, Field(ge=0, le=10**9)]
 
 
