@@ -1,6 +1,8 @@
 """What every chain ends in: a prompt that is filled in, a model that is asked or scores labels, a reply that is read.
 
-input ─ Assign(documents = query | retriever) ─ render ─ (fit passage) ─ template ─ model ─ read reply → Prediction
+    input ─ (retrieve) ─ fill in ─ (fit passage) ─ prompt ─ model ─ read answer → Prediction
+
+Where labels are scored, one step stands in the place of the last two.
 """
 
 import json
@@ -12,6 +14,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableSerializable
 from langchain_core.runnables.config import get_config_list
+from pydantic import BaseModel
 
 from chains.local.likelihood import Likelihood
 from chains.local.passage_fit import TooLong, fit_passage
@@ -21,10 +24,10 @@ from chains.models.specs import score_labels, supports_scoring, takes_logprobs
 from chains.prompt_files import AnswerForm, Prompt
 from chains.reading.logprobs import REQUEST, reply_probs
 from chains.reading.reply import read_text
-from chains.steps import Assign, Step
+from chains.steps import Assign, ItemInput, Step
 from data.common.errors import ConfigurationError
 from data.common.text import whole_characters
-from data.types import Inputs, Prediction
+from data.types import Inputs, Prediction, texts_of_input
 
 Predictor = Runnable[Inputs, Prediction]
 Answering = Literal["auto", "score", "score-mean", "score-pmi", "logprobs", "structured", "generate"]
@@ -152,22 +155,25 @@ def answer_with(
     model: BaseChatModel,
     prompt: Prompt,
     *,
-    render: Callable[[Inputs], dict[str, str]],
+    render: Callable[[Inputs], dict[str, Any]],
     answering: Answering = "auto",
     too_long: TooLong = "error",
+    takes: type[BaseModel] = ItemInput,
 ) -> Predictor:
     """Chain a prompt, a model and the reading of its answer.
 
     Args:
         model: Any chat model.
         prompt: What is said to it.
-        render: Makes the prompt's variables from the input (and what earlier steps put there).
+        render: Makes the prompt's variables from the input (and what earlier steps put there); the prompt may name the
+            item's own texts too.
         answering: "score" compares the labels' likelihoods (local models), "score-mean" divides them by the labels'
             tokens and "score-pmi" by what they are without the prompt; "generate" reads generated text, "logprobs" too,
             and asks the provider how likely the labels were; "structured" has the provider hold the reply to one of the
             labels; "auto" scores where the model can and the prompt asks for the bare answer.
         too_long: What becomes of a prompt beyond the model's context: "error" leaves it to the model, which refuses
             it; "truncate-passage" shortens the variable `context` until it fits (local models).
+        takes: The fields of an item that the chain needs.
 
     Raises:
         ConfigurationError: The model or the prompt does not allow to be asked so, or shortening was asked of a model
@@ -176,19 +182,46 @@ def answer_with(
     _check_answering(model, prompt, answering)
     reasons, asks = prompt.answer.reasoning, answering in ("generate", "logprobs", "structured")
     scores = not asks and supports_scoring(model) and not reasons
-    variables: Runnable[Inputs, Inputs] = Assign(key="variables", step=Step(function=render))
+    variables: Runnable[Inputs, Inputs] = filling_in(prompt, render, takes=takes)
     if too_long == "truncate-passage":
         variables = variables | fit_passage(model, prompt, scored=scores)
     ask = variables | Assign(key="prompt", step=prompt.template(), of="variables")
     if scores:
-        return ask | ScoreLabels(model=model, prompt=prompt, likelihood=_LIKELIHOODS[answering])
-    read = partial(read_reply, prompt.answer)
-    reply = Assign(key="reply", step=model, of="prompt")
+        return ask | ScoreLabels(name="score labels", model=model, prompt=prompt, likelihood=_LIKELIHOODS[answering])
+    asked: Runnable[Any, AIMessage] = model
+    read, of = partial(read_reply, prompt.answer), "prompt"
     if answering == "logprobs":
-        reply, read = Assign(key="reply", step=model.bind(**REQUEST), of="prompt"), partial(read, labels=prompt.labels)
+        asked, read = model.bind(**REQUEST), partial(read, labels=prompt.labels)
     elif answering == "structured":
-        reply, read = Assign(key="reply", step=AskForSchema(model=model, prompt=prompt)), partial(read, structured=True)
-    return ask | reply | Step(function=read)
+        asked, read, of = AskForSchema(model=model, prompt=prompt), partial(read, structured=True), None
+    return ask | Assign(name="model", key="reply", step=asked, of=of) | reading(read)
+
+
+def reading(read: Callable[[Inputs], Prediction]) -> Step[Prediction]:
+    """Return the step that a chain ends in: it reads the prediction out of all that came before."""
+    return Step(name="read answer", function=read, gives=Prediction)
+
+
+def filling_in(prompt: Prompt, render: Callable[[Inputs], dict[str, Any]], *, takes: type[BaseModel]) -> Assign:
+    """Return the step that adds the prompt's variables; its arguments are those of `answer_with`."""
+    step = Step(function=partial(_filled_in, prompt, render))
+    return Assign(name="fill in", key="variables", step=step, takes=takes)
+
+
+def _filled_in(prompt: Prompt, render: Callable[[Inputs], dict[str, Any]], entry: Inputs) -> dict[str, Any]:
+    """Return the values of a prompt's variables: what its chain makes, and of the others the item's own texts.
+
+    Raises:
+        ValueError: The item has no such text.
+    """
+    values = render(entry)
+    texts = texts_of_input(entry)
+    if unknown := sorted(prompt.variables - values.keys() - texts.keys()):
+        raise ValueError(
+            f"prompt '{prompt.id}' names {{{unknown[0]}}}, which is nothing of the item; allowed: "
+            f"{', '.join(sorted({*values, *texts}))}"
+        )
+    return {**{name: texts[name] for name in prompt.variables - values.keys()}, **values}
 
 
 def _check_answering(model: BaseChatModel, prompt: Prompt, answering: Answering) -> None:

@@ -25,7 +25,7 @@ from data.types import Item, Message
 from eval.execution.tracing import sent_messages
 from eval.measures.power import reach_lines
 from eval.measures.prices import estimate_request_tokens, estimate_tokens, price, price_table
-from eval.plan.chain_predictor import Predictor, chain_predictor
+from eval.plan.chain_predictor import Predictor
 from eval.plan.chain_systems import prepare_chain
 from eval.plan.context import Context, load_evaluated
 from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
@@ -105,11 +105,10 @@ def _estimate_chain(system: SystemSpec, spec: EvaluationSpec, seed: int, counter
         system = system.model_copy(update={"retriever": "bm25", "embeddings": None})
     context = Context(benchmark=benchmark(spec.benchmark, card=spec.card), spec=spec, items=pool, seed=seed)
     prepared = prepare_chain(system, context)
-    model: dict[str, BaseChatModel] = {"model": _SilentModel()} if prepared.needs_model else {}
     # No model is loaded, so none scores, and none measures what is too long; a schema is sent, and counts.
     answering = "structured" if system.answering == "structured" else "auto"
-    rendered = prepared.spec.model_copy(update={"answering": answering, "too_long": "error"})
-    predictor = chain_predictor(rendered, {**prepared.parts, **model}, seed=seed)
+    model = _SilentModel() if prepared.needs_model else None
+    predictor = prepared.predictor(model=model, seed=seed, answering=answering, too_long="error")
     items = pool[: spec.limit]
     sent = _Requests()
     for item in items:

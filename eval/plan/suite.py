@@ -22,6 +22,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
+from chains.registry import Rung
 from data.common.errors import ConfigurationError, first_fault, unknown_name
 from data.common.parsing import read_yaml
 from data.types import Frozen
@@ -128,6 +129,7 @@ class SystemSpec(Frozen):
     )
     defer: DeferSpec | None = Field(default=None, exclude_if=lambda defer: defer is None)
     limit: int | None = Field(default=None, ge=1, exclude_if=lambda limit: limit is None)
+    rung: Rung | None = Field(default=None, exclude_if=lambda rung: rung is None)
     note: str = ""
     runnable: str | None = Field(default=None, exclude_if=lambda name: name is None)
 

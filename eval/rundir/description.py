@@ -143,6 +143,7 @@ class SystemDescription(_Described):
         prompt: Its id.
         answer_form: The form in which its replies are read.
         examples: The labelled examples that it shows.
+        rung: What its chain shows of an item, where the suite says it; the project's chains say it themselves.
         candidates: How many labels it shows, of those that the examples speak for; None: all.
         pool_fingerprint: The fingerprint of the items whose passages are searched.
         training: How a checkpoint that was trained before was trained.
@@ -168,6 +169,7 @@ class SystemDescription(_Described):
     model: ChatModelDescription | None = None
     retriever: RetrieverDescription | None = None
     examples: ExamplesDescription | None = None
+    rung: str | None = None
     candidates: _Count | None = None
     pool_fingerprint: str | None = None
     checkpoint: str | None = None
