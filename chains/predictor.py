@@ -189,7 +189,8 @@ def answer_with(
     if scores:
         return ask | ScoreLabels(name="score labels", model=model, prompt=prompt, likelihood=_LIKELIHOODS[answering])
     asked: Runnable[Any, AIMessage] = model
-    read, of = partial(read_reply, prompt.answer), "prompt"
+    read = partial(read_reply, prompt.answer)
+    of: str | None = "prompt"
     if answering == "logprobs":
         asked, read = model.bind(**REQUEST), partial(read, labels=prompt.labels)
     elif answering == "structured":

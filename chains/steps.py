@@ -107,7 +107,7 @@ class Step(RunnableSerializable[Any, Output]):
     gives: type = dict
 
     @property
-    def OutputType(self) -> type:  # type: ignore[override]  # LangChain's name
+    def OutputType(self) -> type:  # LangChain's name
         return self.gives
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Output:

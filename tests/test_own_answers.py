@@ -146,7 +146,7 @@ def test_a_factory_is_given_what_its_signature_declares(own: Callable[[str, str]
     ("option", "said"),
     [
         (("--too-long", "truncate-passage"), "shows no passage that can be shortened; leave --too-long out"),
-        (("--examples", "random:2"), "shows no labelled examples; leave --examples out"),
+        (("--examples", "random:2"), "shows no examples; leave --examples out"),
         (("--retriever", "bm25"), "takes no retriever"),
     ],
 )

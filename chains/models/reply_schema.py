@@ -49,7 +49,7 @@ def held_to(model: BaseChatModel, schema: JsonObject) -> Runnable[LanguageModelI
     Raises:
         ConfigurationError: The model cannot be held to a schema.
     """
-    inner = getattr(model, "inner", model)
+    inner: Any = getattr(model, "inner", model)
     if backends.is_local(inner):
         raise _refusal("a model in this process is held to no schema; use 'score' or 'auto'")
     if _is_chat_completions(inner):

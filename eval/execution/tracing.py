@@ -16,7 +16,6 @@ from langchain_core.runnables import RunnableConfig
 from data.common.parsing import whole_strings
 from data.common.text import text_of, whole_characters
 from data.types import TRIAL, Item, Message, Passage, Prediction, ToolCall
-from retrievers.base import identified, score_of
 
 # The message types of LangChain under the role names of chat APIs.
 _ROLES = {"human": "user", "ai": "assistant"}
@@ -53,6 +52,8 @@ class Transcript(BaseCallbackHandler):
         return prediction.model_copy(update={"asks": tuple(asks)}) if asks else prediction
 
     def on_retriever_end(self, documents: Sequence[Document], *, run_id: UUID, **kwargs: Any) -> None:
+        from retrievers.base import identified  # here, since most runs over an API look nothing up
+
         self.passages += tuple(_passage(document) for document in identified(documents))
 
 
@@ -71,11 +72,12 @@ def _message(message: BaseMessage) -> Message:
 
 
 def _passage(document: Document) -> Passage:
+    """Return a document as a record keeps it; it has an id, a passage and a score (`retrievers.base.identified`)."""
     metadata = document.metadata
     return Passage(
         id=text_of(metadata["passage_id"]),
         text=whole_characters(document.page_content),
-        score=score_of(document),
+        score=float(metadata["score"]),
         chunk_id=document.id,
     )
 

@@ -85,6 +85,6 @@ _WITHOUT = {
     "prompt": "takes no prompt",
     "answering": "is asked in one way only",
     "too_long": "shows no passage that can be shortened",
-    "examples": "shows no labelled examples",
+    "examples": "shows no examples",
     "candidates": "shows no labels that can be left out",
 }

@@ -82,7 +82,7 @@ class _OwnAnswers:
         if isinstance(answer, AIMessage):
             said = {"reply": answer, "choices": entry["choices"], "question": entry.get("question", "")}
             answer = read_reply(self._form, said)
-        elif isinstance(answer, Integral) and not isinstance(answer, bool):
+        elif type(answer) is not bool and isinstance(answer, Integral):
             answer = _chosen(int(answer), len(entry["choices"]))
         if not isinstance(answer, Prediction):
             raise (ValueError if self._is_sound else AnswerTypeError)(
