@@ -228,6 +228,8 @@ class Record(Frozen):
         passages: What was retrieved for the item, best first.
         attempts: How often it was asked, with those after a fault that passed.
         cache_hits: Model calls whose reply came from the response cache, and so cost nothing.
+        log_score: What another tool scored the answer, from 0 to 1, where its log was imported; of an item that it
+            asked several times, the mean.
     """
 
     item: Item
@@ -239,6 +241,7 @@ class Record(Frozen):
     passages: tuple[Passage, ...] = ()
     attempts: int = Field(default=1, ge=1, le=10**9)
     cache_hits: int = Field(default=0, ge=0, le=10**9)
+    log_score: float | None = Field(default=None, ge=0, le=1, exclude_if=lambda score: score is None)
 
     @model_validator(mode="after")
     def _prediction_or_error(self) -> Self:

@@ -31,6 +31,7 @@ _FIELDS = [
     ("source", "<i4"),  # of the probabilities, its place in the names of the sources; -1 without probabilities
     ("latency_s", "<f8"),  # nan where nobody measured it
     ("cache_hits", "<i4"),
+    ("log_score", "<f8"),  # what another tool scored; nan where none did
     ("trials", "<i4"),  # of an item that was asked several times; else 0
     ("replies", "<i4"),  # one for each trial, one for an item that was asked once, none where the call failed
     ("cut_replies", "<i4"),  # replies without text that were cut off at their limit
@@ -120,6 +121,7 @@ class RecordRows:
             -1 if prediction is None or probs is None else _number(self.sources, prediction.probs_source or "unknown"),
             np.nan if record.latency_s is None else record.latency_s,
             record.cache_hits,
+            np.nan if record.log_score is None else record.log_score,
             *_reply_figures(prediction),
             *_prompt_figures(record.messages),
             NO_STAGE if prediction is None or prediction.stage is None else prediction.stage,

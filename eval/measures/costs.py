@@ -212,6 +212,8 @@ def _query(
         return Amount(None, "it answered nothing")
     if description.cascade is not None:
         return Amount(None, "what its members cost is not at hand")
+    if description.log is not None and description.log.usd is not None and description.log.usd_items:
+        return Amount(description.log.usd / description.log.usd_items, source=f"as {description.log.tool} logged it")
     if unpriced := unpriced_retrieval(description):
         return Amount(None, unpriced)
     if is_api(description):

@@ -16,6 +16,7 @@ from eval.measures.blank_replies import BlankReplies, measure_blank_replies
 from eval.measures.calibration import calibration_intervals
 from eval.measures.costs import SystemCost
 from eval.measures.label_order import Exchange, find_exchange
+from eval.measures.log_scores import LogScores, measure_log_scores
 from eval.measures.metrics import Scores, score
 from eval.measures.position_bias import PositionTest
 from eval.measures.prices import PriceTable
@@ -58,6 +59,7 @@ class SystemSummary(Frozen):
         blank: Its replies that hold no text; None for none.
         shortlist: How often the labels that it was shown hold the right one; None where it was shown all.
         equal_counts: Prompts of different length that its server counted as equally many tokens; None for none.
+        log_scores: What the log scored that its answers were imported from; None for answers that were given here.
     """
 
     name: SystemName
@@ -83,6 +85,7 @@ class SystemSummary(Frozen):
     blank: BlankReplies | None = None
     equal_counts: EqualCounts | None = None
     shortlist: Shortlist | None = None
+    log_scores: LogScores | None = None
 
     @property
     def complete(self) -> bool:
@@ -138,6 +141,7 @@ def summarize_system(
         equal_counts=None
         if description.cascade is not None
         else equal_counts_of(answers, imported=description.kind == "imported"),
+        log_scores=measure_log_scores(answers),
         macro_f1_interval=macro_f1_interval,
         **_intervals(scores, answers.predictions),
     )

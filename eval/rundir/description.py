@@ -32,9 +32,6 @@ ROLES: dict[str, Role] = {
 _OPENAI_HOST = "api.openai.com"
 TRAINED_KINDS = tuple(kind for kind, role in ROLES.items() if role == "trained")
 
-# For each matrix of a suite (`eval.plan.matrix`) its systems, and of each of these the value of every setting by name.
-Crossed = dict[str, dict[str, dict[str, str]]]
-
 _Count = Annotated[int, Field(ge=0, le=10**9)]
 
 
@@ -134,6 +131,24 @@ class ExamplesDescription(_Described):
     embeddings: str | None = None
 
 
+class LogDescription(_Described):
+    """The log of another tool that a system's replies were imported from.
+
+    Attributes:
+        tool: Whose log it is, such as "lm-eval".
+        model: Who answered, as the log calls it.
+        metric: What the log calls its own score.
+        usd: What the calls cost in all, as the log says, in US dollars.
+        usd_items: The items that the log names the cost of.
+    """
+
+    tool: str = ""
+    model: str | None = None
+    metric: str | None = None
+    usd: float | None = Field(default=None, ge=0)
+    usd_items: _Count | None = None
+
+
 class SystemDescription(_Described):
     """A system of a run: everything that can change its answers, and what a reader must know to judge them.
 
@@ -143,7 +158,6 @@ class SystemDescription(_Described):
         prompt: Its id.
         answer_form: The form in which its replies are read.
         examples: The labelled examples that it shows.
-        rung: What its chain shows of an item, where the suite says it; the project's chains say it themselves.
         candidates: How many labels it shows, of those that the examples speak for; None: all.
         pool_fingerprint: The fingerprint of the items whose passages are searched.
         training: How a checkpoint that was trained before was trained.
@@ -152,7 +166,8 @@ class SystemDescription(_Described):
         cascade: The systems of the run that a cascade is made of, the first one that is asked first.
         defer: The rule by which a cascade passes items on, by its name.
         limit: How many of the items it answers, from the first; None: all.
-        replies: The file of replies that were recorded elsewhere.
+        replies: The file of replies that were recorded elsewhere, or the files.
+        log: What the log of another tool says of its own answers.
     """
 
     kind: str = ""
@@ -169,7 +184,6 @@ class SystemDescription(_Described):
     model: ChatModelDescription | None = None
     retriever: RetrieverDescription | None = None
     examples: ExamplesDescription | None = None
-    rung: str | None = None
     candidates: _Count | None = None
     pool_fingerprint: str | None = None
     checkpoint: str | None = None
@@ -184,6 +198,7 @@ class SystemDescription(_Described):
     defer: dict[str, float] | None = None
     replies: str | None = None
     replies_sha256: str | None = None
+    log: LogDescription | None = None
     limit: _Count | None = None
     note: str | None = None
 
