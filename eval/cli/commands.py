@@ -80,12 +80,19 @@ def rescore(options: argparse.Namespace) -> int:
 
 
 def import_recorded(options: argparse.Namespace) -> int:
-    """Make a run of replies recorded elsewhere, and report."""
+    """Make a run of replies recorded elsewhere, or of other tools' logs, and report."""
+    from eval.execution.import_logs import GivenItems, import_logs, known_formats
     from eval.execution.import_replies import import_replies
 
-    run_dir = options.out or new_run_dir(f"{plain_name(options.benchmark)}.imported")
-    more = {"split": options.split, "data": options.data, "skip_bad_rows": bool(options.skip_bad_rows)}
-    import_replies(options.files, options.benchmark, run_dir, **more)
+    named, more = options.benchmark, {"split": options.split, "data": options.data}
+    run_dir = options.out or new_run_dir(f"{plain_name(named or options.files[0].stem)}.imported")
+    more["skip_bad_rows"] = bool(options.skip_bad_rows)
+    logs = known_formats(options.files, are_replies=named is not None)
+    if logs:
+        given = None if named is None else GivenItems(named, **more)
+        import_logs(logs, run_dir, given=given, answers_from=options.answers_from)
+    else:
+        import_replies(options.files, named, run_dir, **more)
     show_reports(Run(run_dir).write_reports(lang=options.lang), as_json=options.json)
     return 0
 

@@ -58,7 +58,11 @@ def parser() -> argparse.ArgumentParser:
     rescore.add_argument("run", type=Path, metavar="RUN")
 
     _add_import(
-        commands.add_parser("import", parents=[common, in_words], help="make a run of replies recorded elsewhere")
+        commands.add_parser(
+            "import",
+            parents=[common, in_words],
+            help="make a run of replies recorded elsewhere, or of other tools' logs",
+        )
     )
 
     compare = commands.add_parser(
@@ -142,14 +146,19 @@ def _add_decide(decide: argparse.ArgumentParser) -> None:
 
 
 def _add_import(recorded: argparse.ArgumentParser) -> None:
-    rows = 'a system each: rows of {"id": ITEM, "output": TEXT} as .jsonl, .json or .tsv; its name is the system\'s. '
+    rows = "a log of lm-evaluation-harness, inspect-ai, promptfoo, an OpenAI batch or a LangSmith experiment, which "
+    rows += "holds its items (see docs/logs.md); "
+    rows += (
+        'or a system each: rows of {"id": ITEM, "output": TEXT} as .jsonl, .json or .tsv; its name is the system\'s. '
+    )
     rows += 'An output of null is a reply without text. Where known also "finish_reason" ("length": cut off), '
     rows += '"reasoning", "prompt" (numbers of labels are read only where it numbers them), "input_tokens", '
     rows += '"output_tokens", "latency_s"'
     recorded.add_argument("files", type=Path, nargs="+", metavar="FILE", help=rows)
-    recorded.add_argument("--benchmark", required=True, metavar="B", help="whose items were asked")
-    add_options(recorded, chosen(ITEMS, "split", "data", "skip_bad_rows"))
-    recorded.add_argument("--out", type=Path, metavar="DIR", help="default: runs/BENCHMARK.imported")
+    whose = "whose items were asked: a benchmark or a labelled file; needed where the files do not hold them"
+    recorded.add_argument("--benchmark", metavar="B", help=whose)
+    add_options(recorded, (*chosen(ITEMS, "split", "data", "skip_bad_rows"), *chosen(TASK, "answers_from")))
+    recorded.add_argument("--out", type=Path, metavar="DIR", help="default: runs/NAME.imported")
 
 
 def _add_retrieval(retrieval: argparse.ArgumentParser) -> None:
