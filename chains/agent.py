@@ -1,6 +1,7 @@
 """KICE by an agent: the model itself decides what to look up, and when it has read enough.
 
-    state ─ model ─ tool calls? ─ yes ─ search | read_passage ─ model ─ … ─ no ─ read reply → Prediction
+    input ─ fill in ─ prompt ─ agent ─ read answer → Prediction
+    agent: model ─ tool calls? ─ yes ─ search | read_passage ─ model ─ … ─ no
 
 LangChain's `create_agent` runs the loop. What it lacks for an evaluation is an end that is an answer: once the tool
 calls are used up, the model is asked once more and may only write (see `_ToolBudget`).
@@ -17,17 +18,20 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.prompts import PromptTemplate
 from langchain_core.retrievers import BaseRetriever
-from langchain_core.runnables import Runnable, RunnableLambda
+from langchain_core.runnables import Runnable, RunnableSequence
 from langchain_core.tools import BaseTool, StructuredTool
 from langchain_core.tools.retriever import create_retriever_tool
 
-from chains.kice import VARIABLES, without_passage
+from chains.kice import VARIABLES as VARIABLES
+from chains.kice import KiceInput, without_passage
 from chains.models.reply_fields import read_reasoning, read_usage
-from chains.predictor import Answering, Assign, Predictor, read_reply
+from chains.predictor import Answering, Predictor, filling_in, read_reply, reading
 from chains.prompt_files import AnswerForm, load_prompt
+from chains.steps import Assign, Step
 from data.common.errors import ConfigurationError
 from data.common.parsing import whole_strings
 from data.types import Inputs, Passage, Prediction
+from retrievers.base import identified
 
 MAX_TOOL_CALLS = 6
 # Nodes that LangGraph may pass through for each tool call; beyond them the loop itself would be at fault.
@@ -60,13 +64,16 @@ def kice_agent(
         raise ConfigurationError(f"answering '{answering}' is not possible: an agent writes; use 'generate' or 'auto'")
     tools = [_search_tool(retriever), _reading_tool(passages)]
     _check_tools(model, tools)
-    loaded = load_prompt(prompt, variables=VARIABLES, benchmark="kice")
+    loaded = load_prompt(prompt, benchmark="kice")
     agent: Runnable[Any, Any] = create_agent(model, tools, middleware=[_ToolBudget(max_tool_calls)], name="agent")
     agent = agent.with_config(recursion_limit=_NODES_PER_CALL * (max_tool_calls + 2))
-    ask = RunnableLambda(without_passage, name="render") | loaded.template()
-    converse = ask | RunnableLambda(lambda prompt: {"messages": prompt.to_messages()}, name="state") | agent
-    read = RunnableLambda(partial(read_conversation, loaded.answer), name="read_conversation")
-    return Assign(key="state", step=converse) | read
+    begin: Step[dict[str, Any]] = Step(function=lambda prompt: {"messages": prompt.to_messages()})
+    return (
+        filling_in(loaded, without_passage, takes=KiceInput)
+        | Assign(key="prompt", step=loaded.template(), of="variables")
+        | Assign(name="agent", key="state", step=begin | agent, of="prompt")
+        | reading(partial(read_conversation, loaded.answer))
+    )
 
 
 def read_conversation(form: AnswerForm, entry: Inputs) -> Prediction:
@@ -75,8 +82,8 @@ def read_conversation(form: AnswerForm, entry: Inputs) -> Prediction:
     found = [
         document.id
         for message in messages
-        if isinstance(message, ToolMessage)
-        for document in message.artifact or ()
+        if isinstance(message, ToolMessage) and isinstance(message.artifact, list)
+        for document in message.artifact
         if isinstance(document, Document)
     ]
     turns = [message for message in messages if isinstance(message, AIMessage)]
@@ -128,8 +135,10 @@ def _limited(response: ModelResponse, left: int) -> ModelResponse:
 
 
 def _search_tool(retriever: BaseRetriever) -> BaseTool:
+    # It only invokes what it is given: documents without an id or a passage get both before they are shown.
+    found: Any = RunnableSequence(retriever, Step(function=identified, gives=list), name="search")
     return create_retriever_tool(
-        retriever,
+        found,
         "search",
         "지문에서 질의와 관련된 부분을 찾습니다. 찾은 부분마다 그 지문의 id가 붙어 있습니다.",
         document_prompt=PromptTemplate.from_template("[{passage_id}]\n{page_content}"),

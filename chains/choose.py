@@ -12,15 +12,25 @@ from langchain_core.documents import Document
 from langchain_core.language_models import BaseChatModel
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import Runnable, RunnableLambda
+from pydantic import BaseModel
 
 from chains.examples import item_text
 from chains.local.passage_fit import TooLong
-from chains.predictor import Answering, Assign, Predictor, answer_with
+from chains.predictor import Answering, Predictor, answer_with
 from chains.prompt_files import load_prompt
+from chains.steps import Assign, ItemInput, Step
 from data.types import Inputs, texts_of_input
+from retrievers.base import identified
 
 VARIABLES = ("context", "question", "choices")
 _TITLES = {"ko": ("지문", "자료 {n}"), "en": ("Passage", "Source {n}")}  # by the prompt's language
+
+
+class ChooseInput(ItemInput):
+    """A question with its choices; an item without one has other texts, which are its question together."""
+
+    question: str = ""
+    passage: str = ""
 
 
 def choose(
@@ -46,18 +56,23 @@ def choose_rag(
     too_long: TooLong = "error",
 ) -> Predictor:
     """Answer from what a retriever finds for the question and its choices; the item's own passage is not shown."""
-    return retrieve(retriever, retrieval_query) | _chain(model, prompt, answering, too_long, own=False)
+    return retrieve(retriever, retrieval_query, takes=ChooseInput) | _chain(
+        model, prompt, answering, too_long, own=False
+    )
 
 
-def retrieve(retriever: BaseRetriever, query: Callable[[Inputs], str]) -> Runnable[Inputs, Inputs]:
-    """Return the step that adds the documents found for what `query` makes of an item."""
-    return Assign(key="documents", step=RunnableLambda(query, name="retrieval_query") | retriever, once=True)
+def retrieve(
+    retriever: BaseRetriever, query: Callable[[Inputs], str], *, takes: type[BaseModel]
+) -> Runnable[Inputs, Inputs]:
+    """Return the step that adds the documents found for what `query` makes of an item, which is of the type `takes`."""
+    found = RunnableLambda(query, name="retrieval_query") | retriever | Step(function=identified, gives=list)
+    return Assign(name="retrieve", key="documents", step=found, once=True, takes=takes)
 
 
 def _chain(model: BaseChatModel, prompt: str, answering: Answering, too_long: TooLong, *, own: bool) -> Predictor:
-    loaded = load_prompt(prompt, variables=VARIABLES, benchmark="choose")
+    loaded = load_prompt(prompt, benchmark="choose")
     render = partial(prompt_values, language=loaded.language, own=own)
-    return answer_with(model, loaded, render=render, answering=answering, too_long=too_long)
+    return answer_with(model, loaded, render=render, answering=answering, too_long=too_long, takes=ChooseInput)
 
 
 def retrieval_query(entry: Inputs) -> str:

@@ -1,6 +1,6 @@
 """Classification of any texts by a chat model: the labels alone, or with labelled examples that are most like the text.
 
-    input ─ (documents = examples) ─ (candidates = the examples' labels) ─ prompt ─ model ─ read reply → Prediction
+    input ─ (retrieve: examples) ─ (candidates: their labels) ─ fill in ─ prompt ─ model ─ read answer → Prediction
 
 Every text of the item is shown, whatever it is called, so that the same chain serves any task.
 """
@@ -13,11 +13,13 @@ from langchain_core.documents import Document
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig, RunnableSerializable
+from langchain_core.runnables.graph import Graph
 from pydantic import ConfigDict
 
 from chains.examples import FindExamples, item_text
-from chains.predictor import Answering, Assign, Predictor, answer_with
+from chains.predictor import Answering, Predictor, answer_with
 from chains.prompt_files import load_prompt
+from chains.steps import Assign, ItemInput, LabelledInput, with_labels
 from data.common.errors import ConfigurationError
 from data.types import Inputs, Prediction
 
@@ -33,6 +35,7 @@ def classify(
     examples: FindExamples | None = None,
     candidates: int | None = None,
     meanings: Mapping[str, str] | None = None,
+    labels: Sequence[str] | None = None,
 ) -> Predictor:
     """Answer with one of the item's labels.
 
@@ -43,21 +46,25 @@ def classify(
         examples: What finds the labelled examples of an item; None: none are shown.
         candidates: Show only so many labels, those that the examples speak for most; None: all.
         meanings: What labels mean, by label, for those where it is known.
+        labels: The choices of an input that has none; None: every input has its own.
 
     Raises:
         ConfigurationError: The prompt does not say how examples are shown, or as for `answer_with`.
     """
-    loaded = load_prompt(prompt, variables=VARIABLES, benchmark="classify")
+    loaded = load_prompt(prompt, benchmark="classify")
     if examples is not None and loaded.example is None:
         raise ConfigurationError(f"prompt '{loaded.id}' has no 'example', which says how examples are shown; add one")
     render = partial(prompt_values, meanings=meanings or {}, example=loaded.example)
-    answer = answer_with(model, loaded, render=render, answering=answering)
+    takes = ItemInput if labels is None else LabelledInput
+    answer = answer_with(model, loaded, render=render, answering=answering, takes=takes)
     if candidates is not None:
         shown = 0 if examples is None else examples.n
         answer = AmongCandidates(answer=answer, n=candidates, shown=shown)
     if candidates is not None and examples is not None:
         examples = examples.model_copy(update={"looked_up": LOOKED_UP * candidates})
-    return answer if examples is None else Assign(key="documents", step=examples, once=True) | answer
+    if examples is not None:
+        answer = Assign(name="retrieve", key="documents", step=examples, once=True, takes=takes) | answer
+    return answer if labels is None else with_labels(labels, takes=takes) | answer
 
 
 def prompt_values(entry: Inputs, *, meanings: Mapping[str, str], example: str | None = None) -> dict[str, Any]:
@@ -115,6 +122,9 @@ class AmongCandidates(RunnableSerializable[Inputs, Prediction]):
             answer if isinstance(answer, Exception) else _among_all(answer, kept, len(entry["choices"]))  # type: ignore[misc]  # as Runnable.batch does
             for answer, kept, entry in zip(answers, places, inputs, strict=True)
         ]
+
+    def get_graph(self, config: RunnableConfig | None = None) -> Graph:
+        return self.answer.get_graph(config)
 
     def _narrowed(self, entry: Inputs, places: Sequence[int]) -> Inputs:
         documents = list(entry.get("documents", ()))[: self.shown]

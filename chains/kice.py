@@ -7,22 +7,30 @@ Source: the exam in the format of https://github.com/NomaDamas/KICE_slayer_AI_Ko
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from langchain_core.documents import Document
 from langchain_core.language_models import BaseChatModel
 from langchain_core.retrievers import BaseRetriever
-from langchain_core.runnables import RunnableLambda
 
 from chains.choose import block, retrieve
 from chains.local.passage_fit import TooLong
-from chains.predictor import Answering, Assign, Predictor, answer_with
-from chains.prompt_files import load_prompt
+from chains.predictor import Answering, Predictor, answer_with
+from chains.prompt_files import Prompt, load_prompt
+from chains.steps import Assign, ItemInput, Step
 from data.common.errors import ConfigurationError
 from data.types import Inputs, Passage
 
 VARIABLES = ("context", "question", "extra", "choices")
+
+
+class KiceInput(ItemInput):
+    """A question of the exam, with its passage and its 보기 where it has them."""
+
+    question: str
+    passage: str = ""
+    extra: str = ""
 
 
 def kice_prompt(
@@ -33,8 +41,8 @@ def kice_prompt(
     too_long: TooLong = "error",
 ) -> Predictor:
     """Answer from the item's own passage: the exam as it is set (the oracle of the retrieval ladder)."""
-    loaded = load_prompt(prompt, variables=VARIABLES, benchmark="kice")
-    return answer_with(model, loaded, render=with_own_passage, answering=answering, too_long=too_long)
+    loaded = load_prompt(prompt, benchmark="kice")
+    return _answer(model, loaded, with_own_passage, answering, too_long)
 
 
 def kice_choices_only(
@@ -45,14 +53,14 @@ def kice_choices_only(
     Source:
         Poliak et al. 2018 (*SEM), hypothesis-only baselines; Balepur et al. 2024 (ACL), the same for choices.
     """
-    loaded = load_prompt(prompt, variables=VARIABLES, benchmark="kice")
-    return answer_with(model, loaded, render=choices_alone, answering=answering)
+    loaded = load_prompt(prompt, benchmark="kice")
+    return _answer(model, loaded, choices_alone, answering)
 
 
 def kice_closed_book(model: BaseChatModel, *, prompt: str = "kice/minimal", answering: Answering = "auto") -> Predictor:
     """Answer from the question and the choices alone."""
-    loaded = load_prompt(prompt, variables=VARIABLES, benchmark="kice")
-    return answer_with(model, loaded, render=without_passage, answering=answering)
+    loaded = load_prompt(prompt, benchmark="kice")
+    return _answer(model, loaded, without_passage, answering)
 
 
 def kice_shuffled(
@@ -80,10 +88,10 @@ def kice_shuffled(
     Raises:
         ConfigurationError: There are no two different passages.
     """
-    loaded = load_prompt(prompt, variables=VARIABLES, benchmark="kice")
-    exchange = RunnableLambda(partial(_exchanged, shuffle_passages(passages, seed)), name="other_passage")
-    answer = answer_with(model, loaded, render=with_other_passage, answering=answering, too_long=too_long)
-    return Assign(key="documents", step=exchange, once=True) | answer
+    loaded = load_prompt(prompt, benchmark="kice")
+    exchange = Step(function=partial(_exchanged, shuffle_passages(passages, seed)), gives=list)
+    other = Assign(name="other passage", key="documents", step=exchange, once=True, takes=KiceInput)
+    return other | _answer(model, loaded, with_other_passage, answering, too_long)
 
 
 def kice_rag(
@@ -95,10 +103,19 @@ def kice_rag(
     too_long: TooLong = "error",
 ) -> Predictor:
     """Answer from what `retriever` finds for the question and its choices; the item's own passage is not shown."""
-    loaded = load_prompt(prompt, variables=VARIABLES, benchmark="kice")
-    return retrieve(retriever, retrieval_query) | answer_with(
-        model, loaded, render=with_documents, answering=answering, too_long=too_long
-    )
+    loaded = load_prompt(prompt, benchmark="kice")
+    found = retrieve(retriever, retrieval_query, takes=KiceInput)
+    return found | _answer(model, loaded, with_documents, answering, too_long)
+
+
+def _answer(
+    model: BaseChatModel,
+    prompt: Prompt,
+    render: Callable[[Inputs], dict[str, str]],
+    answering: Answering,
+    too_long: TooLong = "error",
+) -> Predictor:
+    return answer_with(model, prompt, render=render, answering=answering, too_long=too_long, takes=KiceInput)
 
 
 def shuffle_passages(passages: Sequence[Passage], seed: int) -> dict[str, Passage]:

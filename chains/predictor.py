@@ -1,95 +1,38 @@
-"""The steps that every chain is made of: fill a field in, ask or score a model, read its reply.
+"""What every chain ends in: a prompt that is filled in, a model that is asked or scores labels, a reply that is read.
 
-    input ─ Assign(documents = query | retriever) ─ render ─ (fit passage) ─ template ─ model ─ read reply → Prediction
+    input ─ (retrieve) ─ fill in ─ (fit passage) ─ prompt ─ model ─ read answer → Prediction
 
-LangChain's own `RunnablePassthrough.assign` invokes item by item when a chain is batched, which would hide
-the real batches of local models and retrievers; `Assign` is the same step with the batch kept whole.
+Where labels are scored, one step stands in the place of the last two.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableSerializable
 from langchain_core.runnables.config import get_config_list
-from pydantic import ConfigDict
+from pydantic import BaseModel
 
 from chains.local.likelihood import Likelihood
 from chains.local.passage_fit import TooLong, fit_passage
-from chains.models.families import split_thoughts
 from chains.models.reply_fields import read_finish_reason, read_reasoning, read_usage
+from chains.models.reply_schema import answer_schema, held_to
 from chains.models.specs import score_labels, supports_scoring, takes_logprobs
 from chains.prompt_files import AnswerForm, Prompt
-from chains.reading.extraction import Extraction, visible_text
-from chains.reading.labels import extract_label
 from chains.reading.logprobs import REQUEST, reply_probs
+from chains.reading.reply import read_text
+from chains.steps import Assign, ItemInput, Step
 from data.common.errors import ConfigurationError
 from data.common.text import whole_characters
-from data.types import NO_TEXT, Inputs, Prediction, is_text
+from data.types import Inputs, Prediction, texts_of_input
 
-Output = TypeVar("Output")
 Predictor = Runnable[Inputs, Prediction]
-Answering = Literal["auto", "score", "score-mean", "score-pmi", "logprobs", "generate"]
+Answering = Literal["auto", "score", "score-mean", "score-pmi", "logprobs", "structured", "generate"]
 # What is compared of the labels by each way of scoring them; "auto" scores where it can.
 _LIKELIHOODS: dict[str, Likelihood] = {"auto": "sum", "score": "sum", "score-mean": "mean", "score-pmi": "pmi"}
-
-
-class Assign(RunnableSerializable[Inputs, Inputs]):
-    """Adds what `step` makes of the input under `key`, batch by batch.
-
-    Attributes:
-        of: The field that the step takes; None: the whole input.
-        once: Where an item is asked several times, take the step once for all of them: it is about the item, whatever
-            the order that its choices are shown in.
-    """
-
-    model_config = ConfigDict(arbitrary_types_allowed=True)
-    key: str
-    step: Runnable[Any, Any]
-    of: str | None = None
-    once: bool = False
-
-    def _taken(self, input: Inputs) -> Any:
-        return input if self.of is None else input[self.of]
-
-    def invoke(self, input: Inputs, config: RunnableConfig | None = None, **kwargs: Any) -> Inputs:
-        return {**input, self.key: self.step.invoke(self._taken(input), config, **kwargs)}
-
-    async def ainvoke(self, input: Inputs, config: RunnableConfig | None = None, **kwargs: Any) -> Inputs:
-        return {**input, self.key: await self.step.ainvoke(self._taken(input), config, **kwargs)}
-
-    def batch(
-        self,
-        inputs: list[Inputs],
-        config: RunnableConfig | list[RunnableConfig] | None = None,
-        *,
-        return_exceptions: bool = False,
-        **kwargs: Any,
-    ) -> list[Inputs]:
-        taken = [self._taken(entry) for entry in inputs]
-        values = self.step.batch(taken, config, return_exceptions=return_exceptions, **kwargs)
-        return [
-            value if isinstance(value, Exception) else {**entry, self.key: value}  # type: ignore[misc]  # as Runnable.batch does
-            for entry, value in zip(inputs, values, strict=True)
-        ]
-
-
-class Step(RunnableSerializable[Inputs, Output]):
-    """Applies a function that asks nobody.
-
-    A RunnableLambda does that too, but has a run of its own in every trace and reads the function's signature at every
-    call, which together take longer than such a function.
-    """
-
-    function: Callable[[Inputs], Output]
-
-    def invoke(self, input: Inputs, config: RunnableConfig | None = None, **kwargs: Any) -> Output:
-        return self.function(input)
-
-    async def ainvoke(self, input: Inputs, config: RunnableConfig | None = None, **kwargs: Any) -> Output:
-        return self.function(input)
 
 
 class ScoreLabels(RunnableSerializable[Inputs, Prediction]):
@@ -140,8 +83,23 @@ def _scored(probs: Sequence[float], input_tokens: int, entry: Inputs) -> Predict
     )
 
 
+class AskForSchema(RunnableSerializable[Inputs, AIMessage]):
+    """Asks a model that is held to one of the item's labels, whichever these are: input with "prompt" to a message."""
+
+    model: BaseChatModel
+    prompt: Prompt
+
+    def invoke(self, input: Inputs, config: RunnableConfig | None = None, **kwargs: Any) -> AIMessage:
+        schema = answer_schema(self.prompt.labels(input["choices"]), reasons=self.prompt.answer.reasoning)
+        return held_to(self.model, schema).invoke(input["prompt"], config, **kwargs)
+
+
 def read_reply(
-    form: AnswerForm, entry: Inputs, *, labels: Callable[[Sequence[str]], list[str]] | None = None
+    form: AnswerForm,
+    entry: Inputs,
+    *,
+    labels: Callable[[Sequence[str]], list[str]] | None = None,
+    structured: bool = False,
 ) -> Prediction:
     """Extract the answer from "reply", the model's message to the input.
 
@@ -150,17 +108,19 @@ def read_reply(
         entry: The input with "reply".
         labels: Returns, for the choices, what stands for them in the reply, where the provider was asked how likely
             they are; None: it was not.
+        structured: Whether the reply was held to the schema of `AskForSchema`.
     """
     reply: AIMessage = entry["reply"]
     choices: list[str] = entry["choices"]
     finish_reason = read_finish_reason(reply)
     read = read_text(
-        whole_characters(reply.text),
+        whole_characters(_said(reply) if structured else reply.text),
         choices,
         form=form.form,
         finish_reason=finish_reason,
         prompt=entry["prompt"].to_string() if "prompt" in entry else "",
         question=entry.get("question", ""),
+        structured=structured,
     )
     extraction = read.extraction
     probs = None if labels is None else reply_probs(reply, labels(choices), extraction.choice)
@@ -178,59 +138,9 @@ def read_reply(
     )
 
 
-class ReadText(NamedTuple):
-    """What a text states, and its two parts where it is nothing but thoughts: then `raw` is empty."""
-
-    extraction: Extraction
-    raw: str
-    reasoning: str
-
-
-def read_text(
-    text: str, choices: Sequence[str], *, form: str, finish_reason: str, prompt: str = "", question: str = ""
-) -> ReadText:
-    """Read a reply's text as `extract` does, and tell whether there was any text that could be an answer.
-
-    Thoughts that nothing follows are no text, and a reply without text is named so by its rule.
-    """
-    thoughts = split_thoughts(text)
-    said, _ = visible_text(text)
-    extraction = extract(text, choices, form=form, finish_reason=finish_reason, prompt=prompt, question=question)
-    if extraction.choice is not None or is_text(said):
-        return ReadText(extraction, text, "")
-    reasoning = thoughts.reasoning or (text if is_text(text) else "")  # in other markup than the models' own
-    raw = "" if reasoning else text
-    if extraction.status == "refusal":
-        return ReadText(extraction, raw, reasoning)
-    return ReadText(extraction._replace(rule=NO_TEXT), raw, reasoning)
-
-
-def extract(
-    text: str, choices: Sequence[str], *, form: str, finish_reason: str, prompt: str = "", question: str = ""
-) -> Extraction:
-    """Read the choice out of a reply, by the form of answer that the prompt asked for.
-
-    Args:
-        text: What the reply says.
-        choices: What it could have said.
-        form: "number" or "label".
-        finish_reason: Why it ended, as `read_finish_reason` says it.
-        prompt: What the model was shown; "" where that is not known. Labels count by number only if it numbers them.
-        question: What was asked, which tells whether the answer is the one right or the one wrong choice.
-    """
-    truncated = finish_reason == "length"
-    if form == "number":
-        # Here, since their patterns take 12 ms to compile, which a run over labels would wait for in vain.
-        from chains.reading.choices import extract_choice
-        from data.polarity import asks_for_the_wrong_one
-
-        negative = asks_for_the_wrong_one(question)
-        extraction = extract_choice(text, len(choices), choices=choices, truncated=truncated, negative=negative)
-    else:
-        extraction = extract_label(text, choices, truncated=truncated, prompt=prompt)
-    if extraction.choice is None and finish_reason in ("refusal", "content_filter"):
-        return Extraction(None, "refusal", finish_reason)
-    return extraction
+def _said(reply: AIMessage) -> str:
+    """Return a reply's text; where LangChain asks for a schema by a tool, the arguments that this is called with."""
+    return reply.text or (json.dumps(reply.tool_calls[0]["args"], ensure_ascii=False) if reply.tool_calls else "")
 
 
 def _document_ids(entry: Inputs) -> tuple[str, ...]:
@@ -245,45 +155,87 @@ def answer_with(
     model: BaseChatModel,
     prompt: Prompt,
     *,
-    render: Callable[[Inputs], dict[str, str]],
+    render: Callable[[Inputs], dict[str, Any]],
     answering: Answering = "auto",
     too_long: TooLong = "error",
+    takes: type[BaseModel] = ItemInput,
 ) -> Predictor:
     """Chain a prompt, a model and the reading of its answer.
 
     Args:
         model: Any chat model.
         prompt: What is said to it.
-        render: Makes the prompt's variables from the input (and what earlier steps put there).
+        render: Makes the prompt's variables from the input (and what earlier steps put there); the prompt may name the
+            item's own texts too.
         answering: "score" compares the labels' likelihoods (local models), "score-mean" divides them by the labels'
             tokens and "score-pmi" by what they are without the prompt; "generate" reads generated text, "logprobs" too,
-            and asks the provider how likely the labels were; "auto" scores where the model can and the prompt asks for
-            the bare answer.
+            and asks the provider how likely the labels were; "structured" has the provider hold the reply to one of the
+            labels; "auto" scores where the model can and the prompt asks for the bare answer.
         too_long: What becomes of a prompt beyond the model's context: "error" leaves it to the model, which refuses
             it; "truncate-passage" shortens the variable `context` until it fits (local models).
+        takes: The fields of an item that the chain needs.
 
     Raises:
-        ConfigurationError: Scoring was asked of a model or a prompt that does not allow it, or shortening of a model
+        ConfigurationError: The model or the prompt does not allow to be asked so, or shortening was asked of a model
             that runs elsewhere.
     """
-    scorable = supports_scoring(model)
-    if answering == "logprobs":
-        _check_logprobs(model, prompt)
-    elif answering not in ("auto", "generate") and (prompt.answer.reasoning or not scorable):
-        why = f"prompt '{prompt.id}' reasons before it answers" if scorable else "the model gives no label likelihoods"
-        raise ConfigurationError(f"answering '{answering}' is not possible: {why}; use 'generate' or 'auto'")
-    scores = answering not in ("generate", "logprobs") and scorable and not prompt.answer.reasoning
-    variables: Runnable[Inputs, Inputs] = Assign(key="variables", step=Step(function=render))
+    _check_answering(model, prompt, answering)
+    reasons, asks = prompt.answer.reasoning, answering in ("generate", "logprobs", "structured")
+    scores = not asks and supports_scoring(model) and not reasons
+    variables: Runnable[Inputs, Inputs] = filling_in(prompt, render, takes=takes)
     if too_long == "truncate-passage":
         variables = variables | fit_passage(model, prompt, scored=scores)
     ask = variables | Assign(key="prompt", step=prompt.template(), of="variables")
     if scores:
-        return ask | ScoreLabels(model=model, prompt=prompt, likelihood=_LIKELIHOODS[answering])
-    read = partial(read_reply, prompt.answer)
+        return ask | ScoreLabels(name="score labels", model=model, prompt=prompt, likelihood=_LIKELIHOODS[answering])
     asked: Runnable[Any, AIMessage] = model
+    read = partial(read_reply, prompt.answer)
+    of: str | None = "prompt"
     if answering == "logprobs":
         asked, read = model.bind(**REQUEST), partial(read, labels=prompt.labels)
-    return ask | Assign(key="reply", step=asked, of="prompt") | Step(function=read)
+    elif answering == "structured":
+        asked, read, of = AskForSchema(model=model, prompt=prompt), partial(read, structured=True), None
+    return ask | Assign(name="model", key="reply", step=asked, of=of) | reading(read)
+
+
+def reading(read: Callable[[Inputs], Prediction]) -> Step[Prediction]:
+    """Return the step that a chain ends in: it reads the prediction out of all that came before."""
+    return Step(name="read answer", function=read, gives=Prediction)
+
+
+def filling_in(prompt: Prompt, render: Callable[[Inputs], dict[str, Any]], *, takes: type[BaseModel]) -> Assign:
+    """Return the step that adds the prompt's variables; its arguments are those of `answer_with`."""
+    step = Step(function=partial(_filled_in, prompt, render))
+    return Assign(name="fill in", key="variables", step=step, takes=takes)
+
+
+def _filled_in(prompt: Prompt, render: Callable[[Inputs], dict[str, Any]], entry: Inputs) -> dict[str, Any]:
+    """Return the values of a prompt's variables: what its chain makes, and of the others the item's own texts.
+
+    Raises:
+        ValueError: The item has no such text.
+    """
+    values = render(entry)
+    texts = texts_of_input(entry)
+    if unknown := sorted(prompt.variables - values.keys() - texts.keys()):
+        raise ValueError(
+            f"prompt '{prompt.id}' names {{{unknown[0]}}}, which is nothing of the item; allowed: "
+            f"{', '.join(sorted({*values, *texts}))}"
+        )
+    return {**{name: texts[name] for name in prompt.variables - values.keys()}, **values}
+
+
+def _check_answering(model: BaseChatModel, prompt: Prompt, answering: Answering) -> None:
+    if answering == "logprobs":
+        _check_logprobs(model, prompt)
+    elif answering == "structured":
+        held_to(model, answer_schema(["1", "2"]))
+    elif answering.startswith("score"):
+        scorable = supports_scoring(model)
+        if scorable and not prompt.answer.reasoning:
+            return
+        why = f"prompt '{prompt.id}' reasons before it answers" if scorable else "the model gives no label likelihoods"
+        raise ConfigurationError(f"answering '{answering}' is not possible: {why}; use 'generate' or 'auto'")
 
 
 def _check_logprobs(model: BaseChatModel, prompt: Prompt) -> None:

@@ -1,8 +1,8 @@
 """Prompts as YAML files: what is said to the model, how it is asked to answer, and where the technique is from.
 
-The fields of the YAML are those of `Prompt`. `user` may name variables in single braces; the chain that uses
-the prompt says which (`chains.kice`, `chains.mnli`). In a prompt with an `example`, `system` may too. A brace
-that is meant as a brace is doubled.
+The fields of the YAML are those of `Prompt`. `user` may name variables in single braces: those that the chain makes,
+which is its `VARIABLES` (`chains.choose`, `chains.kice`), and any text of the item by its own name. In a prompt with an
+`example`, `system` may too. A brace that is meant as a brace is doubled.
 An item's own text is only ever filled in, never read as a template.
 """
 
@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Collection
 from pathlib import Path
 from string import Formatter
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -73,24 +73,21 @@ class Prompt(Frozen):
 
     @property
     def variables(self) -> set[str]:
-        """The variables that its templates name; anything but a plain name is refused when the prompt is loaded."""
-        return {name for name, _, _ in self._fields()}
-
-    def _fields(self) -> list[tuple[str, str, str]]:
-        """Return (name, format spec, conversion) of everything in single braces."""
-        templates = self.user if self.example is None else f"{self.system}\n{self.example}\n{self.user}"
-        parsed = Formatter().parse(templates)
-        return [(name, spec or "", conversion or "") for _, name, spec, conversion in parsed if name is not None]
+        """The variables of an item that its templates name, of which `example` names none: each is a plain name."""
+        return {name for name, _, _ in _fields(self.user if self.example is None else f"{self.system}\n{self.user}")}
 
     @model_validator(mode="after")
     def _variables_are_plain_names(self) -> Self:
         try:
-            fields = self._fields()
+            of_example = _fields(self.example or "")
+            fields = _fields(self.user if self.example is None else f"{self.system}\n{self.user}") + of_example
         except ValueError as error:  # an unbalanced brace
             raise ValueError(f"{error}; double a brace that is meant as a brace") from None
         for name, spec, conversion in fields:
             if not name.isidentifier() or spec or conversion:
                 raise ValueError(f"'{{{name}' is no plain variable; double a brace that is meant as a brace")
+        if wrong := [name for name, _, _ in of_example if name != "text"]:
+            raise ValueError(f"an example is shown by {{text}} alone, and not by {{{wrong[0]}}}")
         return self
 
     def template(self) -> "ChatPromptTemplate":
@@ -100,17 +97,23 @@ class Prompt(Frozen):
 
         if self.example is not None:
             turns = MessagesPlaceholder("examples", optional=True)
-            return ChatPromptTemplate.from_messages(
-                [("system", self.system.strip()), turns, ("human", self.user.strip())]
-            )
+            parts: list[Any] = [("system", self.system.strip()), turns, ("human", self.user.strip())]
+            return ChatPromptTemplate.from_messages(parts).model_copy(update={"name": "prompt"})
         fixed: list[BaseMessage] = [SystemMessage(self.system.strip())] if self.system.strip() else []
         for shot in self.shots:
             fixed += [HumanMessage(shot.user.strip()), AIMessage(shot.assistant.strip())]
-        return ChatPromptTemplate.from_messages([*fixed, ("human", self.user.strip())])
+        template = ChatPromptTemplate.from_messages([*fixed, ("human", self.user.strip())])
+        return template.model_copy(update={"name": "prompt"})
 
     def labels(self, choices: Collection[str]) -> list[str]:
         """Return the text that stands for each choice: what is scored, or what the model is to write."""
         return [str(i + 1) for i in range(len(choices))] if self.answer.form == "number" else list(choices)
+
+
+def _fields(template: str) -> list[tuple[str, str, str]]:
+    """Return (name, format spec, conversion) of everything in single braces."""
+    parsed = Formatter().parse(template)
+    return [(name, spec or "", conversion or "") for _, name, spec, conversion in parsed if name is not None]
 
 
 def list_prompts() -> dict[str, Path]:
@@ -126,17 +129,17 @@ def in_language(name: str, language: str) -> str:
     return own if own in list_prompts() else name
 
 
-def load_prompt(name_or_path: str, *, variables: Collection[str], benchmark: str = "") -> Prompt:
+def load_prompt(name_or_path: str, *, variables: Collection[str] | None = None, benchmark: str = "") -> Prompt:
     """Read a prompt by id, or by the path of the user's own YAML file.
 
     Args:
         name_or_path: "kice/minimal", "minimal" where `benchmark` says whose, or a file ending in .yaml or .yml.
-        variables: The variables that the chain fills in.
+        variables: All that can be filled in: what the chain makes, and the items' texts; None: that is not known yet.
         benchmark: Prefix tried for a name without one.
 
     Raises:
         ConfigurationError: Unknown name, unreadable file, malformed YAML (with its line), or a variable that
-            the chain does not fill in.
+            nothing fills in.
     """
     known = list_prompts()
     if name_or_path.endswith((".yaml", ".yml")):
@@ -146,8 +149,7 @@ def load_prompt(name_or_path: str, *, variables: Collection[str], benchmark: str
     else:
         raise unknown_name("prompt", name_or_path, known, "Or give the path of a .yaml file.")
     prompt = _read_prompt(path)
-    unknown = prompt.variables - set(variables)
-    if unknown:
+    if variables is not None and (unknown := prompt.variables - set(variables)):
         raise ConfigurationError(
             f"{path}: unknown variable {{{sorted(unknown)[0]}}}; allowed: "
             f"{', '.join(sorted(variables))}; double a brace that is meant as a brace"

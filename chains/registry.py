@@ -5,14 +5,15 @@ To add one: write a factory that returns a `Predictor`, and a line here.
 
 import inspect
 from functools import partial
+from importlib import import_module
 from typing import Any, Literal, NamedTuple, get_args
 
 from data.common.attributes import load_attribute
 from data.common.errors import ConfigurationError, unknown_name
 
-# What a chain's factory takes besides its settings; "passages" are those of the items, "seed" is the run's, and
-# "meanings" are those of the labels, as a task's card says them.
-Need = Literal["model", "retriever", "passages", "seed", "meanings"]
+# What a chain's factory takes besides its settings; "passages" are those of the items, "seed" is the run's, "labels"
+# are those that all items share, else None, and "meanings" what they mean, as a task's card says it.
+Need = Literal["model", "retriever", "passages", "seed", "labels", "meanings"]
 NAMED_NEEDS: tuple[Need, ...] = ("model", "retriever")  # the others come with the items and the run
 
 # What a chain shows of an item beside its choices, from the least to the most: the retrieval ladder.
@@ -24,10 +25,9 @@ class ChainEntry(NamedTuple):
     """What the command line and the suites know of a chain before it is built.
 
     Attributes:
-        has_passage: Whether its prompts hold passages, which `too_long` may shorten.
         rung: Where it stands on the retrieval ladder; None for a chain that stands on none.
         several_calls: Whether it may ask its model several times for one item.
-        example_prompt: The prompt where it is to show labelled examples; "" for a chain that shows none.
+        example_prompt: The prompt where it is to show labelled examples.
     """
 
     factory: str  # "module:attr"
@@ -35,7 +35,6 @@ class ChainEntry(NamedTuple):
     needs: tuple[Need, ...]
     prompt: str
     summary: str
-    has_passage: bool = False
     rung: Rung | None = None
     several_calls: bool = False
     example_prompt: str = ""
@@ -59,19 +58,15 @@ CHAINS: dict[str, ChainEntry] = {
         "chains.kice:kice_shuffled",
         needs=("model", "passages", "seed"),
         summary="another item's passage in the place of its own",
-        has_passage=True,
         rung="shuffled",
     ),
     "kice-rag": _kice(
         "chains.kice:kice_rag",
         needs=("model", "retriever"),
         summary="passages that a retriever finds",
-        has_passage=True,
         rung="retrieved",
     ),
-    "kice-prompt": _kice(
-        "chains.kice:kice_prompt", summary="the item's own passage in the prompt", has_passage=True, rung="oracle"
-    ),
+    "kice-prompt": _kice("chains.kice:kice_prompt", summary="the item's own passage in the prompt", rung="oracle"),
     "kice-agent": _kice(
         "chains.agent:kice_agent",
         needs=("model", "retriever", "passages"),
@@ -88,14 +83,16 @@ CHAINS: dict[str, ChainEntry] = {
         example_prompt="classify/examples",
     ),
     "choose": _choose(
-        "chains.choose:choose", summary="a question with its choices, and its passage if it has one", has_passage=True
+        "chains.choose:choose", summary="a question with its choices, and its passage if it has one", rung="oracle"
     ),
-    "choose-closed-book": _choose("chains.choose:choose_closed_book", summary="question and choices, no passage"),
+    "choose-closed-book": _choose(
+        "chains.choose:choose_closed_book", summary="question and choices, no passage", rung="closed-book"
+    ),
     "choose-rag": _choose(
         "chains.choose:choose_rag",
         needs=("model", "retriever"),
         summary="question and choices with passages that a retriever finds",
-        has_passage=True,
+        rung="retrieved",
     ),
     "mnli-zero-shot": ChainEntry(
         "chains.mnli:mnli_zero_shot", "mnli", ("model",), "mnli/zero-shot", "premise, hypothesis and label names"
@@ -120,11 +117,25 @@ def chain_entry(name: str) -> ChainEntry:
         default = parameters["prompt"].default if "prompt" in parameters else ""
         prompt = default if isinstance(default, str) else ""
         taken = tuple(need for need in needs if need in parameters)
-        shows = prompt if "examples" in parameters else ""
-        return ChainEntry(name, "", taken, prompt, "a chain of your own", several_calls=True, example_prompt=shows)
+        return ChainEntry(name, "", taken, prompt, "a chain of your own", several_calls=True, example_prompt=prompt)
     raise unknown_name("chain", name, CHAINS, "See: python -m eval list chains")
 
 
 def chain_factory(name: str) -> Any:
     """Return the function that makes the chain's predictor."""
     return load_attribute(chain_entry(name).factory, kind="chain")
+
+
+def parameters(name: str) -> frozenset[str]:
+    """Return the names of all that a chain's factory declares: it is given nothing else."""
+    return frozenset(inspect.signature(chain_factory(name)).parameters)
+
+
+def prompt_variables(name: str) -> tuple[str, ...] | None:
+    """Return the variables that a chain makes for its prompt: `VARIABLES` of its module; None where it says none.
+
+    A prompt may name the items' own texts beside them.
+    """
+    module = import_module(chain_entry(name).factory.partition(":")[0])
+    variables: tuple[str, ...] | None = getattr(module, "VARIABLES", None)
+    return variables

@@ -23,7 +23,8 @@ from pydantic import ConfigDict
 
 from chains.models.families import Options
 from chains.models.request_fields import with_seed
-from chains.predictor import Assign, Predictor
+from chains.predictor import Predictor
+from chains.steps import Assign
 from data.types import TRIAL, Inputs, Prediction, ProbsSource, Trial, answer_fault
 
 Permute = Literal["cyclic"]
@@ -66,7 +67,7 @@ def repeated(
         predictors = [make(parts)] * (votes or 1)
     else:
         predictors = [make({**parts, "model": with_seed(parts["model"], _drawn(seed, n))}) for n in range(votes)]
-    shared = _shared_steps(predictors[0])
+    shared = shared_steps(predictors[0])
     repeating = Repeated(predictors=tuple(_after(p, len(shared)) for p in predictors), permute=permute, seed=seed)
     return RunnableSequence(*shared, repeating) if shared else repeating
 
@@ -76,17 +77,18 @@ def _drawn(seed: int, number: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}/{number}".encode()).digest()[:4], "big") >> 1
 
 
-def _steps(predictor: Predictor) -> list[Runnable[Any, Any]]:
+def steps_of(predictor: Runnable[Any, Any]) -> list[Runnable[Any, Any]]:
+    """Return the steps of a chain; a chain of one step is that step."""
     return predictor.steps if isinstance(predictor, RunnableSequence) else [predictor]
 
 
-def _shared_steps(predictor: Predictor) -> list[Runnable[Any, Any]]:
+def shared_steps(predictor: Runnable[Any, Any]) -> list[Runnable[Any, Any]]:
     """Return the first steps of a chain that do the same for every trial."""
-    return list(takewhile(lambda step: isinstance(step, Assign) and step.once, _steps(predictor)))
+    return list(takewhile(lambda step: isinstance(step, Assign) and step.once, steps_of(predictor)))
 
 
 def _after(predictor: Predictor, n_shared: int) -> Predictor:
-    rest = _steps(predictor)[n_shared:]
+    rest = steps_of(predictor)[n_shared:]
     return rest[0] if len(rest) == 1 else RunnableSequence(*rest)
 
 

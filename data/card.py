@@ -211,13 +211,16 @@ def is_task(name: str) -> bool:
 def _holds_tables(folder: Path) -> bool:
     """Say whether a folder with a plain name, which may be that of a package or a suite too, is one of tables."""
     files = list(folder.iterdir())
-    tables = [path.stem for path in files if path.suffix.lower() in SUFFIXES]
+    tables = [path.stem for path in files if path.suffix.lower() in SUFFIXES or path.is_dir()]
     return any(is_of_side(stem, TRAIN_STEMS) for stem in tables) and folder / "__init__.py" not in files
 
 
 def is_of_side(stem: str, stems: Sequence[str]) -> bool:
-    """Say whether a file's name without its suffix is one of some, or ends with one, as "fci_train" does."""
-    stem = stem.casefold()
+    """Say whether a file's name without its suffix is one of some, or ends with one, as "fci_train" does.
+
+    It may be that of one of several parts, too: "train-00000-of-00002".
+    """
+    stem = re.sub(r"-\d+-of-\d+$", "", stem.casefold())
     return any(stem == one or stem.endswith(f"_{one}") for one in stems)
 
 

@@ -22,6 +22,7 @@ from data.card import (
     with_paths,
 )
 from data.card_options import TASK, card_fields
+from data.class_folders import has_class_folders
 from data.column_names import is_known
 from data.common.errors import ConfigurationError
 from data.common.files import write_atomically
@@ -65,7 +66,8 @@ def _is_labelled(name: str, fields: dict[str, Any]) -> bool:
     path = Path(name)
     try:
         if path.is_dir():
-            return any(is_of_side(file.stem, TRAIN_STEMS) for file in path.iterdir()) and folder_kind(path) is None
+            has_side = any(is_of_side(file.stem, TRAIN_STEMS) for file in path.iterdir())
+            return (has_side or has_class_folders(path)) and folder_kind(path) is None
         known = name.lower().endswith(CARD_SUFFIXES) or bool(fields) or (path.is_file() and _may_be_labelled(path))
         return is_task(name) and known
     except OSError:  # a name that no file can have

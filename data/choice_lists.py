@@ -5,14 +5,18 @@ A cell in; out come its choices, with the names that an answer may call them by 
 
 import ast
 import re
+import unicodedata
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from data.common.parsing import parse_json
+from data.common.text import normalised
 
 _QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 _ARRAY = re.compile(r"array\((?=\[)|(?<=\])\s*,\s*dtype=\w+\)")  # what NumPy writes around a list
 _BETWEEN = re.compile(r"[\s,\[\]]*")
 _SEPARATORS = ("\n", "|", ";")
+_DECIMALS = re.compile(r"(?<=\d)\.0+$")  # of a whole number, as pandas writes it beside empty cells
 
 
 class ChoiceList(NamedTuple):
@@ -45,6 +49,35 @@ def choice_list(cell: Any) -> ChoiceList | None:
         names = [str(choice["label"]) for choice in value if "label" in choice]
         return ChoiceList([choice.get("text") for choice in value], names)
     return ChoiceList(value, [])
+
+
+def choices_of(row: Mapping[str, Any], columns: Sequence[str]) -> ChoiceList:
+    """Return the choices of a row, from one cell or from one each; none where its one cell of them holds none."""
+    if len(columns) > 1:
+        return ChoiceList([row.get(column) for column in columns], [])
+    return choice_list(row.get(columns[0])) or ChoiceList([], [])
+
+
+def said_of(cell: object) -> str:
+    """Return a cell as it is read: as text, a whole number without its decimals."""
+    text = normalised(str(cell)).strip() if cell is not None else ""
+    return _DECIMALS.sub("", text)
+
+
+def number_of(cell: object) -> int | None:
+    """Return the number that an answer is; None where it is none. A circled one is a number, too."""
+    said = said_of(cell).strip("().")
+    if len(said) == 1 and not said.isascii():
+        return unicodedata.digit(said, None)
+    return int(said) if said.isdecimal() else None
+
+
+def may_answer(cell: object, choices: ChoiceList) -> bool:
+    """Say whether a cell may be meant to name a choice: by a letter, its number, its name or its text."""
+    said, number = said_of(cell), number_of(cell)
+    is_letter = re.fullmatch(r"\(?[A-J][).]?", said.upper()) is not None
+    is_number = number is not None and 0 <= number <= len(choices.texts)
+    return is_letter or is_number or said in choices.names or said in map(said_of, choices.texts)
 
 
 def _value(text: str) -> Any:

@@ -58,10 +58,13 @@ def by_name(columns: Iterable[str], names: Sequence[str], taken: set[str], *, en
         taken: Columns that have another role.
         ends: Also take a column whose name ends with one of the names: "issue_category", "문의유형".
     """
-    plain = {plain_name(column): column for column in columns if column not in taken}
+    plain: dict[str, str] = {}
+    for column in columns:
+        if column not in taken:
+            plain.setdefault(plain_name(column), column)
     for name in names:
-        if column := plain.get(name) or plain.get(f"{name}s"):
-            return column
+        if found := plain.get(name) or plain.get(f"{name}s"):
+            return found
     if not ends:
         return None
     long = [name for name in names if len(name) > _LONG or not name.isascii()]

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any, Literal, NamedTuple
 
-from data.choice_lists import choice_list
+from data.choice_lists import choice_list, choices_of, may_answer
 from data.column_names import (
     ANSWERS,
     CHOICES,
@@ -23,11 +23,12 @@ from data.column_names import (
 )
 from data.common.errors import ConfigurationError, unknown_name
 from data.common.text import normalised
-from data.table_types import Table
+from data.table_types import Table, is_number
 
 Kind = Literal["classification", "multiple-choice"]
 
 _LOOKED_AT = 20_000  # rows
+_FIRST = 200  # rows
 
 
 class Roles(NamedTuple):
@@ -82,7 +83,15 @@ def roles_of(table: Table, said: Said = Said()) -> Roles:  # noqa: B008  # immut
 def _is_multiple_choice(table: Table) -> bool:
     """Say whether a table has choices, and beside them a question and an answer."""
     choices = _choices(table)
-    return bool(choices) and all(_question(table, Said(choices=choices))[:2])
+    question, answer, _ = _question(table, Said(choices=choices)) if choices else (None, None, None)
+    if question is None or answer is None:
+        return False
+    rows = [row for _, row in table.rows[:_FIRST]]
+    fit = sum(may_answer(row.get(answer), choices_of(row, choices)) for row in rows)
+    # Columns called 0, 1, 2 or a, b, c may hold features, too: numbers, beside which nothing is called a question.
+    bare = all(len(plain_name(name)) <= 2 for name in choices) and plain_name(question) not in QUESTIONS
+    features = bare and all(_length(table, name) == 0 for name in choices)
+    return 2 * fit > len(rows) and not features
 
 
 def _text_roles(table: Table, said: Said, texts: Mapping[str, str]) -> Roles:
@@ -118,7 +127,7 @@ def _label(table: Table, *, taken: set[str]) -> str | None:
 
 def _texts(table: Table, label: str) -> Sequence[str]:
     plain = {plain_name(name): name for name in table.columns if name != label}
-    pair = next((pair for pair in PAIRS if all(name in plain for name in pair)), None)
+    pair = next((pair for pair in PAIRS if all(name in plain and _length(table, plain[name]) for name in pair)), None)
     if pair is not None:
         return [plain[name] for name in pair]
     one = by_name(table.columns, TEXTS, {label})
@@ -211,7 +220,7 @@ def _unnamed_choices(table: Table) -> tuple[str, ...]:
     letters = {str(row.get(table.columns[-1])).strip() for _, row in table.rows[:_LOOKED_AT]}
     between = table.columns[1:-1]
     possible = {chr(ord("A") + place) for place in range(len(between))}
-    fits = _has_no_header(table) and len(between) > 1 and letters <= possible and len(letters) > 1
+    fits = _has_no_header(table) and len(between) > 2 and letters <= possible and len(letters) > 1
     return between if fits and {max(possible)} & letters else ()
 
 
@@ -240,5 +249,5 @@ def _distinct(table: Table, column: str) -> tuple[int, int]:
 def _length(table: Table, column: str) -> float:
     """Return the mean length of a column's texts in characters; 0 where they are numbers or none."""
     values: list[Any] = [row.get(column) for _, row in islice(table.rows, _LOOKED_AT)]
-    texts = [value for value in values if isinstance(value, str) and not value.strip().lstrip("+-").isdigit()]
+    texts = [value for value in values if isinstance(value, str) and not is_number(value)]
     return sum(map(len, texts)) / len(values) if values and len(texts) > len(values) / 2 else 0.0

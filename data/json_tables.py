@@ -15,7 +15,8 @@ from data.delimited import bounded_lines
 from data.formats import is_squad
 from data.table_types import Row, Table
 
-MOST_BYTES = 1_000_000_000  # of JSON that is no JSON Lines: it takes several times as much memory
+MOST_BYTES = 300_000_000  # of JSON that is no JSON Lines: it takes several times as much memory
+_LOOKED_AT = 1_000_000  # characters of a line: a whole file may be one
 Place = tuple[str, Any]  # where a row stands, and the row
 
 
@@ -45,15 +46,15 @@ def read_json(path: Path, columns: Sequence[str], encoding: str, notes: list[str
 
 def _is_one_value(path: Path, encoding: str) -> bool:
     """Say whether a file is one JSON value: its first line that is not blank is not one already."""
-    lines = (line for _, line in bounded_lines(path, encoding) if line.strip())
-    first = next(lines, "").strip()
-    if not first.startswith(("[", "{")):
-        return False
-    try:
-        parse_json(first)
-    except ValueError:
-        return True
-    return next(lines, None) is None
+    with path.open(encoding=encoding) as file:
+        first = next((line for line in iter(lambda: file.readline(_LOOKED_AT), "") if line.strip()), "")
+        if not first.lstrip().startswith(("[", "{")):
+            return False
+        try:
+            parse_json(first)
+        except ValueError:  # it goes on in the next line, or is longer than what is looked at
+            return True
+        return not any(line.strip() for line in iter(lambda: file.readline(_LOOKED_AT), ""))
 
 
 def _object_tables(path: Path, columns: Sequence[str], content: dict[str, Any], notes: list[str]) -> list[Table]:

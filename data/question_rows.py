@@ -4,21 +4,17 @@ The layouts of MMLU and KMMLU (a column for each choice), CLIcK and HellaSwag (a
 labels) need no setting of their own.
 """
 
-import re
 import reprlib
-import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
-from data.choice_lists import ChoiceList, choice_list
+from data.choice_lists import choices_of, number_of, said_of
 from data.columns import Roles
 from data.common.errors import ConfigurationError
 from data.common.text import normalised
 from data.delimited import LONGEST_CELL
 from data.splits import cluster_of, fold
 from data.types import Item
-
-_DECIMALS = re.compile(r"(?<=\d)\.0+$")  # of a whole number, as pandas writes it beside empty cells
 
 
 def question_item(row: dict[str, Any], roles: Roles, *, item_id: str, where: str, answers_from: int | None) -> Item:
@@ -35,7 +31,7 @@ def question_item(row: dict[str, Any], roles: Roles, *, item_id: str, where: str
         ConfigurationError: A text, the choices or the answer cannot be used.
     """
     question = row.get(str(roles.question))
-    choices, names = choices_of(row, roles, where)
+    choices, names = row_choices(row, roles, where)
     inputs = {"question": cell_text(question, where=where, column="question")}
     for field, column in roles.texts.items():
         inputs[field] = cell_text(row.get(column), where=where, column=column)
@@ -43,9 +39,8 @@ def question_item(row: dict[str, Any], roles: Roles, *, item_id: str, where: str
     if isinstance(context, str) and context.strip():
         inputs["passage"] = cell_text(context, where=where, column=str(roles.context))
     target = target_of(row.get(roles.label), choices, names, where, answers_from)
-    shared = inputs.get("passage") or "\n".join(
-        [inputs["question"], *sorted(choices)]
-    )  # "Which is right?" is no context
+    # A question such as "Which is right?" is no context that items share.
+    shared = inputs.get("passage") or "\n".join([inputs["question"], *sorted(choices)])
     group = f"{item_id.split('/')[0]}/{cluster_of(fold(shared))}"
     return Item(id=item_id, inputs=inputs, choices=tuple(choices), target=target, group=group)
 
@@ -59,10 +54,10 @@ def answers_count_from(rows: Iterable[dict[str, Any]], roles: Roles) -> int | No
     starts: set[int] = set()
     are_texts = True
     for row in rows:
-        number = _number(row.get(roles.label))
+        number = number_of(row.get(roles.label))
         if number is None:
             return None
-        choices = _found_choices(row, roles).texts
+        choices = choices_of(row, roles.choices).texts
         are_texts &= said_of(row.get(roles.label)) in {said_of(choice) for choice in choices}
         if number == 0:
             starts.add(0)
@@ -71,38 +66,17 @@ def answers_count_from(rows: Iterable[dict[str, Any]], roles: Roles) -> int | No
     return None if are_texts or len(starts) != 1 else starts.pop()
 
 
-def said_of(cell: object) -> str:
-    """Return a cell as it is read: as text, a whole number without its decimals."""
-    text = normalised(str(cell)).strip() if cell is not None else ""
-    return _DECIMALS.sub("", text)
-
-
-def _number(cell: object) -> int | None:
-    """Return the number that an answer is; None where it is none. A circled one is a number, too."""
-    said = said_of(cell).strip("().")
-    if len(said) == 1 and not said.isascii():
-        return unicodedata.digit(said, None)
-    return int(said) if said.isdecimal() else None
-
-
 def _is_blank(choice: object) -> bool:
     return choice is None or not said_of(choice)
 
 
-def _found_choices(row: dict[str, Any], roles: Roles) -> ChoiceList:
-    """Return the choices of a row as they are written; none where its one cell of them holds none."""
-    if len(roles.choices) > 1:
-        return ChoiceList([row.get(column) for column in roles.choices], [])
-    return choice_list(row.get(roles.choices[0])) or ChoiceList([], [])
-
-
-def choices_of(row: dict[str, Any], roles: Roles, where: str) -> tuple[list[str], list[str]]:
+def row_choices(row: dict[str, Any], roles: Roles, where: str) -> tuple[list[str], list[str]]:
     """Return the texts of the choices, and the names that the answer may call them by where the row has its own.
 
     Raises:
         ConfigurationError: There are no two different choices.
     """
-    found, names = _found_choices(row, roles)
+    found, names = choices_of(row, roles.choices)
     if not found:
         cell = reprlib.repr(row.get(roles.choices[0]))
         raise ConfigurationError(f"{where}: choices are {cell}, expected a list, or a column for each choice")
@@ -120,7 +94,7 @@ def target_of(answer: Any, choices: list[str], names: list[str], where: str, ans
     Raises:
         ConfigurationError: The answer is none of the choices, or a number that may count from 0 or from 1.
     """
-    said, number = said_of(answer), _number(answer)
+    said, number = said_of(answer), number_of(answer)
     if said in names:
         return names.index(said)
     texts = [fold(said_of(choice)) for choice in choices]

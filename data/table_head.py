@@ -13,6 +13,7 @@ from typing import NamedTuple
 from data.column_names import is_known, plain_name
 from data.common.errors import ConfigurationError
 from data.common.text import mentioned, normalised
+from data.table_types import is_number
 
 _LONGEST_NAME = 80  # characters: what is longer is a text and names no column
 Record = Sequence[str]
@@ -59,9 +60,24 @@ def table_head(sample: Sequence[Record], columns: Sequence[str], *, where: str |
         return Head(names, titles, [*notes, f"its first row seems to be data, so its columns are {said}; "
                                             "--columns names them"])  # fmt: skip
     names = tuple(name or f"column{number}" for number, name in enumerate(first[:width], start=1))
-    if repeated := [name for name, count in Counter(names).items() if count > 1]:
+    names, renamed = _told_apart(names, where=where)
+    return Head(names, titles + 1, [*notes, *renamed])
+
+
+def _told_apart(names: tuple[str, ...], *, where: str | Path) -> tuple[tuple[str, ...], list[str]]:
+    """Number the columns of one name, with a note, unless it is one that may be meant: which is then for the user."""
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if meant := [name for name in repeated if is_known(name)]:
+        raise ConfigurationError(f"{where}: two columns are named {reprlib.repr(meant[0])}; rename one")
+    seen: Counter[str] = Counter()
+    apart = []
+    for name in names:
+        seen[name] += 1
+        apart.append(f"{name}.{seen[name]}" if seen[name] > 1 else name)
+    if len(set(apart)) < len(apart):
         raise ConfigurationError(f"{where}: two columns are named {reprlib.repr(repeated[0])}; rename one")
-    return Head(names, titles + 1, notes)
+    said = f"columns of one name are numbered: {reprlib.repr(repeated[0])} and so on" if repeated else ""
+    return tuple(apart), [said] if said else []
 
 
 def is_header(sample: Sequence[Record]) -> bool:
@@ -77,12 +93,12 @@ def is_header(sample: Sequence[Record]) -> bool:
     rest = [_plain(record) for record in sample[1:] if len(record) == len(sample[0])]
     columns = [[record[column] for record in rest] for column in range(len(first))]
     filled = [column for column in range(len(first)) if first[column] or any(columns[column])]
-    numbered = [2 * sum(map(_is_number, cells)) > len(cells) for cells in columns]
+    numbered = [2 * sum(map(is_number, cells)) > len(cells) for cells in columns]
     if any(not first[column] and not (column == 0 and numbered[0]) for column in filled):
         return False
     if any(len(cell) > _LONGEST_NAME for cell in first):
         return False
-    if any(_is_number(first[column]) and (numbered[column] or not rest) for column in filled):
+    if any(is_number(first[column]) and (numbered[column] or not rest) for column in filled):
         return False
     values = {column: set(columns[column]) for column in filled}
     fewest = min(map(len, values.values()), default=0)
@@ -112,7 +128,3 @@ def _plain(record: Record) -> list[str]:
 
 def _shown(record: Record) -> str:
     return mentioned(reprlib.repr(next((cell for cell in record if cell.strip()), "")))
-
-
-def _is_number(cell: str) -> bool:
-    return cell.lstrip("+-").replace(".", "", 1).isdigit()

@@ -7,6 +7,15 @@ from data.common.errors import ConfigurationError
 Row = dict[str, Any]  # a cell is a text, or what JSON and Parquet hold besides: a list, an object, a number
 
 
+def is_number(cell: str) -> bool:
+    """Say whether a cell is written as a number."""
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return any(letter.isdigit() for letter in cell)  # float reads "nan" and "infinity", too
+
+
 class Table(NamedTuple):
     """Rows with named columns.
 

@@ -10,15 +10,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from data.card import CARD_SUFFIXES, PATHS, TEST_STEMS, TRAIN_STEMS, Share, TaskCard, make_card, name_of, read_card
+from data.card import CARD_SUFFIXES, PATHS, Share, TaskCard, make_card, name_of, read_card
 from data.columns import Roles, Said, roles_of
 from data.common.errors import ConfigurationError, MissingResourceError, unknown_name
 from data.label_set import LabelSet, label_set, label_text
 from data.question_rows import answers_count_from, cell_text, question_item
 from data.splits import cluster_of, fold, split_items, unmeasured
-from data.table import read_tables
 from data.table_types import Table
 from data.task_files import stamps, task_files
+from data.task_tables import side_tables
 from data.text_language import language_of
 from data.types import Benchmark, Item
 
@@ -48,7 +48,8 @@ class Task:
         self.card = card
         self.folder = folder
         self.notes: list[str] = []
-        files = task_files(folder / card.train, card.test, folder).values()
+        self._of_sides = task_files(folder / card.train, card.test, folder)
+        files = [path for paths in self._of_sides.values() for path in paths]
         self._files = stamps([*files, source] if source else files)
         self._sides = self._make_sides()
         if not self.is_current():
@@ -146,17 +147,19 @@ class Task:
 
     def _rows(self) -> tuple[Rows, Rows | None]:
         """Return the rows that are learnt from, and those that are measured where they are in a file of their own."""
-        tables = {side: table for side, table in self._tables().items() if table is not None}
-        if "train" not in tables:
-            raise ConfigurationError(f"{self.card.train} has no rows to learn from; it has: {', '.join(tables)}")
+        tables, self._sources, notes = side_tables(self._of_sides, self.card, self._named())
+        self.notes += notes
         rows: dict[str, Rows] = {}
         for side, table in tables.items():
             if not table.rows:
-                reason = f"; its first fault: {table.faults[0]}" if table.faults else ""
-                raise ConfigurationError(f"{self._source(side)} has no rows below its header{reason}")
+                reason = f"that can be read; its first fault: {table.faults[0]}" if table.faults else "below its header"
+                raise ConfigurationError(f"{self._source(side)} has no rows {reason}")
             self._note(side, table)
             self._check_share(table, has_test="test" in tables)
-            said = self.card.said if side == "train" else self._said_by(rows["train"].roles)
+            said = self.card.said
+            if side == "test":
+                said = self._said_by(rows["train"].roles)
+                self._check_columns(table, rows["train"].roles)
             rows[side] = Rows(table, roles_of(table, said))
         self.notes += rows["train"].roles.notes
         return rows["train"], rows.get("test")
@@ -171,6 +174,16 @@ class Task:
         group = self._share.group if self._share else None
         if group is not None and group not in table.columns:
             raise unknown_name("column", group, table.columns)
+
+    def _check_columns(self, table: Table, roles: Roles) -> None:
+        """Refuse rows to measure that lack a column of those to learn from: most often, their labels are not known."""
+        wanted = [*roles.texts.values(), roles.label, *roles.choices, *filter(None, (roles.question,))]
+        if lacking := [name for name in wanted if name not in table.columns]:
+            raise ConfigurationError(
+                f"{self._source('test')} has no column '{lacking[0]}', which {self._source('train')} has; it has: "
+                f"{', '.join(table.columns[:12])}. Without labels nothing can be measured: --test 0.2 measures a share "
+                "of the rows to learn from, where their file is named"
+            )
 
     def _source(self, side: str) -> str:
         """Return the file of a side, for messages."""
@@ -194,29 +207,6 @@ class Task:
             return said._replace(text=dict(roles.texts), label=roles.label)
         return said._replace(question=roles.question, choices=roles.choices, answer=roles.label, context=roles.context)
 
-    def _tables(self) -> dict[str, Table | None]:
-        files = task_files(self.folder / self.card.train, self.card.test, self.folder)
-        self._sources = {side: str(file) for side, file in files.items()}
-        found: dict[str, Table | None] = {}
-        for side, file in files.items():
-            tables = read_tables(
-                file,
-                columns=self.card.columns,
-                encoding=self.card.encoding,
-                separator=self.card.separator,
-                named=self._named(),
-            )
-            if len(tables) == 1:
-                found[side] = tables[0]
-                continue
-            by_split = {table.split.casefold(): table for table in tables}
-            for wanted, stems in (("train", TRAIN_STEMS), ("test", TEST_STEMS)):
-                found.setdefault(wanted, next((by_split[stem] for stem in stems if stem in by_split), None))
-            used = {id(table) for table in found.values()}
-            if unused := [table.split for table in tables if id(table) not in used]:
-                self.notes.append(f"of its splits, these are not read: {', '.join(unused)}")
-        return dict(sorted(found.items(), key=lambda it: it[0] != "train"))
-
     def _note(self, side: str, table: Table) -> None:
         self.notes += [note for note in table.notes if note not in self.notes]
         if table.faults:
@@ -225,17 +215,23 @@ class Task:
             self.notes.append(f"left out {len(table.faults)} malformed rows of {side}, first: {table.faults[0]}")
 
     def _items(self, rows: Rows, side: str) -> list[Item]:
-        items = []
+        """Return the rows of a side as items; where some cannot be, the first fault is raised with their number."""
+        items, faults = [], []
         answers_from = self._answers_from(rows) if rows.roles.kind == "multiple-choice" else None
         for number, (place, row) in enumerate(rows.table.rows):
-            where = f"{self._source(side)}, {place}"
-            item_id = f"{self.card.name}/{side}/{number}"
-            if rows.roles.kind == "multiple-choice":
-                item = question_item(row, rows.roles, item_id=item_id, where=where, answers_from=answers_from)
-                item = item.model_copy(update={"group": self._group_of(row) or item.group})
-            else:
-                item = self._labelled_item(row, rows.roles, item_id=item_id, where=where)
-            items.append(item)
+            about = {"item_id": f"{self.card.name}/{side}/{number}", "where": f"{self._source(side)}, {place}"}
+            try:
+                if rows.roles.kind == "multiple-choice":
+                    item = question_item(row, rows.roles, answers_from=answers_from, **about)
+                    items.append(item.model_copy(update={"group": self._group_of(row) or item.group}))
+                else:
+                    items.append(self._labelled_item(row, rows.roles, **about))
+            except ConfigurationError as fault:
+                faults.append(fault)
+        if len(faults) > 1:
+            raise ConfigurationError(f"{faults[0]}; {len(faults) - 1:,} more rows cannot be used either")
+        if faults:
+            raise faults[0]
         return items
 
     def _answers_from(self, rows: Rows) -> int | None:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from data.column_names import ONE_CHOICE, is_known, plain_name
+from data.table_types import is_number
 
 MANY = 100  # columns: in a table of fewer, all are read
 
@@ -53,12 +54,4 @@ def kept_cells(names: Sequence[str], cells: Sequence[Any], kept: Sequence[int]) 
 
 def _are_numbers(cells: Sequence[str]) -> bool:
     """Say whether cells are numbers, or empty."""
-    return all(_is_number(cell) for cell in cells if cell.strip())
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
+    return all(is_number(cell) for cell in cells if cell.strip())

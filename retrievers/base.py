@@ -5,6 +5,8 @@ batch each query still is a retriever run of its own, with its own config and ca
 """
 
 import gc
+import hashlib
+import math
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,7 +21,7 @@ from langchain_core.runnables.config import get_config_list, run_in_executor
 from pydantic import field_validator
 
 from data.common.errors import ConfigurationError
-from data.common.text import normalised
+from data.common.text import normalised, text_of
 
 Found = dict[str, list[Document]]  # query → its documents, best first
 
@@ -134,11 +136,49 @@ def search_in(retriever: BaseRetriever, queries: Sequence[str], k: int) -> list[
     """
     if isinstance(retriever, PassageRetriever):
         return retriever.search(queries, k)
-    return retriever.batch(list(queries), {"callbacks": []}, k=k)
+    return [identified(hits) for hits in retriever.batch(list(queries), {"callbacks": []}, k=k)]
+
+
+def identified(documents: Sequence[Document]) -> list[Document]:
+    """Return what any retriever found, each document with an id and a score: LangChain asks for neither.
+
+    An id is the document's own, else `id` in its metadata, else its `source` with a digest of its text (several parts
+    of one source are found), else the digest. The source is then its passage. Where a document has no number as its
+    `score`, all of them get one over their rank; where it names no passage, it is one.
+
+    Args:
+        documents: Found for one query, best first.
+    """
+    scores = [_score(document.metadata.get("score")) for document in documents]
+    if None not in scores and all(one.id is not None and "passage_id" in one.metadata for one in documents):
+        return list(documents)
+    ranked = [1 / rank for rank in range(1, len(documents) + 1)] if None in scores else scores
+    return [_named(document, score) for document, score in zip(documents, ranked, strict=True)]
+
+
+def _score(said: object) -> float | None:
+    """Return a number as one; None for anything else: a retriever of the user's own may give anything."""
+    try:
+        score = float(said)  # type: ignore[arg-type]
+    except Exception:  # noqa: BLE001  # whatever the class of it raises
+        return None
+    return score if math.isfinite(score) else None
+
+
+def _named(document: Document, score: float | None) -> Document:
+    metadata, name = {**document.metadata, "score": score}, document.id
+    if name is None and (given := metadata.get("id")) is not None:
+        name = text_of(given)
+    elif name is None:
+        name = hashlib.sha256(document.page_content.encode("utf-8", "replace")).hexdigest()[:12]
+        if (source := metadata.get("source")) is not None:
+            metadata.setdefault("passage_id", text_of(source))
+            name = f"{text_of(source)}#{name}"
+    return document.model_copy(update={"id": name, "metadata": {"passage_id": name, **metadata}})
 
 
 def id_of(document: Document) -> str:
-    """Return the id that documents are told apart by.
+    """Return the id that documents are told apart by, as `identified` gives each one.
 
     Raises:
         ValueError: It has none.
@@ -149,13 +189,7 @@ def id_of(document: Document) -> str:
 
 
 def score_of(document: Document) -> float:
-    """Return how well a found document fits, as its retriever says.
-
-    Raises:
-        ConfigurationError: It does not say; only a retriever of the user's own could.
-    """
-    if "score" not in document.metadata:
-        raise ConfigurationError("the retriever's documents have no 'score' in their metadata; have it set one on each")
+    """Return how well a found document fits, as its retriever says, or `identified` in its place."""
     return float(document.metadata["score"])
 
 

@@ -36,7 +36,7 @@ def test_chain_in_a_script() -> None:
 
 def test_watch_a_trace() -> None:
     printed = run_script("watch_a_trace.py")
-    assert "prompt: ChatPromptTemplate" in printed
+    assert "prompt: prompt" in printed
     assert "llm: " in printed
     assert "[user] Premise: " in printed
 

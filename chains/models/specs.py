@@ -139,6 +139,12 @@ def names_remote(spec: str) -> bool:
     return kind in PROVIDERS or kind == "endpoint"
 
 
+def names_local(spec: str) -> bool:
+    """Say whether a spec is of a model that runs in this process."""
+    resolved = resolve_spec(spec)
+    return resolved in FAMILIES or resolved.startswith("hf:")
+
+
 def key_names(spec: str | None) -> tuple[str, ...]:
     """Return the variables that may hold the key of a spec's model; none for one that needs no key, or for no model."""
     kind = resolve_spec(spec).partition(":")[0] if spec else ""

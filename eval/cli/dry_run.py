@@ -9,7 +9,7 @@ from langchain_core.callbacks import BaseCallbackHandler, CallbackManagerForLLMR
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage, ToolCall
 from langchain_core.outputs import ChatGeneration, ChatResult
-from langchain_core.runnables import Runnable
+from langchain_core.runnables import Runnable, RunnableParallel, RunnablePassthrough
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
@@ -25,7 +25,7 @@ from data.types import Item, Message
 from eval.execution.tracing import sent_messages
 from eval.measures.power import reach_lines
 from eval.measures.prices import estimate_request_tokens, estimate_tokens, price, price_table
-from eval.plan.chain_predictor import Predictor, chain_predictor
+from eval.plan.chain_predictor import Predictor
 from eval.plan.chain_systems import prepare_chain
 from eval.plan.context import Context, load_evaluated
 from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
@@ -37,7 +37,7 @@ class Estimate(NamedTuple):
 
     Attributes:
         first: The first item's messages.
-        input_tokens: Over all items, with the tools that a model is told of.
+        input_tokens: Over all items, with the tools or the schema that a model is told of.
         counted_by: What counted them: the model's tokenizer, or a rule of thumb, on the high side for Korean.
         output_tokens: At most, by the prompt's limit.
         usd: At most, as far as input_tokens is right; None where the model's price is unknown.
@@ -74,6 +74,9 @@ class _SilentModel(BaseChatModel):
     def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Runnable[LanguageModelInput, AIMessage]:
         return self.bind(tools=tools, **kwargs)
 
+    def with_structured_output(self, schema: Any = None, **kwargs: Any) -> Runnable[LanguageModelInput, Any]:
+        return RunnableParallel(raw=self.bind(response_format=schema)) | RunnablePassthrough()
+
 
 RULE_OF_THUMB = TokenCounter(
     estimate_request_tokens, estimate_tokens, "a rule of thumb: no tokenizer of the model is at hand"
@@ -102,10 +105,10 @@ def _estimate_chain(system: SystemSpec, spec: EvaluationSpec, seed: int, counter
         system = system.model_copy(update={"retriever": "bm25", "embeddings": None})
     context = Context(benchmark=benchmark(spec.benchmark, card=spec.card), spec=spec, items=pool, seed=seed)
     prepared = prepare_chain(system, context)
-    model: dict[str, BaseChatModel] = {"model": _SilentModel()} if prepared.needs_model else {}
-    # No model is loaded, so none scores, and none measures what is too long.
-    rendered = prepared.spec.model_copy(update={"answering": "auto", "too_long": "error"})
-    predictor = chain_predictor(rendered, {**prepared.parts, **model}, seed=seed)
+    # No model is loaded, so none scores, and none measures what is too long; a schema is sent, and counts.
+    answering = "structured" if system.answering == "structured" else "auto"
+    model = _SilentModel() if prepared.needs_model else None
+    predictor = prepared.predictor(model=model, seed=seed, answering=answering, too_long="error")
     items = pool[: spec.limit]
     sent = _Requests()
     for item in items:
@@ -113,7 +116,7 @@ def _estimate_chain(system: SystemSpec, spec: EvaluationSpec, seed: int, counter
     answer_tokens = system.max_tokens or prepared.max_tokens or 0
     spec_name = resolve_spec(system.model) if system.model else ""
     counter = counter or (token_counter(spec_name) if spec_name else None) or RULE_OF_THUMB
-    input_tokens = sum(counter.request(sent_one) for sent_one in sent.requests) + sum(map(counter.text, sent.tools))
+    input_tokens = sum(counter.request(sent_one) for sent_one in sent.requests) + sum(map(counter.text, sent.added))
     longest = limit_of(system.request) or (reply_tokens(spec_name, answer_tokens) if spec_name else 0)
     output_tokens = len(sent.requests) * longest
     usage = {"input_tokens": input_tokens, "output_tokens": output_tokens}
@@ -145,20 +148,24 @@ def _invoke(predictor: Predictor, item: Item, sent: BaseCallbackHandler, *, chai
 
 
 class _Requests(BaseCallbackHandler):
-    """Keeps every request to a chat model, an agent makes several for an item; and the tools that came with it."""
+    """Keeps every request to a chat model, an agent makes several for an item; and the tools or schema beside it."""
 
     run_inline = True
 
     def __init__(self) -> None:
         self.requests: list[tuple[Message, ...]] = []
-        self.tools: list[str] = []
+        self.added: list[str] = []
 
     def on_chat_model_start(
         self, serialized: dict[str, Any], messages: list[list[BaseMessage]], *, run_id: UUID, **kwargs: Any
     ) -> None:
         self.requests.append(sent_messages(messages[0]))
-        tools = (kwargs.get("invocation_params") or {}).get("tools") or ()
-        self.tools += [json.dumps(convert_to_openai_tool(tool), ensure_ascii=False) for tool in tools]
+        parameters = kwargs.get("invocation_params") or {}
+        self.added += [
+            json.dumps(convert_to_openai_tool(tool), ensure_ascii=False) for tool in parameters.get("tools") or ()
+        ]
+        if schema := parameters.get("response_format"):
+            self.added.append(json.dumps(schema, ensure_ascii=False))
 
 
 def reach(suite: Suite, say: Language = ENGLISH) -> list[str]:

@@ -15,12 +15,26 @@ Each setting is a key of a suite's YAML file and a flag of `python -m eval run`,
 made of their declarations in `eval/plan/options.py` and `data/card_options.py`.
 """
 
+_SYSTEM_ABOUT = """A system is exactly one of `chain`, `checkpoint`, `baseline` and `finetune`.
+
+In a suite an entry may have a `matrix` in the place of some settings: a list of values for each, or a mapping of names
+to values. It stands for a system for each combination, here `ask.gpt.none`, `ask.gpt.eight` and so on, as if each had
+been written out; the report shows what each value is worth, on average over the values of the other settings.
+
+```yaml
+- name: ask
+  chain: classify
+  matrix:
+    model: [gpt, smollm2]
+    examples: {none: null, eight: similar:8}
+```"""
+
 
 def options_page() -> str:
     """Return the page as Markdown."""
     parts = [
         _INTRODUCTION,
-        _section("Of a system", "A system is exactly one of `chain`, `checkpoint`, `baseline` and `finetune`.", SYSTEM),
+        _section("Of a system", _SYSTEM_ABOUT, SYSTEM),
         _section("Of the items", "In a suite they stand beside `benchmark`; it is the first word after `run`.", ITEMS),
         _section(
             "Of a labelled file of your own",

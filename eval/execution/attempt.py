@@ -9,6 +9,7 @@ from typing import NamedTuple
 from langchain_core.runnables import RunnableConfig
 
 from chains.repeated import fault_of
+from data.common.errors import ConfigurationError
 from data.types import Prediction, Record
 from eval.execution.attempt_calls import AttemptCalls
 from eval.execution.call_ledger import CallLedger
@@ -17,12 +18,13 @@ from eval.execution.first_faults import FirstFaults
 from eval.execution.open_item import OpenItem, sound
 from eval.execution.rate_limits import Halt
 from eval.execution.replay import KnownReplies
-from eval.execution.retry import Calls
+from eval.execution.retry import Calls, Cause
 from eval.execution.throttle import Throttle
 from eval.execution.tracing import Transcript, run_config
 from eval.execution.waits import ANSWERS
 from eval.plan.call_prices import Rate
 from eval.plan.chain_predictor import Predictor
+from eval.plan.own_answers import AnswerTypeError
 
 
 class OpenSystem(NamedTuple):
@@ -196,6 +198,9 @@ class Attempt:
         if fault is None:
             assert isinstance(self.answer, Prediction)  # else there was a fault
             return about.record(self.answer, system.name)
+        if isinstance(fault, AnswerTypeError):
+            system.calls.halt(Cause(ConfigurationError, f"stopped: {fault}", "correct its code"))
+            return None
         elapsed_s = None if about.limited else about.clock.elapsed_s()
         passes = about.verdict == "again"
         if passes and (wait_s := system.calls.wait_s(fault, faults=about.faults, elapsed_s=elapsed_s)) is not None:

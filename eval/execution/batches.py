@@ -14,6 +14,7 @@ from data.types import Item, Record
 from eval.execution.open_item import record_of
 from eval.execution.tracing import Transcript, run_config
 from eval.plan.chain_predictor import Predictor
+from eval.plan.own_answers import AnswerTypeError
 
 BATCH_CHARACTERS = 10_000
 
@@ -70,8 +71,9 @@ def _batch_records(predictor: Predictor, items: Sequence[Item], names: dict[str,
     answers = _batch_answers(predictor, items, configs)
     share = (time.perf_counter() - started) / len(items)
     for answer in answers:
-        # LangChain hands an interruption back like any other error; it must end the run, not the item.
-        if isinstance(answer, KeyboardInterrupt):
+        # LangChain hands an interruption back like any other error; it must end the run, not the item. So must what
+        # every item would get.
+        if isinstance(answer, KeyboardInterrupt | AnswerTypeError):
             raise answer
     for item, answer, seen in zip(items, answers, transcripts, strict=True):
         yield record_of(item, answer, seen, system=names["system"], latency_s=share)

@@ -18,7 +18,7 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 
 from chains.models.reply_fields import openai_finish_reason
-from chains.predictor import read_text
+from chains.reading.reply import read_text
 from data.bounds import LONGEST_S, MOST_TOKENS
 from data.common.errors import ConfigurationError, first_fault
 from data.common.files import open_bytes, sole_writer

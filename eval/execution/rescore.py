@@ -1,11 +1,12 @@
 """Reads every reply of a run again with today's extraction rules; no model is called."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from chains.predictor import read_text
 from chains.reading.choices import Extraction
+from chains.reading.reply import ReadText, read_text
 from chains.repeated import draw_key, majority
 from data.common.files import replace_file, sole_writer
 from data.common.secrets import make_redactor
@@ -14,6 +15,8 @@ from eval.execution.cascade import make_cascade
 from eval.rundir.journal import Manifest, read_manifest, read_records, records_path
 from eval.rundir.readable import readable_json
 from eval.rundir.run_check import check_journals
+
+Reader = Callable[..., ReadText]  # reads a reply in the form, and by the way of answering, of one system
 
 
 class Change(NamedTuple):
@@ -56,8 +59,10 @@ def _read_all_again(run_dir: Path, manifest: Manifest) -> list[Change]:
         form = description.answer_form
         if form is None:
             continue
+        structured = description.answering == "structured"
+        read = partial(read_text, form=form, structured=structured)
         before = list(read_records(path))
-        after = [_read_again(record, form, seed=manifest.seed) for record in before]
+        after = [_read_again(record, read, seed=manifest.seed) for record in before]
         if after != before:
             replace_file(path, "".join(readable_json(record, redact)[1] + "\n" for record in after))
         for old, new in zip(before, after, strict=True):
@@ -68,36 +73,35 @@ def _read_all_again(run_dir: Path, manifest: Manifest) -> list[Change]:
     return changes
 
 
-def _read_again(record: Record, form: str, *, seed: int) -> Record:
+def _read_again(record: Record, read: Reader, *, seed: int) -> Record:
     prediction = record.prediction
     if prediction is None:
         return record
     if prediction.asks:
-        return record.model_copy(update={"prediction": _read_asks_again(record, prediction, form, seed)})
+        return record.model_copy(update={"prediction": _read_asks_again(record, prediction, read, seed)})
     if not prediction.raw:
         return record
-    found = _extracted(prediction, record.item, record.item.choices, form, record.messages)
-    read = prediction.model_copy(update={"choice": found.choice, "status": found.status, "rule": found.rule})
-    return record.model_copy(update={"prediction": read})
+    found = _extracted(prediction, record.item, record.item.choices, read, record.messages)
+    now = prediction.model_copy(update={"choice": found.choice, "status": found.status, "rule": found.rule})
+    return record.model_copy(update={"prediction": now})
 
 
-def _read_asks_again(record: Record, prediction: Prediction, form: str, seed: int) -> Prediction:
+def _read_asks_again(record: Record, prediction: Prediction, read: Reader, seed: int) -> Prediction:
     item, asks = record.item, []
     for ask in prediction.asks:
         if ask.raw:
             shown = [item.choices[own] for own in ask.order]
-            found = _extracted(ask, item, shown, form, ask.messages or record.messages)
+            found = _extracted(ask, item, shown, read, ask.messages or record.messages)
             choice = None if found.choice is None else ask.order[found.choice]
             ask = ask.model_copy(update={"choice": choice, "status": found.status, "rule": found.rule})
         asks.append(ask)
-    read = majority(asks, source=prediction.probs_source, key=draw_key(seed, item.id))
-    return prediction.model_copy(update={**read, "asks": tuple(asks)})
+    most = majority(asks, source=prediction.probs_source, key=draw_key(seed, item.id))
+    return prediction.model_copy(update={**most, "asks": tuple(asks)})
 
 
 def _extracted(
-    said: Prediction | Trial, item: Item, choices: Sequence[str], form: str, messages: Sequence[Message] | None
+    said: Prediction | Trial, item: Item, choices: Sequence[str], read: Reader, messages: Sequence[Message] | None
 ) -> Extraction:
     prompt = "\n".join(message.content for message in messages or ())
     question = item.inputs.get("question", "")
-    read = read_text(said.raw, choices, form=form, finish_reason=said.finish_reason, prompt=prompt, question=question)
-    return read.extraction
+    return read(said.raw, choices, finish_reason=said.finish_reason, prompt=prompt, question=question).extraction

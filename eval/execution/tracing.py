@@ -4,7 +4,6 @@ The same callbacks that LangSmith listens to tell the runner what was really sen
 retriever really returned; the record keeps both, so that it can be read without a trace.
 """
 
-import math
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -53,7 +52,9 @@ class Transcript(BaseCallbackHandler):
         return prediction.model_copy(update={"asks": tuple(asks)}) if asks else prediction
 
     def on_retriever_end(self, documents: Sequence[Document], *, run_id: UUID, **kwargs: Any) -> None:
-        self.passages += tuple(_passage(document) for document in documents)
+        from retrievers.base import identified  # here, since most runs over an API look nothing up
+
+        self.passages += tuple(_passage(document) for document in identified(documents))
 
 
 def sent_messages(messages: Sequence[BaseMessage]) -> tuple[Message, ...]:
@@ -71,22 +72,14 @@ def _message(message: BaseMessage) -> Message:
 
 
 def _passage(document: Document) -> Passage:
+    """Return a document as a record keeps it; it has an id, a passage and a score (`retrievers.base.identified`)."""
     metadata = document.metadata
     return Passage(
-        id=text_of(metadata.get("passage_id", document.id)),
+        id=text_of(metadata["passage_id"]),
         text=whole_characters(document.page_content),
-        score=_score(metadata.get("score")),
+        score=float(metadata["score"]),
         chunk_id=document.id,
     )
-
-
-def _score(said: object) -> float | None:
-    """Return a retriever's score; None for what is no number: a retriever of the user's own may give anything."""
-    try:
-        score = float(said)  # type: ignore[arg-type]
-    except Exception:  # noqa: BLE001  # whatever the class of it raises
-        return None
-    return score if math.isfinite(score) else None
 
 
 def run_config(

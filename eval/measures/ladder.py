@@ -18,7 +18,7 @@ from eval.measures.stats import FEW_CLUSTERS, Interval, bootstrap_interval, pair
 from eval.rundir.description import SystemDescription, model_spec
 
 # What of a system's description says what it is shown, and not who reads it.
-SHOWN = frozenset({"chain", "retriever", "pool_fingerprint", "too_long", "note"})
+SHOWN = frozenset({"chain", "rung", "retriever", "pool_fingerprint", "too_long", "note"})
 COMPARED: tuple[Rung, ...] = ("shuffled", "retrieved")  # rungs between no passage and the own one
 
 
@@ -79,11 +79,11 @@ class Ladder(Frozen):
 
 
 def rung_of(description: SystemDescription) -> Rung | None:
-    """Return where a system stands; a chain of the user's own that is given a retriever stands among the retrieved."""
+    """Return where a system stands: as its suite or its chain's row says, else with a retriever among the retrieved."""
     entry = CHAINS.get(str(description.chain))
-    if entry is not None and entry.rung is not None:
-        return entry.rung
-    return "retrieved" if description.retriever else None
+    declared = description.rung or (entry.rung if entry else None)
+    found = next((rung for rung in RUNGS if rung == declared), None)
+    return found or ("retrieved" if description.retriever else None)
 
 
 def oracle_of(system: str, descriptions: Mapping[str, SystemDescription]) -> str | None:

@@ -24,11 +24,9 @@ def check_chain(spec: SystemSpec, entry: "ChainEntry", benchmark: str) -> None:
         raise ConfigurationError(f"chain '{spec.chain}' needs a model; add --model SPEC, such as --model smollm2")
     if "retriever" in entry.needs and spec.retriever is None:
         raise ConfigurationError(f"chain '{spec.chain}' needs a retriever; add --retriever bm25, dense or hybrid")
-    _check_own(spec, takes_prompt=bool(entry.prompt))
-    if spec.too_long != "error" and not entry.has_passage:
-        raise ConfigurationError(f"chain '{spec.chain}' shows no passage that can be shortened; leave --too-long out")
-    if spec.examples is not None and not entry.example_prompt:
-        raise ConfigurationError(f"chain '{spec.chain}' shows no examples; leave --examples out, or use classify")
+    _check_declared(spec)
+    if spec.rung is not None and entry.rung is not None:
+        raise ConfigurationError(f"chain '{spec.chain}' says itself that its rung is '{entry.rung}'; leave rung out")
     _check_remote(spec)
     if "retriever" not in entry.needs and spec.retriever is not None:
         raise ConfigurationError(f"chain '{spec.chain}' takes no retriever; leave --retriever out")
@@ -45,8 +43,14 @@ def _check_user_words(spec: SystemSpec) -> None:
 
 
 def _check_remote(spec: SystemSpec) -> None:
-    """Refuse, before anything is loaded or asked, what only a model in this process can do."""
-    from chains.models.specs import names_remote
+    """Refuse, before anything is loaded or asked, what only a model in this process can do, or only one elsewhere."""
+    from chains.models.specs import names_local, names_remote
+
+    if spec.answering == "structured" and spec.model is not None and names_local(spec.model):
+        raise ConfigurationError(
+            f"answering 'structured' needs a provider that holds replies to a schema; '{spec.model}' runs in this "
+            "process: use score or auto"
+        )
 
     needing = {
         f"answering '{spec.answering}'": spec.answering.startswith("score"),
@@ -59,16 +63,28 @@ def _check_remote(spec: SystemSpec) -> None:
             )
 
 
-def _check_own(spec: SystemSpec, *, takes_prompt: bool) -> None:
-    from chains.registry import CHAINS
+def _check_declared(spec: SystemSpec) -> None:
+    """Refuse a setting that the chain's factory does not declare."""
+    from chains.registry import parameters
 
-    if spec.chain in CHAINS:
-        return
     given = {
-        "prompt": spec.prompt is not None and not takes_prompt,
+        "prompt": spec.prompt is not None,
         "answering": spec.answering != "auto",
-        "too-long": spec.too_long != "error",
+        "too_long": spec.too_long != "error",
+        "examples": spec.examples is not None,
+        "candidates": spec.candidates is not None,
     }
-    for option, is_given in given.items():
-        if is_given:
-            raise ConfigurationError(f"chain '{spec.chain}' is your own and takes no {option}; leave --{option} out")
+    declared = parameters(str(spec.chain))
+    for name, is_given in given.items():
+        if is_given and name not in declared:
+            option = name.replace("_", "-")
+            raise ConfigurationError(f"chain '{spec.chain}' {_WITHOUT[name]}; leave --{option} out")
+
+
+_WITHOUT = {
+    "prompt": "takes no prompt",
+    "answering": "is asked in one way only",
+    "too_long": "shows no passage that can be shortened",
+    "examples": "shows no examples",
+    "candidates": "shows no labels that can be left out",
+}

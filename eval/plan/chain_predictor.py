@@ -17,13 +17,14 @@ from eval.plan.suite import SystemSpec
 Predictor = Runnable[dict[str, Any], Prediction]
 
 
-def chain_predictor(spec: SystemSpec, parts: dict[str, Any], *, seed: int) -> Predictor:
+def chain_predictor(spec: SystemSpec, parts: dict[str, Any], *, seed: int, labelled: bool) -> Predictor:
     """Make a chain, and where each item is to be asked several times, what asks it so.
 
     Args:
         spec: The suite's entry.
         parts: What the chain's factory takes.
         seed: The seed of the run.
+        labelled: Whether all items share their labels, so that a text of the user's own chain is read for one.
 
     Raises:
         ConfigurationError: The factory of the user's own chain fails, or the model cannot be asked in that way.
@@ -32,18 +33,25 @@ def chain_predictor(spec: SystemSpec, parts: dict[str, Any], *, seed: int) -> Pr
 
     if spec.votes and spec.answering == "auto":
         spec = spec.model_copy(update={"answering": "generate"})  # labels that are scored are the same each time
-    return repeated(partial(_asked_once, spec), parts, permute=spec.permute, votes=spec.votes, seed=seed)
+    return repeated(partial(_asked_once, spec, labelled), parts, permute=spec.permute, votes=spec.votes, seed=seed)
 
 
-def _asked_once(spec: SystemSpec, parts: dict[str, Any]) -> Predictor:
-    from chains.registry import CHAINS, chain_factory
+def _asked_once(spec: SystemSpec, labelled: bool, parts: dict[str, Any]) -> Predictor:
+    from chains.registry import CHAINS, chain_factory, parameters
+    from eval.plan.own_answers import as_runnable, own_predictor
 
-    factory: Callable[..., Predictor] = chain_factory(str(spec.chain))
-    if spec.chain in CHAINS:
-        policy = {"too_long": spec.too_long} if CHAINS[spec.chain].has_passage else {}
-        return factory(**parts, answering=spec.answering, **policy)
+    name = str(spec.chain)
+    factory: Callable[..., Any] = chain_factory(name)
+    ways = {"answering": spec.answering, "too_long": spec.too_long}
+    given = {**parts, **{way: value for way, value in ways.items() if way in parameters(name)}}
+    if name in CHAINS:
+        made: Predictor = factory(**given)
+        return made
     try:
-        return factory(**parts)
+        own = factory(**given)
+    except ConfigurationError:
+        raise
     except (Exception, SystemExit) as error:  # the user's own factory may raise anything
         reason = f"{type(error).__name__}: {one_line(error)}"
         raise ConfigurationError(f"chain '{spec.chain}' cannot be made: {reason}") from error
+    return own_predictor(as_runnable(f"chain '{name}'", own), who=f"chain '{name}'", labelled=labelled)

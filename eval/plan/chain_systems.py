@@ -3,11 +3,13 @@
 An entry and what its evaluation shares in, a `System` out; a dry run takes the chain without its model.
 """
 
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from data.types import Item
 from eval.plan.chain_check import check_chain
 from eval.plan.chain_examples import find_examples
-from eval.plan.chain_predictor import chain_predictor
+from eval.plan.chain_predictor import Predictor, chain_predictor
 from eval.plan.chain_retriever import chain_retriever
 from eval.plan.context import Context, Passages
 from eval.plan.suite import SystemSpec
@@ -15,7 +17,10 @@ from eval.plan.system import LOCAL_BATCH, RemoteModel, System, learnt_from
 from eval.rundir.description import ChatModelDescription, SystemDescription
 
 if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
     from chains.prompt_files import Prompt
+    from chains.registry import ChainEntry, Need
 
 
 class PreparedChain(NamedTuple):
@@ -25,6 +30,7 @@ class PreparedChain(NamedTuple):
         parts: Keyword arguments of the chain's factory: prompt, retriever.
         max_tokens: What the prompt allows for an answer; None for a chain without a prompt of the project's.
         several_calls: Whether it may ask its model several times for one item.
+        labelled: Whether all items share their labels.
     """
 
     spec: SystemSpec
@@ -33,24 +39,35 @@ class PreparedChain(NamedTuple):
     description: SystemDescription
     max_tokens: int | None
     several_calls: bool
+    labelled: bool
+
+    def predictor(self, *, model: "BaseChatModel | None" = None, seed: int, **changes: Any) -> Predictor:
+        """Make the chain.
+
+        Args:
+            model: None for a chain that needs none.
+            seed: The run's seed.
+            changes: Settings of the entry that are to have another value.
+        """
+        parts = self.parts if model is None else {**self.parts, "model": model}
+        spec = self.spec.model_copy(update=changes)
+        return chain_predictor(spec, parts, seed=seed, labelled=self.labelled)
 
 
 def prepare_chain(spec: SystemSpec, context: Context) -> PreparedChain:
     """Check a chain's entry and make what it needs, apart from the model."""
-    from chains.prompt_files import in_language
+    from chains.models.reply_schema import SCHEMA_TOKENS
     from chains.registry import chain_entry
 
     entry = chain_entry(str(spec.chain))
     check_chain(spec, entry, context.benchmark.name)
-    own_prompt = entry.example_prompt if spec.examples else entry.prompt
-    parts: dict[str, Any] = {}
     described: dict[str, Any] = {"chain": spec.chain, "answering": spec.answering, "too_long": spec.too_long}
-    described |= {name: value for name in ("permute", "votes") if (value := getattr(spec, name)) is not None}
-    max_tokens = None
-    if own_prompt:
-        named = spec.prompt or in_language(own_prompt, context.benchmark.language)
-        prompt = _prompt(named, own_prompt.partition("/")[0])
-        max_tokens = prompt.answer.max_tokens
+    more = ("permute", "votes", "candidates", "rung")
+    described |= {name: value for name in more if (value := getattr(spec, name)) is not None}
+    parts, max_tokens = _needed(entry.needs, context), None
+    if (named := _prompt_name(spec, entry, context.benchmark.language)) is not None:
+        prompt = _prompt(named, str(spec.chain), entry.prompt.partition("/")[0], context.items)
+        max_tokens = prompt.answer.max_tokens + (SCHEMA_TOKENS if spec.answering == "structured" else 0)
         parts["prompt"] = named
         described |= {"prompt": prompt.id, "prompt_sha256": prompt.sha256, "answer_form": prompt.answer.form}
     looks_up = {"retriever", "passages"} & set(entry.needs)
@@ -61,18 +78,34 @@ def prepare_chain(spec: SystemSpec, context: Context) -> PreparedChain:
         parts["passages"] = passages.texts
     if looks_up:
         described["pool_fingerprint"] = passages.fingerprint
-    if "seed" in entry.needs:
-        parts["seed"] = context.seed
-    if "meanings" in entry.needs:
-        parts["meanings"] = context.meanings()
     if spec.examples is not None:
         train_items = context.train_items()
         parts["examples"], described["examples"] = find_examples(spec.examples, train_items, seed=context.seed)
         described |= learnt_from(train_items)
     if spec.candidates is not None:
-        parts["candidates"] = described["candidates"] = spec.candidates
+        parts["candidates"] = spec.candidates
+    labelled = context.benchmark.labels is not None
     description = SystemDescription(kind="chain", **described)
-    return PreparedChain(spec, "model" in entry.needs, parts, description, max_tokens, entry.several_calls)
+    needs_model = "model" in entry.needs
+    return PreparedChain(spec, needs_model, parts, description, max_tokens, entry.several_calls, labelled)
+
+
+def _needed(needs: Collection["Need"], context: Context) -> dict[str, Any]:
+    """Return what a chain needs of its items and its run, by the names of its factory's parameters."""
+    known: dict[Need, Callable[[], Any]] = {
+        "seed": lambda: context.seed,
+        "labels": lambda: context.benchmark.labels,
+        "meanings": context.meanings,
+    }
+    return {need: make() for need, make in known.items() if need in needs}
+
+
+def _prompt_name(spec: SystemSpec, entry: "ChainEntry", language: str) -> str | None:
+    """Return the prompt that an entry asks for, or else its chain's own in the items' language; None for none."""
+    from chains.prompt_files import in_language
+
+    own = entry.example_prompt if spec.examples else entry.prompt
+    return spec.prompt or (in_language(own, language) if own else None)
 
 
 def chain_system(spec: SystemSpec, context: Context) -> System:
@@ -89,7 +122,7 @@ def chain_system(spec: SystemSpec, context: Context) -> System:
     times = max(n_trials(len(item.choices), permute=spec.permute, votes=spec.votes) for item in context.items)
     several_calls = prepared.several_calls or times > 1
     # A model that a chain makes itself is taken for one over a network: it is to have retries and limits.
-    parts, description, local, limit, remote = prepared.parts, prepared.description, False, None, None
+    model, description, local, limit, remote = None, prepared.description, False, None, None
     if prepared.needs_model:
         model = load_chat_model(
             str(spec.model),
@@ -103,20 +136,20 @@ def chain_system(spec: SystemSpec, context: Context) -> System:
         check_ready(model)
         local, limit = is_local(model), reply_limit(model)
         if not local:
-            others = prepared.parts
-            remote = RemoteModel(model, lambda it: chain_predictor(spec, {**others, "model": it}, seed=context.seed))
-        parts = {**parts, "model": model}
+            remote = RemoteModel(model, lambda it: prepared.predictor(model=it, seed=context.seed))
         described = ChatModelDescription(spec=spec.model, **describe_model(model))
         description = description.model_copy(update={"model": described})
-    predictor = chain_predictor(spec, parts, seed=context.seed)
+    predictor = prepared.predictor(model=model, seed=context.seed)
     batch_size = max(LOCAL_BATCH // times, 1) if local else None
     system = System(spec.name, description, batch_size, lambda _: predictor)
     return system._replace(reply_tokens=limit, several_calls=several_calls, remote=remote)
 
 
-def _prompt(name: str, family: str) -> "Prompt":
-    from chains import choose, classify, kice, mnli
+def _prompt(name: str, chain: str, family: str, items: Sequence[Item]) -> "Prompt":
+    """Read a prompt; it may name what its chain makes for it, and the texts that every item has."""
     from chains.prompt_files import load_prompt
+    from chains.registry import prompt_variables
 
-    variables = {name for chain in (choose, classify, kice, mnli) for name in chain.VARIABLES}
-    return load_prompt(name, variables=variables, benchmark=family)
+    made = prompt_variables(chain)
+    texts = set.intersection(*(set(item.inputs) for item in items)) if items else set()
+    return load_prompt(name, variables=None if made is None else {*made, *texts}, benchmark=family)

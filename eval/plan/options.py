@@ -7,10 +7,11 @@ in `eval.plan.suite` and `eval.plan.call_policy`, under the same names. The help
 from pathlib import Path
 from typing import Literal, get_args
 
+from chains.registry import Rung
 from data.common.options import Option
 from eval.plan.call_policy import ITEM_TIMEOUT_S, RETRIES
 
-Answering = Literal["auto", "score", "score-mean", "score-pmi", "logprobs", "generate"]
+Answering = Literal["auto", "score", "score-mean", "score-pmi", "logprobs", "structured", "generate"]
 TooLong = Literal["error", "truncate-passage"]
 Permute = Literal["cyclic"]
 
@@ -22,7 +23,7 @@ SYSTEM = (
     Option(
         "answering",
         "score labels (by their mean per token, or beyond what they are without the prompt), or read generated text "
-        "(logprobs: and ask the provider how likely each label was)",
+        "(logprobs: and ask the provider how likely each label was; structured: which the provider holds to one label)",
         choices=get_args(Answering),
         default="auto",
     ),
@@ -83,6 +84,13 @@ SYSTEM = (
         flag="-",
     ),
     Option("name", "the system's name, and its folder in the run", flag="-"),
+    Option(
+        "rung",
+        "what a chain of your own shows of an item, for the report's retrieval ladder; the project's chains say it "
+        "themselves",
+        choices=get_args(Rung),
+        flag="-",
+    ),
     Option("limit", "answers only the first N of the evaluation's items, as a slow system may", "N", int, flag="-"),
     Option("note", "what a reader must know to judge the scores; shown beside them", flag="-", default=""),
 )

@@ -4,31 +4,24 @@ A script's arguments come in; out come a suite like any other, and beside it the
 """
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage
-from langchain_core.runnables import Runnable, RunnableLambda
 from pydantic import BaseModel, ValidationError
 
-from chains.predictor import Assign, Step, read_reply
-from chains.prompt_files import AnswerForm
 from data.common.errors import ConfigurationError, first_fault
 from data.registry import benchmark, check_items
-from data.types import Benchmark, Item, Prediction
-from eval.plan.chain_predictor import Predictor
+from data.types import Benchmark, Item
+from eval.plan.matrix import KEY as MATRIX
+from eval.plan.own_answers import Object, as_runnable
 from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
 from eval.rundir.names import plain_name
 
-Object = Runnable[Any, Any]
 OwnSystems = Mapping[str, SystemSpec | Mapping[str, Any] | Object]
 Made = TypeVar("Made", bound=BaseModel)
 
 NAME = "items"  # of the benchmark, where the script gives none
 SPLIT = "given"
-_ANSWER = "answer of the script's own system"  # no item has a field of that name
 
 
 class OwnParts(NamedTuple):
@@ -102,8 +95,11 @@ def own_suite(
     """
     if not systems:
         raise ConfigurationError("nobody is to answer; give systems={'majority': {'baseline': 'majority'}, …}")
-    objects = {name: as_runnable(name, one) for name, one in systems.items() if not _is_settings(one)}
-    specs = tuple(_spec(name, one, objects.get(name)) for name, one in systems.items())
+    objects = {name: as_runnable(f"system '{name}'", one) for name, one in systems.items() if not _is_settings(one)}
+    specs = tuple(
+        {**one, "name": name} if isinstance(one, Mapping) and MATRIX in one else _spec(name, one, objects.get(name))
+        for name, one in systems.items()
+    )
     given = {name: value for name, value in evaluation.items() if value is not None}
     if isinstance(source, str | Path):
         refuse("a benchmark's name", benchmark=benchmark, train=train)
@@ -155,43 +151,3 @@ def _items(given: object) -> tuple[Item, ...]:
         if not isinstance(item, Item):
             raise ConfigurationError(f"item {place} is of the type {type(item).__name__}; give a list of eval.api.Item")
     return tuple(given)
-
-
-def as_runnable(name: str, system: object) -> Object:
-    """Return an object that a script gave as a system.
-
-    Raises:
-        ConfigurationError: It cannot be invoked with an item's input.
-    """
-    if isinstance(system, BaseChatModel):
-        raise ConfigurationError(
-            f"system '{name}' is a chat model, which takes messages; give a chain such as prompt | model"
-        )
-    if isinstance(system, Runnable):
-        return system
-    if callable(system) and not isinstance(system, type):
-        return RunnableLambda(system)
-    raise ConfigurationError(
-        f"system '{name}' is of the type {type(system).__name__}; give a Runnable, a SystemSpec, or a mapping of its "
-        "settings such as {'baseline': 'majority'}"
-    )
-
-
-def own_predictor(system: Object, *, labels: Sequence[str] | None) -> Predictor:
-    """Return the predictor that a script's object makes.
-
-    Args:
-        system: Returns a Prediction, a message or a text for an item's input.
-        labels: That all items of the benchmark share: a text is read for one of them; None: it is read for a number.
-    """
-    form = AnswerForm(form="number" if labels is None else "choice", max_tokens=1)
-    return Assign(key=_ANSWER, step=system) | Step(function=partial(_prediction, form))
-
-
-def _prediction(form: AnswerForm, entry: dict[str, Any]) -> Prediction:
-    answer = entry[_ANSWER]
-    if isinstance(answer, str):
-        answer = AIMessage(answer)
-    if not isinstance(answer, AIMessage):
-        return answer  # type: ignore[no-any-return]  # what is no Prediction is its item's error, as with any chain
-    return read_reply(form, {"reply": answer, "choices": entry["choices"], "question": entry.get("question", "")})

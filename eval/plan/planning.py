@@ -110,6 +110,7 @@ def plan(
             n_items=len(items),
             fingerprint=fingerprint(items),
             systems=tuple(system.name for system in systems),
+            crossed=spec.crossed,
             **more,
         )
         planned.append(PlannedEvaluation(evaluation, items, systems))

@@ -15,18 +15,20 @@ when the systems are built, before anything is written.
 """
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
+from chains.registry import Rung
 from data.common.errors import ConfigurationError, first_fault, unknown_name
 from data.common.parsing import read_yaml
 from data.types import Frozen
+from eval.plan.matrix import place_as_written, written_out
 from eval.plan.options import Answering, Permute, TooLong
-from eval.rundir.description import TRAINED_KINDS
+from eval.rundir.description import TRAINED_KINDS, Crossed
 from eval.rundir.names import PlainName, SystemName, check_folders
 
 SUITE_DIR = Path(__file__).parent.parent / "suites"
@@ -127,6 +129,7 @@ class SystemSpec(Frozen):
     )
     defer: DeferSpec | None = Field(default=None, exclude_if=lambda defer: defer is None)
     limit: int | None = Field(default=None, ge=1, exclude_if=lambda limit: limit is None)
+    rung: Rung | None = Field(default=None, exclude_if=lambda rung: rung is None)
     note: str = ""
     runnable: str | None = Field(default=None, exclude_if=lambda name: name is None)
 
@@ -190,7 +193,7 @@ class SystemSpec(Frozen):
                 f"system '{self.name}': votes {self.votes} at temperature 0 are {self.votes} times the same reply; "
                 "give a temperature above 0, such as 0.7"
             )
-        if self.votes and self.answering not in ("auto", "generate"):
+        if self.votes and self.answering not in ("auto", "generate", "structured"):
             raise ValueError(
                 f"system '{self.name}': votes are over replies, and answering '{self.answering}' samples none; "
                 "use answering generate"
@@ -210,6 +213,16 @@ class EvaluationSpec(Frozen):
     # Of a labelled file: `data.card_options.TASK`, and the other fields of `data.card.TaskCard`.
     card: dict[str, Any] = Field(default_factory=dict, exclude_if=operator.not_)
     systems: tuple[SystemSpec, ...] = Field(min_length=1)
+    # Made of the entries that have a matrix; the manifest keeps it with the evaluation, and the systems written out.
+    crossed: Crossed = Field(default_factory=dict, exclude=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _write_matrices_out(cls, content: object) -> object:
+        if not isinstance(content, Mapping) or not isinstance(entries := content.get("systems"), list | tuple):
+            return content
+        systems, crossed = written_out(entries)
+        return {**content, "systems": systems, **({"crossed": crossed} if crossed else {})}
 
 
 class Suite(Frozen):
@@ -274,7 +287,17 @@ def load_suite(name_or_path: str) -> Suite:
         return Suite.model_validate(content)
     except ValidationError as error:
         fault = first_fault(error)
-        raise ConfigurationError(f"{path}, line {_line_of(text, fault.path)}: {fault}") from None
+        line = _line_of(text, _place_as_written(content, fault.path))
+        raise ConfigurationError(f"{path}, line {line}: {fault}") from None
+
+
+def _place_as_written(content: Any, location: Sequence[str | int]) -> Sequence[str | int]:
+    """Return where a fault of an entry stands in the file, in which a matrix is one entry."""
+    match location:
+        case ("evaluations", int(evaluation), "systems", int(place), *rest):
+            entries = content["evaluations"][evaluation]["systems"]
+            return ("evaluations", evaluation, "systems", place_as_written(entries, place), *rest)
+    return location
 
 
 def _line_of(text: str, location: Sequence[str | int]) -> int:

@@ -15,7 +15,7 @@ from eval.plan import baselines
 from eval.plan.chain_predictor import Predictor
 from eval.plan.chain_systems import chain_system
 from eval.plan.context import Context
-from eval.plan.own_parts import own_predictor
+from eval.plan.own_answers import own_predictor
 from eval.plan.suite import SystemSpec
 from eval.plan.system import LOCAL_BATCH, System, learnt_from
 from eval.plan.trained_systems import checkpoint_system, finetune_system
@@ -75,5 +75,6 @@ def _runnable(spec: SystemSpec, context: Context) -> System:
             "suite as chain: module:attr"
         )
     description = SystemDescription(kind="runnable", runnable=spec.runnable)
-    predictor = own_predictor(context.own.systems[spec.name], labels=context.benchmark.labels)
+    labelled = context.benchmark.labels is not None
+    predictor = own_predictor(context.own.systems[spec.name], who=f"system '{spec.name}'", labelled=labelled)
     return System(spec.name, description, None, lambda _: predictor, several_calls=True)

@@ -20,6 +20,7 @@ from eval.measures.costs import BreakEven, break_evens
 from eval.measures.differences import Comparison, compare_all
 from eval.measures.early_end import Asked, EarlyEnd, accuracy_interval, early_end, without_intervals
 from eval.measures.ladder import Ladder, climb
+from eval.measures.matrix import Matrix, measure_matrices
 from eval.measures.metrics import class_names
 from eval.measures.power import ASSUMED_DISCORDANCE, minimum_detectable_difference
 from eval.measures.prices import PriceTable
@@ -51,6 +52,7 @@ class EvaluationFigures(Frozen):
         early_end: What was not asked, in a run that ends once its systems are decided; None in any other. Where it is
             there, the intervals of accuracy and differences hold at any time, and no others are given.
         cascades: Of the most accurate system with each other one, the best first.
+        matrices: What the settings of each matrix of systems are worth; empty in an older run's summary.
     """
 
     benchmark: str
@@ -70,6 +72,7 @@ class EvaluationFigures(Frozen):
     assumed_discordance: float
     ladders: tuple[Ladder, ...] = ()
     attributions: tuple[Attribution, ...] = ()
+    matrices: tuple[Matrix, ...] = ()
     reference_scores: ReferenceScores = ReferenceScores()
     verdict: Verdict | None = None
     early_end: EarlyEnd | None = Field(default=None, exclude_if=lambda end: end is None)
@@ -125,6 +128,7 @@ def evaluation_figures(
         assumed_discordance=ASSUMED_DISCORDANCE,
         ladders=tuple(climb(answers, manifest.systems)) if drawn is None else (),
         attributions=attributions if drawn is None else without_intervals(attributions),
+        matrices=measure_matrices(answers, evaluation.crossed) if drawn is None else (),
         reference_scores=references,
         verdict=_with_offer(verdict, cascades, systems),
         cascades=cascades,

@@ -32,6 +32,9 @@ ROLES: dict[str, Role] = {
 _OPENAI_HOST = "api.openai.com"
 TRAINED_KINDS = tuple(kind for kind, role in ROLES.items() if role == "trained")
 
+# For each matrix of a suite (`eval.plan.matrix`) its systems, and of each of these the value of every setting by name.
+Crossed = dict[str, dict[str, dict[str, str]]]
+
 _Count = Annotated[int, Field(ge=0, le=10**9)]
 
 
@@ -158,6 +161,7 @@ class SystemDescription(_Described):
         prompt: Its id.
         answer_form: The form in which its replies are read.
         examples: The labelled examples that it shows.
+        rung: What its chain shows of an item, where the suite says it; the project's chains say it themselves.
         candidates: How many labels it shows, of those that the examples speak for; None: all.
         pool_fingerprint: The fingerprint of the items whose passages are searched.
         training: How a checkpoint that was trained before was trained.
@@ -184,6 +188,7 @@ class SystemDescription(_Described):
     model: ChatModelDescription | None = None
     retriever: RetrieverDescription | None = None
     examples: ExamplesDescription | None = None
+    rung: str | None = None
     candidates: _Count | None = None
     pool_fingerprint: str | None = None
     checkpoint: str | None = None

@@ -10,6 +10,7 @@ A journal is append-only while a run goes on. A line cut short by a crash is dro
 an item that was asked again has two lines, of which the later counts.
 """
 
+import operator
 import os
 import re
 import reprlib
@@ -25,7 +26,7 @@ from data.common.line_file import SyncedFile, cut_torn_line, open_lines, whole_l
 from data.common.parsing import parse_json
 from data.common.secrets import make_redactor
 from data.types import Frozen, Model, Record
-from eval.rundir.description import Machine, SystemDescription
+from eval.rundir.description import Crossed, Machine, SystemDescription
 from eval.rundir.names import MANIFEST_FILE, SystemName, check_folders
 from eval.rundir.readable import readable_json
 
@@ -46,6 +47,7 @@ class Evaluation(Frozen):
         fingerprint: SHA-256 over the items: runs are compared only where it is the same.
         systems: Their names, in the order of the suite.
         largest_group: Items of the largest group, in a run that ends once its systems are decided; None in any other.
+        crossed: Which of them stand in a matrix, and where.
     """
 
     benchmark: str
@@ -55,6 +57,8 @@ class Evaluation(Frozen):
     fingerprint: str
     systems: tuple[SystemName, ...]
     largest_group: int | None = Field(default=None, ge=1, exclude_if=lambda size: size is None)
+    # Left out where there is none, so that a run from before there were matrices can still be resumed.
+    crossed: Crossed = Field(default_factory=dict, exclude_if=operator.not_)
 
 
 class Manifest(Frozen):

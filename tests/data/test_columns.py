@@ -117,6 +117,20 @@ def test_texts_and_labels_are_known_by_their_names_or_by_what_they_hold(tmp_path
     assert (card.text, card.label) == (texts, label)
 
 
+@pytest.mark.parametrize("names", ["0,1,2,3", "a,b,c,d"])
+@pytest.mark.parametrize("labels", ["01", "xy"])
+def test_features_with_short_names_are_no_choices(tmp_path: Path, names: str, labels: str) -> None:
+    rows = [[f"a text {n}", labels[n % 2], 0.5, n, -n, 7] for n in range(40)]
+    task = open_task(table(tmp_path / "a.csv", f"text,label,{names}", rows))
+    assert task.labels == tuple(labels) and task.full_card.text == ("text",)
+
+
+def test_columns_beside_which_no_answer_stands_are_no_choices(tmp_path: Path) -> None:
+    rows = [[f"how is {n}?", f"good {n}", f"bad {n}", ("refund", "card")[n % 2]] for n in range(40)]
+    task = open_task(table(tmp_path / "a.csv", "question,option1,option2,label", rows))
+    assert task.labels == ("card", "refund") and task.full_card.text == ("question",)
+
+
 def test_two_columns_of_one_name_in_a_prompt_are_refused(tmp_path: Path) -> None:
     path = table(
         tmp_path / "a.csv", "my text,my.text,label", [[f"one {n}", f"two {n}", "xy"[n % 2]] for n in range(20)]

@@ -44,6 +44,15 @@ def test_lines_under_the_name_of_json_and_with_line_separators_in_texts(tmp_path
     assert [row for _, row in read_tables(path)[0].rows] == rows
 
 
+@pytest.mark.parametrize("before", ["", "\n \n"])
+def test_a_whole_file_may_be_one_long_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str) -> None:
+    monkeypatch.setattr("data.json_tables._LOOKED_AT", 40)
+    monkeypatch.setattr("data.delimited.LONGEST_CELL", 100)
+    path = tmp_path / "a.json"
+    path.write_text(before + json.dumps(ROWS))
+    assert [row for _, row in read_tables(path)[0].rows] == ROWS
+
+
 def test_questions_without_choices_are_one_line(tmp_path: Path) -> None:
     path = tmp_path / "squad.json"
     path.write_text(json.dumps({"data": [{"title": "a", "paragraphs": [{"context": "b", "qas": []}]}]}))

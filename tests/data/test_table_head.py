@@ -30,6 +30,15 @@ def test_the_header_is_found_whatever_stands_around_it(tmp_path: Path, form: str
     assert any("above the table" in note for note in table.notes) == (FORMS[form][0][0] in ("sep=,", "Export of 1 May"))
 
 
+def test_columns_of_one_name_are_numbered_unless_they_may_be_meant(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join(["text,label,f,f,f", *(f"a {n},xy,1,2,3" for n in range(9))]))
+    assert read_tables(path)[0].columns == ("text", "label", "f", "f.2", "f.3")
+    path.write_text("\n".join(["text,label,label", *(f"a {n},x,y" for n in range(9))]))
+    with pytest.raises(ConfigurationError, match="two columns are named 'label'; rename one"):
+        read_tables(path)
+
+
 def test_choices_may_be_called_by_their_numbers(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("\n".join(["문제,1,2,3,정답", *(f"무엇 {n}?,가,나,다,{n % 3 + 1}" for n in range(9))]))

@@ -199,6 +199,12 @@ def test_what_cannot_be_a_task_is_one_line(tmp_path: Path, text: str, fields: di
     assert words in str(error.value) and "\n" not in str(error.value)
 
 
+def test_how_many_rows_cannot_be_used_is_said_with_the_first(tmp_path: Path) -> None:
+    rows = [("" if n % 10 == 3 else f"text {n}", "xy"[n % 2]) for n in range(40)]
+    with pytest.raises(ConfigurationError, match=r"a.csv, line 5: text is '', .*; 3 more rows cannot be used either$"):
+        open_task(table(tmp_path / "a.csv", rows))
+
+
 def test_too_many_labels_a_new_label_and_a_missing_file(tmp_path: Path) -> None:
     path = table(tmp_path / "a.csv", [(f"text {n} is long", f"v{n}") for n in range(100)])
     with pytest.raises(ConfigurationError, match="has 100 values in 100 rows, too many to be labels"):
@@ -250,7 +256,7 @@ def test_a_file_that_changes_while_it_is_read_is_one_line(tmp_path: Path, monkey
         file.write_text(file.read_text() + "one more,card\n")
         return tables
 
-    monkeypatch.setattr("data.task.read_tables", read)
+    monkeypatch.setattr("data.task_tables.read_tables", read)
     with pytest.raises(ConfigurationError, match="was changed while it was read"):
         open_task(path)
 

@@ -180,9 +180,11 @@ def test_wrong_input_is_one_clear_line_and_writes_nothing(
     assert not (tmp_path / "runs").exists()
 
 
-def test_what_is_no_answer_is_its_item_s_error() -> None:
+def test_the_index_of_no_choice_is_its_item_s_error_and_another_type_every_item_s() -> None:
     run = evaluate(PAIRS[:2], {"number": lambda item: 3})
-    assert "the predictor returned a int, not a Prediction" in run.frame()["error"][0]
+    assert "choice 3 is none of the item's 3" in run.frame()["error"][0]
+    with pytest.raises(ConfigurationError, match="system 'nothing' answered with a NoneType"):
+        evaluate(PAIRS[:2], {"nothing": lambda item: None})
 
 
 def test_a_folder_that_is_no_run_is_said(tmp_path: Path) -> None:

@@ -32,11 +32,13 @@ def serve_chat(
     finish_reason: str = "stop",
     logprobs: Callable[[dict[str, Any]], list[dict[str, Any]] | None] | None = None,
     prompt_tokens: Callable[[dict[str, Any]], int] = lambda body: 7,
+    keeps_schemas: bool = False,
 ) -> Iterator[ChatEndpoint]:
     """Answer /v1/chat/completions on a free loopback port with `reply(body)`, streamed where that is asked for.
 
     A reply is a text, or a message's fields, or the status of an error, or that and its body, or the body of the answer
-    as it is; fields that are streamed are texts.
+    as it is; fields that are streamed are texts. With `keeps_schemas`, a text is put into the JSON schema that is asked
+    for, as a provider does it.
 
     `logprobs(body)` are those of the reply's tokens, sent only to who asks for them; `prompt_tokens(body)` is what the
     server says that it read.
@@ -48,6 +50,8 @@ def serve_chat(
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             requests.append(Request({name.lower(): value for name, value in self.headers.items()}, body))
             text = reply(body)
+            if keeps_schemas and isinstance(text, str) and "response_format" in body:
+                text = _in_schema(text, body["response_format"]["json_schema"]["schema"])
             if isinstance(text, int):
                 text = text, {"error": {"message": "failed"}}
             if isinstance(text, tuple):
@@ -86,6 +90,19 @@ def serve_chat(
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def _in_schema(text: str, schema: dict[str, Any]) -> str:
+    """Return the object of a schema whose label a text names: the longest that it holds, or the first of all."""
+    assert schema["type"] == "object" and schema["additionalProperties"] is False
+    assert schema["required"] == list(schema["properties"])
+    said = {
+        name: max((one for one in field["enum"] if one in text), key=len, default=field["enum"][0])
+        if "enum" in field
+        else text
+        for name, field in schema["properties"].items()
+    }
+    return json.dumps(said, ensure_ascii=False)
 
 
 def _parts(said: str | None) -> list[str]:

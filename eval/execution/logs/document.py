@@ -11,7 +11,7 @@ from data.columns import Roles, Said, roles_of
 from data.common.errors import ConfigurationError
 from data.common.parsing import parse_json
 from data.common.text import normalised
-from data.question_rows import choices_of
+from data.question_rows import row_choices
 from data.splits import fold
 from data.table_types import Table
 
@@ -46,7 +46,7 @@ def read_document(fields: Mapping[str, Any], *, shown: str = "", hidden: Collect
     if roles is not None and roles.kind == "multiple-choice":
         columns = {"question": str(roles.question), **({"passage": roles.context} if roles.context else {})}
         try:
-            choices, names = choices_of(dict(fields), roles, "")
+            choices, names = row_choices(dict(fields), roles, "")
             return Document(_texts(fields, columns), tuple(choices), tuple(names))
         except ConfigurationError:
             return Document(_texts(fields, columns))

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chains.predictor import read_text
+from chains.reading.reply import read_text
 from data.columns import Roles
 from data.common.errors import ConfigurationError
 from data.question_rows import answers_count_from, target_of

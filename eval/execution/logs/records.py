@@ -11,8 +11,8 @@ from typing import NamedTuple
 from langchain_core.messages import AIMessage
 
 from chains.models.reply_fields import openai_finish_reason
-from chains.predictor import ReadText, read_text
 from chains.reading.logprobs import reply_probs
+from chains.reading.reply import ReadText, read_text
 from chains.repeated import draw_key, majority
 from data.common.text import normalised
 from data.splits import cluster_of, fold

@@ -27,7 +27,7 @@ def test_the_page_holds_what_is_declared(update_golden: bool) -> None:
 
 @pytest.mark.parametrize(
     ("model", "options", "apart"),
-    [(SystemSpec, SYSTEM, {"runnable"}), (EvaluationSpec, ITEMS, {"benchmark", "systems", "card"})],
+    [(SystemSpec, SYSTEM, {"runnable"}), (EvaluationSpec, ITEMS, {"benchmark", "systems", "card", "crossed"})],
 )
 def test_every_setting_of_a_suite_is_declared_with_its_default(
     model: Any, options: tuple[Option, ...], apart: set[str]
