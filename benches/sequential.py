@@ -18,7 +18,7 @@ import numpy as np
 from benches.table import count, markdown_table, progress
 from data.registry import load_items
 from eval.measures.e_values import adjusted, stakes
-from eval.measures.sequential import DIFFERENT_SHARE, MARGIN, Drawn, PairGains, gains_by_group, pair_tests
+from eval.measures.sequential import DIFFERENT_SHARE, MARGIN, Drawn, gains_by_group, pair_tests
 from eval.measures.stats import LEVEL
 
 DISCORDANCE = (0.02, 0.1, 0.3, 0.5)
@@ -208,21 +208,28 @@ def _print_recorded(orders: int, rng: np.random.Generator) -> None:
     if not folder:
         progress("TUNE_OR_PROMPT_DATA names no folder of real data: no recorded answers")
         return
-    gained, groups = recorded_gains(Path(folder) / "kice")
-    n_groups, sizes = int(groups.max()) + 1, np.bincount(groups)
-    drawn, decided = Drawn(0, int(sizes.max()), MARGIN / 100), []
-    for _ in range(orders):
-        ranks = rng.permutation(n_groups)[groups]
-        (found,) = pair_tests([PairGains(*gains_by_group(gained, ranks, n_groups=n_groups))], drawn)
-        decided.append((found.decided, found.n_decided))
-    right = [n for one, n in decided if one == "a" and n is not None]
-    wrong = sum(one == "b" for one, _ in decided)
+    gained, passages = recorded_gains(Path(folder) / "kice")
+    rows = []
+    for name, groups in (("the items of a passage", passages), ("each item", np.arange(len(gained)))):
+        decided = [_in_random_order(gained, groups, rng) for _ in range(orders)]
+        needed = [n for n in decided if n > 0]
+        wrong = sum(n < 0 for n in decided)
+        span = f"{np.median(needed):.0f} ({min(needed)}–{max(needed)})" if needed else "–"
+        rows.append([name, f"{len(needed):,}", f"{wrong:,}", f"{orders - len(needed) - wrong:,}", span])
+    won, lost = int((gained > 0).sum()), int((gained < 0).sum())
     print(
-        f"GPT-4 and GPT-3.5 on {len(gained)} items of the exam of 2023 ({gained.sum():+g} items), {orders:,} orders\n"
+        f"GPT-4 and GPT-3.5 on {len(gained)} items of the exam of 2023, {won} won and {lost} lost, {orders:,} orders\n"
     )
-    median = f"{np.median(right):.0f}" if right else "–"
-    rows = [[f"{len(right):,}", f"{wrong:,}", f"{orders - len(right) - wrong:,}", median]]
-    print(markdown_table(["GPT-4 better", "GPT-3.5 better", "not decided", "median items where decided"], rows))
+    print(markdown_table(["one bet is", "GPT-4 better", "GPT-3.5 better", "not decided", "items where decided"], rows))
+
+
+def _in_random_order(gained: np.ndarray, groups: np.ndarray, rng: np.random.Generator) -> int:
+    """Return the items that it took to decide for the first system; below 0: for the second; 0: not decided."""
+    n_groups = int(groups.max()) + 1
+    ranks = rng.permutation(n_groups)[groups]
+    drawn = Drawn(0, int(np.bincount(groups).max()), MARGIN / 100)
+    (found,) = pair_tests([gains_by_group(gained, ranks, n_groups=n_groups)], drawn)
+    return {"a": 1, "b": -1}.get(str(found.decided), 0) * (found.n_decided or 0)
 
 
 def recorded_gains(folder: Path) -> tuple[np.ndarray, np.ndarray]:

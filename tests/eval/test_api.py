@@ -128,6 +128,17 @@ def test_a_run_is_gone_on_with(tmp_path: Path) -> None:
         evaluate(PAIRS, systems, out=tmp_path / "out")
 
 
+def test_a_run_may_end_once_its_systems_are_decided(tmp_path: Path) -> None:
+    systems = {"right": RunnableLambda(lambda item: "neutral"), "wrong": RunnableLambda(lambda item: "contradiction")}
+    items = [pair_item(3 * number + 1) for number in range(60)]  # all of them neutral
+    run = evaluate(items, systems, benchmark="mnli", until_decided=True, out=tmp_path / "out")
+    (evaluation,) = run.summary.evaluations
+    assert evaluation.early_end is not None and evaluation.early_end.asked < 60
+    assert evaluation.comparisons[0].decided == "b" and "of 60 items" in str(run)
+    with pytest.raises(ConfigurationError, match="name two or more"):
+        evaluate(items, {"right": systems["right"]}, benchmark="mnli", until_decided=True)
+
+
 def test_a_suite_is_taken_as_an_object_a_file_or_a_name(tmp_path: Path) -> None:
     always = SystemSpec(name="always", baseline="always-3")
     exam = write_exam(tmp_path)

@@ -3,6 +3,7 @@
 import json
 import random
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from data.registry import fingerprint
 from data.types import Item, Prediction
 from eval.cli.parser import main
 from eval.execution.runner import run
+from eval.measures.differences import compare
+from eval.measures.run_answers import read_answers
 from eval.plan.planning import Plan, PlannedEvaluation
 from eval.plan.system import System
 from eval.rundir.description import SystemDescription
@@ -136,13 +139,20 @@ def test_what_can_never_be_decided_is_one_line_and_nothing_is_written(
     assert said in line
 
 
-def planned(items: list[Item], opened: list[str], limit: int | None = None) -> Plan:
-    """Two systems, one always right and one never; each notes when it is opened."""
+def planned(
+    items: list[Item],
+    opened: list[str],
+    *,
+    limit: int | None = None,
+    margin: float = 2,
+    of_b: Callable[[dict[str, Any]], Prediction] = lambda entry: Prediction(choice=1, status="ok"),
+) -> Plan:
+    """Two systems, a that is always right, and b that never is where nothing else is said; each notes its opening."""
 
-    def system(name: str, choice: int, limit: int | None = None) -> System:
+    def system(name: str, answer: Callable[[dict[str, Any]], Prediction], limit: int | None = None) -> System:
         def opening(_: Path) -> Any:
             opened.append(name)
-            return RunnableLambda(lambda entry: Prediction(choice=choice, status="ok"))
+            return RunnableLambda(lambda entry: entry) | RunnableLambda(answer)
 
         return System(name, SystemDescription(), 64, opening, limit=limit)
 
@@ -157,13 +167,18 @@ def planned(items: list[Item], opened: list[str], limit: int | None = None) -> P
     )
     manifest = Manifest(
         name="n",
-        suite={"until_decided": True},
+        suite={"until_decided": True, "margin": margin},
         evaluations=(evaluation,),
         systems={"a": {}, "b": {}},
         seed=3,
         started_utc="2026-01-01T00:00:00+00:00",
     )
-    return Plan(manifest, [PlannedEvaluation(evaluation, items, [system("a", 0), system("b", 1, limit)])])
+    systems = [system("a", right), system("b", of_b, limit)]
+    return Plan(manifest, [PlannedEvaluation(evaluation, items, systems)])
+
+
+def right(entry: dict[str, Any]) -> Prediction:
+    return Prediction(choice=0, status="ok")
 
 
 def items_in_groups(n: int, size: int) -> list[Item]:
@@ -186,3 +201,40 @@ def test_a_system_with_a_limit_is_compared_on_its_items_and_the_run_ends_with_th
     of_b = {record.item.id for record in read_records(records_path(tmp_path / "run", "b"))}
     of_a = {record.item.id for record in read_records(records_path(tmp_path / "run", "a"))}
     assert of_b == {item.id for item in items[:5]} <= of_a
+
+
+def test_a_narrower_margin_goes_on_and_a_wider_one_asks_nothing(tmp_path: Path) -> None:
+    items, out = items_in_groups(400, 1), tmp_path / "run"
+    run(planned(items, [], margin=10, of_b=right), out)
+    (wide,) = compare(read_answers(out))
+    assert wide.decided == "equal" and wide.n < 150
+    assert run(planned(items, [], margin=4, of_b=right), out, resume=True).asked > 0
+    (narrow,) = compare(read_answers(out))
+    assert narrow.decided == "equal" and wide.n < narrow.n < 400
+    assert run(planned(items, [], margin=10, of_b=right), out, resume=True).asked == 0
+    assert compare(read_answers(out))[0].n_decided == wide.n_decided
+
+
+def test_failed_items_bet_nothing_and_are_asked_again(tmp_path: Path) -> None:
+    def fails_at_first(entry: dict[str, Any]) -> Prediction:
+        if int(entry["id"][1:]) % 3 == 0:
+            raise ValueError("not today")
+        return Prediction(choice=1, status="ok")
+
+    items, out = items_in_groups(200, 1), tmp_path / "run"
+    outcome = run(planned(items, [], of_b=fails_at_first), out)
+    (pair,) = compare(read_answers(out))
+    assert pair.decided == "b" and pair.n_left_out == outcome.errors > 0
+    assert pair.n + pair.n_left_out == outcome.asked // 2
+    again = run(planned(items, []), out, resume=True)
+    (pair,) = compare(read_answers(out))
+    assert again.errors == pair.n_left_out == 0 and pair.decided == "b"
+
+
+def test_two_runs_of_which_one_ended_early_are_compared_by_what_holds_at_any_time(tmp_path: Path) -> None:
+    items = items_in_groups(200, 1)
+    for name in ("one", "other"):
+        run(planned(items, []), tmp_path / name)
+    found = compare(read_answers(tmp_path / "one"), read_answers(tmp_path / "other"))
+    assert all(pair.at_any_time for pair in found)
+    assert {(pair.a, pair.b) for pair in found} >= {("A/a", "B/a"), ("A/b", "B/b")}
