@@ -34,6 +34,7 @@ NODES = 128  # stakes that the money is spread over
 NARROW, NARROW_SHARE = 10.0, 0.8
 STEPS = 50  # of the bisection of an interval's end: far more than its six digits need
 CHUNK = 256  # groups at once
+MOST = 1e200  # capital of one stake, so that no product of a chunk is infinite
 
 
 class Evidence(NamedTuple):
@@ -88,12 +89,12 @@ def evidence(gains: np.ndarray, sizes: np.ndarray, *, largest: int, margin: floa
     returns = np.stack([gains, -gains, -beyond / (1 - margin), short / (1 - margin)]) / largest  # (4, n_groups)
     u, money = stakes(largest)
     capital, parts = np.ones((4, 1, NODES)), [np.empty((4, 0))]
-    with np.errstate(over="ignore", under="ignore"):  # what is beyond a float is beyond every threshold
+    with np.errstate(under="ignore"):
         for start in range(0, returns.shape[1], CHUNK):
             factors = 1 + returns[:, start : start + CHUNK, None] * u  # (4, groups, NODES)
             grown = capital * np.cumprod(factors, axis=1)
             parts.append((grown * money).sum(axis=-1))  # unlike @, in the same order for any number of groups
-            capital = grown[:, -1:]
+            capital = np.minimum(grown[:, -1:], MOST)  # what is given up here is no unfair gain
     more, less, below, above = np.concatenate(parts, axis=1)
     return Evidence(more, less, np.minimum(below, above))
 

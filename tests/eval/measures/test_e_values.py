@@ -100,3 +100,11 @@ def test_intervals_hold_at_all_times_at_once() -> None:
         found = [difference_interval(gains[:n], ONES[:n], largest=1) for n in looks]
         missed += any(not low <= 0.1 <= high for low, high in found)
     assert missed <= 0.05 * 100 + 2 * math.sqrt(0.05 * 0.95 * 100)
+
+
+def test_capital_beyond_all_measure_can_still_be_lost() -> None:
+    gains = np.concatenate([np.ones(3000), -np.ones(3000)])
+    found = evidence(gains, np.ones(6000, dtype=np.int64), largest=1, margin=0.02)
+    for values in found:
+        assert np.isfinite(values).all()
+    assert found.more.max() > 1e100 and found.more[-1] < 20
