@@ -163,7 +163,7 @@ def test_a_suite_is_taken_as_an_object_a_file_or_a_name(tmp_path: Path) -> None:
         (7, {"a": {"baseline": "chance"}}, {}, "int is no list of items"),
         (PAIRS, {"a": {"baseline": "chance", "k": 0}}, {}, "system 'a': k: Input should be greater"),
         (PAIRS, {"a": {"basline": "chance"}}, {}, "system 'a': basline: Extra inputs"),
-        (PAIRS, {"a": {}}, {}, "system 'a' needs exactly one of baseline, chain, checkpoint, finetune, not 0"),
+        (PAIRS, {"a": {}}, {}, "system 'a' needs exactly one of baseline, chain, checkpoint, finetune, cascade, not 0"),
         (PAIRS, {"../a": {"baseline": "chance"}}, {}, "cannot be a folder's name"),
         (PAIRS, {"a": 3}, {}, "system 'a' is of the type int; give a Runnable"),
         (PAIRS, {"a": says("neutral")}, {}, "system 'a' is a chat model, which takes messages"),
