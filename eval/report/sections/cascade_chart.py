@@ -15,7 +15,6 @@ from eval.report.sections.cost_curve import (
     LEGEND_TOP,
     NAME_LETTERS,
     PLOT_HEIGHT,
-    RIGHT,
     TOP,
     WIDTH,
     Dot,
@@ -24,7 +23,7 @@ from eval.report.sections.cost_curve import (
     Tick,
 )
 
-LEFT = 64
+LEFT, RIGHT = 64, 56  # room for half a price beyond the last tick
 TICKS = 5
 STEPS = 40  # of the line that nobody can be above
 
