@@ -32,16 +32,19 @@ class Document(NamedTuple):
     names: tuple[str, ...] = ()
 
 
-def read_document(fields: Mapping[str, Any], *, shown: str = "", hidden: Collection[str] = ()) -> Document:
+def read_document(
+    fields: Mapping[str, Any], *, answer: str = "", shown: str = "", hidden: Collection[str] = ()
+) -> Document:
     """Return the item that some values make, apart from what is right.
 
     Args:
         fields: Texts, lists and objects by name; what holds the right answer is left out by the caller.
+        answer: What is right; "" where that is not known. It is no part of the question.
         shown: What the model was shown; "" where that is not known. Of values without choices, the texts count that
             are in it.
-        hidden: Texts that are no part of the question, such as the right answer.
+        hidden: Other texts that are no part of the question, such as choices.
     """
-    table = Table("", (*fields, _ANSWER), [("", {**fields, _ANSWER: "?"})], [], [])
+    table = Table("", (*fields, _ANSWER), [("", {**fields, _ANSWER: answer or "A"})], [], [])
     roles = _roles(table, Said(answer=_ANSWER))
     if roles is not None and roles.kind == "multiple-choice":
         columns = {"question": str(roles.question), **({"passage": roles.context} if roles.context else {})}
@@ -50,7 +53,7 @@ def read_document(fields: Mapping[str, Any], *, shown: str = "", hidden: Collect
             return Document(_texts(fields, columns), tuple(choices), tuple(names))
         except ConfigurationError:
             return Document(_texts(fields, columns))
-    texts = _shown_texts(fields, shown, hidden)
+    texts = _shown_texts(fields, shown, {answer, *hidden})
     if not texts and (roles := _roles(table, Said(label=_ANSWER))) is not None:
         texts = _texts(fields, roles.texts)
     return Document(texts)

@@ -57,7 +57,7 @@ def _row(path: Path, place: str, cells: Mapping[str, str]) -> LogRow:
     given = _parts(cells)
     expected = _one(given["reference"], (*ANSWERS, *LABELS, *_OUTPUTS))
     choices = {name: value for name, value in given["reference"].items() if name.casefold() in CHOICES}
-    document = read_document({**given["inputs"], **choices}, hidden=(expected,))
+    document = read_document({**given["inputs"], **choices}, answer=expected)
     found = first_score({name: _number(value) for name, value in given["feedback"].items()})
     metric, score = found or ("", None)
     seconds = next((_number(cells[name]) for name in _SECONDS if cells.get(name)), None)

@@ -178,7 +178,7 @@ def _generated(row: Mapping[str, Any], request: _Request) -> dict[str, Any]:
     target, fields = row["target"], row["doc"] if isinstance(row["doc"], dict) else {}
     several = target if isinstance(target, list) else []
     answer = str(several[0] if len(several) == 1 else target).strip()
-    found = read_document(fields, shown=request.context, hidden=(answer,))
+    found = read_document(fields, shown=request.context, answer=answer)
     return {
         "texts": found.texts or {"text": request.context},
         "choices": found.choices,

@@ -54,7 +54,7 @@ def _row(path: Path, place: str, result: Mapping[str, Any]) -> LogRow:
     sent, variable = str(prompt.get("raw") or ""), _answer_name(given)
     answer = _compared(result, given) or ("" if variable is None else str(given[variable]))
     fields = {name: value for name, value in given.items() if name != variable}
-    document = read_document(fields, shown=sent, hidden=(answer,))
+    document = read_document(fields, shown=sent, answer=answer)
     metric, score = ("success", result.get("success")) if "success" in result else ("score", result.get("score"))
     return make_row(
         path,
