@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from data.types import Item
 from eval.plan.chain_check import check_chain
-from eval.plan.chain_examples import find_examples
+from eval.plan.chain_examples import examples_of_file, find_examples
 from eval.plan.chain_predictor import Predictor, chain_predictor
 from eval.plan.chain_retriever import chain_retriever
 from eval.plan.context import Context, Passages
@@ -78,7 +78,9 @@ def prepare_chain(spec: SystemSpec, context: Context) -> PreparedChain:
         parts["passages"] = passages.texts
     if looks_up:
         described["pool_fingerprint"] = passages.fingerprint
-    if spec.examples is not None:
+    if spec.examples is not None and (path := spec.examples.file) is not None:
+        parts["examples"], described["examples"] = examples_of_file(spec.examples, path, context)
+    elif spec.examples is not None:
         train_items = context.train_items()
         parts["examples"], described["examples"] = find_examples(spec.examples, train_items, seed=context.seed)
         described |= learnt_from(train_items)

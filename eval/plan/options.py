@@ -45,9 +45,9 @@ SYSTEM = (
     ),
     Option(
         "examples",
-        "labelled examples in the prompt: similar ones, found by BM25, or the same balanced or random ones; how many "
-        "after a colon (8); in a suite also {select, n, retriever, embeddings}",
-        "similar[:N]",
+        "labelled examples in the prompt: similar ones, found by BM25, the same balanced or random ones, or all rows "
+        "of a table of yours; how many after a colon (8); in a suite also {select, n, retriever, embeddings}",
+        "similar[:N]|FILE",
     ),
     Option("candidates", "show only the N labels that the examples speak for most", "N", int),
     Option("retriever", "bm25, dense, hybrid …, with steps such as hybrid+rerank, or your own as module:attr", "R"),

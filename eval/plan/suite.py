@@ -17,7 +17,7 @@ when the systems are built, before anything is written.
 import operator
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 import yaml
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
@@ -26,6 +26,7 @@ from chains.registry import Rung
 from data.common.errors import ConfigurationError, first_fault, unknown_name
 from data.common.parsing import read_yaml
 from data.types import Frozen
+from eval.plan.examples_spec import ExamplesSpec, spelt_examples
 from eval.plan.matrix import place_as_written, written_out
 from eval.plan.options import Answering, Permute, TooLong
 from eval.rundir.description import TRAINED_KINDS, Crossed
@@ -33,29 +34,6 @@ from eval.rundir.names import PlainName, SystemName, check_folders
 
 SUITE_DIR = Path(__file__).parent.parent / "suites"
 KINDS = ("baseline", "chain", "checkpoint", "finetune", "cascade")
-
-
-class ExamplesSpec(Frozen):
-    """Labelled examples that a chain shows with each item.
-
-    Attributes:
-        select: Those most like the item, or the same for every item: as many of each label, or any.
-        n: How many an item is shown.
-        retriever: What finds similar ones, as `retrievers.registry` names it; `embeddings` are those of a dense one.
-    """
-
-    select: Literal["similar", "balanced", "random"]
-    n: int = Field(default=8, ge=1, le=1000)
-    retriever: str = "bm25"
-    embeddings: str | None = None
-
-
-def _spelt_examples(value: object) -> object:
-    """Take "similar:4" for {select: similar, n: 4}."""
-    if not isinstance(value, str):
-        return value
-    select, colon, n = value.partition(":")
-    return {"select": select, **({"n": n} if colon else {})}
 
 
 class DeferSpec(Frozen):
@@ -115,7 +93,7 @@ class SystemSpec(Frozen):
     max_tokens: int | None = Field(default=None, gt=0)
     request: dict[str, Any] = Field(default_factory=dict, exclude_if=lambda fields: not fields)
     # Left out where there are none, so that a run from before there were these settings can still be resumed.
-    examples: Annotated[ExamplesSpec | None, BeforeValidator(_spelt_examples)] = Field(
+    examples: Annotated[ExamplesSpec | None, BeforeValidator(spelt_examples)] = Field(
         default=None, exclude_if=lambda examples: examples is None
     )
     candidates: int | None = Field(default=None, ge=2, exclude_if=lambda n: n is None)

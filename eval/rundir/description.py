@@ -126,9 +126,13 @@ class RetrieverDescription(_Described):
 
 
 class ExamplesDescription(_Described):
-    """Labelled examples that a chain shows: `select` says which, `n` how many, `retriever` what finds similar ones."""
+    """Labelled examples that a chain shows: `select` says which, `n` how many, `retriever` what finds similar ones.
+
+    Of a file of the user's own `select` is its name, and `rows_fingerprint` says which rows it held.
+    """
 
     select: str | None = None
+    rows_fingerprint: str | None = None
     n: _Count | None = None
     retriever: str | None = None
     embeddings: str | None = None

@@ -50,6 +50,26 @@ def test_examples_candidates_and_meanings_reach_the_prompt(tmp_path: Path) -> No
     assert system.count("\n- ") == 2 and "refund: wants money back" in json.dumps([r["messages"] for r in records(out)])
 
 
+def test_the_rows_of_a_file_are_shown_in_its_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shots = tmp_path / "shots.csv"
+    shots.write_text("text,label\nsend it back,refund\nI lost it,Card\nsnow,weather\n", encoding="utf-8")
+    said = ["run", str(tickets(tmp_path / "t.csv")), "--chain", "classify", "--model", MODEL, "--examples"]
+    out = tmp_path / "out"
+    assert main([*said, str(shots), "--out", str(out)]) == 0
+    (record, *_) = records(out)
+    shown = [message["content"] for message in record["messages"][1:-1]]
+    assert shown == ["Text: snow", "weather", "Text: I lost it", "card", "Text: send it back", "refund"]
+    described = json.loads((out / "manifest.json").read_text())["systems"]
+    (one,) = [about for about in described.values() if about["kind"] == "chain"]
+    assert (one["examples"]["select"], one["examples"]["n"]) == ("shots.csv", 3)
+    assert main([*said, f"{shots}:2", "--out", str(tmp_path / "two")]) == 0
+    assert len(records(tmp_path / "two")[0]["messages"]) == 2 + 2 * 2
+    shots.write_text("text,label\nsend it back,refund\n", encoding="utf-8")
+    assert main([*said, str(shots), "--resume", str(out)]) == 2 and "cannot be resumed" in capsys.readouterr().err
+    assert main([*said, "simlar", "--out", str(tmp_path / "no")]) == 2
+    assert "'simlar' chooses no examples; give similar, balanced, random, or a table" in capsys.readouterr().err
+
+
 def test_candidates_without_examples_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said = ["run", str(tickets(tmp_path / "t.csv")), "--chain", "classify", "--model", MODEL]
     assert main([*said, "--candidates", "2"]) == 2
