@@ -9,7 +9,8 @@ from data.common.errors import ConfigurationError
 from data.label_set import label_text
 from data.question_rows import cell_text
 from data.splits import cluster_of, fold
-from data.table import Table, read_tables
+from data.table import read_tables
+from data.table_types import Table
 from data.types import Item
 
 

@@ -5,8 +5,9 @@ An entry and training items in; out come what finds an item's examples, and what
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
-from chains.examples import FindExamples, choose_fixed, example_passages
+from chains.examples import FindExamples, Select, choose_fixed, example_passages
 from data.common.errors import ConfigurationError
 from data.example_rows import read_example_rows
 from data.registry import fingerprint
@@ -14,6 +15,8 @@ from data.types import Item
 from eval.plan.context import Context
 from eval.plan.examples_spec import ExamplesSpec
 from eval.rundir.description import ExamplesDescription
+
+_DRAWN: tuple[Select, ...] = get_args(Select)
 
 
 def examples_of_file(spec: ExamplesSpec, path: Path, context: Context) -> tuple[FindExamples, ExamplesDescription]:
@@ -50,8 +53,8 @@ def find_examples(
     from retrievers.registry import build_retriever
 
     by_id = {item.id: item for item in train_items}
-    if spec.select == "balanced" or spec.select == "random":
-        fixed = choose_fixed(train_items, select=spec.select, n=spec.n, seed=seed)
+    if (way := next((one for one in _DRAWN if one == spec.select), None)) is not None:
+        fixed = choose_fixed(train_items, select=way, n=spec.n, seed=seed)
         return FindExamples(items=by_id, n=spec.n, fixed=fixed), ExamplesDescription(select=spec.select, n=spec.n)
     retriever = build_retriever(
         spec.retriever,
