@@ -25,6 +25,7 @@ BENCHES = {
         "benches.cascade",
         "no comparison: cascades of real answers, and whether promises are kept (takes options)",
     ),
+    "audit": ("benches.audit", "no comparison: wrong labels that are planted and found (takes options)"),
     "floors": ("benches.floors", "no comparison: the floors of the house, drawn from the imports"),
     "report": ("benches.report", "no comparison: time and memory of a large run's report (takes options)"),
     "sequential": ("benches.sequential", "no comparison: how often runs that end early err (takes options)"),

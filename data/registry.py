@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from inspect import signature
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from data.card import SHIPPED, TaskCard, is_task, task_path
 from data.common.attributes import import_own, is_module, load_attribute
@@ -20,6 +20,9 @@ from data.common.progress import log
 from data.common.text import character_fault, one_line
 from data.retrieval_sets import RetrievalSet
 from data.types import Benchmark, Item
+
+if TYPE_CHECKING:
+    from data.task import LabelledRow
 
 # A benchmark's module has `BENCHMARK` and `load(split, path) -> list[Item]`; where its items are rows of a file, `load`
 # may take `skip_bad_rows` too.
@@ -69,6 +72,23 @@ def task_passages(name: str, *, card: Mapping[str, Any] | None = None) -> Path |
     is_own = name not in BENCHMARKS and is_task(name)
     passages: Path | None = _task(name, card).passages if is_own else None
     return passages
+
+
+def labelled_rows(name: str, *, card: Mapping[str, Any] | None = None) -> "list[LabelledRow]":
+    """Return every row of the file that a task of the user's own learns from, in its order, with its place.
+
+    Args:
+        name: A file or card of labelled rows.
+        card: As for `benchmark`.
+
+    Raises:
+        ConfigurationError: It is no such file, or cannot be used.
+        MissingResourceError: It is not there.
+    """
+    if name in BENCHMARKS or not is_task(name):
+        raise ConfigurationError(f"'{name}' is no labelled file (CSV, JSON Lines, Parquet …), folder or card")
+    rows: list[LabelledRow] = _task(name, card).rows
+    return rows
 
 
 def load_items(

@@ -139,6 +139,39 @@ def split_items(items: Sequence[Item], *, share: float = 0.2, stratify: bool = T
     return Split(train, [items[index] for index in sorted(tested)])
 
 
+def fold_numbers(items: Sequence[Item], *, n_folds: int, seed: int) -> list[int]:
+    """Return the fold of each item, from 0: items of one group, or with the same texts, are in one fold.
+
+    Each label is spread over the folds as evenly as groups allow.
+
+    Args:
+        items: Of one source.
+        n_folds: At most so many; of fewer groups each is a fold.
+        seed: The same seed gives the same folds.
+
+    Raises:
+        ConfigurationError: All items are of one group.
+    """
+    clusters = _clusters(items)
+    if len(clusters) < 2:
+        raise ConfigurationError(
+            f"the {len(items)} items are all of one group or text; two are needed, to set one apart"
+        )
+    random.Random(seed).shuffle(clusters)  # noqa: S311  # repeatable, not secret
+    n_folds = min(n_folds, len(clusters))
+    sizes = [0] * n_folds
+    of_label = defaultdict[int, list[int]](lambda: [0] * n_folds)
+    folds = [0] * len(items)
+    for cluster in clusters:
+        (label, _), *_ = Counter(items[index].target for index in cluster).most_common(1)
+        fold = min(range(n_folds), key=lambda number: (of_label[label][number], sizes[number]))
+        for index in cluster:
+            folds[index] = fold
+            of_label[items[index].target][fold] += 1
+        sizes[fold] += len(cluster)
+    return folds
+
+
 def _stratum(item: Item, stratify: bool) -> str:
     return item.choices[item.target] if stratify else ""
 

@@ -30,6 +30,13 @@ class Rows(NamedTuple):
     roles: Roles
 
 
+class LabelledRow(NamedTuple):
+    """A labelled row: where it stands in its file, such as "line 7", and the item that it is."""
+
+    place: str
+    item: Item
+
+
 class Task:
     """A benchmark that is made of a user's file.
 
@@ -37,6 +44,10 @@ class Task:
         card: What is known of the task.
         folder: Where its files are.
         source: The file that the card was read from, if it was.
+
+    Attributes:
+        rows: Every row of the file to learn from, in its order, also those that are set apart to be measured.
+        notes: What was guessed and left out, a sentence each.
 
     Raises:
         ConfigurationError: A file, a column or a label cannot be used; one line that says which, and what to do. Or a
@@ -132,6 +143,7 @@ class Task:
             )
             self.notes += self._set.notes
         learnt = self._items(train, "train")
+        self.rows = [LabelledRow(place, item) for (place, _), item in zip(train.table.rows, learnt, strict=True)]
         if test is not None:
             measured = self._items(test, "test")
         else:

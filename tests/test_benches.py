@@ -13,6 +13,7 @@ import pytest
 from benches.__main__ import BENCHES
 from benches.__main__ import main as run_benches
 from benches.agreement import among_labels, compare_scores, lead
+from benches.audit import plant
 from benches.environments import peer_python, same_release
 from benches.faults import CASES, Side
 from benches.faults import row as faults_row
@@ -254,3 +255,11 @@ def test_the_faults_table_has_both_sides_medians_and_what_was_lost_or_paid_twice
 
 def test_the_design_document_has_the_floors_as_the_imports_are() -> None:
     assert drawing() in (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+
+
+def test_planted_labels_are_others_and_the_seed_says_which() -> None:
+    items = load_items("mnli", split="sample", limit=30)
+    planted = plant(items, 7, seed=3)
+    changed = {n for n, (one, other) in enumerate(zip(items, planted.items, strict=True)) if one != other}
+    assert changed == planted.places and len(changed) == 7
+    assert planted == plant(items, 7, seed=3) != plant(items, 7, seed=4)

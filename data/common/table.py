@@ -5,6 +5,7 @@ somebody else's text, which must do nothing in a spreadsheet but be shown.
 """
 
 import csv
+import io
 import re
 import sys
 import unicodedata
@@ -87,7 +88,18 @@ def emit_csv(rows: Iterable[Sequence[str | float | None]]) -> None:
     write_utf8()
     writer = csv.writer(sys.stdout, lineterminator="\n")
     for row in takewhile(lambda _: not is_output_lost(), rows):
-        writer.writerow([guarded(cell) if isinstance(cell, str) else cell for cell in row])
+        writer.writerow(_guarded_row(row))
+
+
+def csv_text(rows: Iterable[Sequence[str | float | None]]) -> str:
+    """Return rows as `emit_csv` prints them."""
+    written = io.StringIO(newline="")
+    csv.writer(written, lineterminator="\n").writerows(map(_guarded_row, rows))
+    return written.getvalue()
+
+
+def _guarded_row(row: Sequence[str | float | None]) -> list[str | float | None]:
+    return [guarded(cell) if isinstance(cell, str) else cell for cell in row]
 
 
 def guarded(text: str) -> str:

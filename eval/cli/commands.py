@@ -14,6 +14,7 @@ from eval.api import Run
 from eval.cli.cache import cache
 from eval.cli.calibrate import calibrate
 from eval.cli.decide import decide
+from eval.cli.label import label
 from eval.cli.run_options import read_policy, read_suite
 from eval.cli.show_reports import end_run, report_text, show_reports
 from eval.execution.error_limit import read_error_limit
@@ -196,6 +197,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "list": list_names,
     "run": run,
     "decide": decide,
+    "label": label,
     "rescore": rescore,
     "import": import_recorded,
     "compare": compare,

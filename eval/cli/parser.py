@@ -52,6 +52,8 @@ def parser() -> argparse.ArgumentParser:
         )
     )
 
+    _add_label(commands.add_parser("label", parents=[common, in_words], help="labels of a file that are doubtful"))
+
     rescore = commands.add_parser(
         "rescore", parents=[common, in_words], help="extract and score again; no model is called"
     )
@@ -143,6 +145,19 @@ def _add_decide(decide: argparse.ArgumentParser) -> None:
     going.add_argument("--out", type=Path, metavar="DIR", help="default: runs/NAME.decide")
     going.add_argument("--max-concurrency", type=int, default=8, metavar="C", help="calls in flight; default: 8")
     _add_calls(decide)
+
+
+def _add_label(label: argparse.ArgumentParser) -> None:
+    label.add_argument(
+        "target", metavar="FILE", help="a labelled file (CSV …), a folder with train and test, or a card"
+    )
+    how = "who reads the rows: sentence embeddings (default), word counts, or the mean of both"
+    label.add_argument("--learner", choices=["nearest", "tfidf", "both"], default="nearest", help=how)
+    add_options(label, chosen(SYSTEM, "embeddings"))
+    label.add_argument("--top", type=int, default=20, metavar="N", help="doubtful rows to print; default: 20")
+    label.add_argument("--seed", type=int, default=0, metavar="S")
+    label.add_argument("--out", type=Path, metavar="CSV", help="where every row goes; default: runs/NAME.labels.csv")
+    add_options(label.add_argument_group("the file: what is not said is guessed, and printed"), TASK)
 
 
 def _add_import(recorded: argparse.ArgumentParser) -> None:

@@ -111,6 +111,11 @@ class Baseline(NamedTuple):
     labelled: bool = False
 
 
+def default_embeddings(language: str) -> str:
+    """Return the packaged embedding model that reads texts of a language."""
+    return "minilm" if language == "en" else "e5-small"
+
+
 def _nearest(parts: Parts) -> Predictor:
     from retrievers.embeddings import load_model
 

@@ -13,7 +13,6 @@ from langchain_core.runnables import RunnableConfig, RunnableSerializable
 
 from data.common.errors import ConfigurationError
 from data.types import Inputs, Item, Prediction, texts_of_input
-from eval.plan.chain_predictor import Predictor
 
 Texts = Mapping[str, str]  # of an item, by name
 
@@ -46,9 +45,8 @@ class LinearClassifier(RunnableSerializable[Inputs, Prediction]):
         return_exceptions: bool = False,
         **kwargs: Any | None,
     ) -> list[Prediction]:
-        probs = self.pipeline.predict_proba([texts_of_input(entry) for entry in inputs])
-        full = np.zeros((len(inputs), max(len(entry["choices"]) for entry in inputs)))
-        full[:, [int(target) for target in self.pipeline.classes_]] = probs
+        n_classes = max(len(entry["choices"]) for entry in inputs)
+        probs = self.probabilities([texts_of_input(entry) for entry in inputs], n_classes)
         return [
             Prediction(
                 choice=int(row.argmax()),
@@ -57,11 +55,17 @@ class LinearClassifier(RunnableSerializable[Inputs, Prediction]):
                 probs=tuple(row[: len(entry["choices"])].tolist()),
                 probs_source="softmax",
             )
-            for entry, row in zip(inputs, full, strict=True)
+            for entry, row in zip(inputs, probs, strict=True)
         ]
 
+    def probabilities(self, rows: Sequence[Texts], n_classes: int) -> np.ndarray:
+        """Return the probability of each class for the texts of items, (n_items, n_classes): 0 for one never seen."""
+        probs = np.zeros((len(rows), n_classes))
+        probs[:, [int(target) for target in self.pipeline.classes_]] = self.pipeline.predict_proba(rows)
+        return probs
 
-def tfidf(train_items: Sequence[Item]) -> Predictor:
+
+def tfidf(train_items: Sequence[Item]) -> LinearClassifier:
     """Fit TF-IDF over words, pairs of words and pieces of words of each text, with logistic regression.
 
     Pieces of two to five letters are what makes it work in Korean, whose endings make whole words rarely the same, and
@@ -85,7 +89,7 @@ def tfidf(train_items: Sequence[Item]) -> Predictor:
     return _fit(train_items, features, rule="tfidf")
 
 
-def nearest(train_items: Sequence[Item], *, embed: Callable[[list[str]], Any]) -> Predictor:
+def nearest(train_items: Sequence[Item], *, embed: Callable[[list[str]], Any]) -> LinearClassifier:
     """Fit logistic regression on sentence embeddings: the cheap form of SetFit, without contrastive training.
 
     Two texts u and v of one item are read as [u, v, |u − v|, u ∘ v].
@@ -116,7 +120,7 @@ def nearest(train_items: Sequence[Item], *, embed: Callable[[list[str]], Any]) -
     return _fitted(features, train_items, rule="nearest", weight=EMBEDDINGS_C)
 
 
-def _fit(train_items: Sequence[Item], features: Callable[[], list[Any]], *, rule: str) -> Predictor:
+def _fit(train_items: Sequence[Item], features: Callable[[], list[Any]], *, rule: str) -> LinearClassifier:
     """Fit a classifier on features of each text by itself, so that a word counts by which text it stands in."""
     from sklearn.pipeline import make_pipeline, make_union
     from sklearn.preprocessing import FunctionTransformer
@@ -129,7 +133,7 @@ def _fit(train_items: Sequence[Item], features: Callable[[], list[Any]], *, rule
     return _fitted(make_union(*columns), train_items, rule=rule, weight=COUNTS_C)
 
 
-def _fitted(features: Any, train_items: Sequence[Item], *, rule: str, weight: float) -> Predictor:
+def _fitted(features: Any, train_items: Sequence[Item], *, rule: str, weight: float) -> LinearClassifier:
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
 

@@ -51,7 +51,7 @@ def _baseline(spec: SystemSpec, context: Context) -> System:
     parts = baselines.Parts(context.train_items() if learns else [], context.seed)
     more: dict[str, Any] = {}
     if name == "nearest":
-        embeddings = spec.embeddings or ("minilm" if context.benchmark.language == "en" else "e5-small")
+        embeddings = spec.embeddings or baselines.default_embeddings(context.benchmark.language)
         parts = parts._replace(embeddings=embeddings)
         more["embeddings"] = embeddings
     baselines.check_baseline(name, parts.train_items)

@@ -19,6 +19,7 @@ from eval.measures.cascade_pair import Member
 from eval.measures.costs import BreakEven, break_evens
 from eval.measures.differences import Comparison, compare_all
 from eval.measures.early_end import Asked, EarlyEnd, accuracy_interval, early_end, without_intervals
+from eval.measures.labels import DoubtfulLabels, find_doubtful
 from eval.measures.ladder import Ladder, climb
 from eval.measures.matrix import Matrix, measure_matrices
 from eval.measures.metrics import class_names
@@ -53,6 +54,8 @@ class EvaluationFigures(Frozen):
             there, the intervals of accuracy and differences hold at any time, and no others are given.
         cascades: Of the most accurate system with each other one, the best first.
         matrices: What the settings of each matrix of systems are worth; empty in an older run's summary.
+        labels: Items whose label is doubtful; None where no two systems could agree on that, and in an older run's
+            summary.
     """
 
     benchmark: str
@@ -73,6 +76,7 @@ class EvaluationFigures(Frozen):
     ladders: tuple[Ladder, ...] = ()
     attributions: tuple[Attribution, ...] = ()
     matrices: tuple[Matrix, ...] = ()
+    labels: DoubtfulLabels | None = None
     reference_scores: ReferenceScores = ReferenceScores()
     verdict: Verdict | None = None
     early_end: EarlyEnd | None = Field(default=None, exclude_if=lambda end: end is None)
@@ -129,6 +133,7 @@ def evaluation_figures(
         ladders=tuple(climb(answers, manifest.systems)) if drawn is None else (),
         attributions=attributions if drawn is None else without_intervals(attributions),
         matrices=measure_matrices(answers, evaluation.crossed) if drawn is None else (),
+        labels=find_doubtful(answers, manifest.systems),
         reference_scores=references,
         verdict=_with_offer(verdict, cascades, systems),
         cascades=cascades,

@@ -5,7 +5,7 @@ system answered it; what it says is what `eval show` says. The columns are the s
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from data.common.progress import log
 from data.types import Prediction, Record
 from eval.measures.answers import Answers
 from eval.measures.costs import system_cost
+from eval.measures.labels import find_doubtful
 from eval.measures.prices import PriceTable, price_table
 from eval.measures.run_answers import RunAnswers, read_answers
 from eval.measures.system_costs import price_systems, with_full_spec
@@ -33,6 +34,7 @@ class Row(NamedTuple):
         status: What the reply was read as; None where the call failed.
         input_tokens: As the record counts them: 0 where the response cache had the reply.
         usd: What such an answer costs at the prices in force, whether or not the response cache had it; None: unknown.
+        likelier_text: Of an item whose label is doubtful, the choice that systems agree on in its place.
         probs: (n_choices,) as a JSON list.
         raw: What the model wrote; a JSON list of all it wrote where it was asked several times.
     """
@@ -58,6 +60,7 @@ class Row(NamedTuple):
     output_tokens: int | None = None
     cache_hits: int = 0
     usd: float | None = None
+    likelier_text: str | None = None
     probs: str | None = None
     raw: str | None = None
 
@@ -73,10 +76,13 @@ def csv_rows(run_dirs: Sequence[Path]) -> Iterator[Sequence[str | float | None]]
     yield Row._fields
     for run in runs:
         for evaluation, systems in zip(run.manifest.evaluations, run.evaluations, strict=True):
+            labels = find_doubtful(systems, run.manifest.systems)
+            doubtful = {one.item: one.answer for one in labels.labels} if labels is not None else {}
             hardware, descriptions = run.manifest.hardware, run.manifest.systems
             priced = price_systems(systems, descriptions, run.run_dir, hardware=hardware, table=prices)
             for system, answers in systems.items():
-                yield from _rows(run, system, answers, evaluation, prices=prices, usd=priced[system].usd)
+                usd = priced[system].usd
+                yield from _rows(run, system, answers, evaluation, prices=prices, usd=usd, doubtful=doubtful)
 
 
 def _rows(
@@ -87,6 +93,7 @@ def _rows(
     *,
     prices: PriceTable,
     usd: np.ndarray | None,
+    doubtful: Mapping[str, int],
 ) -> Iterator[Row]:
     """Yield a system's rows; `usd` is (n,) what each prediction cost, which is looked at for a cascade alone."""
     description, hardware = with_full_spec(run.manifest.systems[system]), run.manifest.hardware
@@ -99,12 +106,13 @@ def _rows(
             cost = of_items.get(int(own.rows["item"][0]))
         else:
             cost = system_cost(description, own, hardware=hardware, training=None, table=prices).usd
-        yield _row(record, evaluation, run=str(run.run_dir), usd=cost)
+        likelier = doubtful.get(record.item.id)
+        yield _row(record, evaluation, run=str(run.run_dir), usd=cost, likelier=likelier)
     if (n := len(answers)) < evaluation.n_items:
         log(f"{run.run_dir}: {system} has records of {n:,} of {evaluation.n_items:,} items; the others have no row")
 
 
-def _row(record: Record, evaluation: Evaluation, *, run: str, usd: float | None) -> Row:
+def _row(record: Record, evaluation: Evaluation, *, run: str, usd: float | None, likelier: int | None) -> Row:
     item = record.item
     asked = Row(
         run=run,
@@ -121,6 +129,7 @@ def _row(record: Record, evaluation: Evaluation, *, run: str, usd: float | None)
         latency_s=record.latency_s,
         cache_hits=record.cache_hits,
         usd=usd,
+        likelier_text=None if likelier is None else item.choices[likelier],
     )
     return asked if record.prediction is None else _answered(asked, record.prediction, item.choices)
 

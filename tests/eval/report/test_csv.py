@@ -21,14 +21,14 @@ from tests.support.priced_runs import priced_run, toy_prices
 
 EXACT = """\
 run,benchmark,split,system,item_id,group,tags,weight,target_number,target_text,choice_number,choice_text,correct,status,\
-rule,error,latency_s,input_tokens,output_tokens,cache_hits,usd,probs,raw
+rule,error,latency_s,input_tokens,output_tokens,cache_hits,usd,likelier_text,probs,raw
 RUN,kice,made-up,rag,kice/made-up/q03,kice/made-up/p1,section:독서|negative,3.0,4,3번 문항의 선택지 4,4,\
-3번 문항의 선택지 4,1,ok,final-answer,,0.25,120,8,0,,"[0.1, 0.1, 0.2, 0.5, 0.1]","그러므로 ""4번"",
+3번 문항의 선택지 4,1,ok,final-answer,,0.25,120,8,0,,,"[0.1, 0.1, 0.2, 0.5, 0.1]","그러므로 ""4번"",
 정답: 4"
-RUN,kice,made-up,rag,kice/made-up/q04,kice/made-up/p1,section:독서,2.0,5,4번 문항의 선택지 5,,,0,none,,,0.25,,,0,,,\
+RUN,kice,made-up,rag,kice/made-up/q04,kice/made-up/p1,section:독서,2.0,5,4번 문항의 선택지 5,,,0,none,,,0.25,,,0,,,,\
 '- 모르겠다
 RUN,kice,made-up,rag,kice/made-up/q05,kice/made-up/p2,section:문학,3.0,1,5번 문항의 선택지 1,,,,,,\
-RateLimitError: too many requests,1.0,,,0,,,
+RateLimitError: too many requests,1.0,,,0,,,,
 """
 
 
