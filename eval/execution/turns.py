@@ -65,8 +65,8 @@ def _in_step(entry: PlannedEvaluation, drawn: Drawn, run_dir: Path) -> Iterator[
     while needed := blocks.needed():
         block = blocks.take()
         for system, items in blocks.asked:
-            now = [item for item in items if item.group in block] if system.name in needed else []
-            if now:
+            wanted = block & needed.get(system.name, set())
+            if now := [item for item in items if item.group in wanted]:
                 yield Turn(entry.evaluation, system, items, now, is_last=False)
         blocks.look()
     blocks.tell()
@@ -114,18 +114,23 @@ class _Blocks:
             right[system.name] = np.array([known.get(item.id, math.nan) for item in self._items])[taken]
         self._tests = system_pairs(right, self._ranks[taken], self._drawn)
 
-    def needed(self) -> set[str]:
-        """Return the systems of the pairs that are not decided and have items left that both may be asked."""
+    def needed(self) -> dict[str, set[str]]:
+        """Return by system the groups that are left of a pair which is not decided: those that both may be asked."""
         rest = set(self._order[self._n_groups :])
         left = {system.name: rest & {item.group for item in items} for system, items in self.asked}
         open_pairs = [pair for pair, one in self._tests.items() if one.test.decided is None]
-        return {name for a, b in open_pairs if left[a] & left[b] for name in (a, b)}
+        wanted: dict[str, set[str]] = {}
+        for a, b in open_pairs:
+            if both := left[a] & left[b]:
+                for name in (a, b):
+                    wanted.setdefault(name, set()).update(both)
+        return wanted
 
     def tell(self) -> None:
         """Say why nothing more is asked."""
         n_open = sum(one.test.decided is None for one in self._tests.values())
         if n_open:
-            log(f"all items are asked: {n_open} of {len(self._tests)} pairs of systems are not decided")
+            log(f"{n_open} of {len(self._tests)} pairs of systems are not decided: no item is left that both are asked")
         else:
             pairs = f"all {len(self._tests)} pairs" if len(self._tests) > 1 else "the pair"
             log(f"decided: {pairs} of systems, after {self._n_asked:,} of {len(self._items):,} items")
