@@ -235,7 +235,7 @@ def _after(first: str, steps: int) -> str:
 def _field(name: str) -> str:
     """Return a column's name as that of an item's text: without what a prompt's variable cannot hold."""
     name = re.sub(r"[.\[\]{}!:\s]+", "_", normalised(name).strip()).strip("_") or "text"
-    return f"{name}_text" if name in ("id", "group", "choices") else name
+    return f"{name}_text" if name in ("id", "group", "choices", "documents") else name
 
 
 def _distinct(table: Table, column: str) -> tuple[int, int]:

@@ -49,7 +49,8 @@ def _read_folder(folder: Path) -> list[Passage]:
     if (folder / PASSAGES_FILE).is_file():
         return _read_rows(folder / PASSAGES_FILE)
     exams = any(folder.glob("*.json"))
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (*_TEXTS, ".jsonl") and path.is_file())
+    found = (path for path in folder.rglob("*") if path.suffix.lower() in (*_TEXTS, ".jsonl") and path.is_file())
+    files = sorted(path for path in found if not any(p.startswith(".") for p in path.relative_to(folder).parts))
     if exams and any(path.parent == folder for path in files):
         raise ConfigurationError(
             f"the folder {folder} holds texts (.txt, .md …) and .json files; name one file, or another folder"

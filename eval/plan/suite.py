@@ -234,6 +234,7 @@ def names_suite(target: str) -> bool:
     from data.card import is_task
     from data.common.attributes import is_module
     from data.registry import BENCHMARKS
+    from data.table import SUFFIXES
 
     if target in list_suites():  # and not a folder of tables with that name, which is "./NAME"
         return True
@@ -243,6 +244,8 @@ def names_suite(target: str) -> bool:
         return True
     if is_module(target.removesuffix(":BENCHMARK")):
         return False
+    if (suffix := Path(target).suffix) and Path(target).is_file():
+        raise ConfigurationError(f"{target}: cannot read '{suffix}' files; allowed: {', '.join(SUFFIXES)}, or a card")
     known = ", ".join([*sorted(BENCHMARKS), *sorted(list_suites())])
     raise ConfigurationError(f"unknown benchmark or suite '{target}'. Allowed: {known}, or a suite's .yaml file.")
 

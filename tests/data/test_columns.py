@@ -138,3 +138,10 @@ def test_two_columns_of_one_name_in_a_prompt_are_refused(tmp_path: Path) -> None
     with pytest.raises(ConfigurationError, match="would have one name in a prompt; name them with --text NAME=COLUMN"):
         open_task(path, text=["my text", "my.text"])
     assert open_task(path, text={"one": "my text", "two": "my.text"}).labels == ("x", "y")
+
+
+def test_a_column_may_be_called_as_what_a_chain_adds_to_an_item(tmp_path: Path) -> None:
+    rows = [[f"one {n}", f"two {n}", *choices(n), "ABCD"[n % 4]] for n in range(20)]
+    path = table(tmp_path / "a.csv", "question,documents,A,B,C,D,answer", rows)
+    (item, *_) = open_task(path, question="question", text=["documents"]).load("test", None)
+    assert set(item.inputs) == {"question", "documents_text"}

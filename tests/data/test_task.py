@@ -261,6 +261,28 @@ def test_a_file_that_changes_while_it_is_read_is_one_line(tmp_path: Path, monkey
         open_task(path)
 
 
+@pytest.mark.parametrize(("error", "words"), [(PermissionError(13, "Permission denied"), "cannot read .*: Permission"),
+                                             (FileNotFoundError(2, "gone"), "there is no file")])  # fmt: skip
+def test_a_file_that_is_locked_or_gone_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, words: str
+) -> None:
+    """The tests may run as a user whom no permission stops, so the system's answer is put in its place."""
+    path = table(tmp_path / "rows.csv", tickets())
+
+    def refused(_: Path) -> None:
+        raise error
+
+    monkeypatch.setattr("data.delimited.open_bytes", refused)
+    with pytest.raises(MissingResourceError, match=words):
+        open_task(path)
+
+
+def test_a_kind_of_file_that_is_not_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "old.xls").write_bytes(b"x")
+    with pytest.raises(ConfigurationError, match=r"old.xls: cannot read '.xls' files; allowed: .csv, "):
+        names_suite(str(tmp_path / "old.xls"))
+
+
 def test_a_folder_of_tables_is_a_task_under_its_plain_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("own", "package", "papers", "mnli", "demo"):

@@ -51,6 +51,8 @@ def place(tmp_path: Path) -> Path:
     )
     for n in range(20, 30):
         (handbook / "more" / f"{n}.txt").write_text(said[n])
+    (handbook / ".git").mkdir()
+    (handbook / ".git" / "notes.txt").write_text("not for readers")
     (handbook / "rest.jsonl").write_text("\n".join(json.dumps({"id": str(n), "text": said[n]}) for n in range(30, N)))
     return tmp_path
 
