@@ -160,7 +160,7 @@ def test_a_card_is_told_from_a_suite(tmp_path: Path) -> None:
         ("Message,Department\na,x\nb,x\n", "every row has the label 'x'"),
         ("Message,Department\na,x\n,y\n", "expected a text"),
         ("nothing here\n", "have one cell each"),
-        ("Message,Department\n", "has no rows for 'train'"),
+        ("Message,Department\n", "has no rows below its header"),
     ],
 )
 def test_a_file_that_is_no_task_is_one_line_and_nothing_is_written(
