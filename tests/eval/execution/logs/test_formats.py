@@ -167,3 +167,13 @@ def test_a_log_that_was_cut_is_refused_in_one_line_and_nothing_is_written(path: 
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and str(cut) in error
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("place", [0.02, 0.3, 0.5, 0.7, 0.99])
+def test_an_archive_with_a_wrong_byte_is_read_or_refused_in_one_line(place: float, tmp_path: Path, capsys) -> None:
+    content = bytearray((LOGS / "questions.eval").read_bytes())
+    content[int(len(content) * place)] ^= 0xFF
+    log = tmp_path / "log.eval"
+    log.write_bytes(content)
+    code = main(["import", str(log), "--out", str(tmp_path / "run"), "--json"])
+    assert code == 0 or (code == 2 and capsys.readouterr().err.count("\n") == 1)
