@@ -20,8 +20,8 @@ FLOORS = (
     "eval.api",
     "eval.cli",
 )
-# The two that hand the measures of eval to the training.
-COMPOSITION_ROOTS = ("finetune.commands", "finetune.data_curve.command")
+# Command lines that hand what eval has to a floor below it.
+COMPOSITION_ROOTS = ("finetune.commands", "finetune.data_curve.command", "data.check_command")
 
 
 def main() -> None:

@@ -211,7 +211,7 @@ SAMPLE = ["run", "kice", "--split", "sample", "--model", SCRIPTED, "--too-long",
         ([*SAMPLE, "kice-prompt"], "the model's own tokenizer"),
         ([*SAMPLE, "kice-closed-book"], "chain 'kice-closed-book' shows no passage"),
         (["run", "mnli", *SAMPLE[2:], "mnli-zero-shot"], "chain 'mnli-zero-shot' shows no passage"),
-        ([*SAMPLE, "examples.own_chain:cautious"], "takes no too-long"),
+        ([*SAMPLE, "examples.own_chain:cautious"], "chain 'examples.own_chain:cautious' shows no passage"),
         (["run", "kice", "--split", "sample", "--baseline", "chance", "--too-long", "error"], "goes with a chain"),
     ],
 )
