@@ -26,6 +26,7 @@ from chains.registry import Rung
 from data.common.errors import ConfigurationError, first_fault, unknown_name
 from data.common.parsing import read_yaml
 from data.types import Frozen
+from eval.plan.defer import DeferSpec
 from eval.plan.examples_spec import ExamplesSpec, spelt_examples
 from eval.plan.matrix import place_as_written, written_out
 from eval.plan.options import Answering, Permute, TooLong
@@ -34,34 +35,6 @@ from eval.rundir.names import PlainName, SystemName, check_folders
 
 SUITE_DIR = Path(__file__).parent.parent / "suites"
 KINDS = ("baseline", "chain", "checkpoint", "finetune", "cascade")
-
-
-class DeferSpec(Frozen):
-    """By which of these rules a cascade passes items on: exactly one.
-
-    Attributes:
-        accuracy: What is answered before the last system is right at least so often, with 95 % confidence.
-        cost: US dollars that a query may cost in the mean, of two systems.
-        share: Of the items that reach a system, it passes on at most this share.
-        threshold: An answer stands where its probability is at least this.
-    """
-
-    accuracy: float | None = Field(default=None, gt=0, lt=1)
-    cost: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    share: float | None = Field(default=None, ge=0, le=1)
-    threshold: float | None = Field(default=None, ge=0, le=1)
-
-    @property
-    def rule(self) -> dict[str, float]:
-        """The rule by its name."""
-        return {name: value for name, value in self if value is not None}
-
-    @model_validator(mode="after")
-    def _is_one_rule(self) -> Self:
-        if len(self.rule) != 1:
-            names = ", ".join(type(self).model_fields)
-            raise ValueError(f"defer takes exactly one of {names}, not {len(self.rule)}")
-        return self
 
 
 class SystemSpec(Frozen):
