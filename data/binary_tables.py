@@ -49,13 +49,13 @@ def read_parquet(path: Path, named: Collection[str]) -> Table:
         kept = _kept(file.schema_arrow, named)
         groups = map(file.metadata.row_group, range(file.metadata.num_row_groups))
         _check_size(path, sum(_unpacked(group, kept) for group in groups))
-        table = file.read(columns=kept)
-    except (pyarrow.ArrowException, OSError) as error:
+        found = file.read(columns=kept).to_pylist()
+    except (pyarrow.ArrowException, UnicodeDecodeError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:  # the system's, and not that of the format
             raise
         raise ConfigurationError(f"{path} is no Parquet file: {one_line(error)}") from None
     names = _class_names(file.schema_arrow.metadata or {})
-    rows = [(f"row {number}", _named(row, names)) for number, row in enumerate(table.to_pylist(), start=1)]
+    rows = [(f"row {number}", _named(row, names)) for number, row in enumerate(found, start=1)]
     return Table("", tuple(kept), rows, [], notes_on(len(file.schema_arrow.names) - len(kept)))
 
 
@@ -107,11 +107,14 @@ def read_excel(path: Path) -> list[Sheet]:
     Raises:
         ConfigurationError: It is no workbook, is locked by a password, or holds no rows.
     """
+    import zlib
     from xml.etree.ElementTree import ParseError
     from zipfile import BadZipFile, ZipFile
 
     from openpyxl import load_workbook
 
+    # What damaged archives and sheets raise; RuntimeError: a part of an archive is locked, or packed in an unknown way.
+    faults = (BadZipFile, KeyError, ValueError, TypeError, IndexError, AttributeError, EOFError, ParseError)
     try:
         with ZipFile(path) as archive:
             _check_size(path, sum(part.file_size for part in archive.infolist()))
@@ -122,7 +125,7 @@ def read_excel(path: Path) -> list[Sheet]:
         for sheet in sheets:
             if records := _records(sheet):
                 return [Sheet(sheet.title, "", records)]
-    except (BadZipFile, KeyError, ValueError, TypeError, IndexError, AttributeError, EOFError, ParseError) as error:
+    except (*faults, RuntimeError, zlib.error) as error:
         locked = " (one with a password cannot be read)" if isinstance(error, BadZipFile) else ""
         raise ConfigurationError(f"{path} is no Excel workbook: {one_line(error)}{locked}") from None
     raise ConfigurationError(f"{path} holds no rows")

@@ -98,7 +98,14 @@ def _list_of_quoted(text: str) -> list[str] | None:
     """Return the texts of a list as Python or NumPy writes it, which sets no commas between them."""
     if not _BETWEEN.fullmatch(_QUOTED.sub("", text)):
         return None
-    return [str(ast.literal_eval(found)) for found in _QUOTED.findall(text)]
+    return [_unquoted(found) for found in _QUOTED.findall(text)]
+
+
+def _unquoted(quoted: str) -> str:
+    try:
+        return str(ast.literal_eval(quoted))
+    except (ValueError, SyntaxError):  # a line break or an escape that Python does not write
+        return quoted[1:-1]
 
 
 def _object(text: str) -> Any:

@@ -40,7 +40,7 @@ def find_encoding(path: Path, encoding: str | None) -> tuple[str, list[str]]:
         return encoding, []
     with open_bytes(path) as file:
         start = file.read(4)
-    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and _decodes(path, "utf-16"):
         return "utf-16", ["read as UTF-16, as its first bytes say"]
     if _decodes(path, "utf-8-sig"):
         return "utf-8-sig", []

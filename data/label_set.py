@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from data.card import LabelCard
 from data.choice_lists import choice_list
 from data.common.errors import ConfigurationError
-from data.common.text import normalised
+from data.common.text import character_fault, normalised
 from data.splits import fold
 from data.table_types import Table
 
@@ -95,6 +95,8 @@ def label_text(row: Mapping[str, Any], column: str, *, where: str) -> str:
     value = found.texts[0] if found else value
     is_empty = value is None or value != value or value == []  # NaN is no label
     label = "" if is_empty else _DECIMALS.sub("", " ".join(normalised(str(value)).split()))
+    if fault := character_fault(label):
+        raise ConfigurationError(f"{where}: the label in column '{column}' {fault}")
     if not label:
         raise ConfigurationError(f"{where}: the label in column '{column}' is empty; fill it, or take the row out")
     return label

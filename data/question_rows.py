@@ -11,7 +11,7 @@ from typing import Any
 from data.choice_lists import choices_of, number_of, said_of
 from data.columns import Roles
 from data.common.errors import ConfigurationError
-from data.common.text import normalised
+from data.common.text import character_fault, normalised
 from data.delimited import LONGEST_CELL
 from data.splits import cluster_of, fold
 from data.types import Item
@@ -85,6 +85,8 @@ def row_choices(row: dict[str, Any], roles: Roles, where: str) -> tuple[list[str
         texts.pop()  # rows may have fewer choices than others
     if len(texts) < 2 or len(set(texts)) < len(texts) or "" in texts:
         raise ConfigurationError(f"{where}: two or more different choices are needed, found {reprlib.repr(found)}")
+    if fault := next(filter(None, map(character_fault, texts)), None):
+        raise ConfigurationError(f"{where}: a choice {fault}")
     return texts, names if len(names) == len(texts) else []
 
 
@@ -124,6 +126,8 @@ def cell_text(value: object, *, where: str, column: str) -> str:
     text = normalised(written).strip() if isinstance(written, str) else ""
     if not text:
         raise ConfigurationError(f"{where}: {column} is {reprlib.repr(value)}, expected a text; mend it or take it out")
+    if fault := character_fault(text):
+        raise ConfigurationError(f"{where}: {column} {fault}")
     if len(text) > LONGEST_CELL:
         raise ConfigurationError(f"{where}: {column} is longer than {LONGEST_CELL:,} characters")
     return text

@@ -47,7 +47,7 @@ def unmeasured(train: Sequence[Item], evaluated: Sequence[Item]) -> list[Item]:
 
 def cluster_of(text: str) -> str:
     """Return 16 hex digits that stand for a text: items that share it are one cluster for standard errors."""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
 
 
 def texts_of_item(item: Item) -> tuple[tuple[str, str], ...]:

@@ -69,6 +69,21 @@ def test_a_file_of_splits_may_be_either_side(tmp_path: Path) -> None:
         open_task(tmp_path / "none.json")
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.tsv", "text\tlabel\na\tx\nb\ty\n".encode("utf-16")[:-1]),
+        ("a.jsonl", b'{"text": "\\ud800 a", "label": "x"}\n{"text": "b", "label": "y"}'),
+        ("a.jsonl", b'{"text": "a", "label": "\\ud800"}\n{"text": "b", "label": "y"}'),
+        ("a.jsonl", b'{"question": "a", "choices": ["\\ud800", "b"], "answer": "b"}'),
+    ],
+)
+def test_half_a_character_is_one_line(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ConfigurationError, match=r"half of a surrogate pair|neither UTF-8 nor cp949"):
+        open_task(tmp_path / name)
+
+
 def test_a_folder_with_nothing_to_learn_from_says_what_it_holds(tmp_path: Path) -> None:
     rows(tmp_path / "notes.csv", 0, 3)
     with pytest.raises(MissingResourceError, match=r"has no file to learn from .* it holds: notes.csv"):
