@@ -23,6 +23,7 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from data.columns import Said
 from data.common.errors import ConfigurationError
 from data.common.parsing import read_yaml
+from data.hub_name import ONLY_CONFIG, HubName, is_hub_name
 from data.table import SUFFIXES
 from data.types import Frozen, Text
 
@@ -93,8 +94,9 @@ class TaskCard(Frozen, defer_build=True):
 
     Attributes:
         name: It becomes part of the ids of items and of folders.
-        train: The file or folder that is learnt from, beside the card.
-        test: The file that is measured, or the share of `train` that is; None: a file beside `train`, or a share.
+        train: The file or folder that is learnt from, beside the card, or a data set on the hub (`data.hub_name`).
+        test: The file or data set that is measured, or the share of `train` that is; None: a file or split beside
+            `train`, or a share.
         text: The columns of the texts, or the name that each text is to have and its column.
         label: The column of the label.
         question: The column of a multiple-choice question; `choices`, `answer` and `context` name the other columns.
@@ -188,19 +190,25 @@ def card_yaml(card: TaskCard) -> str:
 def with_paths(card: TaskCard, placed: Callable[[str], str]) -> TaskCard:
     """Return a card in which each file or folder that it names is what `placed` makes of its path."""
     found = {name: value for name in PATHS if isinstance(value := getattr(card, name), str)}
-    return card.model_copy(update={name: placed(path) for name, path in found.items()})
+    return card.model_copy(update={name: placed(path) for name, path in found.items() if not is_hub_name(path)})
 
 
-def name_of(path: Path) -> str:
-    """Return a name for a task after its file or folder, with nothing that a folder's name cannot hold."""
-    stem = path.stem if path.stem not in ("train", "data", "dataset", "all") else path.resolve().parent.name
+def name_of(source: str | Path) -> str:
+    """Return a name for a task after its file, folder or data set, with nothing that a folder's name cannot hold."""
+    if is_hub_name(str(source)):
+        found = HubName.parse(str(source))
+        config = found.config if found.config != ONLY_CONFIG else None
+        stem = "-".join(filter(None, (found.repository.rpartition("/")[2], config)))
+    else:
+        path = Path(source)
+        stem = path.stem if path.stem not in ("train", "data", "dataset", "all") else path.resolve().parent.name
     name = re.sub(r"[^\w.-]+", "-", stem).strip("-._")[:64]
     return name if _NAME.fullmatch(name) else "task"
 
 
 def is_task(name: str) -> bool:
-    """Say whether a benchmark's name is that of a task of one's own: a table, a folder of tables, or a card."""
-    if name in SHIPPED or not name:
+    """Say whether a benchmark's name is that of a task of one's own: a table, a folder of them, a hub name, a card."""
+    if name in SHIPPED or is_hub_name(name) or not name:
         return bool(name)
     path = Path(name)
     if name.lower().endswith(SUFFIXES) or (path.is_dir() and ("/" in name or _holds_tables(path))):
@@ -224,9 +232,9 @@ def is_of_side(stem: str, stems: Sequence[str]) -> bool:
     return any(stem == one or stem.endswith(f"_{one}") for one in stems)
 
 
-def task_path(name: str) -> Path:
-    """Return where a task of that name is."""
-    return SHIPPED.get(name, Path(name))
+def task_source(name: str) -> str | Path:
+    """Return where a task of that name is: a path, or a data set on the hub."""
+    return SHIPPED.get(name, name)
 
 
 def is_card(path: Path) -> bool:

@@ -10,7 +10,7 @@ from data.common.errors import ConfigurationError
 from data.common.options import Option
 
 TASK = (
-    Option("test", "the file that is measured, or the share of the rows that is, such as 0.2", "FILE|SHARE"),
+    Option("test", "the file or hf:NAME that is measured, or the share of the rows that is, such as 0.2", "FILE|SHARE"),
     Option("group", "the column whose rows of one value stay on one side, where a share is measured", "COLUMN"),
     Option("text", "the column of the text, or several; NAME=COLUMN names each for the prompt", "COLUMN", several=True),
     Option("label", "the column of the label", "COLUMN"),

@@ -18,7 +18,7 @@ from data.card import (
     card_yaml,
     is_of_side,
     is_task,
-    task_path,
+    task_source,
     with_paths,
 )
 from data.card_options import TASK, card_fields
@@ -31,9 +31,10 @@ from data.common.table import aligned
 from data.common.terminal import emit, emit_json, say
 from data.delimited import find_encoding, find_separator, read_records
 from data.formats import OBJECTS, PAIRS, described, folder_kind
+from data.hub_name import is_hub_name
 from data.kice_check import listed_faults, read_exam
 from data.line_labels import is_fasttext, labels_beside
-from data.registry import keep_task
+from data.registry import keep_task, repeatable
 from data.task import open_task
 from data.task_check import PERCENTILES, TaskCheck, check_task
 
@@ -45,7 +46,8 @@ def add_check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "file",
         metavar="FILE",
-        help="an exam (JSON of KICE_slayer_AI_Korean), a labelled file, a folder with train and test, or a card",
+        help="an exam (JSON of KICE_slayer_AI_Korean), a labelled file, a folder with train and test, a card, or "
+        "hf:ORG/NAME[:CONFIG][@REVISION]",
     )
     parser.add_argument("--card", type=Path, metavar="CARD", help="where the card is written; default: beside the file")
     models = "chat models whose price for asking the items is said; default: those of the price table"
@@ -61,7 +63,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _is_labelled(name: str, fields: dict[str, Any]) -> bool:
     """Say whether a file is to be read as labelled rows: its user says something of its columns, or it looks so."""
-    if name in SHIPPED:
+    if name in SHIPPED or is_hub_name(name):
         return True
     path = Path(name)
     try:
@@ -98,8 +100,8 @@ def _has_cells(path: Path) -> bool:
 
 def _check_task(arguments: argparse.Namespace, fields: dict[str, Any]) -> int:
     """Say what a labelled file holds, and write its card, where there is none yet."""
-    name, path = arguments.file, task_path(arguments.file)
-    task = open_task(path, **fields)
+    name = repeatable(arguments.file)
+    task = open_task(task_source(name), **fields)
     keep_task(name, fields, task)
     found = check_task(task)
     prices, table = _asking(name, fields, arguments.model)
@@ -111,8 +113,9 @@ def _check_task(arguments: argparse.Namespace, fields: dict[str, Any]) -> int:
         _print_check(name, found)
         emit(table)
     if arguments.card is not None or not (arguments.json or name in SHIPPED or name.lower().endswith(CARD_SUFFIXES)):
-        folder = path.parent if name.lower().endswith(CARD_SUFFIXES) else Path()
-        _write_card(found.card, folder, to=arguments.card or _beside(path))
+        folder = Path(name).parent if name.lower().endswith(CARD_SUFFIXES) else Path()
+        place = Path(f"{found.card.name}.card.yaml") if is_hub_name(name) else _beside(Path(task_source(name)))
+        _write_card(found.card, folder, to=arguments.card or place)
     return 0
 
 

@@ -11,14 +11,14 @@ Source:
 import reprlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 from data.common.errors import ConfigurationError, MissingResourceError
-from data.common.hub import hub_fault
 from data.common.parsing import JsonObject
 from data.common.terminal import say
-from data.common.text import normalised, one_line
+from data.common.text import normalised
 from data.formats import PAIRS, described, folder_contents, object_kind
+from data.hub_name import HubName
+from data.hub_tables import hub_splits
 from data.rows import Row, required_text, rows_and_faults
 from data.splits import cluster_of
 from data.types import Benchmark, Item
@@ -53,10 +53,7 @@ FILE_STEMS = {
     "validation_mismatched": ("validation_mismatched", "dev_mismatched", "multinli_1.0_dev_mismatched"),
 }
 
-OFFLINE_WAYS = (
-    "offline: pass --data PATH (.jsonl, .json or .tsv), use --split sample, or fill the cache under HF_HOME "
-    "on a machine that reaches the hub"
-)
+OFFLINE_WAYS = "offline, pass --data PATH (.jsonl, .json or .tsv), or use --split sample"
 
 
 def load(split: str | None, path: Path | None, *, skip_bad_rows: bool = False) -> list[Item]:
@@ -179,50 +176,13 @@ def _target(file: Path, place: str, row: Row) -> int | None:
 
 
 def _hub_items(split: str) -> Iterator[Item]:
-    pairs = _cached_split(split)
-    if pairs is None:
-        pairs = _downloaded_split(split)
-    if not any(REVISION in file["filename"] for file in pairs.cache_files):
-        say(f"mnli: the cached copy is not the pinned revision {REVISION[:12]}; scores may not compare")
+    try:
+        pairs = hub_splits(HubName(HUB_ID, HUB_CONFIG, REVISION))[split]
+    except MissingResourceError as error:
+        raise MissingResourceError(f"mnli {split}: {error}; {OFFLINE_WAYS}") from error
     names: list[str] = pairs.features["label"].names
     targets = {value: LABELS.index(name) for value, name in enumerate(names)}
     rows: Iterable[JsonObject] = pairs
     for number, row in enumerate(rows):
         target = targets[row["label"]]
         yield _item(f"{split}/{number}", premise=row["premise"], hypothesis=row["hypothesis"], target=target)
-
-
-def _cached_split(split: str) -> Any | None:
-    """Return a split that an earlier run left in the cache: a pinned revision needs no second look at the hub."""
-    import datasets
-    from datasets.exceptions import DatasetsError
-    from httpx import HTTPError
-
-    was_offline, verbosity = datasets.config.HF_HUB_OFFLINE, datasets.logging.get_verbosity()
-    datasets.config.HF_HUB_OFFLINE = True
-    datasets.logging.set_verbosity_error()  # it would warn that it "could not find" a data set it was told not to seek
-    try:
-        return datasets.load_dataset(HUB_ID, HUB_CONFIG, split=split, revision=REVISION)
-    except (OSError, ValueError, HTTPError, DatasetsError):  # all the ways of saying that it is not in the cache
-        return None
-    finally:
-        datasets.config.HF_HUB_OFFLINE = was_offline
-        datasets.logging.set_verbosity(verbosity)
-
-
-def _downloaded_split(split: str) -> Any:
-    """Return a split from the hub, having asked once whether the hub answers: `load_dataset` retries for 25 s."""
-    import datasets
-    from datasets.exceptions import DatasetsError
-    from httpx import HTTPError
-
-    fault = hub_fault(HUB_ID, kind="dataset", revision=REVISION)
-    if fault is None:
-        try:
-            return datasets.load_dataset(HUB_ID, HUB_CONFIG, split=split, revision=REVISION)
-        except (OSError, HTTPError, DatasetsError) as error:
-            # "An error occurred while generating the dataset" says less than what it occurred over.
-            fault = error.__cause__ if isinstance(error, DatasetsError) and error.__cause__ else error
-    raise MissingResourceError(
-        f"mnli {split} is not in the local cache and the hub cannot be read ({one_line(fault)}); {OFFLINE_WAYS}"
-    ) from fault

@@ -12,12 +12,13 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from data.card import SHIPPED, TaskCard, is_task, task_path
+from data.card import SHIPPED, TaskCard, is_task, task_source
 from data.common.attributes import import_own, is_module, load_attribute
 from data.common.errors import ConfigurationError, ProjectError, system_fault, unknown_name
 from data.common.parsing import JsonObject
 from data.common.progress import log
 from data.common.text import character_fault, one_line
+from data.hub_name import HubName, is_hub_name
 from data.retrieval_sets import RetrievalSet
 from data.types import Benchmark, Item
 
@@ -60,6 +61,20 @@ def benchmark(name: str, *, card: Mapping[str, Any] | None = None) -> Benchmark:
     """
     metadata: Benchmark = _benchmark_module(name, card).BENCHMARK
     return metadata
+
+
+def repeatable(name: str) -> str:
+    """Return a benchmark's name as one that means the same items for ever: of a data set on the hub, with its commit.
+
+    Raises:
+        ConfigurationError: See `data.hub_tables.pinned`.
+        MissingResourceError: See there.
+    """
+    if not is_hub_name(name):
+        return name
+    from data.hub_tables import pinned
+
+    return str(pinned(HubName.parse(name)))
 
 
 def task_card(name: str, *, card: Mapping[str, Any] | None = None) -> TaskCard | None:
@@ -228,7 +243,7 @@ def _task(name: str, card: Mapping[str, Any] | None) -> Any:
     key = _key(name, card)
     task = _TASKS.get(key)
     if task is None or not task.is_current():
-        task = _TASKS[key] = open_task(task_path(name), **(card or {}))
+        task = _TASKS[key] = open_task(task_source(name), **(card or {}))
         counts = label_counts(task.labels or (), task.load("train", None), task.load("test", None))
         for note in (*task.notes, *label_findings(counts)):
             log(f"{name}: {note}")

@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 from data.card import CARD_SUFFIXES, PATHS, Share, TaskCard, make_card, name_of, read_card
 from data.columns import Roles, Said, roles_of
 from data.common.errors import ConfigurationError, MissingResourceError, unknown_name
+from data.hub_name import is_hub_name
 from data.label_set import LabelSet, label_set, label_text
 from data.question_rows import answers_count_from, cell_text, question_item
 from data.splits import cluster_of, fold, split_items, unmeasured
 from data.table_types import Table
-from data.task_files import stamps, task_files
+from data.task_files import pinned_card, stamps, task_files
 from data.task_tables import side_tables
 from data.text_language import language_of
 from data.types import Benchmark, Item
@@ -56,11 +57,11 @@ class Task:
     """
 
     def __init__(self, card: TaskCard, folder: Path, source: Path | None = None) -> None:
-        self.card = card
+        self.card = pinned_card(card)
         self.folder = folder
         self.notes: list[str] = []
-        self._of_sides = task_files(folder / card.train, card.test, folder)
-        files = [path for paths in self._of_sides.values() for path in paths]
+        self._of_sides = task_files(self.card.train, self.card.test, folder)
+        files = [path for paths in self._of_sides.values() for path in paths if isinstance(path, Path)]
         self._files = stamps([*files, source] if source else files)
         self._sides = self._make_sides()
         if not self.is_current():
@@ -118,7 +119,7 @@ class Task:
             sample_split="test",
             train_splits={"test": "train"},
             source=self.card.train,
-            licence="the user's own",
+            licence="as its card on the hub says" if is_hub_name(self.card.train) else "the user's own",
             citation="",
         )
 
@@ -274,20 +275,24 @@ class Task:
         return language_of(text for item in self._sides["train"][:500] for text in item.inputs.values())
 
 
-def open_task(path: Path, **fields: Any) -> Task:
-    """Return the task of a card, or of a labelled file or folder of which `fields` say what a card would.
+def open_task(source: str | Path, **fields: Any) -> Task:
+    """Return the task of a card, or of a labelled file, folder or hub name of which `fields` say what a card would.
 
     Raises:
         ConfigurationError: The file is of another kind, or something in it cannot be used.
         MissingResourceError: There is no such file.
     """
     given = {name: value for name, value in fields.items() if value not in (None, (), {}, "")}
+    if is_hub_name(str(source)):
+        return Task(make_card({"name": name_of(source), "train": str(source), **given}, where=str(source)), Path())
+    path = Path(source)
     if path.suffix.lower() in CARD_SUFFIXES:
         card = read_card(path)
         if isinstance(given.get("test"), dict) and isinstance(card.test, Share):
             given["test"] = {**card.test.model_dump(), **given["test"]}
-        named = {name: str(Path(given[name]).resolve()) for name in PATHS if isinstance(given.get(name), str)}
-        given |= named  # what a user names on the command line is from where they are
+        named = {name: value for name in PATHS if isinstance(value := given.get(name), str) and not is_hub_name(value)}
+        # What a user names on the command line is from where they are.
+        given |= {name: str(Path(value).resolve()) for name, value in named.items()}
         card = make_card({**card.model_dump(), **given}, where=str(path)) if given else card
         return Task(card, path.parent, path)
     if not path.exists():

@@ -7,27 +7,31 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from data.card import TEST_STEMS, TRAIN_STEMS, Share, is_of_side
+from data.card import TEST_STEMS, TRAIN_STEMS, Share, TaskCard, is_of_side
 from data.class_folders import has_class_folders
 from data.common.errors import ConfigurationError, MissingResourceError
+from data.hub_name import HubName, is_hub_name
+from data.hub_tables import pinned
 from data.table import SUFFIXES
 
-Files = dict[str, tuple[Path, ...]]  # of "train", and of "test" where it has files of its own
+Source = Path | HubName  # a file, a folder, or a data set on the hub
+Files = dict[str, tuple[Source, ...]]  # of "train", and of "test" where it has files of its own
 _PART = re.compile(r"(?P<name>.+)-\d+-of-(?P<parts>\d+)")  # as the hub's large files are named
 
 
-def task_files(train: Path, test: str | Share | None, folder: Path) -> Files:
+def task_files(source: str, test: str | Share | None, folder: Path) -> Files:
     """Return the files of each side; of "test" only where it is in one of its own.
 
-    A side may be a folder with a folder of texts for each label.
+    A side may be a folder with a folder of texts for each label, or a data set on the hub.
 
     Raises:
         ConfigurationError: A share is to be measured, and a file is there for that; or a part of a file is not.
         MissingResourceError: A folder holds nothing to learn from.
     """
+    train = _placed(source, folder)
     if isinstance(test, str):
-        return {"train": _parts(train), "test": _parts(folder / test)}
-    if not train.is_dir():
+        return {"train": _parts(train), "test": _parts(_placed(test, folder))}
+    if isinstance(train, HubName) or not train.is_dir():
         return {"train": _parts(train)}
     found = _sides(train)
     if "train" not in found and has_class_folders(train):
@@ -43,6 +47,17 @@ def task_files(train: Path, test: str | Share | None, folder: Path) -> Files:
     return {side: _parts(path) for side, path in found.items()}
 
 
+def pinned_card(card: TaskCard) -> TaskCard:
+    """Return a card whose data sets on the hub are named with the commit that they are read at."""
+    named = {side: name for side in ("train", "test") if isinstance(name := getattr(card, side), str)}
+    found = {side: str(pinned(HubName.parse(name))) for side, name in named.items() if is_hub_name(name)}
+    return card.model_copy(update=found) if found else card
+
+
+def _placed(source: str, folder: Path) -> Source:
+    return HubName.parse(source) if is_hub_name(source) else folder / source
+
+
 def _sides(folder: Path) -> dict[str, Path]:
     """Return the file or the folder of each side, where there is one, by their names."""
     paths = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES or path.is_dir()]
@@ -56,10 +71,10 @@ def _sides(folder: Path) -> dict[str, Path]:
     return found
 
 
-def _parts(path: Path) -> tuple[Path, ...]:
+def _parts(path: Source) -> tuple[Source, ...]:
     """Return all parts of a file that is named as one of several, such as train-00000-of-00002.parquet."""
-    part = _PART.fullmatch(path.stem)
-    if part is None:
+    part = None if isinstance(path, HubName) else _PART.fullmatch(path.stem)
+    if isinstance(path, HubName) or part is None:
         return (path,)
     siblings = [
         file

@@ -16,12 +16,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from data.common.errors import ConfigurationError, first_fault
 from data.common.files import replace_file, write_json
 from data.common.hardware import hardware
+from data.common.hub import cached_folder
 from data.common.parsing import JsonObject, parse_json
 from data.common.text import one_line
 from data.registry import fingerprint
 from data.types import Item
 from finetune.config import DEFAULT_TEXT_FIELDS, TrainSettings
-from finetune.encoders import ENCODER_NOTES
+from finetune.encoders import ENCODER_NOTES, resolve
 from finetune.training_curves import Event
 
 if TYPE_CHECKING:
@@ -131,7 +132,14 @@ def _version(package: str) -> str | None:
 def _asked_for(settings: TrainSettings) -> JsonObject:
     asked = settings.model_dump(mode="json")
     reading = {name: asked[name] for name in ("text_fields", "max_length")}
-    return {"base_model": settings.model, **reading, "settings": asked}
+    return {"base_model": settings.model, **_base_commit(settings.model), **reading, "settings": asked}
+
+
+def _base_commit(model: str) -> JsonObject:
+    """Return the commit of an encoder that came from the hub; nothing for another."""
+    source = resolve(model)
+    folder = cached_folder(source) if isinstance(source, str) else None
+    return {} if folder is None else {"base_commit": folder.name}
 
 
 def _describe_items(items: Sequence[Item]) -> JsonObject:

@@ -4,6 +4,7 @@ It composes like any chain (`|`, `batch`, `with_config`), but its `batch` is one
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,9 +22,10 @@ from transformers import (
 )
 
 from data.common.errors import ConfigurationError, MissingResourceError
+from data.common.hub import cached_folder, hub_downloads, hub_errors, hub_fault
 from data.common.parsing import JsonObject
 from data.types import Inputs, Prediction
-from finetune.card import read_card
+from finetune.card import CARD_FILE, read_card
 from finetune.config import DEFAULT_TEXT_FIELDS, Precision, use_bf16
 from finetune.encoders import is_classifier, label_names, load_pretrained, load_tokenizer, position_limit, resolve
 from finetune.features import Features, texts_of, tokenize
@@ -140,9 +142,8 @@ def load_classifier(
     if batch_size < 1:
         raise ConfigurationError(f"batch_size {batch_size} is not usable; it must be 1 or more")
     config = classifier_config(checkpoint)
-    source = resolve(checkpoint)
     columns = _columns(config, labels, checkpoint)
-    card = (read_card(source) if isinstance(source, Path) else None) or {}
+    card = read_card(checkpoint_folder(checkpoint)) or {}
     tokenizer = load_tokenizer(checkpoint)
     if tokenizer.pad_token is None:
         raise ConfigurationError(
@@ -161,6 +162,29 @@ def load_classifier(
         bf16=use_bf16(bf16),
         columns=columns,
     )
+
+
+def checkpoint_folder(checkpoint: str | Path) -> Path:
+    """Return the folder of a checkpoint, once `classifier_config` has loaded it: of one from the hub, the cache's.
+
+    What the hub has of its training card is in the folder, too.
+
+    Raises:
+        MissingResourceError: There is no such folder, or the hub sent another card than its hash says.
+    """
+    source = resolve(checkpoint)
+    if isinstance(source, Path):
+        return source
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache
+
+    folder = cached_folder(source)
+    if folder is None:
+        raise MissingResourceError(f"the model '{source}' is not in the cache of the hub (HF_HOME)")
+    # A name that is known to be absent is neither a path nor None.
+    if try_to_load_from_cache(source, CARD_FILE, revision=folder.name) is None and hub_fault(source) is None:
+        with suppress(*hub_errors()), hub_downloads(source):
+            hf_hub_download(source, CARD_FILE, revision=folder.name)
+    return folder
 
 
 def _load_whole(checkpoint: str | Path, config: PretrainedConfig) -> PreTrainedModel:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data.common.errors import ConfigurationError, MissingResourceError
-from data.common.hub import hub_fault, quiet_transformers
+from data.common.hub import cached_folder, hub_downloads, hub_errors, hub_fault, hub_said, quiet_transformers
 from data.common.packaged import PACKAGED, is_installed, weights_path
 from data.common.text import normalised, one_line
 
@@ -55,12 +55,13 @@ def _looks_like_hub_id(name: str | Path) -> bool:
     return True
 
 
-def load_pretrained(auto_class: Any, name: str | Path, **options: Any) -> Any:
+def load_pretrained(auto_class: Any, name: str | Path, *, try_cache: bool = True, **options: Any) -> Any:
     """Call `auto_class.from_pretrained` on whatever `name` means, going to the hub last.
 
     Args:
         auto_class: `AutoTokenizer`, `AutoConfig`, `AutoModelForSequenceClassification` …
         name: A packaged encoder, a folder or a hub id.
+        try_cache: Whether what the hub's cache holds may be all that is needed.
         options: Passed on to `from_pretrained`.
 
     Raises:
@@ -70,39 +71,49 @@ def load_pretrained(auto_class: Any, name: str | Path, **options: Any) -> Any:
     from safetensors import SafetensorError
 
     # RuntimeError: weights of other shapes than the configuration says.
-    faults = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError)
+    faults: tuple[type[Exception], ...] = (*hub_errors(), RuntimeError, SafetensorError)
     source = resolve(name)
+    options["trust_remote_code"] = False  # else transformers asks the terminal whether to run a model's own code
     with quiet_transformers():
         try:
-            return auto_class.from_pretrained(source, local_files_only=True, **options)
+            if try_cache or isinstance(source, Path):
+                return auto_class.from_pretrained(source, local_files_only=True, **options)
         except faults as error:
             if isinstance(source, Path):
                 message = f"{auto_class.__name__} cannot load the folder '{name}': {one_line(error)}"
                 raise ConfigurationError(message) from error
-        _require_on_hub(source)
+        _require_on_hub(str(source))
         try:
-            return auto_class.from_pretrained(source, **options)
+            with hub_downloads(str(source), together=not try_cache):
+                return auto_class.from_pretrained(source, **options)
         except faults as error:
-            raise MissingResourceError(f"the hub's '{name}' cannot be loaded: {one_line(error)}") from error
+            raise MissingResourceError(
+                f"the model '{name}' cannot be loaded: {hub_said(error, str(source))}"
+            ) from error
 
 
 def load_tokenizer(name: str | Path) -> "PreTrainedTokenizerBase":
     """Load the tokenizer of an encoder.
 
     Raises:
-        ConfigurationError: The folder has no tokenizer: transformers would make one that knows no word.
+        ConfigurationError: There is no tokenizer with it: transformers would make one that knows no word.
         MissingResourceError: There is no such encoder.
     """
     from transformers import AutoTokenizer
 
-    folder = resolve(name)
-    if isinstance(folder, Path) and not any(path for kind in VOCABULARY_FILES for path in folder.glob(kind)):
-        raise ConfigurationError(
-            f"the folder '{name}' has no tokenizer: no tokenizer.json and no vocabulary (vocab.txt, …); "
-            "copy the files of the encoder's tokenizer into it"
-        )
-    tokenizer: PreTrainedTokenizerBase = load_pretrained(AutoTokenizer, name)
+    source = resolve(name)
+    lacking = "has no tokenizer: no tokenizer.json and no vocabulary (vocab.txt, …)"
+    if isinstance(source, Path) and not _has_vocabulary(source):
+        raise ConfigurationError(f"the folder '{name}' {lacking}; copy the files of the encoder's tokenizer into it")
+    known = isinstance(source, Path) or _has_vocabulary(cached_folder(source))
+    tokenizer: PreTrainedTokenizerBase = load_pretrained(AutoTokenizer, name, try_cache=known)
+    if not known and not _has_vocabulary(cached_folder(str(source))):
+        raise ConfigurationError(f"the hub's model '{name}' {lacking}; name another one")
     return tokenizer
+
+
+def _has_vocabulary(folder: Path | None) -> bool:
+    return folder is not None and any(path for kind in VOCABULARY_FILES for path in folder.glob(kind))
 
 
 def is_classifier(config: "PretrainedConfig") -> bool:
@@ -128,15 +139,13 @@ def position_limit(config: "PretrainedConfig", tokenizer: "PreTrainedTokenizerBa
 
 
 def _require_on_hub(name: str) -> None:
-    from huggingface_hub.errors import RepositoryNotFoundError
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
     fault = hub_fault(name)
-    if isinstance(fault, RepositoryNotFoundError):
+    if isinstance(fault, RepositoryNotFoundError) and not isinstance(fault, GatedRepoError):
         packaged = ", ".join(encoder for encoder in PACKAGED_ENCODERS if is_installed(encoder)) or "none installed"
         raise MissingResourceError(
             f"no model '{name}': not a folder, not packaged ({packaged}), and the hub has none that you may read"
         ) from fault
     if fault is not None:
-        raise MissingResourceError(
-            f"the model '{name}' is not on this machine and the Hugging Face hub cannot be reached; {OFFLINE_WAYS}"
-        ) from fault
+        raise MissingResourceError(f"{hub_said(fault, name)}; {OFFLINE_WAYS}") from fault

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from data.common.attributes import load_attribute
 from data.common.errors import ConfigurationError, MissingResourceError, unknown_name
+from data.common.hub import hub_downloads, hub_errors, hub_said
 from data.common.packaged import PACKAGED, cache_dir, converted, converted_folder, weights_path
 from data.common.text import one_line
 from retrievers.disk_cache import EmbeddingStore, store_path, text_key
@@ -244,15 +245,17 @@ def model_folder(name: str, *, kind: str, instead: str, files: Sequence[str] = M
     if Path(name).is_dir():
         return Path(name).resolve()
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     left_out = ["onnx/*", "openvino/*"]
     try:
-        return Path(
-            snapshot_download(name, allow_patterns=list(files), ignore_patterns=left_out, etag_timeout=_HUB_TIMEOUT_S)
-        )
-    except (OSError, HfHubHTTPError, HFValidationError) as error:
+        with hub_downloads(name):
+            return Path(
+                snapshot_download(
+                    name, allow_patterns=list(files), ignore_patterns=left_out, etag_timeout=_HUB_TIMEOUT_S
+                )
+            )
+    except hub_errors() as error:
         raise MissingResourceError(
-            f"{kind} 'hf:{name}' is no folder here and cannot be had from the hub ({type(error).__name__}); "
+            f"{kind} 'hf:{name}' is no folder here, and {hub_said(error, name)}; "
             f"use {instead} or 'hf:DIR' with a folder that holds the model"
         ) from error

@@ -17,7 +17,7 @@ import torch
 
 from data.common.errors import ConfigurationError, MissingResourceError
 from data.common.hardware import multiplies_bf16
-from data.common.hub import hub_fault, quiet_transformers
+from data.common.hub import hub_downloads, hub_errors, hub_fault, hub_said, quiet_transformers
 from data.common.packaged import converted, is_installed
 from data.common.text import one_line
 
@@ -135,8 +135,7 @@ def _read(source: str | Path, *, revision: str | None, dtype: torch.dtype, devic
         try:  # what is cached needs no network, and no time-out where there is none
             tokenizer, model = _from_pretrained(source, dtype=dtype, revision=commit, local_files_only=True)
         except OSError:
-            _require_on_hub(source, revision)
-            tokenizer, model = _from_pretrained(source, dtype=dtype, revision=commit, local_files_only=False)
+            tokenizer, model = _from_hub(source, dtype=dtype, revision=commit)
     return LoadedModel(
         model=model.to(device).eval(),
         tokenizer=tokenizer,
@@ -173,25 +172,19 @@ def _from_pretrained(source: str | Path, *, dtype: torch.dtype, **options: Any) 
     return tokenizer, model
 
 
-def _require_on_hub(model_id: str, revision: str | None) -> None:
-    """Find out within seconds whether the hub has the model, which from_pretrained takes minutes to give up on."""
-    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
-
-    fault = hub_fault(model_id, revision=revision)
+def _from_hub(model_id: str, *, dtype: torch.dtype, revision: str) -> tuple[Any, Any]:
+    """Load from the hub, after it was asked within seconds: from_pretrained takes minutes to give up."""
+    fault: Exception | None = hub_fault(model_id, revision=revision)
     if fault is None:
-        return
-    if isinstance(fault, GatedRepoError):
-        said = f"the hub asks for a token for {model_id}; accept its terms and set HF_TOKEN"
-    elif isinstance(fault, RevisionNotFoundError):
-        said = f"model {model_id} has no revision '{revision}' on the hub"
-    elif isinstance(fault, RepositoryNotFoundError):
-        said = f"there is no model {model_id} on the hub, and no folder of that name"
-    else:
-        said = (
-            f"model {model_id} is not in the local hub cache and the hub cannot be reached ({one_line(fault)}). "
-            "Offline: use a local folder (hf:DIR), a filled HF cache (HF_HOME), or the packaged smollm2."
-        )
-    raise MissingResourceError(said) from fault
+        try:
+            with hub_downloads(model_id):
+                return _from_pretrained(model_id, dtype=dtype, revision=revision, local_files_only=False)
+        except hub_errors() as error:
+            fault = error
+    said = hub_said(fault, model_id, revision=revision)
+    raise MissingResourceError(
+        f"{said}; a local folder (hf:DIR), a filled cache (HF_HOME) and the packaged smollm2 need none"
+    ) from fault
 
 
 def _commit(model_id: str, revision: str | None) -> str | None:

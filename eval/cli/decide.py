@@ -17,7 +17,7 @@ from data.common.files import write_atomically
 from data.common.options import given
 from data.common.progress import log
 from data.common.table import aligned
-from data.registry import benchmark, load_items, task_card, task_passages
+from data.registry import benchmark, load_items, repeatable, task_card, task_passages
 from eval import api
 from eval.cli.run_options import one_line_faults, read_policy
 from eval.cli.show_reports import end_run
@@ -33,12 +33,15 @@ def decide(options: argparse.Namespace) -> int:
     from chains.models.providers import read_env_file
 
     if not is_task(options.target):
-        raise ConfigurationError(f"'{options.target}' is no labelled file (CSV, JSON Lines, Parquet …), folder or card")
+        raise ConfigurationError(
+            f"'{options.target}' is no labelled file (CSV, JSON Lines, Parquet …), folder, card or hf:ORG/NAME"
+        )
     if not options.yes and not sys.stdin.isatty():
         raise ConfigurationError("decide asks before it spends time and money; say --yes to go on without being asked")
     if not 0 < options.minutes < float("inf"):
         raise ConfigurationError(f"--minutes {options.minutes:g} is no time; give a number above 0")
     read_env_file()
+    options.target = repeatable(options.target)  # what is read here and what is run later are the same rows
     policy = read_policy(options)
     card = card_fields(given(options, TASK))
     about = benchmark(options.target, card=card)

@@ -98,7 +98,7 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "target",
         metavar="SUITE|BENCHMARK",
-        help="a suite, a suite's YAML file, a benchmark, a labelled file (CSV …) or its card",
+        help="a suite, a suite's YAML file, a benchmark, a labelled file (CSV …), its card, or hf:ORG/NAME",
     )
     system = run.add_argument_group("the system, for a benchmark (one of --chain, --checkpoint, --baseline)")
     add_options(system, SYSTEM)
@@ -129,7 +129,7 @@ def _add_calls(parser: argparse.ArgumentParser) -> None:
 
 def _add_decide(decide: argparse.ArgumentParser) -> None:
     decide.add_argument(
-        "target", metavar="FILE", help="a labelled file (CSV …), a folder with train and test, or a card"
+        "target", metavar="FILE", help="a labelled file (CSV …), a folder with train and test, a card, or hf:ORG/NAME"
     )
     decide.add_argument(
         "--model", nargs="+", action="extend", metavar="SPEC", help="chat models to ask; default: smollm2"

@@ -9,9 +9,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
+from data.card import name_of
 from data.card_options import TASK, card_fields
 from data.common.errors import ConfigurationError, first_fault
 from data.common.options import given
+from data.hub_name import is_hub_name
+from data.registry import repeatable
 from eval.plan.call_policy import CallPolicy, check_policy
 from eval.plan.options import CALLS, ITEMS, SYSTEM, VERDICT
 from eval.plan.suite import EvaluationSpec, Suite, SystemSpec, load_suite, names_suite
@@ -56,10 +59,12 @@ def _read_fields(written: Sequence[str]) -> dict[str, Any]:
 def _validated(
     target: str, name: str, system: dict[str, Any], items: dict[str, Any], options: argparse.Namespace
 ) -> Suite:
+    target = repeatable(target)  # a run is named after it, and is resumed under any name for the same rows
     with one_line_faults():
         spec = SystemSpec(name=name, **system)
         evaluation = EvaluationSpec(benchmark=target, systems=(spec,), **items)
-    run = f"{plain_name(target)}.{name}"[:LONGEST_NAME]
+    task = name_of(target) if is_hub_name(target) else plain_name(target)
+    run = f"{task}.{name}"[:LONGEST_NAME]
     return _suite(run, (evaluation,), seed=options.seed or 0, **given(options, VERDICT))
 
 

@@ -54,7 +54,7 @@ def training_facts(checkpoint: Path) -> TrainingFacts | None:
     """Read the seconds, the machine and the number of labelled items from a checkpoint's card.
 
     Args:
-        checkpoint: Its folder; a name on the hub has no card.
+        checkpoint: Its folder; of one from the hub, that of the cache.
 
     Returns:
         Each fact None where the card does not say it; None without a card.

@@ -9,11 +9,11 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from data.card import is_task
 from data.common.hardware import hardware
-from data.registry import benchmark, fingerprint
+from data.registry import benchmark, fingerprint, repeatable
 from data.types import Item
 from eval.measures.prices import price_table
 from eval.measures.stats import SEED
@@ -87,7 +87,7 @@ def plan(
     Raises:
         ProjectError: Anything about the suite that a user must mend first.
     """
-    suite = accompanied(suite)
+    suite = accompanied(_repeatable(suite))
     check_members(suite)
     price_table()  # the reports need it: a fault in the user's own is not to be found once every answer is paid for
     if policy.max_cost_usd is not None:
@@ -123,6 +123,20 @@ def _systems(spec: EvaluationSpec, context: Context) -> list[System]:
     for one in (one for one in spec.systems if one.cascade is not None):
         built[one.name] = with_said(cascade_system(one, context, built), one)
     return [built[one.name] for one in spec.systems]
+
+
+def _repeatable(suite: Suite) -> Suite:
+    """Return a suite whose data sets on the hub are named with their commits, so that the run can be repeated."""
+    evaluations = [
+        spec.model_copy(update={"benchmark": repeatable(spec.benchmark), "card": _repeatable_card(spec.card)})
+        for spec in suite.evaluations
+    ]
+    return suite.model_copy(update={"evaluations": tuple(evaluations)})
+
+
+def _repeatable_card(card: dict[str, Any]) -> dict[str, Any]:
+    named = {side: card[side] for side in ("train", "test") if isinstance(card.get(side), str)}
+    return {**card, **{side: repeatable(name) for side, name in named.items()}}
 
 
 def accompanied(suite: Suite) -> Suite:

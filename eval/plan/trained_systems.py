@@ -27,13 +27,14 @@ def checkpoint_system(spec: SystemSpec, context: Context) -> System:
         ConfigurationError: The checkpoint is damaged, or for other labels.
         MissingResourceError: It is not there.
     """
-    from finetune.classifier import load_classifier
+    from finetune.classifier import checkpoint_folder, load_classifier
 
     name, labels = str(spec.checkpoint), _labels(context)
     predictor = load_classifier(name, labels=labels)
-    training = training_facts(Path(name))
+    folder = checkpoint_folder(name)
+    training = training_facts(folder)
     trained: dict[str, Any] = {} if training is None else {"training": training}
-    sha256 = _checkpoint_sha256(name)
+    sha256 = _checkpoint_sha256(folder)
     description = SystemDescription(kind="checkpoint", checkpoint=name, checkpoint_sha256=sha256, **trained)
     return System(spec.name, description, LOCAL_BATCH, lambda _: predictor, _checked(spec, labels))
 
@@ -42,13 +43,13 @@ def _checked(spec: SystemSpec, labels: Sequence[str]) -> tuple[str, ...] | None:
     return None if spec.any_label_order else tuple(labels)
 
 
-def _checkpoint_sha256(checkpoint: str) -> str | None:
+def _checkpoint_sha256(folder: Path) -> str | None:
     """Identify a checkpoint's folder by its weights and its configuration, which names the labels.
 
     Returns:
-        None for one from the hub, which its name and cache identify.
+        None where it has neither.
     """
-    files = [*sorted(Path(checkpoint).glob("*.safetensors")), *Path(checkpoint).glob("config.json")]
+    files = [*sorted(folder.glob("*.safetensors")), *folder.glob("config.json")]
     digest = hashlib.sha256()
     for path in files:
         with path.open("rb") as file:

@@ -69,7 +69,7 @@ def test_eda(encoder: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("more", "code", "words"),
     [
-        (["--model", "distilbert-base-uncased-not-cached"], 3, "cannot be reached"),
+        (["--model", "distilbert-base-uncased-not-cached"], 3, "is not on this machine"),
         (["--model", "./nowhere"], 3, "there is no folder './nowhere'"),
         (["--max-length", str(MAX_POSITIONS + 1)], 2, f"--max-length {MAX_POSITIONS}"),
         (["--max-length", "long"], 2, "'max_length' = 'long'"),

@@ -259,6 +259,7 @@ def test_an_encoder_whose_weights_do_not_fit_is_refused(encoder: Path, tmp_path:
 def test_a_hub_that_does_not_answer_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     import threading
     import time
+    from types import SimpleNamespace
 
     import huggingface_hub
     from transformers import AutoConfig
@@ -266,8 +267,8 @@ def test_a_hub_that_does_not_answer_is_given_up_in_time(monkeypatch: pytest.Monk
     from data.common import hub
     from finetune import encoders
 
-    released = threading.Event()
-    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", lambda *args, **kwargs: released.wait(30))
+    released, answer = threading.Event(), SimpleNamespace(id="nobody/nothing", sha="0" * 40)
+    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", lambda *args, **kwargs: released.wait(30) and answer)
     monkeypatch.setattr(hub, "HUB_DEADLINE_S", 0.2)
     started = time.perf_counter()
     with pytest.raises(MissingResourceError, match="cannot be reached"):

@@ -15,7 +15,7 @@ NOISE = ("the", "a", "man", "woman", "dog", "walks", "sits", "red", "green", "ho
 MAX_POSITIONS = 64
 
 
-def make_encoder(folder: Path, *, labels: tuple[str, ...] | None = None) -> Path:
+def make_encoder(folder: Path, *, labels: tuple[str, ...] | None = None, positions: int = MAX_POSITIONS) -> Path:
     """Save the encoder to `folder`; with `labels`, a sequence classifier that has them in this order."""
     import torch
     from tokenizers import BertWordPieceTokenizer
@@ -25,10 +25,10 @@ def make_encoder(folder: Path, *, labels: tuple[str, ...] | None = None) -> Path
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *CUES.values(), *NOISE, *"abcdefghijklmnopqrstuvwxyz"]
     vocabulary = {word: index for index, word in enumerate(dict.fromkeys(words))}
     assert BertWordPieceTokenizer(vocab=vocabulary).encode("yes").tokens == ["[CLS]", "yes", "[SEP]"]
-    DistilBertTokenizer(vocab=vocabulary, model_max_length=MAX_POSITIONS).save_pretrained(folder)
+    DistilBertTokenizer(vocab=vocabulary, model_max_length=positions).save_pretrained(folder)
     config = DistilBertConfig(
         vocab_size=len(vocabulary),
-        max_position_embeddings=MAX_POSITIONS,
+        max_position_embeddings=positions,
         n_layers=2,
         n_heads=2,
         dim=32,
