@@ -20,6 +20,7 @@ from finetune.features import Features
 
 MOST_ROWS = 20_000  # beyond so many, more rows hardly change the head
 WEIGHT = 0.1  # of the data against that of small coefficients, the columns being of one scale
+LEAST_SPREAD = 0.1  # of a column, as a share of the widest one's
 BATCH = 64
 Collate = Callable[[list[Features]], Any]  # rows in, the encoder's padded inputs as tensors out
 
@@ -40,7 +41,6 @@ def fit_head(model: PreTrainedModel, rows: Sequence[Features], *, collate: Colla
         ConfigurationError: The model has no linear layer that gives a number for each label.
     """
     from sklearn.linear_model import LogisticRegression
-    from sklearn.preprocessing import StandardScaler
 
     if getattr(model.config, "pooling", "cls") != "cls":
         _let_pass(model)
@@ -49,13 +49,15 @@ def fit_head(model: PreTrainedModel, rows: Sequence[Features], *, collate: Colla
     picked = sorted((rows[place] for place in chosen), key=lambda row: len(row["input_ids"]))
     inputs = _inputs_of(layer, model, picked, collate=collate, bf16=bf16)  # (n, H)
     targets = [int(row["label"]) for row in picked]
-    scaler = StandardScaler().fit(inputs)
-    fitted = LogisticRegression(C=WEIGHT, max_iter=1000).fit(scaler.transform(inputs), targets)
+    means, spread = inputs.mean(axis=0), inputs.std(axis=0)
+    # A column that hardly varies must not be blown up: its weight would be endless, and so would the first gradients.
+    spread = np.maximum(spread, LEAST_SPREAD * (spread.max() or 1.0))
+    fitted = LogisticRegression(C=WEIGHT, max_iter=1000).fit((inputs - means) / spread, targets)
     weights, biases = _of_all_labels(fitted, layer.out_features)
-    weights = weights / scaler.scale_
+    weights = weights / spread
     with torch.no_grad():
         layer.weight.copy_(torch.from_numpy(weights))
-        layer.bias.copy_(torch.from_numpy(biases - weights @ scaler.mean_))
+        layer.bias.copy_(torch.from_numpy(biases - weights @ means))
 
 
 def _of_all_labels(fitted: Any, n_labels: int) -> tuple[np.ndarray, np.ndarray]:
@@ -109,4 +111,4 @@ def _inputs_of(
     finally:
         hook.remove()
         model.train(was_training)
-    return np.concatenate(given)
+    return np.concatenate(given).astype(np.float64)

@@ -106,9 +106,8 @@ def _add_encoder(decision: Decision, about: Benchmark, train: Sequence[Item], ch
         **_head_settings(encoder, about.labels or ()),
         "epochs": round(epochs, 1),
         "batch_size": 32,
-        "learning_rate": 1e-4 if encoder == "minilm" else 5e-5,
+        "learning_rate": 5e-5,
         "max_length": min(max(2 * longest, 32), 256),
-        "extra": {"label_smoothing_factor": 0.1},
     }
     decision.systems.append({"name": "fine-tuned", "finetune": settings})
 

@@ -19,6 +19,7 @@ Texts = Mapping[str, str]  # of an item, by name
 # The weight of the data against that of small coefficients: for counts of words, which are many and small, and for
 # embeddings, whose columns are brought to one scale. Both are from training rows of several tasks alone.
 COUNTS_C, EMBEDDINGS_C = 10.0, 0.1
+FARTHEST = 10.0  # standard deviations from the mean that a column of an embedding counts for at most
 # Beyond so many training items, pieces of words say little that the words do not, and take most of the time.
 MOST_ITEMS_OF_PIECES = 100_000
 
@@ -116,7 +117,9 @@ def nearest(train_items: Sequence[Item], *, embed: Callable[[list[str]], Any]) -
             parts += [np.abs(parts[0] - parts[1]), parts[0] * parts[1]]
         return np.hstack(parts)
 
-    features = make_pipeline(FunctionTransformer(vectors), StandardScaler())
+    # Of a column that hardly varied in training, a text that differs is to count no more than one that is far off.
+    within = FunctionTransformer(np.clip, kw_args={"a_min": -FARTHEST, "a_max": FARTHEST})
+    features = make_pipeline(FunctionTransformer(vectors), StandardScaler(), within)
     return _fitted(features, train_items, rule="nearest", weight=EMBEDDINGS_C)
 
 

@@ -86,6 +86,20 @@ def test_a_pooler_made_for_cls_lets_another_pooling_pass() -> None:
     assert not model.bert.pooler.dense.bias.any()
 
 
+def test_what_hardly_varies_gets_no_endless_weight() -> None:
+    torch.manual_seed(0)
+    model = MODELS["bert"]()
+    with torch.no_grad():  # the pooler's first number is the same for all texts, but for rounding
+        model.bert.pooler.dense.weight[0] *= 1e-12
+        model.bert.pooler.dense.bias[0] = 0.5
+    rows = rows_of([0, 1, 2, 3] * 20)
+    fit_head(model, rows, collate=collate, seed=0, bf16=True)
+    model(**collate(rows)).loss.backward()
+    gradients = [weight.grad for weight in model.parameters() if weight.grad is not None]
+    assert model.classifier.weight.abs().max() < 100
+    assert all(gradient.isfinite().all() and gradient.norm() < 1000 for gradient in gradients)
+
+
 def test_training_begins_with_what_the_probe_knows(tmp_path: Path) -> None:
     encoder = make_encoder(tmp_path / "tiny")
     first = {
