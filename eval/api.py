@@ -7,12 +7,13 @@
     run.frame()                 # a pandas row for each item and system
     run.compare()               # the paired differences
     run.summary.conclusion      # the sentences
+    run.label(["…"], system="words")
 
 A benchmark's name, items or a suite come in, and the systems that answer; out comes a run: its folder, and what can be
 read out of it. The command line is made of the same functions. Heavy libraries are imported where they are used.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -87,6 +88,26 @@ class Run:
     def compare(self, other: "Run | Path | str | None" = None) -> "tuple[Comparison, ...]":
         """Compare the run's systems with one another, or with those of another run: see `compare`."""
         return compare(self, other)
+
+    def label(self, texts: Sequence[str | Mapping[str, str]], *, system: str) -> list[str | None]:
+        """Label new texts with a system of the run, such as the one that the verdict says to take.
+
+        What learns is fitted again on the same items, an encoder that the run trained is loaded, a model is asked.
+
+        Args:
+            texts: Each a text, or where the task's items have several, the texts by their names.
+            system: Its name in the run.
+
+        Returns:
+            A label for each text; None where the answer names none.
+
+        Raises:
+            ConfigurationError: There is no such system, it labels no texts, or its data has changed since the run.
+            MissingResourceError: A file, a key or a model is not there any more.
+        """
+        from eval.plan.system_of_run import system_of_run
+
+        return system_of_run(self.path, system).label(texts)
 
     def write_reports(self, *, lang: str = "en") -> "Run":
         """Write the reports again from the journals, and return the run with them.

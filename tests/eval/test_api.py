@@ -16,6 +16,8 @@ from eval.api import CallPolicy, EvaluationSpec, Prediction, Suite, SystemSpec, 
 from tests.support.exam_file import write_exam
 from tests.support.journaled_runs import exam_item, pair_item
 from tests.support.scripted import ScriptedChatModel
+from tests.support.tickets import MODEL as READS_WORDS
+from tests.support.tickets import tickets
 from tests.support.tiny_encoder import make_encoder, toy_items
 
 PAIRS = [pair_item(number) for number in range(12)]
@@ -208,3 +210,20 @@ def test_every_name_is_there_and_importing_them_loads_nothing_heavy() -> None:
     code = "import sys, eval.api; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"torch", "langchain_core", "numpy", "pandas", "transformers"} & set(done.stdout.split())
+
+
+def test_new_texts_are_labelled_by_a_system_of_a_run(tmp_path: Path) -> None:
+    path = tickets(tmp_path / "tickets.csv")
+    run = evaluate(str(path), {"asked": {"chain": "classify", "model": READS_WORDS}}, out=tmp_path / "run")
+    written = {file: file.stat().st_mtime_ns for file in run.path.rglob("*")}
+    texts = ["where is my card, lost in town", "rain today"]
+    assert load_run(run.path).label(texts, system="tfidf") == ["card", "weather"]
+    assert run.label([{"Message": "my money back please"}, "no such words"], system="asked") == ["refund", None]
+    assert {file: file.stat().st_mtime_ns for file in run.path.rglob("*")} == written
+    with pytest.raises(ConfigurationError, match="unknown system 'mine'"):
+        run.label(texts, system="mine")
+    with pytest.raises(ConfigurationError, match="text 2 must have these by name: Message"):
+        run.label(["card lost", {"text": "rain"}], system="tfidf")
+    tickets(path, n=60)
+    with pytest.raises(ConfigurationError, match="'tfidf' is made of has changed"):
+        run.label(texts, system="tfidf")
