@@ -198,7 +198,7 @@ class Attempt:
         if fault is None:
             assert isinstance(self.answer, Prediction)  # else there was a fault
             return about.record(self.answer, system.name)
-        if isinstance(fault, AnswerTypeError):
+        if isinstance(fault, AnswerTypeError) and not system.first_faults.has_answers():
             system.calls.halt(Cause(ConfigurationError, f"stopped: {fault}", "correct its code"))
             return None
         elapsed_s = None if about.limited else about.clock.elapsed_s()

@@ -53,6 +53,10 @@ class FirstFaults:
         self._held: list[_Held] = []
         self._probed = 0
 
+    def has_answers(self) -> bool:
+        """Say whether the system has given an answer, in this run or before it was resumed."""
+        return self._proven.is_set() or has_answers(self._journal)
+
     def judge(self, open_item: OpenItem, calls: AttemptCalls, error: Exception) -> Verdict:
         """Say what is to be done about an attempt's fault, knowing what other items have got."""
         judged = partial(judge, error, called=calls.called, answered=calls.answered)
