@@ -74,13 +74,18 @@ class Prompt(Frozen):
     @property
     def variables(self) -> set[str]:
         """The variables of an item that its templates name, of which `example` names none: each is a plain name."""
-        return {name for name, _, _ in _fields(self.user if self.example is None else f"{self.system}\n{self.user}")}
+        return {name for name, _, _ in _fields(self._of_the_item)}
+
+    @property
+    def _of_the_item(self) -> str:
+        """The templates that the item's variables stand in."""
+        return self.user if self.example is None else f"{self.system}\n{self.user}"
 
     @model_validator(mode="after")
     def _variables_are_plain_names(self) -> Self:
         try:
             of_example = _fields(self.example or "")
-            fields = _fields(self.user if self.example is None else f"{self.system}\n{self.user}") + of_example
+            fields = _fields(self._of_the_item) + of_example
         except ValueError as error:  # an unbalanced brace
             raise ValueError(f"{error}; double a brace that is meant as a brace") from None
         for name, spec, conversion in fields:

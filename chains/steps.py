@@ -24,7 +24,7 @@ class ItemInput(BaseModel):
 
     Attributes:
         id: The item's own; examples and records know it by that.
-        group: Of the items that share a passage.
+        group: The group of the items that share a passage with it.
     """
 
     model_config = ConfigDict(extra="allow")

@@ -53,7 +53,7 @@ def by_name(columns: Iterable[str], names: Sequence[str], taken: set[str], *, en
     """Return the column that has the first of some names, or its plural; None where none has.
 
     Args:
-        columns: To choose from.
+        columns: The columns to choose from.
         names: Plain names, the likeliest first.
         taken: Columns that have another role.
         ends: Also take a column whose name ends with one of the names: "issue_category", "문의유형".

@@ -173,7 +173,7 @@ class _Fit(NamedTuple):
     """How well records make a table.
 
     Attributes:
-        share: Of the records, those that have the most usual number of cells; 0 where that is one.
+        share: The share of records that have the most usual number of cells; 0 where that is one.
         width: That number.
         fault: What keeps them from being read.
     """

@@ -145,7 +145,7 @@ def fold_numbers(items: Sequence[Item], *, n_folds: int, seed: int) -> list[int]
     Each label is spread over the folds as evenly as groups allow.
 
     Args:
-        items: Of one source.
+        items: The items of one source.
         n_folds: At most so many; of fewer groups each is a fold.
         seed: The same seed gives the same folds.
 

@@ -23,7 +23,7 @@ class SideTables(NamedTuple):
     """The tables of a task.
 
     Attributes:
-        tables: Of "train", and of "test" where it has one of its own, in this order.
+        tables: The table of "train", and of "test" where it has one of its own, in this order.
         sources: The file of each, for messages.
         notes: What was left out, a sentence each.
     """
@@ -37,7 +37,7 @@ def side_tables(files: Files, card: TaskCard, named: Collection[str]) -> SideTab
     """Read the tables of a task's sides.
 
     Args:
-        files: Of each side.
+        files: The files of each side.
         card: Which says how they are written.
         named: The columns that the card names.
 

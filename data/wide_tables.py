@@ -18,7 +18,7 @@ def columns_to_keep(
     """Return the places of the columns to read, and a note on those that are left out.
 
     Args:
-        names: Of all columns.
+        names: The names of all columns.
         sample: The first rows.
         named: The columns that the user named.
     """

@@ -112,17 +112,25 @@ def head_labels(config: PretrainedConfig, labels: Sequence[str]) -> list[str]:
     return label_names(config) if same_names(config, labels) else list(labels)
 
 
-def check_head(config: PretrainedConfig, labels: Sequence[str], encoder: str, *, replace: bool) -> None:
-    """Refuse to train on from another task's checkpoint unawares: its head would be taken for the labels'.
+def check_head(
+    config: PretrainedConfig, labels: Sequence[str], encoder: str, *, replace: bool, probe: bool = False
+) -> None:
+    """Refuse to train on from another task's checkpoint unawares, or to fit a head in the place of a trained one.
 
     Raises:
-        ConfigurationError: The encoder is a classifier of other labels, and its head is not to be replaced.
+        ConfigurationError: The encoder is a classifier whose head is not to be replaced: it is of other labels, which
+            would be taken for these, or it is of these, and a head is to be fitted.
     """
+    if replace or not is_classifier(config):
+        return
     own = label_names(config)
     unnamed = all(name == f"LABEL_{column}" for column, name in enumerate(own))
-    if replace or unnamed or not is_classifier(config) or same_names(config, labels):
-        return
-    raise ConfigurationError(
-        f"'{encoder}' is a classifier of another task, with the labels {', '.join(own)}, not {', '.join(labels)}; "
-        "start from its base encoder, or train on from it with --replace-head"
-    )
+    if not unnamed and not same_names(config, labels):
+        raise ConfigurationError(
+            f"'{encoder}' is a classifier of another task, with the labels {', '.join(own)}, not {', '.join(labels)}; "
+            "start from its base encoder, or train on from it with --replace-head"
+        )
+    if probe:
+        raise ConfigurationError(
+            f"--probe fits a new head, and '{encoder}' has one for these labels already; leave --probe out"
+        )

@@ -31,7 +31,7 @@ from data.types import Item
 from finetune.arguments import devices, is_main_process, training_arguments
 from finetune.card import write_card
 from finetune.config import TrainSettings
-from finetune.encoders import is_classifier, load_pretrained, load_tokenizer, position_limit
+from finetune.encoders import load_pretrained, load_tokenizer, position_limit
 from finetune.features import coverage, texts_of, tokenize
 from finetune.heads import check_head, head_labels
 from finetune.pooling import check_pooling
@@ -274,11 +274,7 @@ def _check_items(train_items: Sequence[Item], eval_items: Sequence[Item], labels
 
 def _check_encoder(settings: TrainSettings, tokenizer: PreTrainedTokenizerBase, labels: Sequence[str]) -> None:
     config = load_pretrained(AutoConfig, settings.model)
-    check_head(config, labels, settings.model, replace=settings.replace_head)
-    if settings.probe and is_classifier(config) and not settings.replace_head:
-        raise ConfigurationError(
-            f"--probe fits a new head, and '{settings.model}' has one for these labels already; leave --probe out"
-        )
+    check_head(config, labels, settings.model, replace=settings.replace_head, probe=settings.probe)
     if tokenizer.pad_token is None:
         raise ConfigurationError(f"the tokenizer of '{settings.model}' has no padding token; name another --model")
     check_pooling(config, settings.pooling, settings.model, n_texts=len(settings.text_fields))

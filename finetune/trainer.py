@@ -176,17 +176,12 @@ def build_trainer(
     if arguments.device.type == "cpu":
         use_plain_attention_when_short(model)
     _check_best_metric(arguments, len(labels), compute_metrics)
-    encode = partial(
-        encode_items, tokenizer, labels=labels, text_fields=settings.text_fields, max_length=settings.max_length
-    )
     collate = DataCollatorWithPadding(tokenizer)
-    if settings.probe and is_new:
-        rows = encode(sets["train"])
-        cast(torch.nn.Module, model).to(arguments.device)
-        fit_head(model, rows, collate=collate, seed=settings.seed, bf16=arguments.bf16)
     try:
-        return ItemTrainer(
-            encode=encode,
+        trainer = ItemTrainer(
+            encode=partial(
+                encode_items, tokenizer, labels=labels, text_fields=settings.text_fields, max_length=settings.max_length
+            ),
             sets=sets,
             batch_size=settings.batch_size,
             compute_metrics=compute_metrics,
@@ -198,6 +193,11 @@ def build_trainer(
         )
     except REFUSALS as error:
         raise ConfigurationError(f"transformers refuses these training arguments: {one_line(error)}") from error
+    if settings.probe and is_new:
+        rows = cast(list[Features], trainer.train_dataset)
+        cast(torch.nn.Module, model).to(arguments.device)
+        fit_head(model, rows, collate=collate, seed=settings.seed, bf16=arguments.bf16)
+    return trainer
 
 
 def _check_best_metric(arguments: TrainingArguments, n_classes: int, compute_metrics: ComputeMetrics) -> None:

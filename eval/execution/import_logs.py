@@ -57,7 +57,7 @@ def known_formats(files: Sequence[Path], *, are_replies: bool) -> list[tuple[Pat
     """Return each file with its format; nothing where all are rows of replies, whose items must be named.
 
     Args:
-        files: Of one import.
+        files: The files of one import.
         are_replies: Whether a file without the marks of any format may be rows of replies.
 
     Raises:

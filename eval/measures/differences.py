@@ -52,8 +52,8 @@ class Comparison(Frozen):
         both_wrong: How many items both got wrong.
         at_any_time: Whether the interval and the p-values hold whenever one looks, as in a run that may end early; then
             `p` is 1 / an e-value, `p_holm` is adjusted by a closed test, and `n_left_out` counts failed calls alone.
-        decided: Of such a pair, "a" or "b" where that one is shown to be better, "equal" where they are shown to differ
-            by less than the margin, None where neither is shown.
+        decided: What was decided of such a pair: "a" or "b" where that one is shown to be better, "equal"
+            where they are shown to differ by less than the margin, None where neither is shown.
         n_decided: The items after which it was decided.
         unsettled: Whether it hangs on replies without any text, which count as wrong and tell nothing: had those of
             one side been right, the difference would be outside of its interval.

@@ -49,13 +49,13 @@ class EarlyEnd(Frozen):
     """How an evaluation went that may end early.
 
     Attributes:
-        seed: Of the order in which its items were drawn.
+        seed: Decided the order in which its items were drawn.
         margin: Below which a difference does not matter, as a share.
         asked: Items that any system was asked.
         n_pairs: Pairs of systems.
         n_decided: How many of them are decided.
         unfinished: Systems that are still to be asked: a pair of theirs is not decided, and items are left.
-        spared: Of each system.
+        spared: What each system was spared.
     """
 
     seed: int
@@ -72,8 +72,8 @@ def early_end(drawn: Drawn, asked: Mapping[str, Asked], comparisons: Sequence[Co
 
     Args:
         drawn: How its items were drawn.
-        asked: By system name.
-        comparisons: Of its pairs.
+        asked: How many items were asked, by system name.
+        comparisons: The comparisons of its pairs.
     """
     decided = {frozenset((one.a, one.b)) for one in comparisons if one.decided is not None}
     spared = []

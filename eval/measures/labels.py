@@ -53,8 +53,8 @@ class Explained(Frozen):
 
     Attributes:
         n: Items that it answered.
-        wrong: Of these, answers that are wrong by the key.
-        doubtful: Of these, answers to items whose label is doubtful.
+        wrong: How many of these are wrong by the key.
+        doubtful: How many of these are to items whose label is doubtful.
     """
 
     system: str
@@ -70,7 +70,7 @@ class DoubtfulLabels(Frozen):
         voices: The systems that were heard.
         n: Items that at least two of them answered.
         labels: The most doubtful first.
-        explained: Of every system that answered anything.
+        explained: What doubtful labels could explain, for every system that answered anything.
     """
 
     voices: tuple[str, ...]
@@ -109,7 +109,7 @@ def find_doubtful(
     """Find the items on which systems that are right otherwise agree against the key.
 
     Args:
-        answers: Of an evaluation, by system.
+        answers: The answers of an evaluation, by system.
         descriptions: What each system is.
 
     Returns:
@@ -203,7 +203,7 @@ def _said(answers: Answers, choices: np.ndarray) -> np.ndarray:
     probabilities the temperature, and for an answer without any how often it is right.
 
     Args:
-        answers: Of one system.
+        answers: The answers of one system.
         choices: (n_items,) int, where its choices are written.
     """
     given, items = answers.take(answers.choices != NO_ANSWER), answers.items

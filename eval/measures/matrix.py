@@ -19,7 +19,7 @@ class Level(Frozen):
     """One value of a setting.
 
     Attributes:
-        name: Of the value.
+        name: The value, as reports name it.
         n_systems: How many systems have it.
         accuracy: The mean of their accuracies.
         difference: That, minus the best value's; 0 for the best itself.
@@ -54,7 +54,7 @@ def measure_matrices(answers: Mapping[str, Answers], crossed: Crossed) -> tuple[
     """Measure each matrix of an evaluation whose systems have answered an item in common.
 
     Args:
-        answers: By system name.
+        answers: The answers, by system name.
         crossed: For each matrix, its systems, and of each the value of every setting.
     """
     measured = (_measure(name, answers, systems) for name, systems in crossed.items())
@@ -79,7 +79,7 @@ def _factor(name: str, levels: list[str], right: np.ndarray, groups: Groups) -> 
     """Compare the values of one setting.
 
     Args:
-        name: Of the setting.
+        name: The name of the setting.
         levels: (n_systems,) the value that each system has of it.
         right: (n_systems, n) 1 where a system is right, else 0.
         groups: (n,) the cluster of each item.

@@ -30,7 +30,7 @@ class Drawn(NamedTuple):
     """How the items of a run that may end early are drawn, and when a pair of its systems is decided.
 
     Attributes:
-        seed: Of the order.
+        seed: Decides the order.
         largest: Items of the largest group that can be drawn.
         margin: Below which a difference does not matter, as a share.
     """
@@ -79,7 +79,7 @@ class PairTest(NamedTuple):
     Attributes:
         decided: "a" or "b": it is the better one; "equal": they differ by less than the margin; None: not decided.
         n_decided: Items of both that decided it; None where it is not decided.
-        p: Of no difference at all: 1 / the largest e-value that was reached.
+        p: The p-value of no difference at all: 1 / the largest e-value that was reached.
         p_adjusted: The same, adjusted for all pairs.
         n_groups: Groups that decided it; None where it is not decided.
     """
@@ -128,7 +128,7 @@ def system_pairs(right: Mapping[str, np.ndarray], ranks: np.ndarray, drawn: Draw
     """Test every pair of systems, the later against the earlier.
 
     Args:
-        right: By system name (n_items,), as for `pair_gains`.
+        right: What is right, by system name (n_items,), as for `pair_gains`.
         ranks: (n_items,) likewise.
         drawn: How the items were drawn.
     """

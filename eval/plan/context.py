@@ -94,7 +94,7 @@ class Passages(NamedTuple):
 
     Attributes:
         texts: The passages.
-        fingerprint: Of all that they are made of.
+        fingerprint: The fingerprint of all that they are made of.
         source: The name of the file or folder that the user named; None: they are the items' own.
     """
 

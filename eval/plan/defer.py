@@ -16,7 +16,7 @@ class DeferSpec(Frozen):
     Attributes:
         accuracy: What is answered before the last system is right at least so often, with 95 % confidence.
         cost: US dollars that a query may cost in the mean, of two systems.
-        share: Of the items that reach a system, it passes on at most this share.
+        share: At most this share of the items that reach a system is passed on.
         threshold: An answer stands where its probability is at least this.
     """
 

@@ -54,7 +54,7 @@ class LabelAudit(NamedTuple):
         order: (n,) int, the rows from the most doubtful to the least; those that could not be judged stand last.
         wrong: The estimated share of the judged rows whose label is wrong.
         interval: 95 % of it; None where all rows are one group.
-        pairs: Of the doubtful rows, the most frequent pair first.
+        pairs: The pairs of labels of the doubtful rows, the most frequent first.
     """
 
     items: Sequence[Item]

@@ -21,7 +21,7 @@ def written_out(entries: Sequence[object]) -> tuple[list[object], Crossed]:
     """Return entries without matrices, and what each matrix crosses.
 
     Args:
-        entries: Of a suite's `systems`; those without a matrix are returned as they are.
+        entries: The entries of a suite's `systems`; those without a matrix are returned as they are.
 
     Raises:
         ValueError: A matrix is malformed, or two of its values have one name.

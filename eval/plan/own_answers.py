@@ -50,7 +50,7 @@ def own_predictor(system: Object, *, who: str, labelled: bool) -> Predictor:
     """Return the predictor that an object of the user's own makes.
 
     Args:
-        system: From an item's input to a Prediction, a message, a text, or the 0-based index of a choice.
+        system: Returns for an item's input a Prediction, a message, a text, or the 0-based index of a choice.
         who: What it is called in a message.
         labelled: Whether all items share their labels: then a text is read for one of them, else for a number too.
     """

@@ -49,10 +49,10 @@ class EvaluationFigures(Frozen):
         reference_scores: What constant answers score, and what others published.
         verdict: Which system to take; None where there are no two to choose between, and in an older run's summary.
         ladders: The ladder of each reader that is shown more and more; empty in an older run's summary.
-        attributions: Of each system that retrieves, why its items came out as they did.
+        attributions: Says of each system that retrieves why its items came out as they did.
         early_end: What was not asked, in a run that ends once its systems are decided; None in any other. Where it is
             there, the intervals of accuracy and differences hold at any time, and no others are given.
-        cascades: Of the most accurate system with each other one, the best first.
+        cascades: The cascades of the most accurate system with each other one, the best first.
         matrices: What the settings of each matrix of systems are worth; empty in an older run's summary.
         labels: Items whose label is doubtful; None where no two systems could agree on that, and in an older run's
             summary.

@@ -25,7 +25,7 @@ class AuditedFile(NamedTuple):
     Attributes:
         name: The task's name.
         rows: (n,) as they stand in the file.
-        audit: Of their items.
+        audit: The audit of their items.
         csv: Where every row is written.
     """
 

@@ -50,7 +50,7 @@ class SystemSummary(Frozen):
         cost: At the prices in force.
         exchanged: Which label names of a classifier seem to be exchanged, and by what; None for none.
         shortened: Prompts whose passage was shortened to fit the model's context.
-        most_cut_tokens: By how many tokens the one of them was shortened that lost the most.
+        most_cut_tokens: How many tokens the one of them lost that was shortened the most.
         cached: Answers that the response cache gave, or a part of.
         estimated: What the dry run's rule made of its prompts; None for a system that no server counted tokens for.
         audit: How its answers were read; None where there is none, and in an older run's summary.

@@ -26,7 +26,7 @@ class Entry:
     Attributes:
         id: The item's id in its log, or in the benchmark.
         task: What the log calls the items together.
-        place: Of a row that shows it, in the spool; of one with choices, where there is one.
+        place: The place in the spool of a row that shows it, one with choices where there is one.
         right: Stands for the right answer's text.
         choices: Stands for the choices in any order; empty where they are not known.
         given: The item itself, where it is a benchmark's.

@@ -25,9 +25,10 @@ class LoggedItems:
 
     Attributes:
         name: See above.
-        numbers: Of the items in the catalogue, in their order.
-        form: In which form replies to them are read: a label where all have the same choices, else a choice's number.
-        fingerprint: Of all items, as `data.registry.fingerprint` makes it.
+        numbers: The numbers of the items in the catalogue, in their order.
+        form: The form in which replies to them are read: a label where all have the same choices, else the number of a
+            choice.
+        fingerprint: The fingerprint of all items, as `data.registry.fingerprint` makes it.
 
     Raises:
         ConfigurationError: Items without choices have right answers that are no labels.

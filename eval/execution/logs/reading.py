@@ -38,7 +38,7 @@ class LogFile:
     Attributes:
         path: The file.
         format: Its format.
-        places: Of its rows in the spool, in their order.
+        places: The places of its rows in the spool, in their order.
         faults: Why rows were left out: reason → how many.
         held: What any of its rows holds, by the names of a row's fields.
         has_items: Whether any of its rows says which item it answers, and what is right.
@@ -71,7 +71,7 @@ def read_log(path: Path, format: Format, spool: Spool, *, answers_from: int | No
 
     Args:
         path: The file.
-        format: Of the file.
+        format: The format of the file.
         spool: Where its rows are put.
         answers_from: Whether right answers that are numbers count from 0 or from 1; None: as they can only be meant.
 

@@ -32,7 +32,7 @@ def make_item(row: LogRow, labels: Sequence[str], *, item_id: str, benchmark: st
         labels: The choices of an item that has none of its own.
         item_id: The item's id in the run.
         benchmark: The name of the items together; items that share their passage, or all texts, are one group of it.
-        tags: Of the item.
+        tags: The tags of the item.
     """
     choices = row.choices or tuple(labels)
     target = row.target if row.choices else [fold(label) for label in labels].index(fold(row.answer))
@@ -69,9 +69,9 @@ def make_record(
 
     Args:
         rows: One, or one for each time that the item was asked.
-        item: Of the run.
+        item: The item of the run.
         system: The system's name.
-        form: In which form replies are read.
+        form: The form in which replies are read.
         sent: What was sent, where the rows do not hold it.
     """
     messages = rows[0].messages or tuple(sent) or None

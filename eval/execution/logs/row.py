@@ -18,7 +18,6 @@ from data.rows import read_rows
 from data.types import Frozen, Message
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_LONGEST_LINE = 1 << 28  # characters of one line of a file
 
 
 def _whole(value: object) -> object:

@@ -34,7 +34,7 @@ class Row(NamedTuple):
         status: What the reply was read as; None where the call failed.
         input_tokens: As the record counts them: 0 where the response cache had the reply.
         usd: What such an answer costs at the prices in force, whether or not the response cache had it; None: unknown.
-        likelier_text: Of an item whose label is doubtful, the choice that systems agree on in its place.
+        likelier_text: The choice that systems agree on in place of a doubtful label.
         probs: (n_choices,) as a JSON list.
         raw: What the model wrote; a JSON list of all it wrote where it was asked several times.
     """
