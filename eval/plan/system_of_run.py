@@ -87,8 +87,8 @@ def _planned(manifest: Manifest, name: str) -> PlannedEvaluation:
     for spec in suite.evaluations:
         chosen = tuple(one for one in spec.systems if one.name == name)
         if chosen:
-            alone = suite.model_copy(update={"evaluations": (spec.model_copy(update={"systems": chosen}),)})
-            return plan(alone).evaluations[0]
+            alone = (spec.model_copy(update={"systems": chosen}),)
+            return plan(suite.model_copy(update={"evaluations": alone, "until_decided": False})).evaluations[0]
     raise unknown_name("system", name, manifest.systems)
 
 

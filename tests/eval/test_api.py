@@ -227,3 +227,10 @@ def test_new_texts_are_labelled_by_a_system_of_a_run(tmp_path: Path) -> None:
     tickets(path, n=60)
     with pytest.raises(ConfigurationError, match="'tfidf' is made of has changed"):
         run.label(texts, system="tfidf")
+
+
+def test_a_run_that_ended_early_labels_new_texts_too(tmp_path: Path) -> None:
+    systems = {name: {"baseline": name} for name in ("majority", "tfidf")}
+    run = evaluate("mnli", systems, split="sample", until_decided=True, out=tmp_path / "run")
+    texts = [{"premise": "A man sleeps.", "hypothesis": "A man is awake."}]
+    assert len(run.label(texts, system="tfidf")) == 1
