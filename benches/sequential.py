@@ -8,13 +8,14 @@ asks a model. A table is printed as soon as it is there.
 
 import argparse
 import json
-import os
 from collections.abc import Sequence
+from functools import cache
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 
+from benches.items import data_folder
 from benches.table import count, markdown_table, progress
 from data.registry import load_items
 from eval.measures.e_values import adjusted, stakes
@@ -78,6 +79,7 @@ def false_alone(n: int, discordance: float, runs: int, rng: np.random.Generator)
     return false / runs
 
 
+@cache
 def least_leads(n: int) -> np.ndarray:
     """Return the least lead that decides a pair of single items, after each number of discordant ones; (n + 1,).
 
@@ -204,11 +206,11 @@ def items_needed(n: int, discordance: float, difference: float, rng: np.random.G
 
 
 def _print_recorded(orders: int, rng: np.random.Generator) -> None:
-    folder = os.environ.get("TUNE_OR_PROMPT_DATA")
-    if not folder:
+    folder = data_folder()
+    if folder is None:
         progress("TUNE_OR_PROMPT_DATA names no folder of real data: no recorded answers")
         return
-    gained, passages = recorded_gains(Path(folder) / "kice")
+    gained, passages = recorded_gains(folder / "kice")
     rows = []
     for name, groups in (("the items of a passage", passages), ("each item", np.arange(len(gained)))):
         decided = [_in_random_order(gained, groups, rng) for _ in range(orders)]

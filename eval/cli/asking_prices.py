@@ -52,8 +52,8 @@ def asking_prices(name: str, card: Mapping[str, Any], models: Sequence[str]) -> 
     chain = "choose" if benchmark(name, card=card).labels is None else "classify"
     known = price_table().models
     if models:
-        found = [_estimate(name, card, chain, model) for model in dict.fromkeys(models)]
-        return [_row(model, one, n_items, usd=one.usd) for model, one in zip(dict.fromkeys(models), found, strict=True)]
+        found = {model: _estimate(name, card, chain, model) for model in dict.fromkeys(models)}
+        return [_row(model, one, n_items, usd=one.usd) for model, one in found.items()]
     if not known:
         return []
     cheapest = sorted(known, key=lambda model: (_size(known[model]), model))

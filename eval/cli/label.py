@@ -13,7 +13,7 @@ from data.common.progress import log
 from data.common.table import csv_text
 from data.common.terminal import emit, emit_json
 from data.registry import benchmark, labelled_rows
-from eval.rundir.names import RUNS_DIR
+from eval.rundir.names import new_run_dir
 
 
 def label(options: argparse.Namespace) -> int:
@@ -29,7 +29,7 @@ def label(options: argparse.Namespace) -> int:
     card = card_fields(given(options, TASK))
     rows = labelled_rows(options.target, card=card)
     about = benchmark(options.target, card=card)
-    csv = options.out or _free(about.name)
+    csv = options.out or new_run_dir(f"{about.name}.labels", suffix=".csv")
     if csv.exists():
         raise ConfigurationError(f"{csv} is there already; name another file with --out")
     _check_folder(csv)
@@ -50,12 +50,3 @@ def _check_folder(csv: Path) -> None:
     folder = next(parent for parent in csv.absolute().parents if parent.exists())
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         raise ConfigurationError(f"{csv} cannot be written: {folder} is no folder that may be; name another with --out")
-
-
-def _free(name: str) -> Path:
-    """Return the first of runs/NAME.labels.csv, runs/NAME.labels-2.csv, … that does not exist."""
-    path, number = RUNS_DIR / f"{name}.labels.csv", 1
-    while path.exists():
-        number += 1
-        path = RUNS_DIR / f"{name}.labels-{number}.csv"
-    return path

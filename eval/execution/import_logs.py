@@ -6,9 +6,7 @@ row are its place and a few keys. Nothing of the run is written before every fil
 """
 
 import hashlib
-import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +16,7 @@ from data.common.files import open_bytes, sole_writer
 from data.common.progress import log as say
 from data.registry import benchmark, load_items
 from data.types import Item
+from eval.execution.import_replies import imported_manifest, split_of
 from eval.execution.logs.catalogue import Catalogue
 from eval.execution.logs.items import LoggedItems
 from eval.execution.logs.reading import read_log
@@ -141,7 +140,7 @@ def _manifest(
     evaluations = tuple(
         Evaluation(
             benchmark=own.name,
-            split=_split(given),
+            split="logged" if given is None else split_of(benchmark(given.benchmark), given.split, given.data),
             data=None if given is None or given.data is None else str(given.data),
             n_items=len(own),
             fingerprint=own.fingerprint,
@@ -149,39 +148,24 @@ def _manifest(
         )
         for group, own in zip(groups, asked, strict=True)
     )
-    return Manifest(
-        name=name,
-        suite={"imported": [str(file) for file in files]},
-        evaluations=evaluations,
-        systems={
-            system.name: _description(system, own, spool)
-            for group, own in zip(groups, asked, strict=True)
-            for system in group
-        },
-        seed=0,
-        versions={"python": sys.version.split()[0]},
-        started_utc=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
-
-
-def _split(given: GivenItems | None) -> str:
-    if given is None:
-        return "logged"
-    return (
-        given.split
-        or (given.data.stem if given.data is not None and given.data.is_file() else "")
-        or benchmark(given.benchmark).default_split
-    )
+    descriptions = {
+        system.name: _description(system, own, spool)
+        for group, own in zip(groups, asked, strict=True)
+        for system in group
+    }
+    return imported_manifest(name, files, evaluations, descriptions)
 
 
 def _description(system: LoggedSystem, own: LoggedItems, spool: Spool) -> SystemDescription:
     hashed = hashlib.sha256()
     for file in system.files:
         with open_bytes(file.path) as log:
-            while block := log.read(1 << 20):
-                hashed.update(block)
+            hashlib.file_digest(log, lambda: hashed)
     costs, metric = list[float](), ""
+    is_priced = any("usd" in file.held for file in system.files)
     for places in system.replies.values():
+        if metric and not is_priced:
+            break
         rows = [spool.row(place) for place in places]
         metric = metric or rows[0].metric
         costs += [sum(row.usd or 0 for row in rows)] if any(row.usd is not None for row in rows) else []

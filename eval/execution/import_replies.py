@@ -25,7 +25,7 @@ from data.common.files import open_bytes, sole_writer
 from data.common.progress import log
 from data.registry import benchmark, fingerprint, load_items
 from data.rows import read_rows
-from data.types import Frozen, Item, Prediction, Record, Text
+from data.types import Benchmark, Frozen, Item, Prediction, Record, Text
 from eval.rundir.description import AnswerForm, SystemDescription
 from eval.rundir.journal import Evaluation, Journal, Manifest, begin_run, records_path
 from eval.rundir.names import system_name_fault
@@ -77,13 +77,14 @@ def import_replies(
     _say_numbers(systems, records, form)
     evaluation = Evaluation(
         benchmark=about.name,
-        split=split or (data.stem if data is not None and data.is_file() else about.default_split),
+        split=split_of(about, split, data),
         data=str(data) if data else None,
         n_items=len(items),
         fingerprint=fingerprint(items),
         systems=tuple(systems),
     )
-    manifest = _manifest(run_dir.name, files, evaluation, {n: _description(file, form) for n, file in systems.items()})
+    descriptions = {n: _description(file, form) for n, file in systems.items()}
+    manifest = imported_manifest(run_dir.name, files, (evaluation,), descriptions)
     with sole_writer(run_dir):
         begin_run(run_dir, manifest)
         for name, of_system in records.items():
@@ -92,13 +93,26 @@ def import_replies(
                     journal.append(record)
 
 
-def _manifest(
-    name: str, files: Sequence[Path], evaluation: Evaluation, descriptions: dict[str, SystemDescription]
+def split_of(about: Benchmark, split: str | None, data: Path | None) -> str:
+    """Return what a manifest calls the split whose items were asked: where they are a file, it is named after that."""
+    return split or (data.stem if data is not None and data.is_file() else about.default_split)
+
+
+def imported_manifest(
+    name: str, files: Sequence[Path], evaluations: tuple[Evaluation, ...], descriptions: dict[str, SystemDescription]
 ) -> Manifest:
+    """Return the manifest of a run that is made of files.
+
+    Args:
+        name: The run's name.
+        files: What it is made of.
+        evaluations: What was asked of whom.
+        descriptions: What each system is, by name.
+    """
     return Manifest(
         name=name,
         suite={"imported": [str(file) for file in files]},
-        evaluations=(evaluation,),
+        evaluations=evaluations,
         systems=descriptions,
         seed=0,
         versions={"python": sys.version.split()[0]},

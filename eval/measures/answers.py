@@ -164,6 +164,11 @@ class Answers:
         """Return (n,) a count of tokens, 0 where a record has none."""
         return np.maximum(self.usage[name], 0) if name in self.usage else np.zeros(len(self), dtype=np.int64)
 
+    def counted_with_saved(self, name: str) -> np.ndarray:
+        """Return (n,) a count of tokens, with those that the response cache saved."""
+        counts: np.ndarray = self.counted(name) + self.counted(f"saved_{name}")
+        return counts
+
     def has_count(self, name: str) -> np.ndarray:
         """Return (n,) bool, whether a record has a count of tokens."""
         return self.usage[name] >= 0 if name in self.usage else np.zeros(len(self), dtype=bool)
@@ -186,6 +191,11 @@ class Answers:
         used, first = np.unique(lists, return_index=True)
         tags = dict.fromkeys(tag for one in used[np.argsort(first)] for tag in self.items.tag_lists[one])
         return {tag: np.isin(lists, [one for one in used if tag in self.items.tag_lists[one]]) for tag in tags}
+
+
+def on_common_items(answers: Sequence[Answers]) -> list[Answers]:
+    """Return the answers to the items that all of some systems have a row for, in the order of the first."""
+    return [one.take(rows) for one, rows in zip(answers, common_rows(answers), strict=True)]
 
 
 def common_rows(answers: Sequence[Answers]) -> list[np.ndarray]:

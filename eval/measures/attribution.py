@@ -150,9 +150,14 @@ def searches_own_passages(description: SystemDescription) -> bool:
     it found can tell.
     """
     name = description.retriever.name if description.retriever is not None else None
-    if description.retriever is not None and description.retriever.passages is not None:
+    if _searches_other_passages(description):
         return False
     return description.chain in CHAINS and ":" not in str(name).partition("+")[0]  # steps behind it only re-order
+
+
+def _searches_other_passages(description: SystemDescription) -> bool:
+    """Tell whether a system's retriever searches passages that the user named."""
+    return description.retriever is not None and description.retriever.passages is not None
 
 
 def _searches_by_tools(description: SystemDescription) -> bool:
@@ -169,8 +174,7 @@ def _retrieval(name: str, answers: Mapping[str, Answers], descriptions: Mapping[
     by_tools = _searches_by_tools(about) or (everything.rows["tool_calls"] > 0).any()
     searched = ~(by_tools & was_recorded) | called | found_any
     idle = len(given) > 0 and bool((was_recorded & ~found_any).all())
-    names_others = about.retriever is not None and about.retriever.passages is not None
-    foreign = names_others or (not searches_own_passages(about) and _is_foreign(everything))
+    foreign = _searches_other_passages(about) or (not searches_own_passages(about) and _is_foreign(everything))
     oracle = oracle_of(name, {system: descriptions[system] for system in answers})
     outcomes = [] if foreign or idle else _outcomes(given, searched, None if oracle is None else answers[oracle])
     return _Retrieval(oracle, given, searched, foreign, idle, [cause_of(one) for one in outcomes])

@@ -36,6 +36,11 @@ def measure_cascades(members: Mapping[str, Member], leader: str) -> list[Cascade
     return _finished([_with_points(draft) if place == 0 else draft for place, draft in enumerate(drafts)])
 
 
+def cascades_of(members: Mapping[str, Member]) -> tuple[Cascade, ...]:
+    """Return the cascades of the most accurate of some systems with each other one, the best first."""
+    return tuple(measure_cascades(members, leading(members))) if members else ()
+
+
 def leading(members: Mapping[str, Member]) -> str:
     """Return the most accurate of the systems that answered the most items."""
     return max(members, key=lambda name: (len(members[name].given), float(members[name].given.correct.mean())))

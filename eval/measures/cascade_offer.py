@@ -63,7 +63,7 @@ def best_offer(
                 continue
             is_cheaper = interval.low > -margin and usd is not None and limit_usd is not None and usd < limit_usd
             if is_cheaper or interval.low > 0:
-                offers.append(_offer(cascade, choice, "cheaper" if is_cheaper else "better", usd))
+                offers.append(_offer(cascade, choice, "cheaper" if is_cheaper else "better", usd, interval))
     order: dict[str, int] = {"cheaper": 0, "better": 1}
     return min(
         offers, key=lambda one: (order[one.kind], math.inf if one.usd is None else one.usd, -one.accuracy), default=None
@@ -71,7 +71,7 @@ def best_offer(
 
 
 def _offer(
-    cascade: Cascade, choice: CascadeChoice, kind: Literal["cheaper", "better"], usd: float | None
+    cascade: Cascade, choice: CascadeChoice, kind: Literal["cheaper", "better"], usd: float | None, interval: Interval
 ) -> CascadeOffer:
     return CascadeOffer(
         kind=kind,
@@ -81,7 +81,7 @@ def _offer(
         threshold=choice.threshold,
         accuracy=choice.accuracy,
         difference=choice.difference,
-        interval=choice.difference_interval or Interval(-1.0, 1.0),
+        interval=interval,
         usd=usd,
     )
 

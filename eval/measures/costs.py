@@ -210,8 +210,6 @@ def _query(
     spec = model_spec(description)
     if not len(given):
         return Amount(None, "it answered nothing")
-    if description.cascade is not None:
-        return Amount(None, "what its members cost is not at hand")
     if description.log is not None and description.log.usd is not None and description.log.usd_items:
         return Amount(description.log.usd / description.log.usd_items, source=f"as {description.log.tool} logged it")
     if unpriced := unpriced_retrieval(description):
@@ -240,7 +238,7 @@ def query_usage(given: Answers) -> tuple[dict[str, int], int]:
     0 tokens is no report.
     """
     names = {name.removeprefix("saved_") for name in given.usage}
-    taken = {name: given.counted(name) + given.counted(f"saved_{name}") for name in names}
+    taken = {name: given.counted_with_saved(name) for name in names}
     has_output = given.has_count("output_tokens") | given.has_count("saved_output_tokens")
     reported = has_output & (taken["input_tokens"] > 0) if "input_tokens" in taken else has_output & False
     return {name: int(counts[reported].sum()) for name, counts in taken.items()}, int(reported.sum())

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from data.common.errors import ConfigurationError
 from data.types import Frozen
-from eval.measures.answers import Answers, common_rows
+from eval.measures.answers import Answers, common_rows, on_common_items
 from eval.measures.paired_tests import holm, mcnemar_midp
 from eval.measures.run_answers import RunAnswers
 from eval.measures.run_difference import what_differs
@@ -85,11 +85,15 @@ class Comparison(Frozen):
     @property
     def distinguishable(self) -> bool:
         """Whether both tests agree: the adjusted p-value, and the interval that knows of the clusters."""
+        return self.is_told_apart(self.p_holm)
+
+    def is_told_apart(self, p: float) -> bool:
+        """Say whether both tests agree, with a p-value that is adjusted for the comparisons that are looked at."""
         if self.interval is None or self.unsettled:
             return False
         if self.at_any_time:
             return self.decided in ("a", "b")
-        return self.p_holm < LEVEL and (self.interval.low > 0 or self.interval.high < 0)
+        return p < LEVEL and (self.interval.low > 0 or self.interval.high < 0)
 
 
 def compare(run_a: RunAnswers, run_b: RunAnswers | None = None) -> tuple[Comparison, ...]:
@@ -255,7 +259,7 @@ class _Pair(NamedTuple):
 def _on_shared_items(a: Answers, b: Answers) -> tuple[Answers, Answers, bool, int]:
     """Return what a `_Pair` holds of the answers of its systems."""
     both = a.predictions, b.predictions
-    ours, theirs = (one.take(rows) for one, rows in zip(both, common_rows(both), strict=True))
+    ours, theirs = on_common_items(both)
     has_blank = any(bool(one.rows["blank"].any()) for one in both)
     return ours, theirs, has_blank, len(common_rows((a, b))[0]) - len(ours)
 

@@ -44,7 +44,7 @@ def _token_usd(given: Answers, model: str, table: PriceTable) -> np.ndarray:
     has = np.ones(len(given), dtype=bool)
     for name in ("input_tokens", "output_tokens"):
         has &= given.has_count(name) | given.has_count(f"saved_{name}")
-    counts = {name: (given.counted(name) + given.counted(f"saved_{name}")).tolist() for name in names}
+    counts = {name: given.counted_with_saved(name).tolist() for name in names}
     usd = np.full(len(given), np.nan)
     for row in np.flatnonzero(has).tolist():
         found = price({name: values[row] for name, values in counts.items()}, model, table=table)

@@ -96,12 +96,6 @@ class _Panel(NamedTuple):
     probs: np.ndarray
     choices: np.ndarray
 
-    @property
-    def likeliest(self) -> np.ndarray:
-        """(n,) int."""
-        likeliest: np.ndarray = self.probs.argmax(axis=1)
-        return likeliest
-
 
 def find_doubtful(
     answers: Mapping[str, Answers], descriptions: Mapping[str, SystemDescription]
@@ -150,7 +144,8 @@ def _doubted(panel: _Panel, *, shared: bool) -> np.ndarray:
         panel: What the voices say.
         shared: Whether all items have the same choices, so that a choice is a class.
     """
-    labels, probs, likeliest = panel.labels, panel.probs, panel.likeliest
+    labels, probs = panel.labels, panel.probs
+    likeliest = probs.argmax(axis=1)
     of_key, of_likeliest = at(probs, labels), at(probs, likeliest)
     # Where each item has choices of its own, a place among them is no class: one threshold stands for all.
     thresholds = class_thresholds(labels, probs) if shared else np.full(probs.shape[1], of_key.mean())
@@ -162,7 +157,7 @@ def _doubted(panel: _Panel, *, shared: bool) -> np.ndarray:
 
 
 def _label(panel: _Panel, row: int, items: Items) -> DoubtfulLabel:
-    key, answer = int(panel.labels[row]), int(panel.likeliest[row])
+    key, answer = int(panel.labels[row]), int(panel.probs[row].argmax())
     return DoubtfulLabel(
         item=items.ids[panel.places[row]],
         key=key,

@@ -12,7 +12,7 @@ import numpy as np
 
 from chains.registry import CHAINS, RUNGS, Rung
 from data.types import Frozen
-from eval.measures.answers import Answers, common_rows
+from eval.measures.answers import Answers, on_common_items
 from eval.measures.resampling import Groups
 from eval.measures.stats import FEW_CLUSTERS, Interval, bootstrap_interval, paired_difference_interval
 from eval.rundir.description import SystemDescription, model_spec
@@ -182,7 +182,7 @@ def _gaps(ladder: Ladder, answers: Mapping[str, Answers]) -> list[Gap]:
         if step.rung not in COMPARED:
             continue
         three = [answers[name].predictions for name in (closed, step.system, oracle)]
-        none, some, own = (one.take(rows) for one, rows in zip(three, common_rows(three), strict=True))
+        none, some, own = on_common_items(three)
         if not len(some):
             continue
         for tag, kept in {"": np.ones(len(some), dtype=bool), **some.rows_by_tag}.items():

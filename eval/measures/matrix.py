@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from data.types import Frozen
-from eval.measures.answers import Answers, common_rows
+from eval.measures.answers import Answers, on_common_items
 from eval.measures.resampling import Groups
 from eval.measures.stats import Interval, paired_difference_intervals
 from eval.rundir.description import Crossed
@@ -65,7 +65,7 @@ def _measure(name: str, answers: Mapping[str, Answers], systems: Mapping[str, Ma
     given = {system: answers[system].predictions for system in systems if system in answers}
     if len(given) < len(systems):
         return None
-    shared = [one.take(rows) for one, rows in zip(given.values(), common_rows([*given.values()]), strict=True)]
+    shared = on_common_items([*given.values()])
     if not len(shared[0]):
         return None
     right = np.stack([one.correct for one in shared]).astype(float)  # (n_systems, n)

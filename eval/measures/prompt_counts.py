@@ -50,7 +50,7 @@ def equal_counts_of(answers: Answers, *, imported: bool) -> EqualCounts | None:
     rows = answers.rows
     known = (rows["status"] >= 0) & (rows["tool_calls"] == 0)  # a prompt among tool calls is one turn of several
     # A reply from the response cache takes no tokens now; its prompt was counted when it was first sent.
-    sent = answers.counted("input_tokens") + answers.counted("saved_input_tokens")
+    sent = answers.counted_with_saved("input_tokens")
     tokens = sent // np.maximum(rows["replies"], 1)
     shown = answers.items.characters[rows["item"]] if imported else rows["sent_characters"]
     counted = known & (tokens > 0) & (imported | (rows["messages"] > 0))

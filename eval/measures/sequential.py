@@ -10,7 +10,7 @@ Source:
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -53,8 +53,12 @@ def drawn_of(manifest: Manifest, evaluation: Evaluation) -> Drawn | None:
     """Return how the items of a run's evaluation are drawn; None for a run that asks all of them."""
     if evaluation.largest_group is None:
         return None
-    margin = float(manifest.suite.get("margin", MARGIN)) / 100
-    return Drawn(manifest.seed, evaluation.largest_group, min(margin, WIDEST))
+    return Drawn(manifest.seed, evaluation.largest_group, min(margin_of(manifest.suite), WIDEST))
+
+
+def margin_of(suite: Mapping[str, Any]) -> float:
+    """Return below which share of accuracy a difference does not matter, as a suite says it."""
+    return float(suite.get("margin", MARGIN)) / 100
 
 
 class PairGains(NamedTuple):
@@ -161,7 +165,7 @@ def pair_tests(pairs: Sequence[PairGains], drawn: Drawn) -> list[PairTest]:
             PairTest(
                 decided=decided,
                 n_decided=None if at is None else int(pair.sizes[: at.place + 1].sum()),
-                p=_p(different[:, place].max(initial=1.0)),
+                p=1 / float(different[:, place].max(initial=1.0)),
                 p_adjusted=float(p_adjusted[place]),
                 n_groups=None if at is None else at.place + 1,
             )
@@ -183,8 +187,8 @@ def _stop(different: np.ndarray, equal: np.ndarray, *, may_be_equal: bool) -> tu
     pair changes nothing for the others.
 
     Args:
-        different: (n_groups, n_pairs) e-values; those of a pair that is stopped are overwritten.
-        equal: Likewise.
+        different: (n_groups, n_pairs) the e-values of "they differ", after each group.
+        equal: (n_groups, n_pairs) those of "they differ by less than the margin".
         may_be_equal: Whether any margin is to be kept.
 
     Returns:
@@ -218,10 +222,6 @@ def pair_interval(pair: PairGains, tested: PairTest, drawn: Drawn) -> Interval:
         if max(low, then.low) <= min(high, then.high):
             return Interval(max(low, then.low), min(high, then.high))
     return Interval(low, high)
-
-
-def _p(e_value: float) -> float:
-    return 1 / max(float(e_value), 1.0)
 
 
 def smallest_margin(sizes: Sequence[int], *, n_systems: int) -> float:

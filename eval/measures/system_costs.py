@@ -55,13 +55,13 @@ def price_systems(
         if description.cascade is not None:
             priced[name] = _price_cascade(description, own, answers, priced)
             continue
-        cost = cost_of(description, own, run_dir / name, hardware=hardware, table=table)
+        cost = _cost_of(description, own, run_dir / name, hardware=hardware, table=table)
         given = own.predictions
         priced[name] = Priced(cost, item_usd(description, given, cost, table=table) if len(given) else None)
     return {name: priced[name] for name in answers}
 
 
-def cost_of(
+def _cost_of(
     description: SystemDescription,
     answers: Answers,
     folder: Path,
@@ -72,7 +72,7 @@ def cost_of(
     """Price one system of a run that is no cascade.
 
     Args:
-        description: What the manifest says of it.
+        description: What the manifest says of it, with its model's full spec.
         answers: Its own.
         folder: Its folder in the run, where training left its checkpoint.
         hardware: The run's.
@@ -83,7 +83,7 @@ def cost_of(
         training = training_facts(folder / "checkpoint")
     elif description.kind == "baseline":
         training = fit_facts(folder)
-    return system_cost(with_full_spec(description), answers, hardware=hardware, training=training, table=table)
+    return system_cost(description, answers, hardware=hardware, training=training, table=table)
 
 
 def with_full_spec(description: SystemDescription) -> SystemDescription:
@@ -105,7 +105,8 @@ def _price_cascade(
     """Price a cascade: an answer costs what the answers of all stages up to its own cost."""
     members, given = description.cascade or [], answers.predictions
     usd, note = _summed(members, given, others, priced)
-    fixed = [priced[name].cost.fixed_usd for name in members if name in priced]
+    costs = [priced[name].cost for name in members if name in priced]
+    fixed = [one.fixed_usd for one in costs]
     n, correct = len(given), int(given.correct.sum())
     mean = None if usd is None else float(usd.mean())
     known = None not in fixed and len(fixed) == len(members)
@@ -115,12 +116,10 @@ def _price_cascade(
         usd_per_query=mean,
         usd_per_correct=None if mean is None or not correct else mean * n / correct,
         usd=None if mean is None else mean * n,
-        runs_on=" + ".join(dict.fromkeys(priced[name].cost.runs_on for name in members if name in priced)),
+        runs_on=" + ".join(dict.fromkeys(one.runs_on for one in costs)),
         training=None,
         note=note,
-        sources=tuple(
-            dict.fromkeys(source for name in members if name in priced for source in priced[name].cost.sources)
-        ),
+        sources=tuple(dict.fromkeys(source for one in costs for source in one.sources)),
     )
     return Priced(cost, usd)
 

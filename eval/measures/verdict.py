@@ -235,7 +235,7 @@ def _contrasts(rest: Sequence[Candidate], of_pair: Pairs) -> dict[str, _Contrast
             n=pair.n,
             difference=pair.difference,
             interval=pair.interval,
-            is_real=pair.distinguishable if pair.at_any_time else p < LEVEL and _is_settled(pair),
+            is_real=pair.is_told_apart(p),
             either_right=1 - pair.both_wrong / pair.n,
         )
         found[name] = contrast if pair.a == name else contrast.turned()
@@ -244,11 +244,6 @@ def _contrasts(rest: Sequence[Candidate], of_pair: Pairs) -> dict[str, _Contrast
 
 def _beats(one: Candidate, constant: float) -> bool:
     return (one.accuracy if one.interval is None else one.interval.low) > constant
-
-
-def _is_settled(pair: Comparison) -> bool:
-    """Say whether the interval is without zero, and replies without text decide nothing."""
-    return not pair.unsettled and pair.interval is not None and (pair.interval.low > 0 or pair.interval.high < 0)
 
 
 def _two_digits(n: float) -> int:

@@ -64,7 +64,8 @@ def cascade_system(spec: SystemSpec, context: Context, built: Mapping[str, Syste
     assert spec.defer is not None
     members, defer = [built[name] for name in spec.cascade], spec.defer.rule
     limits = [limit for limit in (spec.limit, *(one.limit for one in members)) if limit is not None]
-    items = context.items[: context.spec.limit][: min(limits, default=None)]
+    limit = min(limits, default=None)
+    items = context.items[: context.spec.limit][:limit]
     if "threshold" not in defer:
         _check_items(spec.name, len(items), len({item.group for item in items}))
     for member in members[:-1]:
@@ -77,8 +78,7 @@ def cascade_system(spec: SystemSpec, context: Context, built: Mapping[str, Syste
         for member in members:
             _check_price(spec.name, member)
     description = SystemDescription(kind="cascade", cascade=list(spec.cascade), defer=dict(defer))
-    system = System(spec.name, description, LOCAL_BATCH, _not_asked, members=tuple(spec.cascade))
-    return system._replace(limit=min(limits, default=None))
+    return System(spec.name, description, LOCAL_BATCH, _not_asked, members=tuple(spec.cascade), limit=limit)
 
 
 def _not_asked(folder: Path) -> Predictor:

@@ -14,7 +14,6 @@ from typing import Any
 from eval.rundir.description import Crossed
 
 KEY = "matrix"
-_NOT_CROSSED = frozenset({"name", KEY})  # keys of an entry that are the same for all that it stands for
 
 
 def written_out(entries: Sequence[object]) -> tuple[list[object], Crossed]:
@@ -53,7 +52,7 @@ def _combined(entry: Mapping[str, Any]) -> list[tuple[dict[str, Any], dict[str, 
         raise ValueError(f"an entry with a matrix needs a name: {KEY} {entry[KEY]}")
     if not isinstance(entry[KEY], Mapping) or not entry[KEY]:
         raise ValueError(f"system '{name}': a matrix is a mapping of settings to their values, such as {{k: [2, 4]}}")
-    if twice := [setting for setting in entry[KEY] if setting in entry or setting in _NOT_CROSSED]:
+    if twice := [setting for setting in entry[KEY] if setting in entry]:
         raise ValueError(f"system '{name}': {twice[0]} stands in its matrix and beside it; leave one of them out")
     settings = {str(setting): _named_values(name, str(setting), given) for setting, given in entry[KEY].items()}
     shared = {key: value for key, value in entry.items() if key != KEY}

@@ -12,7 +12,7 @@ from pydantic import Field
 from data.types import Frozen
 from eval.measures.answers import Answers
 from eval.measures.attribution import Attribution, attribute
-from eval.measures.cascade import leading, measure_cascades
+from eval.measures.cascade import cascades_of
 from eval.measures.cascade_figures import Cascade
 from eval.measures.cascade_offer import best_offer
 from eval.measures.cascade_pair import Member
@@ -27,7 +27,7 @@ from eval.measures.power import ASSUMED_DISCORDANCE, minimum_detectable_differen
 from eval.measures.prices import PriceTable
 from eval.measures.reference_scores import ReferenceScores, reference_scores
 from eval.measures.run_answers import RunAnswers
-from eval.measures.sequential import MARGIN, Drawn, drawn_of
+from eval.measures.sequential import Drawn, drawn_of, margin_of
 from eval.measures.stats import Interval, macro_f1_intervals
 from eval.measures.system_costs import Priced, price_systems
 from eval.measures.verdict import QUERIES, Candidate, Verdict, decide
@@ -183,7 +183,7 @@ def _cascades(
         and one.name not in verdict.out
         and one.description.cascade is None
     }
-    return tuple(measure_cascades(members, leading(members))) if members else ()
+    return cascades_of(members)
 
 
 def _with_offer(
@@ -225,8 +225,7 @@ def _verdict(
         if one.scores is not None and one.scores.accuracy is not None
     ]
     constant = max((one.accuracy for one in references.constants), default=0.0)
-    margin = float(suite.get("margin", MARGIN)) / 100
-    return decide(candidates, comparisons, constant=constant, margin=margin, queries=queries)
+    return decide(candidates, comparisons, constant=constant, margin=margin_of(suite), queries=queries)
 
 
 def _macro_f1_intervals(answers: Mapping[str, Answers]) -> dict[str, Interval | None]:

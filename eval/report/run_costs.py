@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from data.types import Frozen
-from eval.measures.cascade import leading, measure_cascades
+from eval.measures.cascade import cascades_of
 from eval.measures.cascade_figures import Cascade
 from eval.measures.cascade_pair import Member
 from eval.measures.costs import BreakEven, SystemCost, break_evens
@@ -61,7 +61,7 @@ def costs_of_runs(run_a: RunAnswers, run_b: RunAnswers | None = None) -> list[Ev
                 systems=systems,
                 accuracies=accuracies,
                 break_even=break_evens(systems),
-                cascades=tuple(measure_cascades(members, leading(members))) if members else (),
+                cascades=cascades_of(members),
             )
         )
     return found

@@ -178,7 +178,7 @@ def read_records(path: Path) -> Iterator[Record]:
     Raises:
         ConfigurationError: A line other than the last is damaged.
     """
-    yield from (record for _, record in _parsed(path, Record))
+    yield from (record for _, record in parsed_lines(path, Record))
 
 
 def records_at(path: Path, offsets: Sequence[int]) -> Iterator[Record]:
@@ -213,16 +213,20 @@ def read_outcomes(path: Path) -> dict[str, bool]:
     Raises:
         ConfigurationError: A line other than the last is damaged.
     """
-    return {outcome.item.id: outcome.error is None for _, outcome in _parsed(path, _Outcome)}
+    return {outcome.item.id: outcome.error is None for _, outcome in parsed_lines(path, _Outcome)}
 
 
 def has_answers(path: Path) -> bool:
     """Say whether any item of a journal was answered; it is read only up to that one."""
-    return any(outcome.error is None for _, outcome in _parsed(path, _Outcome))
+    return any(outcome.error is None for _, outcome in parsed_lines(path, _Outcome))
 
 
-def _parsed(path: Path, kind: type[Model]) -> Iterator[tuple[int, Model]]:
-    """Yield (byte offset, what is read of it) for each line."""
+def parsed_lines(path: Path, kind: type[Model]) -> Iterator[tuple[int, Model]]:
+    """Yield (byte offset, what is read of it) for each line.
+
+    Raises:
+        ConfigurationError: A line other than the last is damaged.
+    """
     for number, (offset, line) in enumerate(whole_lines(path), start=1):
         try:
             parsed = kind.model_validate_json(line, strict=True)  # a target of "1" or true was not written by us
@@ -300,7 +304,7 @@ def settle(path: Path, item_ids: Sequence[str]) -> None:
         cut_torn_line(path)
     offsets: dict[str, int] = {}
     lines = 0
-    for lines, (offset, outcome) in enumerate(_parsed(path, _Outcome), start=1):  # noqa: B007  # it counts them
+    for lines, (offset, outcome) in enumerate(parsed_lines(path, _Outcome), start=1):  # noqa: B007  # it counts them
         offsets[outcome.item.id] = offset
     order = [offsets[item_id] for item_id in item_ids if item_id in offsets]
     if lines == len(order) and order == sorted(order):

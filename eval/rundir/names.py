@@ -21,12 +21,12 @@ _PLAIN = re.compile(r"[^\W_][\w.-]*")  # letters of any script
 _RESERVED = frozenset({MANIFEST_FILE, "summary.json", "report.md", "report.html"})
 
 
-def new_run_dir(name: str) -> Path:
-    """Return the first of runs/NAME, runs/NAME-2, … that does not exist: a run is never overwritten."""
-    candidate, number = RUNS_DIR / name, 1
+def new_run_dir(name: str, *, suffix: str = "") -> Path:
+    """Return the first of runs/NAME, runs/NAME-2, … that does not exist, with a file's suffix: none is overwritten."""
+    candidate, number = RUNS_DIR / f"{name}{suffix}", 1
     while candidate.exists():
         number += 1
-        candidate = RUNS_DIR / f"{name}-{number}"
+        candidate = RUNS_DIR / f"{name}-{number}{suffix}"
     return candidate
 
 

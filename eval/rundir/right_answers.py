@@ -6,11 +6,9 @@ A journal in, a number for each item out: of a line only the target and the choi
 import math
 from pathlib import Path
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from data.common.errors import first_fault
-from data.common.line_file import whole_lines
-from eval.rundir.journal import bad_line
+from eval.rundir.journal import parsed_lines
 
 
 class _Asked(BaseModel):
@@ -34,11 +32,7 @@ def read_right(path: Path) -> dict[str, float]:
         ConfigurationError: A line other than the last is damaged.
     """
     right: dict[str, float] = {}
-    for number, (_, line) in enumerate(whole_lines(path), start=1):
-        try:
-            read = _Answered.model_validate_json(line, strict=True)
-        except ValidationError as error:
-            raise bad_line(path, number, f"not a record ({first_fault(error)})") from None
+    for _, read in parsed_lines(path, _Answered):
         chosen = read.prediction
         right[read.item.id] = math.nan if chosen is None else float(chosen.choice == read.item.target)
     return right

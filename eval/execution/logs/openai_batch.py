@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from eval.execution.logs.row import LogRow, as_messages, as_text, counts, log_rows, make_row
+from eval.execution.logs.row import LogRow, as_messages, as_object, as_text, counts, log_rows, make_row
 
 OUTPUT_NAMES, INPUT_NAMES = frozenset({"custom_id", "response"}), frozenset({"custom_id", "body"})
 
@@ -23,8 +23,8 @@ def read_output(path: Path) -> Iterator[LogRow]:
         ConfigurationError: A line is damaged.
     """
     for place, row in log_rows(path):
-        response = _object(row.get("response"))
-        body = _object(response.get("body"))
+        response = as_object(row.get("response"))
+        body = as_object(response.get("body"))
         failed = _error(row, response, body)
         reply = {} if failed else _reply(body)
         model = str(body.get("model") or "")
@@ -38,20 +38,16 @@ def read_input(path: Path) -> Iterator[LogRow]:
         ConfigurationError: A line is damaged.
     """
     for place, row in log_rows(path):
-        body = _object(row.get("body"))
+        body = as_object(row.get("body"))
         said = body.get("messages") or body.get("input") or body.get("prompt")
         messages = as_messages(said) or as_messages([{"role": "user", "content": said}])
         system = as_messages([{"role": "system", "content": body["instructions"]}] if body.get("instructions") else [])
         yield make_row(path, place, id=str(row.get("custom_id")), messages=(*system, *messages), is_prompt=True)
 
 
-def _object(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
 def _error(row: Mapping[str, Any], response: Mapping[str, Any], body: Mapping[str, Any]) -> str:
     """Return why there is no reply; "" where there is one."""
-    error, status = _object(row.get("error")) or _object(body.get("error")), response.get("status_code")
+    error, status = as_object(row.get("error")) or as_object(body.get("error")), response.get("status_code")
     if not error and response and status in (200, None):
         return ""
     return str(error.get("message") or error.get("code") or f"HTTP {status}")
@@ -59,10 +55,10 @@ def _error(row: Mapping[str, Any], response: Mapping[str, Any], body: Mapping[st
 
 def _reply(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a reply of the chat, the responses or the completions endpoint."""
-    usage = _object(body.get("usage"))
+    usage = as_object(body.get("usage"))
     found = _said_by_responses(body) if isinstance(body.get("output"), list) else _said_by_chat(body)
-    details = [_object(usage.get(f"{name}_details")) for name in ("prompt_tokens", "input_tokens")]
-    thought = [_object(usage.get(f"{name}_details")) for name in ("completion_tokens", "output_tokens")]
+    details = [as_object(usage.get(f"{name}_details")) for name in ("prompt_tokens", "input_tokens")]
+    thought = [as_object(usage.get(f"{name}_details")) for name in ("completion_tokens", "output_tokens")]
     found["usage"] = counts(
         input_tokens=usage.get("prompt_tokens", usage.get("input_tokens")),
         output_tokens=usage.get("completion_tokens", usage.get("output_tokens")),
@@ -74,10 +70,10 @@ def _reply(body: Mapping[str, Any]) -> dict[str, Any]:
 
 def _said_by_chat(body: Mapping[str, Any]) -> dict[str, Any]:
     choices = body.get("choices")
-    choice = _object(choices[0]) if isinstance(choices, list) and choices else {}
-    message = _object(choice.get("message"))
+    choice = as_object(choices[0]) if isinstance(choices, list) and choices else {}
+    message = as_object(choice.get("message"))
     content = message.get("content") if message else choice.get("text")
-    refused, logprobs = message.get("refusal"), _object(choice.get("logprobs")).get("content")
+    refused, logprobs = message.get("refusal"), as_object(choice.get("logprobs")).get("content")
     return {
         "output": str(refused) if refused and content is None else None if content is None else as_text(content),
         "finish_reason": "refusal" if refused else str(choice.get("finish_reason") or ""),
@@ -87,10 +83,10 @@ def _said_by_chat(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _said_by_responses(body: Mapping[str, Any]) -> dict[str, Any]:
-    parts = [_object(one) for one in body["output"]]
+    parts = [as_object(one) for one in body["output"]]
     texts = [as_text(one.get("content")) for one in parts if one.get("type") == "message"]
     thoughts = [as_text(one.get("summary")) for one in parts if one.get("type") == "reasoning"]
-    ended = _object(body.get("incomplete_details")).get("reason") or body.get("status")
+    ended = as_object(body.get("incomplete_details")).get("reason") or body.get("status")
     return {
         "output": "".join(texts) if texts else None,
         "reasoning": "\n".join(filter(None, thoughts)),

@@ -15,7 +15,7 @@ from typing import Any
 
 from data.column_names import ANSWERS, LABELS, by_name
 from eval.execution.logs.document import parsed_cell, read_document
-from eval.execution.logs.row import LogRow, as_messages, as_number, counts, json_parts, log_rows, make_row
+from eval.execution.logs.row import LogRow, as_messages, as_number, as_object, counts, json_parts, log_rows, make_row
 
 ROWS_AT = ("results", "results")
 ROW_NAMES = frozenset({"provider", "prompt", "vars"})
@@ -49,8 +49,8 @@ def read_lines(path: Path) -> Iterator[LogRow]:
 
 
 def _row(path: Path, place: str, result: Mapping[str, Any]) -> LogRow:
-    response, prompt = _object(result.get("response")), _object(result.get("prompt"))
-    given = {name: _cell(value) for name, value in _object(result.get("vars")).items()}
+    response, prompt = as_object(result.get("response")), as_object(result.get("prompt"))
+    given = {name: _cell(value) for name, value in as_object(result.get("vars")).items()}
     sent, variable = str(prompt.get("raw") or ""), _answer_name(given)
     answer = _compared(result, given) or ("" if variable is None else str(given[variable]))
     fields = {name: value for name, value in given.items() if name != variable}
@@ -71,7 +71,7 @@ def _row(path: Path, place: str, result: Mapping[str, Any]) -> LogRow:
         output=_output(response.get("output")),
         messages=_messages(sent),
         finish_reason=str(response.get("finishReason") or ""),
-        usage=_usage(_object(response.get("tokenUsage"))),
+        usage=_usage(as_object(response.get("tokenUsage"))),
         usd=as_number(result.get("cost")) or None,
         latency_s=None if (ms := as_number(result.get("latencyMs"))) is None else ms / 1000,
         metric=metric,
@@ -80,16 +80,12 @@ def _row(path: Path, place: str, result: Mapping[str, Any]) -> LogRow:
     )
 
 
-def _object(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
 def _cell(value: object) -> object:
     return parsed_cell(value) if isinstance(value, str) else value
 
 
 def _provider(value: object) -> str:
-    named = _object(value)
+    named = as_object(value)
     return str(named.get("label") or named.get("id") or (value if isinstance(value, str) else ""))
 
 
@@ -100,7 +96,7 @@ def _answer_name(given: Mapping[str, object]) -> str | None:
 
 def _compared(result: Mapping[str, Any], given: Mapping[str, object]) -> str:
     """Return what an assertion compares the output with, with the variables that it names put in."""
-    asserted = _object(result.get("testCase")).get("assert")
+    asserted = as_object(result.get("testCase")).get("assert")
     for one in asserted if isinstance(asserted, list) else []:
         if isinstance(one, dict) and one.get("type") in _COMPARED and isinstance(one.get("value"), str | int | float):
             return _VARIABLE.sub(lambda name: str(given.get(name[1], name[0])), str(one["value"]))
@@ -119,7 +115,7 @@ def _messages(sent: str) -> Sequence[Any]:
 
 def _usage(tokens: Mapping[str, Any]) -> dict[str, int]:
     """Return the tokens of a call; of a reply out of promptfoo's cache only the sum is kept, and none were paid for."""
-    details = _object(tokens.get("completionDetails"))
+    details = as_object(tokens.get("completionDetails"))
     return counts(
         input_tokens=tokens.get("prompt"),
         output_tokens=tokens.get("completion"),

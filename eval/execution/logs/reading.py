@@ -42,7 +42,7 @@ class LogFile:
         faults: Why rows were left out: reason → how many.
         held: What any of its rows holds, by the names of a row's fields.
         has_items: Whether any of its rows says which item it answers, and what is right.
-        is_prompts: Whether its rows hold what was sent alone.
+        n_prompts: How many of its rows hold what was sent alone.
     """
 
     path: Path
@@ -51,7 +51,12 @@ class LogFile:
     faults: Counter[str] = field(default_factory=Counter)
     held: set[str] = field(default_factory=set)
     has_items: bool = False
-    is_prompts: bool = False
+    n_prompts: int = 0
+
+    @property
+    def is_prompts(self) -> bool:
+        """Whether its rows hold what was sent alone."""
+        return self.n_prompts > 0
 
     def notes(self) -> list[str]:
         """Say what was left out of the file and what it does not hold, a sentence each."""
@@ -80,13 +85,15 @@ def read_log(path: Path, format: Format, spool: Spool, *, answers_from: int | No
     """
     log = LogFile(path, format)
     with Spool() as raw:
-        places, models = [], set[str]()
+        places, open_places, models = list[int](), list[int](), set[str]()
         for row in format.read(path):
             places.append(raw.append(row))
             models.add(row.model)
+            if row.choices and row.target is None and row.answer and not row.fault:
+                open_places.append(places[-1])
         if not places:
             raise ConfigurationError(f"{path} holds no rows")
-        count_from = _count_from(map(raw.row, places)) if answers_from is None else answers_from
+        count_from = _count_from(map(raw.row, open_places)) if answers_from is None else answers_from
         for row in map(raw.row, places):
             if not row.model and len(models) == 2:  # a call that failed names none, beside others of one model
                 row = row.model_copy(update={"model": max(models)})
@@ -96,7 +103,7 @@ def read_log(path: Path, format: Format, spool: Spool, *, answers_from: int | No
                 continue
             log.places.append(spool.append(found))
             log.has_items |= found.has_item
-            log.is_prompts |= found.is_prompt
+            log.n_prompts += found.is_prompt
             log.held |= {part for part in _PARTS if getattr(found, part) not in (None, (), {})}
             log.held |= {"probs"} if found.logprobs else set()
     if not log.places:
@@ -105,9 +112,12 @@ def read_log(path: Path, format: Format, spool: Spool, *, answers_from: int | No
 
 
 def _count_from(rows: Iterable[LogRow]) -> int | None:
-    """Return what right answers that are numbers count from; None where they are none, or may be meant in both ways."""
-    open_rows = (row for row in rows if row.choices and row.target is None and row.answer and not row.fault)
-    return answers_count_from(({"answer": row.answer, "choices": [*row.choices]} for row in open_rows), _ROLES)
+    """Return what right answers that are numbers count from; None where they are none, or may be meant in both ways.
+
+    Args:
+        rows: Those with choices whose right answer is to be looked for among these.
+    """
+    return answers_count_from(({"answer": row.answer, "choices": [*row.choices]} for row in rows), _ROLES)
 
 
 def _resolved(row: LogRow, where: str, count_from: int | None) -> LogRow:

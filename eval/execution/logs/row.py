@@ -95,12 +95,8 @@ class LogRow(Frozen):
         return bool(self.texts) and (self.target is not None or bool(self.answer))
 
 
-def log_rows(path: Path, rows_at: Sequence[str] = ()) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield (place, row) for each object of a file of JSON Lines, or of one list in a JSON file.
-
-    Args:
-        path: The file.
-        rows_at: The names that lead to the list; empty for JSON Lines, and for a file that is a list itself.
+def log_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield (place, row) for each object of a file of JSON Lines, or of a JSON file that is one list.
 
     Raises:
         ConfigurationError: A line or a value is damaged, or no object.
@@ -108,13 +104,10 @@ def log_rows(path: Path, rows_at: Sequence[str] = ()) -> Iterator[tuple[str, dic
     if path.suffix == ".jsonl" and not _begins_with(path, "["):
         yield from read_rows(path)
         return
-    n = 0
-    for where, value in json_parts(path, rows_at):
-        if where == tuple(rows_at):
-            n += 1
-            if not isinstance(value, dict):
-                raise ConfigurationError(f"{path}, row {n}: expected an object with named fields")
-            yield f"row {n}", value
+    for n, (_, value) in enumerate(json_parts(path, ()), start=1):
+        if not isinstance(value, dict):
+            raise ConfigurationError(f"{path}, row {n}: expected an object with named fields")
+        yield f"row {n}", value
 
 
 def json_parts(path: Path, rows_at: Sequence[str]) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -139,6 +132,11 @@ def make_row(path: Path, place: str, **fields: Any) -> LogRow:
         return LogRow(place=place, **fields)
     except ValidationError as error:
         raise ConfigurationError(f"{path}, {place}: {first_fault(error)}") from None
+
+
+def as_object(value: object) -> dict[str, Any]:
+    """Return an object; an empty one for what is none."""
+    return value if isinstance(value, dict) else {}
 
 
 def as_text(value: object) -> str:

@@ -100,7 +100,7 @@ class Linker:
             raise ConfigurationError(f"{log.path}, {row.place}: item '{entry.id}' has a row already")
         taken[_key(row)].add(number)
         self._catalogue.met(number, row, place)
-        label = (row.model, row.variant)
+        label, _ = _key(row)
         system = systems.setdefault(label, LoggedSystem(*label, [log]))
         system.replies.setdefault(number, []).append(place)
 
@@ -139,7 +139,7 @@ class Linker:
 
     def _check(self, log: LogFile, left: Sequence[int], systems: Mapping[_Label, LoggedSystem]) -> None:
         n = sum(len(places) for system in systems.values() for places in system.replies.values())
-        n_rows = sum(not self._spool.row(place).is_prompt for place in log.places)
+        n_rows = len(log.places) - log.n_prompts
         if n_rows and not n and self._is_closed:
             raise ConfigurationError(f"{log.path}: none of its {n_rows:,} rows answers an item of the benchmark")
         if n_rows and not n:
@@ -197,6 +197,8 @@ def name_systems(systems: Sequence[LoggedSystem]) -> None:
 
 
 def _tell_apart(systems: Sequence[LoggedSystem]) -> None:
+    if len(systems) < 2:
+        return
     ways = (
         lambda one: one.variant,
         _tool,
@@ -204,15 +206,14 @@ def _tell_apart(systems: Sequence[LoggedSystem]) -> None:
         lambda one: _tool(one) + one.variant,
         lambda one: _stem(one) + one.variant,
     )
-    for way in ways if len(systems) > 1 else ():
+    for way in ways:
         parts = [plain_name(way(system)) if way(system) else "" for system in systems]
         if all(parts) and len(set(parts)) == len(parts):
             for system, part in zip(systems, parts, strict=True):
                 system.name += f".{part}"
             return
-    if len(systems) > 1:
-        first, second = (system.files[0].path for system in systems[:2])
-        raise ConfigurationError(f"{first} and {second} are both system '{systems[0].name}'; rename one")
+    first, second = (system.files[0].path for system in systems[:2])
+    raise ConfigurationError(f"{first} and {second} are both system '{systems[0].name}'; rename one")
 
 
 def _tool(system: LoggedSystem) -> str:

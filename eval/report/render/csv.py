@@ -97,14 +97,16 @@ def _rows(
 ) -> Iterator[Row]:
     """Yield a system's rows; `usd` is (n,) what each prediction cost, which is looked at for a cascade alone."""
     description, hardware = with_full_spec(run.manifest.systems[system]), run.manifest.hardware
-    of_items = {} if usd is None else dict(zip(answers.predictions.rows["item"].tolist(), usd.tolist(), strict=True))
+    of_items: dict[int, float] = {}
+    if description.cascade is not None and usd is not None:
+        of_items = dict(zip(answers.predictions.rows["item"].tolist(), usd.tolist(), strict=True))
     answers = answers.take(np.argsort(answers.rows["offset"]))  # as they stand in the journal
     records = records_at(records_path(run.run_dir, system), answers.rows["offset"].tolist())
     for row, record in enumerate(records):
-        own = answers.take([row])
         if description.cascade is not None:
-            cost = of_items.get(int(own.rows["item"][0]))
+            cost = of_items.get(int(answers.rows["item"][row]))
         else:
+            own = answers.take([row])
             cost = system_cost(description, own, hardware=hardware, training=None, table=prices).usd
         likelier = doubtful.get(record.item.id)
         yield _row(record, evaluation, run=str(run.run_dir), usd=cost, likelier=likelier)
