@@ -19,7 +19,8 @@ from benches.table import RUNS, count, markdown_table, progress, versions_line
 from data.registry import fingerprint
 from data.types import Item, Prediction, Record
 from eval.rundir.description import SystemDescription
-from eval.rundir.journal import Evaluation, Manifest, begin_run, records_path
+from eval.rundir.journal import records_path
+from eval.rundir.manifest import Evaluation, Manifest, begin_run
 
 FEW = 4  # items of the run that warms a process up
 MIB = 2**20

@@ -133,7 +133,7 @@ def load_run(path: Path | str) -> Run:
         MissingResourceError: The folder is no run.
         ConfigurationError: Its manifest is damaged.
     """
-    from eval.rundir.journal import read_manifest
+    from eval.rundir.manifest import read_manifest
 
     read_manifest(Path(path))
     return Run(Path(path))

@@ -7,7 +7,8 @@ import pytest
 
 from data.types import Prediction
 from eval.cli.parser import main
-from eval.rundir.journal import read_manifest, read_records
+from eval.rundir.journal import read_records
+from eval.rundir.manifest import read_manifest
 
 BENCHMARK = """
 from langchain_core.messages import AIMessage

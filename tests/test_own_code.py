@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from eval.cli.parser import main
-from eval.rundir.journal import read_manifest, read_records
+from eval.rundir.journal import read_records
+from eval.rundir.manifest import read_manifest
 from tests.support.fault_server import Faults, serve_faults
 
 SOUND = """

@@ -22,7 +22,8 @@ from eval.measures.prices import price_table
 from eval.measures.run_answers import read_systems, records_of_items
 from eval.measures.system_costs import price_systems
 from eval.measures.thresholds import NONE_ALONE, WITHOUT, confidence_of
-from eval.rundir.journal import Evaluation, Journal, Manifest, records_path, settle
+from eval.rundir.journal import Journal, records_path, settle
+from eval.rundir.manifest import Evaluation, Manifest
 
 THRESHOLDS_FILE = "thresholds.json"
 

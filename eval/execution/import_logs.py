@@ -25,7 +25,8 @@ from eval.execution.logs.registry import Format, format_of, unknown_format
 from eval.execution.logs.spool import Spool
 from eval.execution.logs.systems import Linker, LoggedSystem, groups_of, joined, name_systems
 from eval.rundir.description import LogDescription, SystemDescription
-from eval.rundir.journal import Evaluation, Journal, Manifest, begin_run, records_path
+from eval.rundir.journal import Journal, records_path
+from eval.rundir.manifest import Evaluation, Manifest, begin_run
 
 
 class GivenItems(NamedTuple):

@@ -27,7 +27,8 @@ from data.registry import benchmark, fingerprint, load_items
 from data.rows import read_rows
 from data.types import Benchmark, Frozen, Item, Prediction, Record, Text
 from eval.rundir.description import AnswerForm, SystemDescription
-from eval.rundir.journal import Evaluation, Journal, Manifest, begin_run, records_path
+from eval.rundir.journal import Journal, records_path
+from eval.rundir.manifest import Evaluation, Manifest, begin_run
 from eval.rundir.names import system_name_fault
 
 

@@ -12,7 +12,8 @@ from data.common.files import replace_file, sole_writer
 from data.common.secrets import make_redactor
 from data.types import Item, Message, Prediction, Record, Trial
 from eval.execution.cascade import make_cascade
-from eval.rundir.journal import Manifest, read_manifest, read_records, records_path
+from eval.rundir.journal import read_records, records_path
+from eval.rundir.manifest import Manifest, read_manifest
 from eval.rundir.readable import readable_json
 from eval.rundir.run_check import check_journals
 

@@ -21,16 +21,8 @@ from eval.execution.system_journal import SystemJournal, settled, unanswered
 from eval.execution.turns import turns
 from eval.plan.call_policy import CallPolicy
 from eval.plan.planning import Plan
-from eval.rundir.journal import (
-    JUDGED_BY,
-    Manifest,
-    begin_run,
-    read_manifest,
-    read_outcomes,
-    records_path,
-    redacted,
-    write_manifest,
-)
+from eval.rundir.journal import read_outcomes, records_path
+from eval.rundir.manifest import JUDGED_BY, Manifest, begin_run, read_manifest, redacted, write_manifest
 from eval.rundir.run_check import check_journals
 
 

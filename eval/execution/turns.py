@@ -17,7 +17,8 @@ from data.types import Item
 from eval.measures.sequential import Drawn, TestedPair, drawn_of, system_pairs
 from eval.plan.planning import Plan, PlannedEvaluation
 from eval.plan.system import System
-from eval.rundir.journal import Evaluation, records_path
+from eval.rundir.journal import records_path
+from eval.rundir.manifest import Evaluation
 from eval.rundir.right_answers import read_right
 
 # Items of a block that all systems are asked before one looks again: at least so many, and then a share of those that

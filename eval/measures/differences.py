@@ -22,7 +22,7 @@ from eval.measures.run_difference import what_differs
 from eval.measures.sequential import Decided, Drawn, drawn_of, gains_by_group, pair_interval, pair_tests
 from eval.measures.stats import LEVEL, Interval, is_outside, paired_difference_intervals
 from eval.rundir.description import role_of
-from eval.rundir.journal import Evaluation
+from eval.rundir.manifest import Evaluation
 
 
 class ComparedEvaluation(NamedTuple):

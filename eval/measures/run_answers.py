@@ -13,7 +13,8 @@ import numpy as np
 from data.types import Item, Record
 from eval.measures.answer_columns import NO_TRIAL, ROW, ItemRows, RecordRows
 from eval.measures.answers import Answers, Items
-from eval.rundir.journal import Evaluation, Manifest, read_manifest, records_at
+from eval.rundir.journal import records_at
+from eval.rundir.manifest import Evaluation, Manifest, read_manifest
 from eval.rundir.run_check import checked_journals
 
 

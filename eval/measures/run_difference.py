@@ -10,7 +10,8 @@ from collections.abc import Collection, Mapping
 from data.types import Item
 from eval.measures.answers import Answers
 from eval.measures.run_answers import RunAnswers, records_of_items
-from eval.rundir.journal import Evaluation, records_path
+from eval.rundir.journal import records_path
+from eval.rundir.manifest import Evaluation
 
 NAMED_ITEMS = 3
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from eval.measures.e_values import adjusted, difference_interval, evidence
 from eval.measures.stats import LEVEL, Interval
-from eval.rundir.journal import Evaluation, Manifest
+from eval.rundir.manifest import Evaluation, Manifest
 
 MARGIN = 2.0  # points of accuracy in percent, below which a difference does not matter
 WIDEST = 0.99  # beyond it any two systems are equal

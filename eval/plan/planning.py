@@ -27,7 +27,7 @@ from eval.plan.system import System
 from eval.plan.systems import build_system, with_said
 from eval.plan.until_decided import check_until_decided
 from eval.rundir.description import Machine
-from eval.rundir.journal import Evaluation, Manifest
+from eval.rundir.manifest import Evaluation, Manifest
 
 # The packages whose versions can change an answer or a score.
 _VERSIONED = (

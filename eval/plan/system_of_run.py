@@ -14,7 +14,7 @@ from data.types import Item
 from eval.plan.chain_predictor import Predictor
 from eval.plan.planning import PlannedEvaluation, plan
 from eval.plan.suite import Suite, SystemSpec
-from eval.rundir.journal import Manifest, read_manifest
+from eval.rundir.manifest import Manifest, read_manifest
 
 BATCH = 64  # texts handed over at once
 

@@ -29,7 +29,7 @@ from eval.measures.stats import Interval, is_outside, share_interval
 from eval.measures.system_costs import with_full_spec
 from eval.measures.token_estimates import Estimated, compare_estimate
 from eval.rundir.description import TRAINED_KINDS, SystemDescription
-from eval.rundir.journal import Manifest
+from eval.rundir.manifest import Manifest
 from eval.rundir.names import SystemName
 
 

@@ -21,7 +21,8 @@ from data.common.parsing import parse_json
 from data.common.secrets import STRUCK_OUT
 from data.registry import fingerprint_line
 from data.types import Frozen, Item, Record, answer_fault
-from eval.rundir.journal import Evaluation, Manifest, bad_line, read_manifest, records_path
+from eval.rundir.journal import bad_line, records_path
+from eval.rundir.manifest import Evaluation, Manifest, read_manifest
 
 _STRUCK_OUT = STRUCK_OUT.encode()
 # How a line begins that this program wrote, and what stands behind its item. Neither can be part of a text, in which

@@ -21,7 +21,7 @@ from finetune.commands import default_split, labels_of, print_outcome, train_set
 if TYPE_CHECKING:
     import numpy as np
 
-    from eval.rundir.journal import Evaluation
+    from eval.rundir.manifest import Evaluation
     from finetune.config import TrainSettings
     from finetune.data_curve.crossings import CurvePoint, Level
 

@@ -23,7 +23,8 @@ from chains.repeated import Repeated, fault_of, majority, orders, repeated
 from data.types import Prediction, Record, Trial
 from eval.cli.parser import main
 from eval.plan.suite import SystemSpec
-from eval.rundir.journal import read_manifest, read_records, records_path
+from eval.rundir.journal import read_records, records_path
+from eval.rundir.manifest import read_manifest
 from tests.support import scripted_models
 from tests.support.exam_file import exam, write_exam
 from tests.support.scripted import ScriptedChatModel

@@ -16,7 +16,8 @@ from data.common.errors import ConfigurationError
 from data.types import Item, Prediction
 from eval.cli.parser import main
 from eval.execution.rescore import rescore
-from eval.rundir.journal import read_manifest, read_records, records_path
+from eval.rundir.journal import read_records, records_path
+from eval.rundir.manifest import read_manifest
 from tests.support.chat_endpoint import ChatEndpoint, serve_chat
 from tests.support.exam_file import exam, write_exam
 from tests.support.llama_server import llama_server

@@ -9,7 +9,8 @@ from langchain_core.documents import Document
 from data.common.errors import ConfigurationError, MissingResourceError
 from data.types import Passage
 from eval.cli.parser import main
-from eval.rundir.journal import read_manifest, read_records, records_path
+from eval.rundir.journal import read_records, records_path
+from eval.rundir.manifest import read_manifest
 from retrievers import Bm25Retriever, build_retriever
 from retrievers.disk_cache import AnalysisCache
 from retrievers.korean import UserWord, analysis_identity, content_tokens, user_words, words_sha256

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from data.registry import fingerprint
 from data.types import Item, Message, Passage, Prediction, Record
-from eval.rundir.journal import Evaluation, Journal, Manifest, records_path, write_manifest
+from eval.rundir.journal import Journal, records_path
+from eval.rundir.manifest import Evaluation, Manifest, write_manifest
 
 LABELS = ("entailment", "neutral", "contradiction")
 SECTIONS = ("section:독서", "section:문학")

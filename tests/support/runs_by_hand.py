@@ -10,7 +10,7 @@ from data.types import Item, Prediction
 from eval.plan.planning import Plan, PlannedEvaluation
 from eval.plan.system import System
 from eval.rundir.description import SystemDescription
-from eval.rundir.journal import Evaluation, Manifest
+from eval.rundir.manifest import Evaluation, Manifest
 
 
 def item(number: int, *, group: str = "g", length: int = 10) -> Item:

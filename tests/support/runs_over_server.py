@@ -7,7 +7,8 @@ from typing import Any
 from eval.plan.call_policy import CallPolicy
 from eval.plan.planning import Plan, plan
 from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
-from eval.rundir.journal import read_manifest, records_path
+from eval.rundir.journal import records_path
+from eval.rundir.manifest import read_manifest
 from tests.support.exam_file import exam, write_exam
 from tests.support.fault_server import FaultServer
 

@@ -19,7 +19,8 @@ from eval.measures.labels import find_doubtful
 from eval.measures.prices import PriceTable, price_table
 from eval.measures.run_answers import RunAnswers, read_answers
 from eval.measures.system_costs import price_systems, with_full_spec
-from eval.rundir.journal import Evaluation, records_at, records_path
+from eval.rundir.journal import records_at, records_path
+from eval.rundir.manifest import Evaluation
 
 
 class Row(NamedTuple):

@@ -24,7 +24,8 @@ from eval.report.render.html import render_html
 from eval.report.render.markdown import render_markdown
 from eval.report.render.terminal import terminal_table
 from eval.report.summary import summarize
-from eval.rundir.journal import read_manifest, read_records, records_path
+from eval.rundir.journal import read_records, records_path
+from eval.rundir.manifest import read_manifest
 from tests.support.exam_file import exam, write_exam
 from tests.support.journaled_runs import answer, exam_item, failure, right_where, write_run
 from tests.support.tiny_models import THINKING, make_tiny_model, tiny_chat_models

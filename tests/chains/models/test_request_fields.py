@@ -13,7 +13,7 @@ from chains.models.specs import describe_model, load_chat_model, reply_limit
 from data.common.errors import ConfigurationError
 from eval.cli.parser import main
 from eval.execution.request_key import identity_of, request_key
-from eval.rundir.journal import read_manifest
+from eval.rundir.manifest import read_manifest
 from tests.support.chat_endpoint import ChatEndpoint, serve_chat
 from tests.support.exam_file import exam, write_exam
 

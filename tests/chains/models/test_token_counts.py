@@ -13,7 +13,8 @@ from chains.models import token_counts
 from chains.models.token_counts import token_counter
 from data.types import Message
 from eval.cli.parser import main
-from eval.rundir.journal import read_manifest, read_records, records_path
+from eval.rundir.journal import read_records, records_path
+from eval.rundir.manifest import read_manifest
 from tests.support.tiny_models import make_tiny_model
 
 SAID = (Message(role="system", content="ab"), Message(role="user", content="<|endoftext|>"))

@@ -11,7 +11,8 @@ from langchain_core.messages import AIMessage
 from chains.models.specs import load_chat_model
 from chains.reading.logprobs import REQUEST, reply_probs
 from eval.cli.parser import main
-from eval.rundir.journal import read_manifest, read_records, records_path
+from eval.rundir.journal import read_records, records_path
+from eval.rundir.manifest import read_manifest
 from tests.support.chat_endpoint import serve_chat
 from tests.support.exam_file import write_exam
 from tests.support.llama_server import llama_server

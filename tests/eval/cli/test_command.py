@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from eval.cli.parser import main, parser
-from eval.rundir.journal import read_manifest, read_records, records_path
+from eval.rundir.journal import read_records, records_path
+from eval.rundir.manifest import read_manifest
 from tests.support.chat_endpoint import serve_chat
 from tests.support.exam_file import exam, write_exam
 from tests.support.folders import GOLDEN_FOLDER

@@ -29,7 +29,8 @@ from eval.plan.call_policy import CallPolicy
 from eval.plan.call_prices import Rate, most_tokens
 from eval.plan.planning import Plan
 from eval.plan.system import System
-from eval.rundir.journal import read_manifest, read_records, records_path
+from eval.rundir.journal import read_records, records_path
+from eval.rundir.manifest import read_manifest
 from tests.support.described import described
 from tests.support.exam_file import exam, write_exam
 from tests.support.fault_server import Faults, serve_faults

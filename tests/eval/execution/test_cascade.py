@@ -18,7 +18,8 @@ from eval.execution.cascade import joined, make_cascade
 from eval.execution.rescore import rescore
 from eval.measures.cascade_thresholds import Stage, choose_thresholds
 from eval.report.summary import summarize
-from eval.rundir.journal import read_manifest, read_records, records_path
+from eval.rundir.journal import read_records, records_path
+from eval.rundir.manifest import read_manifest
 from tests.support.cascade_runs import cascade_run
 from tests.support.journaled_runs import pair_item
 from tests.support.priced_runs import TABLE

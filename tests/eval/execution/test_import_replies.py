@@ -8,7 +8,8 @@ import pytest
 from data.registry import load_items
 from eval.cli.parser import main
 from eval.execution.import_replies import Reply
-from eval.rundir.journal import read_manifest, read_records, records_path
+from eval.rundir.journal import read_records, records_path
+from eval.rundir.manifest import read_manifest
 from tests.support.exam_file import write_exam
 
 

@@ -26,7 +26,8 @@ from eval.execution.replay import KnownReplies
 from eval.execution.response_cache import ResponseCache
 from eval.execution.retry import Calls, Clock, ItemStop
 from eval.plan.call_policy import CallPolicy
-from eval.rundir.journal import read_manifest, read_records, records_path
+from eval.rundir.journal import read_records, records_path
+from eval.rundir.manifest import read_manifest
 from tests.support.chat_endpoint import serve_chat
 from tests.support.exam_file import exam, write_exam
 from tests.support.fault_server import USAGE, Faults, FaultServer, serve_faults

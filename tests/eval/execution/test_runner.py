@@ -13,7 +13,8 @@ from eval.execution.runner import run
 from eval.execution.system_journal import TooManyErrorsError
 from eval.plan.call_policy import CallPolicy
 from eval.rundir.description import Machine
-from eval.rundir.journal import read_manifest, read_records, records_path
+from eval.rundir.journal import read_records, records_path
+from eval.rundir.manifest import read_manifest
 from eval.rundir.run_check import read_run
 from tests.support.runs_by_hand import item, planned
 

@@ -19,7 +19,8 @@ from eval.measures.run_answers import read_answers
 from eval.plan.planning import Plan, PlannedEvaluation
 from eval.plan.system import System
 from eval.rundir.description import SystemDescription
-from eval.rundir.journal import Evaluation, Manifest, read_records, records_path
+from eval.rundir.journal import read_records, records_path
+from eval.rundir.manifest import Evaluation, Manifest
 from tests.support.chat_endpoint import serve_chat
 from tests.support.command_process import start, wait_for
 from tests.support.two_models import asked, reply, write_suite

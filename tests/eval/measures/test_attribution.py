@@ -18,7 +18,8 @@ from eval.measures.retrieval_metrics import score_ranking
 from eval.measures.run_answers import answers_of, read_answers
 from eval.report.sections.attribution import attribution_sentences, attribution_tables
 from eval.report.summary import summarize
-from eval.rundir.journal import latest_records, read_manifest, records_path
+from eval.rundir.journal import latest_records, records_path
+from eval.rundir.manifest import read_manifest
 from tests.support.described import described
 from tests.support.journaled_runs import answer, exam_item, failure, right_where, write_demo, write_run
 from tests.support.ladder_exam import ladder_suite

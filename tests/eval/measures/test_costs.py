@@ -24,7 +24,7 @@ from eval.report.sections.cost_curve import COLOURS, lay_out
 from eval.report.sections.costs import break_even_table, cost_table, pair_sentences
 from eval.report.summary import Summary, summarize
 from eval.rundir.description import Machine, TrainingFacts
-from eval.rundir.journal import read_manifest
+from eval.rundir.manifest import read_manifest
 from tests.support.described import described
 from tests.support.folders import GOLDEN_FOLDER
 from tests.support.journaled_runs import answer, pair_item, right_where

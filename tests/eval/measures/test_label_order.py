@@ -18,7 +18,8 @@ from eval.plan.suite import EvaluationSpec, SystemSpec
 from eval.plan.system import System
 from eval.plan.systems import build_system
 from eval.report.summary import summarize
-from eval.rundir.journal import latest_records, read_manifest, records_path
+from eval.rundir.journal import latest_records, records_path
+from eval.rundir.manifest import read_manifest
 from finetune.__main__ import main as finetune
 from tests.support.described import described
 from tests.support.journaled_runs import answer, pair_item, write_run

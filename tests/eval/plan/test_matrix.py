@@ -13,7 +13,7 @@ from eval.api import Item, evaluate
 from eval.cli.parser import main
 from eval.plan.matrix import place_as_written, written_out
 from eval.plan.suite import Suite, load_suite
-from eval.rundir.journal import read_manifest
+from eval.rundir.manifest import read_manifest
 from tests.support.exam_file import exam, write_exam
 
 MODELS = "tests.support.scripted_models"

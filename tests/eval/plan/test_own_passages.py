@@ -9,7 +9,7 @@ import pytest
 
 from data.common.errors import ConfigurationError, MissingResourceError
 from eval.cli.parser import main
-from eval.rundir.journal import read_manifest
+from eval.rundir.manifest import read_manifest
 from retrievers.sources import read_passages
 from tests.support.scripted import ScriptedChatModel
 

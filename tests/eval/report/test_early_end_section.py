@@ -17,7 +17,7 @@ from eval.report.render.terminal import WIDTH, terminal_table
 from eval.report.sections.all_sections import evaluation_tables
 from eval.report.sections.early_end import early_end_sentences
 from eval.report.summary import Summary, summarize
-from eval.rundir.journal import read_manifest, write_manifest
+from eval.rundir.manifest import read_manifest, write_manifest
 from tests.support.folders import GOLDEN_FOLDER
 from tests.support.journaled_runs import answer, pair_item, right_where, write_run
 

@@ -21,7 +21,8 @@ from eval.report.sections.all_sections import evaluation_tables
 from eval.report.sections.scores import score_tables, tag_tables, what_it_is
 from eval.report.show import show_item
 from eval.report.summary import Summary, summarize
-from eval.rundir.journal import read_manifest, records_path
+from eval.rundir.journal import records_path
+from eval.rundir.manifest import read_manifest
 from tests.support.folders import GOLDEN_FOLDER
 from tests.support.journaled_runs import (
     LABELS,

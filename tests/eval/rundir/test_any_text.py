@@ -13,7 +13,8 @@ from data.common.parsing import whole_strings
 from data.common.text import text_of
 from data.types import Item, Message, Prediction, Record, ToolCall
 from eval.cli.parser import main
-from eval.rundir.journal import Journal, read_manifest, read_records, redacted, write_manifest
+from eval.rundir.journal import Journal, read_records
+from eval.rundir.manifest import read_manifest, redacted, write_manifest
 from eval.rundir.run_check import read_run
 from tests.support.any_json import NUMBERS, TEXTS, VALUES, nested, with_something_else
 from tests.support.chat_endpoint import serve_chat

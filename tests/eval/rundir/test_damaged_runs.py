@@ -13,7 +13,8 @@ from data.common.errors import ConfigurationError
 from data.registry import fingerprint, fingerprint_line
 from data.types import Item, Record
 from eval.cli.parser import main
-from eval.rundir.journal import read_manifest, records_path
+from eval.rundir.journal import records_path
+from eval.rundir.manifest import read_manifest
 from eval.rundir.run_check import check_journals, read_run
 from tests.support.journaled_runs import answer, failure, pair_item, right_where, write_demo, write_run
 

@@ -14,17 +14,8 @@ from hypothesis import strategies as st
 from data.common.errors import ConfigurationError, MissingResourceError
 from data.common.secrets import STRUCK_OUT, make_redactor
 from data.types import Item, Prediction, Record
-from eval.rundir.journal import (
-    Journal,
-    has_answers,
-    latest_records,
-    read_manifest,
-    read_outcomes,
-    read_records,
-    redacted,
-    settle,
-    write_manifest,
-)
+from eval.rundir.journal import Journal, has_answers, latest_records, read_outcomes, read_records, settle
+from eval.rundir.manifest import read_manifest, redacted, write_manifest
 from tests.support.runs_by_hand import manifest
 
 

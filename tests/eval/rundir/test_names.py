@@ -14,7 +14,7 @@ from eval.cli.parser import main
 from eval.plan.suite import load_suite
 from eval.report import write_report
 from eval.report.summary import read_summary
-from eval.rundir.journal import read_manifest
+from eval.rundir.manifest import read_manifest
 from finetune.train import _state
 from retrievers.stored_documents import open_documents, write_documents
 from tests.support.journaled_runs import write_demo

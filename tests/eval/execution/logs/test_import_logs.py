@@ -9,7 +9,8 @@ import pytest
 
 from eval.cli.parser import main
 from eval.execution.import_logs import import_logs, known_formats
-from eval.rundir.journal import read_manifest, read_records, records_path
+from eval.rundir.journal import read_records, records_path
+from eval.rundir.manifest import read_manifest
 
 PROMPT = "An example of a question, and its answer. " * 2_500  # 100 KB
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from eval.cli.parser import main
-from eval.rundir.journal import Manifest, read_manifest, read_records, records_path
+from eval.rundir.journal import read_records, records_path
+from eval.rundir.manifest import Manifest, read_manifest
 
 COLOURS = ("red", "green", "blue", "grey")
 WORDS = ("apples", "grass", "the sky", "stones", "coal", "snow")
