@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from data.common.errors import ConfigurationError
 from data.common.text import one_line
-from data.table_types import Table
+from data.table_types import Table, class_name
 from data.wide_tables import MANY, may_have_a_role, notes_on
 
 if TYPE_CHECKING:
@@ -93,12 +93,8 @@ def _class_names(metadata: Mapping[bytes, bytes]) -> dict[str, list[str]]:
 
 
 def _named(row: dict[str, Any], names: Mapping[str, list[str]]) -> dict[str, Any]:
-    """Return a row with the names of its classes; a number without one, such as -1 for a hidden label, is none."""
-    for column, classes in names.items():
-        number = row.get(column)
-        if isinstance(number, int):
-            row[column] = classes[number] if 0 <= number < len(classes) else None
-    return row
+    """Return a row with the names of its classes."""
+    return {column: class_name(cell, names[column]) if column in names else cell for column, cell in row.items()}
 
 
 def read_excel(path: Path) -> list[Sheet]:

@@ -17,7 +17,7 @@ from data.common.hub import HubCommit, cached_folder, hub_commit, hub_downloads,
 from data.common.progress import log
 from data.common.text import one_line
 from data.hub_name import ONLY_CONFIG, PREFIX, HubName
-from data.table_types import Row, Table
+from data.table_types import Row, Table, class_name
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetBuilder
@@ -213,7 +213,7 @@ def _table(split: str, dataset: "Dataset") -> Table:
     read: list[Row] = dataset.select_columns(list(columns)).with_format("arrow")[:].to_pylist()
     classes = {column: names for column, feature in features.items() if (names := _class_names(feature)) is not None}
     rows = [
-        (f"row {number}", {**row, **{column: _named(row[column], names) for column, names in classes.items()}})
+        (f"row {number}", {**row, **{column: class_name(row[column], names) for column, names in classes.items()}})
         for number, row in enumerate(read, start=1)
         if not classes or any(row[column] not in (None, UNLABELLED) for column in classes)
     ]
@@ -228,12 +228,6 @@ def _class_names(feature: Any) -> list[str] | None:
 
     inner = getattr(feature, "feature", feature)  # a list of classes has several labels
     return list(inner.names) if isinstance(inner, ClassLabel) else None
-
-
-def _named(value: Any, names: list[str]) -> Any:
-    if isinstance(value, list):
-        return [_named(one, names) for one in value]
-    return None if value in (None, UNLABELLED) else names[value]
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """What a table is, whatever kind of file it was read from."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from data.common.errors import ConfigurationError
@@ -32,3 +33,17 @@ class Table(NamedTuple):
     rows: list[tuple[str, Row]]
     faults: list[ConfigurationError]
     notes: list[str]
+
+
+def class_name(value: Any, names: Sequence[str]) -> Any:
+    """Return the name of a class that is a number, of each where there are several; None for a hidden one, such as -1.
+
+    Args:
+        value: A cell of a column of classes; what is no number is returned as it is.
+        names: The names of the classes, by their numbers.
+    """
+    if isinstance(value, list):
+        return [class_name(one, names) for one in value]
+    if not isinstance(value, int):
+        return value
+    return names[value] if 0 <= value < len(names) else None
