@@ -11,11 +11,11 @@ from data.common.table import emit_csv
 from data.common.terminal import emit, emit_json, emit_json_text, write_utf8
 from eval import api
 from eval.api import Run
+from eval.cli.audit import audit
 from eval.cli.cache import cache
 from eval.cli.calibrate import calibrate
 from eval.cli.decide import decide
-from eval.cli.label import label
-from eval.cli.run_options import read_policy, read_suite
+from eval.cli.read_options import read_policy, read_suite
 from eval.cli.show_reports import end_run, report_text, show_reports
 from eval.execution.error_limit import read_error_limit
 from eval.plan.suite import Suite
@@ -197,7 +197,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "list": list_names,
     "run": run,
     "decide": decide,
-    "label": label,
+    "audit": audit,
     "rescore": rescore,
     "import": import_recorded,
     "compare": compare,

@@ -19,11 +19,11 @@ from data.common.progress import log
 from data.common.table import aligned
 from data.registry import benchmark, load_items, repeatable, task_card, task_passages
 from eval import api
-from eval.cli.run_options import one_line_faults, read_policy
+from eval.cli.read_options import one_line_faults, read_policy
 from eval.cli.show_reports import end_run
 from eval.plan.decision import Choices, Decision, plan_decision
-from eval.plan.options import VERDICT
 from eval.plan.planning import plan
+from eval.plan.settings import VERDICT
 from eval.plan.suite import Suite, load_suite
 from eval.rundir.names import new_run_dir, plain_name
 

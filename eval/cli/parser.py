@@ -14,7 +14,7 @@ from data.card_options import TASK
 from data.common.command_line import run_command
 from data.common.language import LANGUAGES
 from data.common.options import add_options, chosen
-from eval.plan.options import CALLS, ITEMS, SYSTEM, VERDICT
+from eval.plan.settings import CALLS, ITEMS, SYSTEM, VERDICT
 
 EXAMPLES = """examples:
   python -m eval decide tickets.csv --model gpt --max-cost 2
@@ -52,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
         )
     )
 
-    _add_label(commands.add_parser("label", parents=[common, in_words], help="labels of a file that are doubtful"))
+    _add_audit(commands.add_parser("audit", parents=[common, in_words], help="labels of a file that are doubtful"))
 
     rescore = commands.add_parser(
         "rescore", parents=[common, in_words], help="extract and score again; no model is called"
@@ -147,17 +147,17 @@ def _add_decide(decide: argparse.ArgumentParser) -> None:
     _add_calls(decide)
 
 
-def _add_label(label: argparse.ArgumentParser) -> None:
-    label.add_argument(
+def _add_audit(audit: argparse.ArgumentParser) -> None:
+    audit.add_argument(
         "target", metavar="FILE", help="a labelled file (CSV …), a folder with train and test, or a card"
     )
     how = "who reads the rows: sentence embeddings (default), word counts, or the mean of both"
-    label.add_argument("--learner", choices=["nearest", "tfidf", "both"], default="nearest", help=how)
-    add_options(label, chosen(SYSTEM, "embeddings"))
-    label.add_argument("--top", type=int, default=20, metavar="N", help="doubtful rows to print; default: 20")
-    label.add_argument("--seed", type=int, default=0, metavar="S")
-    label.add_argument("--out", type=Path, metavar="CSV", help="where every row goes; default: runs/NAME.labels.csv")
-    add_options(label.add_argument_group("the file: what is not said is guessed, and printed"), TASK)
+    audit.add_argument("--learner", choices=["nearest", "tfidf", "both"], default="nearest", help=how)
+    add_options(audit, chosen(SYSTEM, "embeddings"))
+    audit.add_argument("--top", type=int, default=20, metavar="N", help="doubtful rows to print; default: 20")
+    audit.add_argument("--seed", type=int, default=0, metavar="S")
+    audit.add_argument("--out", type=Path, metavar="CSV", help="where every row goes; default: runs/NAME.labels.csv")
+    add_options(audit.add_argument_group("the file: what is not said is guessed, and printed"), TASK)
 
 
 def _add_import(recorded: argparse.ArgumentParser) -> None:

@@ -17,6 +17,7 @@ from data.registry import benchmark, fingerprint, repeatable
 from data.types import Item
 from eval.measures.prices import price_table
 from eval.measures.stats import SEED
+from eval.plan.build_system import build_system, with_said
 from eval.plan.call_policy import CallPolicy
 from eval.plan.call_prices import check_prices, rate_of
 from eval.plan.cascades import cascade_system, check_members
@@ -24,7 +25,6 @@ from eval.plan.context import Context, load_evaluated
 from eval.plan.own_parts import OwnParts
 from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
 from eval.plan.system import System
-from eval.plan.systems import build_system, with_said
 from eval.plan.until_decided import check_until_decided
 from eval.rundir.description import Machine
 from eval.rundir.manifest import Evaluation, Manifest

@@ -29,7 +29,7 @@ from data.types import Frozen
 from eval.plan.defer import DeferSpec
 from eval.plan.examples_spec import ExamplesSpec, spelt_examples
 from eval.plan.matrix import place_as_written, written_out
-from eval.plan.options import Answering, Permute, TooLong
+from eval.plan.settings import Answering, Permute, TooLong
 from eval.rundir.description import TRAINED_KINDS, Crossed
 from eval.rundir.names import PlainName, SystemName, check_folders
 
@@ -38,7 +38,7 @@ KINDS = ("baseline", "chain", "checkpoint", "finetune", "cascade")
 
 
 class SystemSpec(Frozen):
-    """A system as a suite names it: `eval.plan.options.SYSTEM` says what each setting does.
+    """A system as a suite names it: `eval.plan.settings.SYSTEM` says what each setting does.
 
     Attributes:
         request: See `chains.models.request_fields`: {seed: "-"} leaves a field out, {max_completion_tokens: 64} takes
@@ -152,7 +152,7 @@ class SystemSpec(Frozen):
 
 
 class EvaluationSpec(Frozen):
-    """One benchmark's items and the systems that answer them: `eval.plan.options.ITEMS` says what each setting does."""
+    """One benchmark's items and the systems that answer them; `eval.plan.settings.ITEMS` says what each is."""
 
     benchmark: str
     split: str | None = None
@@ -177,7 +177,7 @@ class EvaluationSpec(Frozen):
 
 
 class Suite(Frozen):
-    """A whole run as it was asked for: `eval.plan.options.VERDICT` says what its verdict depends on."""
+    """A whole run as it was asked for: `eval.plan.settings.VERDICT` says what its verdict depends on."""
 
     name: PlainName
     seed: int = 0

@@ -31,7 +31,7 @@ from eval.measures.sequential import Drawn, drawn_of, margin_of
 from eval.measures.stats import Interval, macro_f1_intervals
 from eval.measures.system_costs import Priced, price_systems
 from eval.measures.verdict import QUERIES, Candidate, Verdict, decide
-from eval.report.system_summary import SystemSummary, summarize_system
+from eval.report.system_figures import SystemSummary, summarize_system
 from eval.rundir.manifest import Evaluation
 
 

@@ -1,4 +1,4 @@
-"""What `eval label` shows of a label audit: a text for the terminal, rows for a spreadsheet, and JSON.
+"""What `eval audit` shows of a label audit: a text for the terminal, rows for a spreadsheet, and JSON.
 
 The rows of a labelled file and their audit in, the three forms out, the most doubtful row first in each.
 """

@@ -20,7 +20,7 @@ from eval.report.sections.differences import beyond_chance, pairs_note
 from eval.report.sections.early_end import anytime_note, decided_text
 from eval.report.sections.scores import accuracy_text, answered_text, decimal, macro_f1_text, points_text, seconds_text
 from eval.report.summary import Summary
-from eval.report.system_summary import SystemSummary
+from eval.report.system_figures import SystemSummary
 
 WIDTH = 100
 SHOWN_IDS = 20

@@ -11,7 +11,7 @@ from eval.measures.stats import wilson
 from eval.report.evaluation import EvaluationFigures
 from eval.report.figures import decimal_with_interval, percent, signed, span
 from eval.report.section import Table
-from eval.report.system_summary import SystemSummary
+from eval.report.system_figures import SystemSummary
 from eval.report.templates import template
 from eval.rundir.description import role_of
 

@@ -76,23 +76,35 @@ def _as_right(one: Cascade, margin: float, say: Language) -> list[str]:
         "margin": f"{100 * margin:g}",
         "price": "" if choice.price_share is None else percent(choice.price_share),
     }
+    return [_held_against(choice, margin, say, values)]
+
+
+def _held_against(choice: CascadeChoice, margin: float, say: Language, values: dict[str, str]) -> str:
+    """Say how the cascade stands beside its second system asked for all items, as far as the interval shows it."""
+    interval = choice.difference_interval
     if not _is_shown(choice, margin):
         unshown = (
             "{first} alone on {alone} of the items and {second} on the rest: these items do not show it to be at most "
             "{margin} points less right than {second} on all (difference {difference}, 95% interval {interval})."
         )
-        return [say(unshown, **values)]
+        return say(unshown, **values)
+    if interval is not None and interval.high < 0:
+        less = (
+            "{first} alone on {alone} of the items and {second} on the rest is less right than {second} on all, though "
+            "within the margin of {margin} (difference {difference}, 95% interval {interval})."
+        )
+        return say(less, **values)
     if choice.price_share is None:
         unpriced = (
             "{first} alone on {alone} of the items and {second} on the rest is as right as {second} on all "
             "(difference {difference}, 95% interval {interval})."
         )
-        return [say(unpriced, **values)]
+        return say(unpriced, **values)
     shown = (
         "{first} alone on {alone} of the items and {second} on the rest is as right as {second} on all (difference "
         "{difference}, 95% interval {interval}) at {price} of its price."
     )
-    return [say(shown, **values)]
+    return say(shown, **values)
 
 
 def _best(one: Cascade, say: Language) -> list[str]:

@@ -13,7 +13,7 @@ from eval.report.evaluation import EvaluationFigures
 from eval.report.figures import items_counted, p_value, signed, span
 from eval.report.section import Table
 from eval.report.sections.attribution import idle_systems
-from eval.report.system_summary import SystemSummary
+from eval.report.system_figures import SystemSummary
 from eval.rundir.description import looks_up, model_spec, role_of
 
 NAMED_PAIRS = 5

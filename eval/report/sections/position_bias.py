@@ -12,7 +12,7 @@ from eval.measures.stats import LEVEL
 from eval.report.evaluation import EvaluationFigures
 from eval.report.figures import ends, items_counted, p_value, percent, share_with_interval
 from eval.report.section import Table
-from eval.report.system_summary import SystemSummary
+from eval.report.system_figures import SystemSummary
 from eval.rundir.description import role_of
 
 

@@ -10,7 +10,7 @@ from eval.measures.reference_scores import ConstantScore, PublishedPoint
 from eval.report.evaluation import EvaluationFigures
 from eval.report.figures import listed, percent
 from eval.report.section import Table
-from eval.report.system_summary import SystemSummary
+from eval.report.system_figures import SystemSummary
 
 WHOLE_EXAM = 100  # points, which the published ones are of
 

@@ -16,7 +16,7 @@ from eval.report.figures import (
     with_interval,
 )
 from eval.report.section import Table
-from eval.report.system_summary import SystemSummary
+from eval.report.system_figures import SystemSummary
 from eval.rundir.description import SystemDescription, model_spec
 
 

@@ -11,7 +11,7 @@ from eval.measures.prompt_counts import EqualCounts
 from eval.report.evaluation import EvaluationFigures
 from eval.report.figures import listed
 from eval.report.sections.attribution import idle_sentences
-from eval.report.system_summary import SystemSummary
+from eval.report.system_figures import SystemSummary
 from eval.rundir.description import reply_limit_of
 
 

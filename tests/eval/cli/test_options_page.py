@@ -13,7 +13,7 @@ from eval.cli.parser import parser
 from eval.measures.sequential import MARGIN
 from eval.measures.verdict import QUERIES
 from eval.plan.call_policy import CallPolicy
-from eval.plan.options import CALLS, ITEMS, SYSTEM, VERDICT, Answering
+from eval.plan.settings import CALLS, ITEMS, SYSTEM, VERDICT, Answering
 from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
 from tests.support.folders import ROOT
 

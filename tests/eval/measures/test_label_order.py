@@ -13,10 +13,10 @@ from data.registry import benchmark, load_items
 from eval.cli import parser as cli
 from eval.execution.label_check import check_labels
 from eval.measures.label_order import best_label_order, check_label_order, exchange_words, find_exchange
+from eval.plan.build_system import build_system
 from eval.plan.context import Context
 from eval.plan.suite import EvaluationSpec, SystemSpec
 from eval.plan.system import System
-from eval.plan.systems import build_system
 from eval.report.summary import summarize
 from eval.rundir.journal import latest_records, records_path
 from eval.rundir.manifest import read_manifest

@@ -8,13 +8,14 @@ from xml.dom import minidom
 
 import pytest
 
-from data.common.language import language
+from data.common.language import ENGLISH, language
 from eval.measures.differences import compare
 from eval.measures.run_answers import read_answers
+from eval.measures.stats import Interval
 from eval.report import write_report
 from eval.report.render.terminal import comparison_text
 from eval.report.run_costs import costs_json, costs_of_runs
-from eval.report.sections.cascade import cascade_sentences, cascade_tables
+from eval.report.sections.cascade import best_sentences, cascade_sentences, cascade_tables
 from eval.report.sections.cascade_chart import frontier_drawing
 from eval.report.summary import Summary, summarize
 from tests.support.cascade_runs import cascade_run
@@ -61,6 +62,16 @@ def test_a_cascade_that_is_as_right_is_said_to_be_so_within_the_margin_and_with_
         r"95% interval −\d\.\d to \+\d\.\d\) at \d\d\.\d% of its price\.",
         said,
     )
+
+
+def test_a_cascade_that_is_shown_to_be_less_right_is_not_said_to_be_as_right_however_little_it_loses(
+    tmp_path: Path,
+) -> None:
+    one = summarize(cascade_run(tmp_path / "run", n=3000, gpt_right=0.985), prices=TABLE).evaluations[0].cascades[0]
+    assert one.as_right is not None
+    less = one.as_right.model_copy(update={"difference": -0.004, "difference_interval": Interval(-0.006, -0.002)})
+    said = best_sentences([one.model_copy(update={"as_right": less})], 0.01, ENGLISH)[0]
+    assert "is less right than gpt on all, though within the margin of 1 (difference −0.4" in said
 
 
 def test_the_verdict_offers_the_cascade_instead_of_what_it_could_reach_at_best(run: Path) -> None:

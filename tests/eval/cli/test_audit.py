@@ -1,4 +1,4 @@
-"""`eval label`: the doubtful rows of a file on the terminal and as JSON, and every row in a table."""
+"""`eval audit`: the doubtful rows of a file on the terminal and as JSON, and every row in a table."""
 
 import csv
 import json
@@ -11,7 +11,7 @@ from tests.support.tickets import WORDS, tickets
 
 
 def audit(*arguments: object) -> int:
-    return main(["label", *map(str, arguments), "--learner", "tfidf"])
+    return main(["audit", *map(str, arguments), "--learner", "tfidf"])
 
 
 @pytest.fixture
@@ -94,5 +94,5 @@ def test_what_cannot_be_audited_is_one_line_and_nothing_is_written(
 
 def test_an_unknown_embedding_model_is_refused(planted: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = planted.with_name("found.csv")
-    assert main(["label", str(planted), "--embeddings", "word2vec", "--out", str(out)]) == 2
+    assert main(["audit", str(planted), "--embeddings", "word2vec", "--out", str(out)]) == 2
     assert "unknown embeddings 'word2vec'" in capsys.readouterr().err and not out.exists()

@@ -1,4 +1,4 @@
-"""`python -m eval label FILE`: which labels of a file are doubtful, and about how many are wrong."""
+"""`python -m eval audit FILE`: which labels of a file are doubtful, and about how many are wrong."""
 
 import argparse
 import os
@@ -16,7 +16,7 @@ from data.registry import benchmark, labelled_rows
 from eval.rundir.names import new_run_dir
 
 
-def label(options: argparse.Namespace) -> int:
+def audit(options: argparse.Namespace) -> int:
     """Audit the labels of a task of the user's own; write every row, and print the most doubtful."""
     from chains.models.providers import read_env_file
     from eval.plan.baselines import default_embeddings
@@ -35,8 +35,8 @@ def label(options: argparse.Namespace) -> int:
     _check_folder(csv)
     embeddings = options.embeddings or default_embeddings(about.language)
     items = [row.item for row in rows]
-    audit = audit_labels(items, embeddings=embeddings, learner=options.learner, seed=options.seed)
-    file = AuditedFile(about.name, rows, audit, csv)
+    found = audit_labels(items, embeddings=embeddings, learner=options.learner, seed=options.seed)
+    file = AuditedFile(about.name, rows, found, csv)
     csv.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(csv, csv_text(audit_rows(file)))
     say = language(options.lang)

@@ -16,7 +16,7 @@ from data.common.options import given
 from data.hub_name import is_hub_name
 from data.registry import repeatable
 from eval.plan.call_policy import CallPolicy, check_policy
-from eval.plan.options import CALLS, ITEMS, SYSTEM, VERDICT
+from eval.plan.settings import CALLS, ITEMS, SYSTEM, VERDICT
 from eval.plan.suite import EvaluationSpec, Suite, SystemSpec, load_suite, names_suite
 from eval.rundir.names import LONGEST_NAME, plain_name
 

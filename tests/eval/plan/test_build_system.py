@@ -9,10 +9,10 @@ from data.common.errors import ConfigurationError, MissingResourceError
 from data.registry import benchmark, load_items
 from data.splits import hold_out
 from data.types import Item
+from eval.plan.build_system import build_system
 from eval.plan.context import Context
 from eval.plan.suite import EvaluationSpec, SystemSpec
 from eval.plan.system import System
-from eval.plan.systems import build_system
 from tests.support.tiny_encoder import LABELS, MAX_POSITIONS, make_encoder, toy_items
 
 
