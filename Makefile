@@ -12,7 +12,7 @@ PIP    := $(BIN)/pip install --quiet --disable-pip-version-check --constraint co
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.local-installed
-	$(BIN)/python -m eval decide banking77-sample --minutes 1.5 --yes
+	$(BIN)/python -m eval decide banking77-sample --minutes 1 --yes
 	$(BIN)/python -m eval run demo
 
 # One thread a worker: torch's threads wait for one another when two workers share two cores.

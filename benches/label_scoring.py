@@ -12,7 +12,7 @@ from langchain_core.messages import BaseMessage
 
 from benches.agreement import compare_scores
 from benches.table import RUNS, in_turns, markdown_table, median_seconds, timed, versions_line
-from chains import classify, kice, mnli
+from chains import classify, kice, mnli, rungs
 from chains.local.chat_model import LocalChatModel
 from chains.prompt_files import load_prompt
 from data.registry import load_items
@@ -25,10 +25,11 @@ def prompts_of(items: Sequence[Item]) -> tuple[list[list[BaseMessage]], list[lis
     """Render each item's prompt and labels, as the chains do."""
     variables: tuple[str, ...]
     values: Callable[[dict[str, Any]], Mapping[str, Any]]
+    shown = partial(rungs.prompt_values, shown="oracle", layout=kice.LAYOUT, language="ko")
     if "premise" in items[0].inputs:
         name, variables, values = "mnli/zero-shot", mnli.VARIABLES, mnli.render
     elif "passage" in items[0].inputs:
-        name, variables, values = "kice/minimal", kice.VARIABLES, kice.with_own_passage
+        name, variables, values = "kice/minimal", kice.VARIABLES, shown
     else:
         name, variables, values = "classify/zero-shot", classify.VARIABLES, partial(classify.prompt_values, meanings={})
     prompt = load_prompt(name, variables=variables)

@@ -23,7 +23,7 @@ from langchain_core.tools import BaseTool, StructuredTool
 from langchain_core.tools.retriever import create_retriever_tool
 
 from chains.kice import VARIABLES as VARIABLES
-from chains.kice import KiceInput, without_passage
+from chains.kice import KiceInput, prompt_variables
 from chains.models.reply_fields import read_reasoning, read_usage
 from chains.predictor import Answering, Predictor, filling_in, read_reply, reading
 from chains.prompt_files import AnswerForm, load_prompt
@@ -69,7 +69,7 @@ def kice_agent(
     agent = agent.with_config(recursion_limit=_NODES_PER_CALL * (max_tool_calls + 2))
     begin: Step[dict[str, Any]] = Step(function=lambda prompt: {"messages": prompt.to_messages()})
     return (
-        filling_in(loaded, without_passage, takes=KiceInput)
+        filling_in(loaded, prompt_variables, takes=KiceInput)
         | Assign(key="prompt", step=loaded.template(), of="variables")
         | Assign(name="agent", key="state", step=begin | agent, of="prompt")
         | reading(partial(read_conversation, loaded.answer))

@@ -1,29 +1,21 @@
-"""Questions with choices of their own, of any benchmark: from their passage, from none, or from what is retrieved.
-
-    input ─ (documents = retriever(question and choices)) ─ prompt ─ model ─ read reply → Prediction
+"""Questions with choices of their own, of any benchmark: the rungs of the retrieval ladder (`chains.rungs`).
 
 The words around a passage are those of the prompt's language.
 """
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 
-from langchain_core.documents import Document
 from langchain_core.language_models import BaseChatModel
 from langchain_core.retrievers import BaseRetriever
-from langchain_core.runnables import Runnable, RunnableLambda
-from pydantic import BaseModel
 
 from chains.examples import item_text
 from chains.local.passage_fit import TooLong
-from chains.predictor import Answering, Predictor, answer_with
-from chains.prompt_files import load_prompt
-from chains.steps import Assign, ItemInput, Step
-from data.types import Inputs, texts_of_input
-from retrievers.base import identified
+from chains.predictor import Answering, Predictor
+from chains.rungs import Layout, answer_shown, other_passage, retrieve
+from chains.steps import ItemInput
+from data.types import Inputs, Passage, texts_of_input
 
 VARIABLES = ("context", "question", "choices")
-_TITLES = {"ko": ("지문", "자료 {n}"), "en": ("Passage", "Source {n}")}  # by the prompt's language
 
 
 class ChooseInput(ItemInput):
@@ -37,14 +29,35 @@ def choose(
     model: BaseChatModel, *, prompt: str = "choose/minimal", answering: Answering = "auto", too_long: TooLong = "error"
 ) -> Predictor:
     """Answer from the item's own passage, where it has one."""
-    return _chain(model, prompt, answering, too_long, own=True)
+    return answer_shown("oracle", LAYOUT, model, prompt, answering, too_long)
+
+
+def choose_choices_only(
+    model: BaseChatModel, *, prompt: str = "choose/minimal", answering: Answering = "auto"
+) -> Predictor:
+    """Answer from the choices alone: what beats guessing here is in how the choices are written."""
+    return answer_shown("choices-only", LAYOUT, model, prompt, answering)
 
 
 def choose_closed_book(
     model: BaseChatModel, *, prompt: str = "choose/minimal", answering: Answering = "auto"
 ) -> Predictor:
     """Answer from the question and the choices alone."""
-    return _chain(model, prompt, answering, "error", own=False)
+    return answer_shown("closed-book", LAYOUT, model, prompt, answering)
+
+
+def choose_shuffled(
+    model: BaseChatModel,
+    passages: Sequence[Passage],
+    seed: int,
+    *,
+    prompt: str = "choose/minimal",
+    answering: Answering = "auto",
+    too_long: TooLong = "error",
+) -> Predictor:
+    """Answer with the passage of other items in the place of the item's own, as `chains.rungs.other_passage` says."""
+    other = other_passage(passages, seed, LAYOUT)
+    return other | answer_shown("shuffled", LAYOUT, model, prompt, answering, too_long)
 
 
 def choose_rag(
@@ -56,23 +69,7 @@ def choose_rag(
     too_long: TooLong = "error",
 ) -> Predictor:
     """Answer from what a retriever finds for the question and its choices; the item's own passage is not shown."""
-    return retrieve(retriever, retrieval_query, takes=ChooseInput) | _chain(
-        model, prompt, answering, too_long, own=False
-    )
-
-
-def retrieve(
-    retriever: BaseRetriever, query: Callable[[Inputs], str], *, takes: type[BaseModel]
-) -> Runnable[Inputs, Inputs]:
-    """Return the step that adds the documents found for what `query` makes of an item, which is of the type `takes`."""
-    found = RunnableLambda(query, name="retrieval_query") | retriever | Step(function=identified, gives=list)
-    return Assign(name="retrieve", key="documents", step=found, once=True, takes=takes)
-
-
-def _chain(model: BaseChatModel, prompt: str, answering: Answering, too_long: TooLong, *, own: bool) -> Predictor:
-    loaded = load_prompt(prompt, benchmark="choose")
-    render = partial(prompt_values, language=loaded.language, own=own)
-    return answer_with(model, loaded, render=render, answering=answering, too_long=too_long, takes=ChooseInput)
+    return retrieve(retriever, LAYOUT) | answer_shown("retrieved", LAYOUT, model, prompt, answering, too_long)
 
 
 def retrieval_query(entry: Inputs) -> str:
@@ -88,23 +85,9 @@ def question_of(entry: Inputs) -> str:
     return "\n".join([str(entry["question"]), *(f"{name}: {text}" for name, text in others.items() if text)])
 
 
-def prompt_values(entry: Inputs, *, language: str, own: bool = True) -> dict[str, str]:
-    """Return the values of a prompt's `VARIABLES` for an input.
-
-    Args:
-        entry: The input, with the documents that were retrieved, if any were.
-        language: The prompt's language, as a BCP 47 code.
-        own: Whether the item's own passage is shown.
-    """
-    passage, source = _TITLES.get(language, _TITLES["en"])
-    documents: Sequence[Document] = entry.get("documents", ())
-    blocks = [block(source.format(n=n), document.page_content) for n, document in enumerate(documents, start=1)]
-    if own:
-        blocks.append(block(passage, entry.get("passage", "")))
+def _values(entry: Inputs, context: str) -> dict[str, str]:
     choices = [f"{number}. {choice}" for number, choice in enumerate(entry["choices"], start=1)]
-    return {"context": "".join(blocks), "question": question_of(entry), "choices": "\n".join(choices)}
+    return {"context": context, "question": question_of(entry), "choices": "\n".join(choices)}
 
 
-def block(title: str, text: str) -> str:
-    """Return a text under its title; nothing where there is none."""
-    return f"[{title}]\n{text}\n\n" if text else ""
+LAYOUT = Layout("choose", ChooseInput, _values, retrieval_query)

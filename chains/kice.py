@@ -1,25 +1,17 @@
-"""KICE: the Korean CSAT 국어 exam answered with the item's own passage, without it, or with others.
-
-The chains differ in nothing but what they show of an item, which makes them the rungs of a ladder: the choices alone,
-no passage, another item's passage, retrieved ones, its own (see `chains.registry.RUNGS`).
+"""KICE: the Korean CSAT 국어 exam, on the rungs of the retrieval ladder (`chains.rungs`).
 
 Source: the exam in the format of https://github.com/NomaDamas/KICE_slayer_AI_Korean.
 """
 
-import random
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 
-from langchain_core.documents import Document
 from langchain_core.language_models import BaseChatModel
 from langchain_core.retrievers import BaseRetriever
 
-from chains.choose import block, retrieve
 from chains.local.passage_fit import TooLong
-from chains.predictor import Answering, Predictor, answer_with
-from chains.prompt_files import Prompt, load_prompt
-from chains.steps import Assign, ItemInput, Step
-from data.common.errors import ConfigurationError
+from chains.predictor import Answering, Predictor
+from chains.rungs import Layout, answer_shown, other_passage, retrieve
+from chains.steps import ItemInput
 from data.types import Inputs, Passage
 
 VARIABLES = ("context", "question", "extra", "choices")
@@ -41,8 +33,7 @@ def kice_prompt(
     too_long: TooLong = "error",
 ) -> Predictor:
     """Answer from the item's own passage: the exam as it is set (the oracle of the retrieval ladder)."""
-    loaded = load_prompt(prompt, benchmark="kice")
-    return _answer(model, loaded, with_own_passage, answering, too_long)
+    return answer_shown("oracle", LAYOUT, model, prompt, answering, too_long)
 
 
 def kice_choices_only(
@@ -53,14 +44,12 @@ def kice_choices_only(
     Source:
         Poliak et al. 2018 (*SEM), hypothesis-only baselines; Balepur et al. 2024 (ACL), the same for choices.
     """
-    loaded = load_prompt(prompt, benchmark="kice")
-    return _answer(model, loaded, choices_alone, answering)
+    return answer_shown("choices-only", LAYOUT, model, prompt, answering)
 
 
 def kice_closed_book(model: BaseChatModel, *, prompt: str = "kice/minimal", answering: Answering = "auto") -> Predictor:
     """Answer from the question and the choices alone."""
-    loaded = load_prompt(prompt, benchmark="kice")
-    return _answer(model, loaded, without_passage, answering)
+    return answer_shown("closed-book", LAYOUT, model, prompt, answering)
 
 
 def kice_shuffled(
@@ -74,8 +63,7 @@ def kice_shuffled(
 ) -> Predictor:
     """Answer with the passage of other items in the place of the item's own: what a text does that cannot help.
 
-    Items of one passage share another, and an item without a passage is shown none, so that only the pairing differs
-    from `kice_prompt`. The prediction's `document_ids` name what was shown.
+    The prediction's `document_ids` name what was shown.
 
     Args:
         model: Any chat model.
@@ -88,10 +76,8 @@ def kice_shuffled(
     Raises:
         ConfigurationError: There are no two different passages.
     """
-    loaded = load_prompt(prompt, benchmark="kice")
-    exchange = Step(function=partial(_exchanged, shuffle_passages(passages, seed)), gives=list)
-    other = Assign(name="other passage", key="documents", step=exchange, once=True, takes=KiceInput)
-    return other | _answer(model, loaded, with_other_passage, answering, too_long)
+    other = other_passage(passages, seed, LAYOUT)
+    return other | answer_shown("shuffled", LAYOUT, model, prompt, answering, too_long)
 
 
 def kice_rag(
@@ -103,47 +89,7 @@ def kice_rag(
     too_long: TooLong = "error",
 ) -> Predictor:
     """Answer from what `retriever` finds for the question and its choices; the item's own passage is not shown."""
-    loaded = load_prompt(prompt, benchmark="kice")
-    found = retrieve(retriever, retrieval_query, takes=KiceInput)
-    return found | _answer(model, loaded, with_documents, answering, too_long)
-
-
-def _answer(
-    model: BaseChatModel,
-    prompt: Prompt,
-    render: Callable[[Inputs], dict[str, str]],
-    answering: Answering,
-    too_long: TooLong = "error",
-) -> Predictor:
-    return answer_with(model, prompt, render=render, answering=answering, too_long=too_long, takes=KiceInput)
-
-
-def shuffle_passages(passages: Sequence[Passage], seed: int) -> dict[str, Passage]:
-    """Give each passage's id another passage, each being taken once: a shuffled circle, in which the next one is due.
-
-    Passages of the same text are one, so that no item is shown its own under another name.
-
-    Raises:
-        ConfigurationError: There are no two different passages.
-    """
-    by_text: dict[str, Passage] = {}
-    for passage in sorted(passages, key=lambda passage: passage.id):
-        by_text.setdefault(passage.text, passage)
-    circle = list(by_text.values())
-    if len(circle) < 2:
-        raise ConfigurationError("shuffled passages need items with two different passages; give more items")
-    random.Random(seed).shuffle(circle)  # noqa: S311 -- repeatable, not secret
-    following = {one.text: other for one, other in zip(circle, [*circle[1:], circle[0]], strict=True)}
-    return {passage.id: following[passage.text] for passage in passages}
-
-
-def _exchanged(other: dict[str, Passage], item: Inputs) -> list[Document]:
-    if not item.get("passage", "").strip():
-        return []
-    passage = other.get(item["group"])
-    if passage is None:
-        raise ValueError(f"no passage stands for that of group '{item['group']}'")
-    return [Document(id=passage.id, page_content=passage.text)]
+    return retrieve(retriever, LAYOUT) | answer_shown("retrieved", LAYOUT, model, prompt, answering, too_long)
 
 
 def retrieval_query(item: Inputs) -> str:
@@ -151,34 +97,15 @@ def retrieval_query(item: Inputs) -> str:
     return "\n".join(part for part in (item["question"], item.get("extra", ""), *item["choices"]) if part)
 
 
-def with_own_passage(item: Inputs) -> dict[str, str]:
-    return _variables(item, context=block("지문", item.get("passage", "")))
-
-
-def without_passage(item: Inputs) -> dict[str, str]:
-    return _variables(item, context="")
-
-
-def choices_alone(item: Inputs) -> dict[str, str]:
-    return _variables({"question": "", "choices": item["choices"]}, context="")
-
-
-def with_other_passage(item: Inputs) -> dict[str, str]:
-    documents: list[Document] = item["documents"]
-    return _variables(item, context="".join(block("지문", document.page_content) for document in documents))
-
-
-def with_documents(item: Inputs) -> dict[str, str]:
-    documents: list[Document] = item["documents"]
-    blocks = [block(f"자료 {i}", document.page_content) for i, document in enumerate(documents, start=1)]
-    return _variables(item, context="".join(blocks))
-
-
-def _variables(item: Inputs, *, context: str) -> dict[str, str]:
+def prompt_variables(item: Inputs, context: str = "") -> dict[str, str]:
+    """Return the values of `VARIABLES` for a question and the context that is shown with it."""
     extra = item.get("extra", "")
     return {
         "context": context,
-        "question": item["question"],
+        "question": item.get("question", ""),
         "extra": f"<보기>\n{extra}\n\n" if extra else "",
         "choices": "\n".join(f"{i}번: {choice}" for i, choice in enumerate(item["choices"], start=1)),
     }
+
+
+LAYOUT = Layout("kice", KiceInput, prompt_variables, retrieval_query)

@@ -82,17 +82,26 @@ CHAINS: dict[str, ChainEntry] = {
         "texts of any names and the labels; with --examples, labelled texts that are most like it",
         example_prompt="classify/examples",
     ),
-    "choose": _choose(
-        "chains.choose:choose", summary="a question with its choices, and its passage if it has one", rung="oracle"
+    "choose-choices-only": _choose(
+        "chains.choose:choose_choices_only", summary="the choices alone, without their question", rung="choices-only"
     ),
     "choose-closed-book": _choose(
         "chains.choose:choose_closed_book", summary="question and choices, no passage", rung="closed-book"
+    ),
+    "choose-shuffled": _choose(
+        "chains.choose:choose_shuffled",
+        needs=("model", "passages", "seed"),
+        summary="another item's passage in the place of its own",
+        rung="shuffled",
     ),
     "choose-rag": _choose(
         "chains.choose:choose_rag",
         needs=("model", "retriever"),
         summary="question and choices with passages that a retriever finds",
         rung="retrieved",
+    ),
+    "choose": _choose(
+        "chains.choose:choose", summary="a question with its choices, and its passage if it has one", rung="oracle"
     ),
     "mnli-zero-shot": ChainEntry(
         "chains.mnli:mnli_zero_shot", "mnli", ("model",), "mnli/zero-shot", "premise, hypothesis and label names"

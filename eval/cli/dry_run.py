@@ -29,7 +29,7 @@ from eval.plan.chain_predictor import Predictor
 from eval.plan.chain_systems import prepare_chain
 from eval.plan.context import Context, load_evaluated
 from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
-from eval.rundir.description import priced_name
+from eval.rundir.priced_parts import priced_name
 
 
 class Estimate(NamedTuple):

@@ -16,20 +16,8 @@ import numpy as np
 from data.types import Frozen
 from eval.measures.answers import Answers
 from eval.measures.prices import PriceTable, machine_parts, price
-from eval.rundir.description import (
-    Machine,
-    Role,
-    SystemDescription,
-    TrainingFacts,
-    is_api,
-    machine_name,
-    model_spec,
-    place_of,
-    priced_as,
-    role_of,
-    unpriced_retrieval,
-    used_hardware,
-)
+from eval.rundir.description import Machine, Role, SystemDescription, TrainingFacts, model_spec, role_of
+from eval.rundir.priced_parts import is_api, machine_name, place_of, priced_as, unpriced_retrieval, used_hardware
 
 SAME = 1e-9  # two amounts that differ by a smaller share are the same: the rest is rounding
 

@@ -8,7 +8,8 @@ import numpy as np
 from eval.measures.answers import Answers
 from eval.measures.costs import SystemCost
 from eval.measures.prices import PriceTable, price
-from eval.rundir.description import SystemDescription, is_api, priced_as
+from eval.rundir.description import SystemDescription
+from eval.rundir.priced_parts import is_api, priced_as
 
 
 def item_usd(

@@ -7,7 +7,8 @@ model's tokenizer is not at hand. A report looks for none, so that it is the sam
 from data.types import Frozen
 from eval.measures.answers import Answers
 from eval.measures.prices import PriceTable, price
-from eval.rundir.description import SystemDescription, is_api, priced_as, reply_limit_of
+from eval.rundir.description import SystemDescription, reply_limit_of
+from eval.rundir.priced_parts import is_api, priced_as
 
 
 class Estimated(Frozen):

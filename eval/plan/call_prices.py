@@ -11,7 +11,8 @@ from data.common.errors import ConfigurationError
 from eval.measures.prices import price, price_table
 from eval.plan.suite import Suite
 from eval.plan.system import System
-from eval.rundir.description import model_spec, priced_name
+from eval.rundir.description import model_spec
+from eval.rundir.priced_parts import priced_name
 
 _UNKNOWN = "--max-cost cannot be kept: the price of"
 # What a server may put around a message, and around them all: roles, separators, the reply's opening.

@@ -16,7 +16,8 @@ from eval.plan.chain_predictor import Predictor
 from eval.plan.context import Context
 from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
 from eval.plan.system import LOCAL_BATCH, System
-from eval.rundir.description import Machine, SystemDescription, is_api, priced_as, role_of, used_hardware
+from eval.rundir.description import Machine, SystemDescription, role_of
+from eval.rundir.priced_parts import is_api, priced_as, used_hardware
 
 
 def check_members(suite: Suite) -> None:

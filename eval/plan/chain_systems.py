@@ -71,7 +71,8 @@ def prepare_chain(spec: SystemSpec, context: Context) -> PreparedChain:
         parts["prompt"] = named
         described |= {"prompt": prompt.id, "prompt_sha256": prompt.sha256, "answer_form": prompt.answer.form}
     looks_up = {"retriever", "passages"} & set(entry.needs)
-    passages = context.passages() if looks_up else Passages((), "")
+    of_items = entry.rung == "shuffled"  # a passage is exchanged for that of other items, and not looked up
+    passages = context.passages(of_items=of_items) if looks_up else Passages((), "")
     if "retriever" in entry.needs:
         parts["retriever"], described["retriever"] = chain_retriever(spec, passages)
     if "passages" in entry.needs:

@@ -66,8 +66,11 @@ class Context(NamedTuple):
         card = None if self.own.items else task_card(self.spec.benchmark, card=self.spec.card)
         return {name: about.means for name, about in card.labels.items() if about.means} if card else {}
 
-    def passages(self) -> "Passages":
+    def passages(self, *, of_items: bool = False) -> "Passages":
         """Return what is looked up: the passages that the card names, or those of the items.
+
+        Args:
+            of_items: Those of the items, whatever the card names.
 
         Raises:
             ConfigurationError: A passage cannot be used.
@@ -76,7 +79,8 @@ class Context(NamedTuple):
         from retrievers.corpus import passages_from_items
         from retrievers.sources import read_passages
 
-        path = None if self.own.items else task_passages(self.spec.benchmark, card=self.spec.card)
+        asks_items = of_items or self.own.items
+        path = None if asks_items else task_passages(self.spec.benchmark, card=self.spec.card)
         if path is None:
             return Passages(passages_from_items(self.items), fingerprint(self.items))
         found = read_passages(path)

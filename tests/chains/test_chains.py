@@ -17,9 +17,9 @@ from chains.kice import (
     kice_prompt,
     kice_rag,
     kice_shuffled,
-    shuffle_passages,
 )
 from chains.registry import CHAINS, RUNGS, chain_entry, chain_factory
+from chains.rungs import shuffle_passages
 from data.common.errors import ConfigurationError
 from data.types import Item, Passage, Prediction
 from tests.support.scripted import ScriptedChatModel, ToolCallingModel
@@ -153,8 +153,22 @@ def test_shuffling_needs_two_different_passages() -> None:
         kice_shuffled(ScriptedChatModel(reply=lambda messages: "3번"), same, 0)
 
 
-def test_every_rung_has_its_chain() -> None:
-    assert {entry.rung for entry in CHAINS.values() if entry.benchmark == "kice"} >= set(RUNGS)
+def test_every_rung_has_its_chain_for_the_exam_and_for_any_questions() -> None:
+    for name in ("kice", "choose"):
+        assert {entry.rung for chain, entry in CHAINS.items() if chain.startswith(name)} >= set(RUNGS)
+
+
+def test_what_each_chain_of_any_questions_shows() -> None:
+    """The passage that is shown is the only difference; alone, the choices have no question either."""
+    model = ScriptedChatModel(reply=lambda messages: "3")
+    names = ("choose-choices-only", "choose-closed-book", "choose-shuffled", "choose-rag", "choose")
+    for name in names:
+        assert build(name, model).invoke(KICE_ITEM.to_input()).choice == 2
+    alone, none, other, found, own = (text_of(call) for call in model.calls)
+    passage, question = KICE_ITEM.inputs["passage"], KICE_ITEM.inputs["question"]
+    assert question not in alone and "3. 셋" in alone
+    assert own.replace(f"[Passage]\n{passage}\n\n", "") == none
+    assert passage not in none + other + found and "남의 지문" in other and "[Source 1]\n찾은 글 하나" in found
 
 
 def test_an_item_is_text_and_never_a_template() -> None:

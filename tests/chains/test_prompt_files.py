@@ -7,6 +7,7 @@ from langchain_core.documents import Document
 
 from chains import choose, classify, kice, mnli
 from chains.prompt_files import list_prompts, load_prompt
+from chains.rungs import prompt_values
 from data.common.errors import ConfigurationError
 from tests.support.folders import GOLDEN_FOLDER
 
@@ -37,8 +38,8 @@ VALUES = {
         meanings={"refund": "wants money back"},
         example="Text: {text}",
     ),
-    "choose": choose.prompt_values(KICE_INPUT, language="ko"),
-    "kice": kice.with_own_passage(KICE_INPUT),
+    "choose": prompt_values(KICE_INPUT, shown="oracle", layout=choose.LAYOUT, language="ko"),
+    "kice": prompt_values(KICE_INPUT, shown="oracle", layout=kice.LAYOUT, language="ko"),
     "mnli": mnli.render(MNLI_INPUT),
 }
 VALID = """

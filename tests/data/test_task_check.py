@@ -127,7 +127,7 @@ def test_a_card_and_a_shipped_task_are_checked_by_their_names(tmp_path: Path, ca
     table(tmp_path / "rows.csv", ROWS)
     (tmp_path / "mine.yaml").write_text("train: rows.csv\n")
     assert main(["check", str(tmp_path / "mine.yaml")]) == 0 and main(["check", "banking77-sample"]) == 0
-    assert "1,739 items to learn from, 480 to measure" in capsys.readouterr().out
+    assert "869 items to learn from, 1,350 to measure" in capsys.readouterr().out
     assert {path.name for path in tmp_path.iterdir()} == {"rows.csv", "mine.yaml"}
 
 

@@ -4,7 +4,7 @@ from data.common.language import ENGLISH, Language
 from eval.report.figures import items_counted
 from eval.report.section import Table
 from eval.report.summary import Summary
-from eval.rundir.description import machine_name
+from eval.rundir.priced_parts import machine_name
 
 
 def provenance_table(summary: Summary, say: Language = ENGLISH) -> Table:

@@ -8,7 +8,7 @@ from eval.measures.verdict import Verdict
 from eval.report.evaluation import EvaluationFigures
 from eval.report.figures import dollars, listed, percent, signed, span
 from eval.report.sections.early_end import asked_items
-from eval.rundir.description import is_api
+from eval.rundir.priced_parts import is_api
 
 
 def verdict_sentences(evaluation: EvaluationFigures, say: Language = ENGLISH) -> list[str]:

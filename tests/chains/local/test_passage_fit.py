@@ -35,7 +35,7 @@ SCRIPTED = "tests.support.scripted_models:third"
 WORDS = "the answer is a street where nobody was able to read the passage below. 글쓴이는 과학 기술을 설명하고 있다."
 PROMPT = """id: kice/short
 benchmark: kice
-language: en
+language: ko
 technique: short
 source: made up
 system: Choose the best answer.
@@ -227,6 +227,7 @@ def test_every_chain_says_whether_it_has_a_passage():
     assert {name for name in CHAINS if "too_long" in parameters(name)} == {
         "choose",
         "choose-rag",
+        "choose-shuffled",
         "kice-prompt",
         "kice-rag",
         "kice-shuffled",

@@ -8,8 +8,8 @@ import pytest
 
 from chains.models.specs import key_names
 from eval.cli.parser import main
-from eval.rundir.description import priced_name
 from eval.rundir.manifest import read_manifest
+from eval.rundir.priced_parts import priced_name
 from tests.support.chat_endpoint import serve_chat
 from tests.support.exam_file import exam, write_exam
 from tests.support.fault_server import Faults, serve_faults

@@ -115,3 +115,15 @@ def test_the_passages_of_the_items_are_looked_up_under_a_group_only_where_it_has
     system = ["--chain", "choose-rag", "--model", MODEL, "--retriever", "bm25", "--out", str(tmp_path / "run")]
     assert main(["run", str(tmp_path / "q.csv"), "--group", "person", *system]) == 2
     assert "leave --group out, or name --passages" in capsys.readouterr().err
+
+
+def test_a_shuffled_passage_is_another_item_s_whatever_is_looked_up(place: Path) -> None:
+    rows = [f"What is code {n}?,{','.join(COLOURS)},A,a passage {n}" for n in range(N)]
+    (place / "q.csv").write_text("\n".join(["question,A,B,C,D,answer,passage", *rows]))
+    system = ["--chain", "choose-shuffled", "--model", MODEL, "--passages", str(place / "handbook")]
+    assert main(["run", str(place / "q.csv"), *system, "--out", str(place / "run")]) == 0
+    (journal,) = place.glob("run/choose-shuffled*/records.jsonl")
+    shown = [json.loads(line)["prediction"]["document_ids"] for line in journal.read_text().splitlines()]
+    groups = [json.loads(line)["item"]["group"] for line in journal.read_text().splitlines()]
+    assert all(len(ids) == 1 and ids[0] != group for ids, group in zip(shown, groups, strict=True))
+    assert {id for (id,) in shown} == set(groups)

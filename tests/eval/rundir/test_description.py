@@ -4,18 +4,8 @@ import json
 
 import pytest
 
-from eval.rundir.description import (
-    ChatModelDescription,
-    Machine,
-    SystemDescription,
-    is_api,
-    machine_name,
-    model_spec,
-    place_of,
-    priced_as,
-    role_of,
-    used_hardware,
-)
+from eval.rundir.description import ChatModelDescription, Machine, SystemDescription, model_spec, role_of
+from eval.rundir.priced_parts import is_api, place_of, priced_as
 from eval.rundir.readable import readable_json
 from tests.support.described import described
 
@@ -66,8 +56,3 @@ def test_an_older_run_names_its_model_alone() -> None:
 def test_role_place_and_price_are_read_of_it(given: dict[str, object], said: tuple[object, ...]) -> None:
     description = described(given)
     assert (role_of(description), place_of(description), priced_as(description)) == said
-
-
-def test_a_machine_of_which_nothing_is_known_has_no_name() -> None:
-    assert machine_name(None) == machine_name(Machine()) == ""
-    assert used_hardware(SystemDescription(kind="baseline"), Machine(), role="baseline") is None
