@@ -19,6 +19,8 @@ TRAIN_EXAMPLE = """examples:
       the packaged 22M encoder on a folder with train.jsonl and validation_matched.jsonl; needs no network
   python -m finetune train --data mnli/ --out checkpoints/cosine --set lr_scheduler_type=cosine
       any field of transformers.TrainingArguments
+  python -m finetune train tickets.yaml --text-fields text --labels-from runs/teacher/gpt --out checkpoints/student
+      the answers of `gpt` to the training items, asked with: python -m eval run tickets.yaml --split train
 """
 CURVE_EXAMPLE = """examples:
   python -m finetune curve --data mnli/ --model minilm --run runs/prompted --out curves/minilm
@@ -86,6 +88,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     _add_data_options(parser, split="the split to learn from (default: the evaluation split's training split)")
     _add_train_options(parser, out="the checkpoint's folder; must not exist, or be empty")
     _add_settings(parser, *OF_EVALUATIONS)
+    _add_teacher(parser)
     parser.add_argument("--resume", action="store_true", help="go on with this training where it was interrupted")
     parser.set_defaults(command="finetune.commands:train")
 
@@ -101,6 +104,11 @@ def _add_curve(parser: argparse.ArgumentParser) -> None:
     add("--keep-checkpoints", action="store_true", help="keep the weights of each training too")
     _add_train_options(parser, out="the curve's folder; one that was interrupted, or gets more sizes or seeds, goes on")
     parser.set_defaults(command="finetune.data_curve.command:curve")
+
+
+def _add_teacher(parser: argparse.ArgumentParser) -> None:
+    said = "learn what a system of a run answered to the items, and how sure it was, in place of their labels"
+    parser.add_argument("--labels-from", type=Path, metavar="RUN/SYSTEM", help=said)
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
@@ -125,7 +133,14 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
 
 def _add_data_options(parser: argparse.ArgumentParser, *, split: str) -> None:
     add = parser.add_argument
-    add("--benchmark", default="mnli", metavar="NAME", help="(default: mnli)")
+    add(
+        "benchmark",
+        nargs="?",
+        default=argparse.SUPPRESS,
+        metavar="NAME",
+        help="a benchmark, a labelled file or its card",
+    )
+    add("--benchmark", default="mnli", metavar="NAME", help="the same (default: mnli)")
     add("--data", type=Path, metavar="PATH", help="a local file or folder in place of the download")
     add("--skip-bad-rows", action="store_true", help="leave malformed rows of a file out, and say how many")
     add("--split", metavar="S", help=split)

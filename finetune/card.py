@@ -23,6 +23,7 @@ from data.registry import fingerprint
 from data.types import Item
 from finetune.config import DEFAULT_TEXT_FIELDS, TrainSettings
 from finetune.encoders import ENCODER_NOTES, resolve
+from finetune.teacher import Taught
 from finetune.training_curves import Event
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def write_card(
     events: Sequence[Event],
     wall_s: float,
     report: Mapping[str, Any],
+    teacher: Taught | None = None,
 ) -> None:
     """Write the card and the README of a finished training run.
 
@@ -71,6 +73,7 @@ def write_card(
         events: The whole training log.
         wall_s: Seconds of training and its evaluations.
         report: What else is known of the trained model on the evaluated items; under this name in the card.
+        teacher: Whose answers are the labels, where they are not the items' own.
     """
     import torch  # which reading a card does without
 
@@ -85,6 +88,7 @@ def write_card(
         "labels": list(labels),
         "precision": "bf16" if arguments.bf16 else "fp16" if arguments.fp16 else "fp32",
         "data": {"train": train_items, "eval": _describe_items(items["evaluated"]), **held_out},
+        **({"labels_from": teacher.as_json()} if teacher else {}),
         **_outcome(events),
         "report": dict(report),
         "wall_s": wall_s,
@@ -172,6 +176,8 @@ def _readme(card: Mapping[str, Any]) -> str:
     dropped = data["train"]["left_out"]
     apart = f"; {dropped} training items were left out because they are among them" if dropped else ""
     notes = [ENCODER_NOTES.get(card["base_model"], "")]
+    if taught := card.get("labels_from"):
+        notes.append(f"The labels that it learnt are what `{taught['teacher']}` answered.")
     if card["settings"]["pooling"] != "cls":
         notes.append(f"Its head reads {READS[card['settings']['pooling']]}: load it with `load_classifier`.")
     return f"""---

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from finetune.config import TrainSettings
+    from finetune.teacher import Taught
 
 
 def eda(arguments: argparse.Namespace) -> None:
@@ -62,6 +63,9 @@ def train(arguments: argparse.Namespace) -> None:
     from finetune.arguments import is_main_process
     from finetune.train import train
 
+    teacher = taught_by(arguments.labels_from, train_items) if arguments.labels_from else None
+    train_items = teacher.items if teacher else train_items
+
     # Early stopping picks a model, so it looks at items that are neither learnt from nor reported.
     learnt, held_out = hold_out(train_items, seed=settings.seed) if settings.patience else (train_items, ())
     train(
@@ -73,10 +77,32 @@ def train(arguments: argparse.Namespace) -> None:
         report=_report,
         out=arguments.out,
         labels=labels,
+        teacher=teacher,
         resume=arguments.resume,
     )
     if is_main_process():
         _print_card(arguments)
+
+
+def taught_by(path: Path, items: Sequence[Item]) -> "Taught":
+    """Return items with the answers of a run's system as their labels, and say what is left out.
+
+    Raises:
+        ConfigurationError: The system is not there, or answered none of the items.
+        MissingResourceError: There is no such run.
+    """
+    from eval.measures.teacher_answers import known_beforehand, read_teacher
+    from finetune.arguments import is_main_process
+    from finetune.teacher import left_out_sentence, taught
+
+    teacher = read_teacher(path)
+    found = taught(items, teacher.records(), teacher=str(path))
+    if is_main_process():
+        agreed = found.as_labelled / len(found.items)
+        say(f"{left_out_sentence(found)}; {agreed:.1%} of its labels are the items' own, which are not learnt")
+        if doubt := known_beforehand(teacher):
+            say(doubt)
+    return found
 
 
 def _report(items: Sequence[Item], probs: "np.ndarray", labels: Sequence[str]) -> JsonObject:

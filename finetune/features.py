@@ -10,11 +10,13 @@ from data.common.errors import ConfigurationError
 from data.common.parsing import JsonObject
 from data.labels import label_ids
 from data.types import Item
+from finetune.teacher import Probs, soft_labels
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-Features = JsonObject  # input_ids, attention_mask, token_type_ids where the encoder has them, label
+# input_ids, attention_mask, token_type_ids where the encoder has them, label: a place, or (n_labels,) probabilities
+Features = JsonObject
 
 
 def texts_of(inputs: Mapping[str, Any], text_fields: Sequence[str], *, where: str) -> tuple[str, ...]:
@@ -86,8 +88,12 @@ def encode_items(
     labels: Sequence[str],
     text_fields: Sequence[str],
     max_length: int,
+    probs: Probs | None = None,
 ) -> list[Features]:
-    """Encode items with their labels, ready for the Trainer."""
+    """Encode items with their labels, ready for the Trainer; with a teacher's `probs`, these are the labels."""
     texts = [texts_of(item.inputs, text_fields, where=item.id) for item in items]
     features = tokenize(tokenizer, texts, max_length=max_length)
-    return [row | {"label": label} for row, label in zip(features, label_ids(items, labels), strict=True)]
+    targets: list[Any] = list(label_ids(items, labels))
+    if probs:
+        targets = [soft_labels(item, probs[item.id], labels) for item in items]
+    return [row | {"label": target} for row, target in zip(features, targets, strict=True)]

@@ -48,7 +48,7 @@ def fit_head(model: PreTrainedModel, rows: Sequence[Features], *, collate: Colla
     chosen = np.random.default_rng(seed).permutation(len(rows))[:MOST_ROWS]
     picked = sorted((rows[place] for place in chosen), key=lambda row: len(row["input_ids"]))
     inputs = _inputs_of(layer, model, picked, collate=collate, bf16=bf16)  # (n, H)
-    targets = [int(row["label"]) for row in picked]
+    targets = [int(np.argmax(label)) if isinstance(label := row["label"], list) else int(label) for row in picked]
     means, spread = inputs.mean(axis=0), inputs.std(axis=0)
     # A column that hardly varies must not be blown up: its weight would be endless, and so would the first gradients.
     spread = np.maximum(spread, LEAST_SPREAD * (spread.max() or 1.0))

@@ -12,7 +12,6 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -24,17 +23,16 @@ from data.common.errors import ConfigurationError
 from data.common.hub import quiet_transformers
 from data.common.parsing import JsonObject
 from data.common.terminal import say
-from data.labels import label_ids
 from data.registry import fingerprint
 from data.splits import without_overlap
 from data.types import Item
 from finetune.arguments import devices, is_main_process, training_arguments
 from finetune.card import write_card
+from finetune.check import check
 from finetune.config import TrainSettings
-from finetune.encoders import load_pretrained, load_tokenizer, position_limit
-from finetune.features import coverage, texts_of, tokenize
-from finetune.heads import check_head, head_labels
-from finetune.pooling import check_pooling
+from finetune.encoders import load_pretrained
+from finetune.heads import head_labels
+from finetune.teacher import Taught, probs_sha256
 from finetune.trainer import ComputeMetrics, ItemTrainer, build_trainer
 from finetune.training_curves import CURVE_FILES
 from finetune.training_log import LOG_FILE, LossNotFiniteError, TrainingLog
@@ -49,8 +47,6 @@ from finetune.working_folder import (
 
 # items, probs (n, n_classes), the class names in the order of the columns -> figures for the card
 Report = Callable[[Sequence[Item], np.ndarray, Sequence[str]], JsonObject]
-
-LOOKED_AT = 500  # training items, for what the tokenizer makes of their texts
 
 
 class _Data(NamedTuple):
@@ -72,6 +68,7 @@ def train(
     labels: Sequence[str],
     held_out: Sequence[Item] = (),
     report: Report | None = None,
+    teacher: Taught | None = None,
     resume: bool = False,
 ) -> Path:
     """Train a classifier, evaluating it before the first step, on the way and at the end.
@@ -86,6 +83,7 @@ def train(
         held_out: Where given, evaluations during training, and so early stopping, look at these; `eval_items` are
             then measured before and after only.
         report: What else the card says of the trained model on `eval_items`, such as intervals.
+        teacher: Where the labels of `train_items` are another system's answers, these.
         resume: Go on with an interrupted run of the same settings and items, where there is one.
 
     Returns:
@@ -99,14 +97,16 @@ def train(
     check(settings, train_items=data.learnt, eval_items=(*eval_items, *held_out), labels=labels)
     names = head_labels(load_pretrained(AutoConfig, settings.model), labels)
     arguments = training_arguments(settings, working_folder(out), n_items=len(data.learnt))
-    with _shared_folder(out, _plan(settings, arguments, names, data), resume=resume) as folder:
+    teacher = teacher and teacher.of(data.learnt)
+    with _shared_folder(out, _plan(settings, arguments, names, data, teacher), resume=resume) as folder:
         saved = last_saved(folder)
         log = TrainingLog(folder, since=None if saved is None else _state(saved)["global_step"])
         if is_main_process():
             say(f"learning from {len(data.learnt):,} items, measuring on {len(eval_items):,}: encoding …")
         sets = {"train": data.learnt, "eval": data.held_out or data.evaluated}
+        more = {"probs": teacher.probs} if teacher else {}
         trainer = build_trainer(
-            settings, arguments, names, sets=sets, compute_metrics=compute_metrics, is_new=saved is None
+            settings, arguments, names, sets=sets, compute_metrics=compute_metrics, is_new=saved is None, **more
         )
         trainer.add_callback(log)
         try:
@@ -125,50 +125,12 @@ def train(
                 arguments=arguments,
                 labels=names,
                 items=data._asdict(),
+                teacher=teacher,
                 events=log.events,
                 wall_s=wall_s,
                 report=report(eval_items, probs, names) if report else {},
             )
     return out
-
-
-def check(
-    settings: TrainSettings, *, train_items: Sequence[Item], eval_items: Sequence[Item], labels: Sequence[str]
-) -> None:
-    """Find what can be wrong with settings and items, without loading the encoder's weights or writing anything.
-
-    Args:
-        settings: What to train and how.
-        train_items: What is learnt from.
-        eval_items: What it is measured on.
-        labels: The class names.
-
-    Raises:
-        ConfigurationError: Settings or data are not usable.
-        MissingResourceError: The encoder cannot be found.
-    """
-    _check_items(train_items, eval_items, labels)
-    for item in (*train_items, *eval_items):
-        texts_of(item.inputs, settings.text_fields, where=item.id)
-    training_arguments(settings, Path("checkpoint"), n_items=len(train_items))
-    tokenizer = load_tokenizer(settings.model)
-    _check_encoder(settings, tokenizer, labels)
-    _say_poor_coverage(settings, tokenizer, train_items)
-
-
-def _say_poor_coverage(settings: TrainSettings, tokenizer: PreTrainedTokenizerBase, items: Sequence[Item]) -> None:
-    """Name an encoder that was not made for the language of the texts, before it is trained on them."""
-    texts = [text for item in items[:LOOKED_AT] for text in texts_of(item.inputs, settings.text_fields, where=item.id)]
-    found = coverage(tokenizer, texts)
-    if found.is_poor and is_main_process():
-        _say_once(
-            f"the encoder '{settings.model}' hardly reads these texts: {found.unknown:.0%} of their tokens are unknown "
-            f"to it, and a word takes {found.pieces:.1f} of them; take one of their language, or a multilingual one "
-            "such as distilbert-base-multilingual-cased"
-        )
-
-
-_say_once = cache(say)  # a decision is planned when it is asked for, and again when it is run
 
 
 def _without_overlap(train_items: Sequence[Item], eval_items: Sequence[Item], held_out: Sequence[Item]) -> _Data:
@@ -180,15 +142,23 @@ def _without_overlap(train_items: Sequence[Item], eval_items: Sequence[Item], he
     return _Data(learnt, eval_items, held_out, dropped)
 
 
-def _plan(settings: TrainSettings, arguments: TrainingArguments, labels: Sequence[str], data: _Data) -> JsonObject:
+def _plan(
+    settings: TrainSettings,
+    arguments: TrainingArguments,
+    labels: Sequence[str],
+    data: _Data,
+    teacher: Taught | None,
+) -> JsonObject:
     """Return all that decides the losses: a state is taken up by the same plan only."""
     sets = {"train": data.learnt, "eval": data.evaluated, "held_out": data.held_out}
+    sha256 = probs_sha256(data.learnt, teacher.probs) if teacher else None
     return {
         **settings.model_dump(mode="json"),
         "precision": "bf16" if arguments.bf16 else "other",
         "labels": list(labels),
         "devices": devices(),
         "items": {name: fingerprint(items) if items else None for name, items in sets.items()},
+        **({"the teacher's probabilities": sha256} if sha256 else {}),
     }
 
 
@@ -256,43 +226,3 @@ def _save(trainer: Trainer, folder: Path) -> Path:
     for name in (LOG_FILE, *CURVE_FILES):
         shutil.copy(folder / name, whole)
     return whole
-
-
-def _check_items(train_items: Sequence[Item], eval_items: Sequence[Item], labels: Sequence[str]) -> None:
-    if len({label.casefold() for label in labels}) != len(labels) or len(labels) < 2:
-        raise ConfigurationError(f"labels must be two or more different names, got: {', '.join(labels)}")
-    for name, items in (("train", train_items), ("evaluate", eval_items)):
-        if not items:
-            raise ConfigurationError(f"there are no items to {name} on; check --split, --data and --limit")
-        label_ids(items, labels)
-    seen = {item.choices[item.target] for item in train_items}
-    if len(seen) < 2:
-        raise ConfigurationError(
-            f"all {len(train_items)} training items have the label '{seen.pop()}'; at least two labels are needed"
-        )
-
-
-def _check_encoder(settings: TrainSettings, tokenizer: PreTrainedTokenizerBase, labels: Sequence[str]) -> None:
-    config = load_pretrained(AutoConfig, settings.model)
-    check_head(config, labels, settings.model, replace=settings.replace_head, probe=settings.probe)
-    if tokenizer.pad_token is None:
-        raise ConfigurationError(f"the tokenizer of '{settings.model}' has no padding token; name another --model")
-    check_pooling(config, settings.pooling, settings.model, n_texts=len(settings.text_fields))
-    if settings.pooling == "pair":
-        _check_separator(settings, tokenizer)
-    limit = position_limit(config, tokenizer)
-    if limit is not None and settings.max_length > limit:
-        raise ConfigurationError(
-            f"max_length {settings.max_length} is more than the {limit} tokens '{settings.model}' has positions for; "
-            f"use --max-length {limit} or less"
-        )
-
-
-def _check_separator(settings: TrainSettings, tokenizer: PreTrainedTokenizerBase) -> None:
-    (example,) = tokenize(tokenizer, [("a", "b")], max_length=settings.max_length)
-    ids = example["input_ids"]
-    if tokenizer.sep_token_id not in ids[:-1]:
-        raise ConfigurationError(
-            f"--pooling pair needs a separator between two texts, and the tokenizer of '{settings.model}' writes none; "
-            "use --pooling mean"
-        )

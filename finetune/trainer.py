@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
 
 import numpy as np
@@ -41,6 +42,7 @@ from finetune.features import Features, encode_items
 from finetune.heads import load_new_classifier
 from finetune.order import EpochOrder
 from finetune.probe import fit_head
+from finetune.teacher import Probs
 from finetune.working_folder import STATE_FILE, WEIGHTS_FILE
 
 ComputeMetrics = Callable[[Sequence[int], np.ndarray], dict[str, float]]  # (n,), (n, n_classes) -> figures by name
@@ -56,16 +58,17 @@ class ItemTrainer(Trainer):
     def __init__(
         self,
         *,
-        encode: Callable[[Sequence[Item]], list[Features]],
+        encode: Callable[..., list[Features]],
         sets: Mapping[str, Sequence[Item]],
+        probs: Probs,
         batch_size: int,
         compute_metrics: ComputeMetrics,
         **options: Any,
     ) -> None:
-        """Encode the items of `sets["train"]` and `sets["eval"]`; `options` are the Trainer's own."""
+        """Encode the items of `sets`, those of "train" with a teacher's `probs`; `options` are the Trainer's own."""
         self.probs, self._loss = np.empty((0, 0)), math.nan
         self._encode, self._measure = encode, compute_metrics
-        learnt = encode(sets["train"])
+        learnt = encode(sets["train"], probs=probs)
         arguments: TrainingArguments = options["args"]
         self._order = EpochOrder(
             [len(row["input_ids"]) for row in learnt],
@@ -96,6 +99,22 @@ class ItemTrainer(Trainer):
         self.state = TrainerState.load_from_json(str(saved / STATE_FILE))
         weights = Path(self.state.best_model_checkpoint or saved) / WEIGHTS_FILE
         cast(torch.nn.Module, self.model).load_state_dict(load_file(weights))
+
+    def compute_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, torch.Tensor | Any],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> torch.Tensor | tuple[torch.Tensor, Any]:
+        """Return the loss: where the labels are a teacher's probabilities, the cross-entropy with these."""
+        if inputs["labels"].dim() == 1:
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        targets = inputs.pop("labels")  # (batch, n_labels); the model's own loss would take them for something else
+        outputs = model(**inputs)
+        smoothing = self.args.label_smoothing_factor
+        loss = torch.nn.functional.cross_entropy(outputs["logits"].float(), targets, label_smoothing=smoothing)
+        return (loss, outputs) if return_outputs else loss
 
     def evaluation_loop(
         self,
@@ -148,6 +167,7 @@ def build_trainer(
     *,
     sets: Mapping[str, Sequence[Item]],
     compute_metrics: ComputeMetrics,
+    probs: Probs = MappingProxyType({}),
     is_new: bool = True,
 ) -> ItemTrainer:
     """Load the encoder and hand it to a Trainer with the items.
@@ -158,6 +178,7 @@ def build_trainer(
         labels: The class names, in the order of the head's columns.
         sets: "train", what is learnt from, and "eval", what evaluations during training look at.
         compute_metrics: Takes targets (n,) and probs (n, n_classes).
+        probs: A teacher's, by the id of what is learnt, see `finetune.teacher`; empty where the labels are learnt.
         is_new: Whether training begins with this head; a saved state brings its own.
 
     Raises:
@@ -183,6 +204,7 @@ def build_trainer(
                 encode_items, tokenizer, labels=labels, text_fields=settings.text_fields, max_length=settings.max_length
             ),
             sets=sets,
+            probs=probs,
             batch_size=settings.batch_size,
             compute_metrics=compute_metrics,
             model=model,

@@ -17,6 +17,7 @@ from data.registry import benchmark, fingerprint, repeatable
 from data.types import Item
 from eval.measures.prices import price_table
 from eval.measures.stats import SEED
+from eval.plan.baselines import baseline_entry
 from eval.plan.build_system import build_system, with_said
 from eval.plan.call_policy import CallPolicy
 from eval.plan.call_prices import check_prices, rate_of
@@ -154,8 +155,10 @@ def accompanied(suite: Suite) -> Suite:
 
 
 def _companions(spec: EvaluationSpec, taken: Collection[str]) -> list[SystemSpec]:
-    labelled = benchmark(spec.benchmark, card=spec.card).labels is not None
-    wanted = ("majority", "tfidf") if labelled else ("majority", "lexical-overlap")
+    about = benchmark(spec.benchmark, card=spec.card)
+    wanted = ["majority", "tfidf" if about.labels is not None else "lexical-overlap"]
+    if spec.train_split is None and (spec.split or about.default_split) not in about.train_splits:
+        wanted = [name for name in wanted if not baseline_entry(name).learns]  # there is nothing to learn from
     missing = [name for name in wanted if name not in {system.baseline for system in spec.systems}]
     beside = []
     for name in missing:  # several tasks of one suite have one each, under names of their own

@@ -65,8 +65,8 @@ def finetune_system(spec: SystemSpec, context: Context) -> System:
         MissingResourceError: The encoder is not there.
     """
     from data.splits import hold_out
+    from finetune.check import check
     from finetune.config import make_settings
-    from finetune.train import check
 
     labels = _labels(context)
     settings = make_settings(

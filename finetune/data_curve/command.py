@@ -189,8 +189,8 @@ def _score(records: Sequence[Record], items: Sequence[Item]) -> "tuple[np.ndarra
 
 def _check(planned: _Curve, size: int) -> None:
     """Find what training would refuse at any size, before the first."""
+    from finetune.check import check
     from finetune.data_curve.crossings import settings_for
-    from finetune.train import check
 
     settings = settings_for(planned.settings, size, seed=planned.settings.seed, min_steps=planned.min_steps)
     check(settings, train_items=planned.pool, eval_items=planned.evaluated.items, labels=planned.labels)

@@ -11,11 +11,11 @@ from data.registry import fingerprint
 from data.splits import without_overlap
 from data.types import Item
 from finetune.card import read_card
+from finetune.check import check
 from finetune.classifier import load_classifier
 from finetune.config import TrainSettings, declared_settings, make_settings, parse_overrides, settings_table, use_bf16
 from finetune.encoders import load_tokenizer
 from finetune.features import coverage
-from finetune.train import check
 from finetune.training_curves import draw_curves
 from tests.support.tiny_encoder import LABELS, MAX_POSITIONS, make_encoder, toy_items
 from tests.support.trainings import log_of, train_toy

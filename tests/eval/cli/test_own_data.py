@@ -114,6 +114,15 @@ def test_a_limit_takes_a_fair_sample_of_sorted_rows(tmp_path: Path) -> None:
     assert all(10 <= one["correct"] <= 30 for one in evaluation["reference_scores"]["constants"])
 
 
+def test_a_teacher_is_asked_the_items_to_learn_from_without_companions_that_learn(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    options = ["--split", "train", "--chain", "classify", "--model", MODEL, "--out", str(out)]
+    assert main(["run", str(tickets(tmp_path / "tickets.csv")), *options]) == 0
+    (evaluation,) = json.loads((out / "summary.json").read_text())["evaluations"]
+    assert [one["name"] for one in evaluation["systems"]] == ["classify.tests.support.tickets-reads_words"]
+    assert (evaluation["split"], evaluation["n_items"]) == ("train", 72)
+
+
 def test_two_files_of_one_suite_have_companions_of_their_own(tmp_path: Path) -> None:
     suite = tmp_path / "two.yaml"
     entries = [

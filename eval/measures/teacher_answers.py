@@ -1,0 +1,69 @@
+"""What a system of a run answered, for another one to learn from.
+
+The path of a system in a run in, its records out: those of the run's own items, and those of texts without labels that
+it was asked for a student of the same run.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from data.common.errors import ConfigurationError, unknown_name
+from data.types import Record
+from eval.rundir.description import SystemDescription
+from eval.rundir.journal import read_records, records_path
+from eval.rundir.run_check import read_run
+
+
+class Teacher(NamedTuple):
+    """A system of a run.
+
+    Attributes:
+        path: The system's folder in the run.
+    """
+
+    path: Path
+    description: SystemDescription
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def run_dir(self) -> Path:
+        return self.path.parent
+
+    def records(self) -> Iterator[Record]:
+        """Yield its records, one at a time."""
+        yield from read_records(records_path(self.run_dir, self.name))
+
+
+def read_teacher(path: Path) -> Teacher:
+    """Find a system of a run, and check the run.
+
+    Args:
+        path: RUN/SYSTEM.
+
+    Raises:
+        MissingResourceError: RUN is no run.
+        ConfigurationError: It has no such system, or a file of it is damaged.
+    """
+    if (path / "manifest.json").is_file():
+        raise ConfigurationError(f"--labels-from {path} is a whole run; name a system of it as {path}/SYSTEM")
+    manifest = read_run(path.parent)
+    if path.name not in manifest.systems:
+        raise unknown_name(f"system of {path.parent}", path.name, manifest.systems)
+    return Teacher(path, manifest.systems[path.name])
+
+
+def known_beforehand(teacher: Teacher) -> str:
+    """Say why a teacher may have learnt some of the items that it answered; "" where it cannot have.
+
+    What learns in a run never learns from the items that are asked there. Of what was trained before nobody knows.
+    """
+    if teacher.description.kind != "checkpoint":
+        return ""
+    return (
+        f"{teacher.path} was trained before its run: where it learnt from these items themselves, its answers are "
+        "their old labels, and no labels of new texts"
+    )
