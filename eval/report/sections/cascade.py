@@ -30,7 +30,7 @@ def cascade_tables(evaluation: EvaluationFigures, say: Language = ENGLISH) -> li
     if not evaluation.cascades:
         return []
     first = evaluation.cascades[0]
-    return [_pairs_table(evaluation, say), _frontier_table(first, say), _promise_table(first, say)]
+    return [*_pairs_table(evaluation, say), _frontier_table(first, say), _promise_table(first, say)]
 
 
 def cascade_sentences(evaluation: EvaluationFigures, say: Language = ENGLISH) -> list[str]:
@@ -145,7 +145,7 @@ def _promise(one: Cascade, say: Language) -> list[str]:
     return [say(promise, first=one.first, right=percent(found.alone_accuracy), **values)]
 
 
-def _pairs_table(evaluation: EvaluationFigures, say: Language) -> Table:
+def _pairs_table(evaluation: EvaluationFigures, say: Language) -> list[Table]:
     columns = (
         say("Answers first"),
         say("Is asked the rest"),
@@ -162,8 +162,10 @@ def _pairs_table(evaluation: EvaluationFigures, say: Language) -> Table:
         _choice_row(one, choice, rules[name], say)
         for one in evaluation.cascades
         for name, choice in (("as_right", one.as_right), ("best", one.best))
-        if choice is not None
+        if choice is not None and choice.passed_on > 0  # where nothing is passed on, the first is as good alone
     )
+    if not rows:
+        return []
     note = say(
         "No system was asked for this: it is made of the answers above. The threshold of each item was chosen on "
         "other items than itself. As right as the second: as few items are passed on as can be without being right "
@@ -173,7 +175,7 @@ def _pairs_table(evaluation: EvaluationFigures, say: Language) -> Table:
     if without:
         unsure = say("Without probabilities, and so never first: {systems}.", systems=", ".join(without))
         note = f"{note} {unsure}"
-    return Table("cascades", say("Cascades: both instead of one"), columns, rows, text_columns=3, note=note)
+    return [Table("cascades", say("Cascades: both instead of one"), columns, rows, text_columns=3, note=note)]
 
 
 def _choice_row(one: Cascade, choice: CascadeChoice, rule: str, say: Language) -> tuple[str, ...]:

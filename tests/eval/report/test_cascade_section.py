@@ -92,6 +92,17 @@ def test_the_failed_item_is_left_out_and_who_gives_no_probabilities_is_named(run
     assert "Without probabilities, and so never first: gpt." in pairs.note
 
 
+def test_a_cascade_that_passes_nothing_on_has_no_row(run: Path) -> None:
+    (evaluation,) = summarize(run, prices=TABLE).evaluations
+    (one,) = evaluation.cascades
+    nothing = one.model_copy(update={"as_right": None, "best": one.best.model_copy(update={"passed_on": 0.0})})
+    few = evaluation.model_copy(update={"cascades": [nothing, one]})
+    assert len(cascade_tables(few)[0].rows) == len(cascade_tables(evaluation)[0].rows) == 2
+    assert "cascades" not in {
+        table.kind for table in cascade_tables(evaluation.model_copy(update={"cascades": [nothing]}))
+    }
+
+
 def test_in_korean_nothing_is_left_in_english(run: Path) -> None:
     summary = summarize(run, prices=TABLE, lang="ko")
     tables = cascade_tables(summary.evaluations[0], language("ko"))
