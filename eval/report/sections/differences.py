@@ -5,6 +5,7 @@ sentences out; a difference that both tests do not carry is said not to be disti
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
 
 from data.common.language import ENGLISH, Language
 from eval.measures.differences import Comparison
@@ -185,12 +186,13 @@ def _counted(sides: Sequence[tuple[str, Comparison]]) -> dict[str, int]:
 
 def _each(sides: Sequence[tuple[str, Comparison]], say: Language) -> str:
     """Say for each of a few pairs who is ahead."""
-    return say("; ").join(
+    leads = (
         say("{ahead} is ahead of {behind} beyond chance", ahead=_ahead(one), behind=_behind(one))
         if one.distinguishable
         else say("{a} and {b} are not distinguishable", a=one.a, b=one.b)
         for _, one in sides
     )
+    return reduce(lambda said, lead: say("{said}; {lead}", said=said, lead=lead), leads)
 
 
 def _ahead(one: Comparison) -> str:
