@@ -26,7 +26,7 @@ from data.class_folders import has_class_folders
 from data.column_names import is_known
 from data.common.errors import ConfigurationError
 from data.common.files import write_atomically
-from data.common.options import add_options, given
+from data.common.options import given
 from data.common.table import aligned
 from data.common.terminal import emit, emit_json, say
 from data.delimited import find_encoding, find_separator, read_records
@@ -41,22 +41,8 @@ from data.task_check import PERCENTILES, TaskCheck, check_task
 FAULTS_FOUND = 2
 
 
-def add_check(parser: argparse.ArgumentParser) -> None:
-    """Add what the command takes to its parser."""
-    parser.add_argument(
-        "file",
-        metavar="FILE",
-        help="an exam (JSON of KICE_slayer_AI_Korean), a labelled file, a folder with train and test, a card, or "
-        "hf:ORG/NAME[:CONFIG][@REVISION]",
-    )
-    parser.add_argument("--card", type=Path, metavar="CARD", help="where the card is written; default: beside the file")
-    models = "chat models whose price for asking the items is said; default: those of the price table"
-    parser.add_argument("--model", nargs="+", action="extend", default=[], metavar="SPEC", help=models)
-    add_options(parser.add_argument_group("a labelled file: what is not said is guessed, and printed"), TASK)
-    parser.set_defaults(command=_check)
-
-
-def _check(arguments: argparse.Namespace) -> int:
+def check(arguments: argparse.Namespace) -> int:
+    """Check a labelled file where it is one, else an exam."""
     fields = card_fields(given(arguments, TASK))
     return _check_task(arguments, fields) if _is_labelled(arguments.file, fields) else _check_exam(arguments)
 

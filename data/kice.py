@@ -1,7 +1,7 @@
 """KICE: the Korean CSAT 국어 exam, 45 five-choice problems over passages, 2 or 3 points each, 100 in all.
 
 In comes an exam file in the format of https://github.com/NomaDamas/KICE_slayer_AI_Korean; out come items.
-A split is a year (its file is put beside this module by `python -m data fetch kice-<year>`), or "sample",
+A split is a year (its file is put into `DATA_DIR` by `python -m data fetch kice-<year>`), or "sample",
 which ships; a path names any other exam in that format, or a folder of them.
 
 Problems are numbered in order over the whole exam. The ids of the paragraphs do not number them: a
@@ -14,6 +14,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from data.common.errors import ConfigurationError, MissingResourceError
+from data.common.installation import checkout
+from data.common.packaged import cache_dir
 from data.common.terminal import say
 from data.common.text import normalised
 from data.formats import folder_contents, folder_kind
@@ -23,7 +25,9 @@ from data.retrieval_sets import Query, RetrievalSet
 from data.standalone import GRAMMAR, Paragraph, Problem, extra_text, standing_alone
 from data.types import Benchmark, Item, Passage
 
-DATA_DIR = Path(__file__).parent
+_HERE = Path(__file__).parent
+# Where fetched exams are: an installed package is no place for files, and goes when it is upgraded.
+DATA_DIR = _HERE if checkout() else cache_dir() / "exams"
 YEARS = tuple(str(year) for year in range(2015, 2025))
 
 BENCHMARK = Benchmark(
@@ -119,7 +123,7 @@ def _exam_file(split: str, path: Path | None) -> Path:
         return path
     _check_folder(path)
     if split == BENCHMARK.sample_split:
-        return (DATA_DIR / "samples" if path is None else path) / "kice_sample.json"
+        return (_HERE / "samples" if path is None else path) / "kice_sample.json"
     file = exam_path(split, path or DATA_DIR)
     if not file.is_file():
         missing = (

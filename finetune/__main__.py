@@ -2,62 +2,43 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
-from importlib import import_module
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from data.common.command_line import run_command
+from data.common.command_line import CommandParser, command_parser, run_command
 
 OF_DATA = ("text_fields", "seed", "extra")  # settings that other options than a training's own give
 OF_EVALUATIONS = ("eval_steps", "patience")  # those that a curve decides itself
 
 TRAIN_EXAMPLE = """examples:
-  python -m finetune train --out checkpoints/distilbert
+  %(prog)s --out checkpoints/distilbert
       DistilBERT on GLUE's MNLI, as downloaded by `datasets`: batch 64, 400 tokens, 3 labels
-  python -m finetune train --data mnli/ --model minilm --max-length 128 --epochs 2 --out checkpoints/minilm
+  %(prog)s --data mnli/ --model minilm --max-length 128 --epochs 2 --out checkpoints/minilm
       the packaged 22M encoder on a folder with train.jsonl and validation_matched.jsonl; needs no network
-  python -m finetune train --data mnli/ --out checkpoints/cosine --set lr_scheduler_type=cosine
+  %(prog)s --data mnli/ --out checkpoints/cosine --set lr_scheduler_type=cosine
       any field of transformers.TrainingArguments
   python -m finetune train tickets.yaml --text-fields text --labels-from runs/teacher/gpt --out checkpoints/student
       the answers of `gpt` to the training items, asked with: python -m eval run tickets.yaml --split train
 """
 CURVE_EXAMPLE = """examples:
-  python -m finetune curve --data mnli/ --model minilm --run runs/prompted --out curves/minilm
+  %(prog)s --data mnli/ --model minilm --run runs/prompted --out curves/minilm
       how many labelled pairs match each system of the run, measured on the run's items
-  python -m finetune curve --data mnli/ --model minilm --sizes 100,1000 --seeds 3 --out curves/seeds
+  %(prog)s --data mnli/ --model minilm --sizes 100,1000 --seeds 3 --out curves/seeds
       three draws of each size; without --run there are no lines
 """
 
 
-class _CommandParser(argparse.ArgumentParser):
-    """Has its options added when it is first used, so that `--help` of the others loads no settings."""
-
-    add_options: Callable[[argparse.ArgumentParser], None] | None = None
-
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        if self.add_options is not None:
-            add, self.add_options = self.add_options, None
-            add(self)
-        return super().parse_known_args(args, namespace)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0, 2 (usage, configuration), 3 (something missing), 130 (interrupted)."""
-    return run_command(_parser(), argv, _run)
+    parser = command_parser("python -m finetune")
+    add_commands(parser)
+    return run_command(parser, arguments)
 
 
-def _run(arguments: argparse.Namespace) -> int:
-    module, _, function = arguments.command.partition(":")
-    getattr(import_module(module), function)(arguments)
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m finetune", description="Fine-tune an encoder, and look at its data."
-    )
-    subcommands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_CommandParser)
+def add_commands(parser: argparse.ArgumentParser) -> None:
+    """Add the commands of fine-tuning to a parser."""
+    parser.description = "Fine-tune an encoder, and look at its data."
+    subcommands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=CommandParser)
     formatter = argparse.RawDescriptionHelpFormatter
     for name, add_options, said, examples in (
         ("eda", _add_eda, "token lengths, labels, genres and duplicates of a split", None),
@@ -73,7 +54,6 @@ def _parser() -> argparse.ArgumentParser:
     ):
         command = subcommands.add_parser(name, help=said, epilog=examples, formatter_class=formatter)
         command.add_options = add_options
-    return parser
 
 
 def _add_eda(parser: argparse.ArgumentParser) -> None:
@@ -81,7 +61,7 @@ def _add_eda(parser: argparse.ArgumentParser) -> None:
     _add_settings(parser, "model", "max_length")
     out = "for plots and JSON (default: %(default)s)"
     parser.add_argument("--out", type=Path, default=Path("runs/eda"), metavar="DIR", help=out)
-    parser.set_defaults(command="finetune.commands:eda")
+    parser.set_defaults(function="finetune.commands:eda")
 
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
@@ -90,7 +70,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     _add_settings(parser, *OF_EVALUATIONS)
     _add_teacher(parser)
     parser.add_argument("--resume", action="store_true", help="go on with this training where it was interrupted")
-    parser.set_defaults(command="finetune.commands:train")
+    parser.set_defaults(function="finetune.commands:train")
 
 
 def _add_curve(parser: argparse.ArgumentParser) -> None:
@@ -103,7 +83,7 @@ def _add_curve(parser: argparse.ArgumentParser) -> None:
     add("--min-steps", type=int, default=150, metavar="N", help=steps)
     add("--keep-checkpoints", action="store_true", help="keep the weights of each training too")
     _add_train_options(parser, out="the curve's folder; one that was interrupted, or gets more sizes or seeds, goes on")
-    parser.set_defaults(command="finetune.data_curve.command:curve")
+    parser.set_defaults(function="finetune.data_curve.command:curve")
 
 
 def _add_teacher(parser: argparse.ArgumentParser) -> None:
@@ -118,7 +98,7 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     add("--batch-size", type=int, default=64, metavar="N", help="(default: 64)")
     any_order = "print the metrics even where other label names fit the answers far better"
     add("--any-label-order", action="store_true", help=any_order)
-    parser.set_defaults(command="finetune.commands:evaluate")
+    parser.set_defaults(function="finetune.commands:evaluate")
 
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
@@ -128,7 +108,7 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     kinds = "safetensors: a transformers folder; onnx: model.onnx, tokenizer and labels (default: %(default)s)"
     add("--format", choices=("safetensors", "onnx"), default="safetensors", help=kinds)
     _add_output_options(parser)
-    parser.set_defaults(command="finetune.commands:export")
+    parser.set_defaults(function="finetune.commands:export")
 
 
 def _add_data_options(parser: argparse.ArgumentParser, *, split: str) -> None:

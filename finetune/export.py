@@ -169,9 +169,8 @@ def _copy_card(checkpoint: str | Path, folder: Path, form: str) -> None:
 def _check_packages() -> None:
     missing = [name for name in ONNX_PACKAGES if find_spec(name) is None]
     if missing:
-        raise MissingResourceError(
-            f"export to ONNX needs the package {missing[0]}, which is not installed: pip install 'tune-or-prompt[onnx]'"
-        )
+        needed = f"export to ONNX needs the package {missing[0]}, which is not installed"
+        raise MissingResourceError(f"{needed}; run: pip install {' '.join(ONNX_PACKAGES)}")
 
 
 @contextmanager

@@ -6,17 +6,16 @@ so that `--help` answers at once.
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from data.common.command_line import run_command
+from data.common.command_line import command_parser, run_command
 
 EXAMPLES = """examples:
-  python -m retrievers search passages.jsonl "등대가 있는 바다"
-  python -m retrievers index passages.jsonl --out my-index
-  python -m retrievers search my-index "등대가 있는 바다" -k 10 --retriever hybrid
+  %(prog)s search passages.jsonl "등대가 있는 바다"
+  %(prog)s index passages.jsonl --out my-index
+  %(prog)s search my-index "등대가 있는 바다" -k 10 --retriever hybrid
 """
 SOURCE = (
     'a .jsonl of {"id": …, "text": …}, a .txt, a KICE exam or KorQuAD as .json, or a folder of .txt files or of exams'
@@ -25,26 +24,17 @@ SOURCE = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    return run_command(_parser(), arguments, _run, interrupted="interrupted; what was analysed so far is kept")
+    parser = command_parser("python -m retrievers")
+    add_commands(parser)
+    return run_command(parser, arguments)
 
 
-def _run(options: argparse.Namespace) -> int:
-    from retrievers import commands
-
-    {"index": commands.index, "search": commands.search}[options.command](options)
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(
-        prog="python -m retrievers",
-        description="Index passages, and look at what a query finds in them.",
-        epilog=EXAMPLES,
-        formatter_class=raw,
-    )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+def add_commands(parser: argparse.ArgumentParser) -> None:
+    """Add the commands of looking passages up to a parser."""
+    parser.description, parser.epilog = "Index passages, and look at what a query finds in them.", EXAMPLES
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.set_defaults(interrupted="interrupted; what was analysed so far is kept")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
     common = argparse.ArgumentParser(add_help=False)
     kinds = "bm25, dense, hybrid …, any with steps such as hybrid+mmr, or module:attr of your own (default: bm25)"
     common.add_argument("--retriever", default="bm25", metavar="R", help=kinds)
@@ -58,12 +48,13 @@ def _parser() -> argparse.ArgumentParser:
     index.add_argument("path", type=Path, metavar="PATH", help=SOURCE)
     out = "the index's folder, new or to be brought up to date (default: one in the project's cache)"
     index.add_argument("--out", type=Path, metavar="DIR", help=out)
+    index.set_defaults(function="retrievers.commands:index")
 
     search = commands.add_parser("search", parents=[common], help="show a query's hits with scores and matched words")
     search.add_argument("path", type=Path, metavar="DIR|PATH", help=f"an index, or what to index: {SOURCE}")
     search.add_argument("query", metavar="QUERY")
     search.add_argument("-k", type=int, default=5, metavar="N", help="most hits (default: 5)")
-    return parser
+    search.set_defaults(function="retrievers.commands:search")
 
 
 if __name__ == "__main__":

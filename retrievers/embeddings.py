@@ -175,7 +175,7 @@ def _sentence_transformer(name: str) -> EmbeddingModel:
         model = HuggingFaceEmbeddings(model_name=str(folder))
     except ImportError as error:
         raise MissingResourceError(
-            f"embeddings 'hf:{name}' need sentence-transformers; run: pip install 'tune-or-prompt[local]'"
+            f"embeddings 'hf:{name}' need sentence-transformers; run: pip install sentence-transformers"
         ) from error
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"embeddings 'hf:{name}' cannot be loaded: {' '.join(str(error).split())}") from error

@@ -213,9 +213,7 @@ def _convert_gguf(gguf: Path, folder: Path) -> None:
             # float32 holds what the file's scales and 4-bit steps multiply to, exactly; bfloat16 would not.
             read = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
         except ImportError as error:
-            raise MissingResourceError(
-                "a GGUF file needs the package gguf; run: pip install 'tune-or-prompt[local]'"
-            ) from error
+            raise MissingResourceError("a GGUF file needs the package gguf; run: pip install gguf") from error
         # transformers takes a model read from GGUF for a quantized one and will not save it; a plain copy it saves.
         del read.config.quantization_config
         plain = AutoModelForCausalLM.from_config(read.config, dtype=torch.float32)

@@ -5,6 +5,7 @@ interrupted: by Ctrl-C, or by the signals with which terminals, containers and s
 """
 
 import argparse
+import os
 import signal
 import sys
 import threading
@@ -13,9 +14,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from types import TracebackType
+from typing import Any
 
 from data.common.errors import ProjectError, shortened, system_fault
-from data.common.terminal import say, standard_streams
+from data.common.terminal import emit, say, standard_streams
 from data.common.text import plain
 
 INTERRUPTED = 130
@@ -23,22 +25,59 @@ INTERRUPTED = 130
 ENDING_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
-def run_command(
-    parser: argparse.ArgumentParser,
-    arguments: Sequence[str] | None,
-    command: Callable[[argparse.Namespace], int] | str,
-    *,
-    interrupted: str = "interrupted",
-) -> int:
+class CommandParser(argparse.ArgumentParser):
+    """A parser whose options and commands can be added when it is first used: `--help` of the others then loads none.
+
+    Attributes:
+        add_options: Adds them to the parser.
+    """
+
+    add_options: Callable[[argparse.ArgumentParser], None] | None = None
+
+    def fill(self) -> None:
+        """Add what is not added yet."""
+        if self.add_options is not None:
+            add, self.add_options = self.add_options, None
+            add(self)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        self.fill()
+        return super().parse_known_args(args, namespace)
+
+
+class _Version(argparse.Action):
+    """Prints the version and ends; what it reads for that is read only then."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from data.common.installation import NAME, version
+
+        emit(f"{NAME} {version()}")
+        parser.exit()
+
+
+def command_parser(prog: str) -> CommandParser:
+    """Return the parser of a whole command line, to which its commands are to be added.
+
+    Args:
+        prog: What starts it.
+    """
+    parser = CommandParser(prog=prog, formatter_class=argparse.RawDescriptionHelpFormatter)
+    shown = "show the version and exit"
+    parser.add_argument("--version", action=_Version, nargs=0, default=argparse.SUPPRESS, help=shown)
+    return parser
+
+
+def run_command(parser: argparse.ArgumentParser, arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code.
 
     Args:
-        parser: The parser of the command line; each command has `--debug`, which shows the traceback of an error.
+        parser: The parser of the command line. Each command has `--debug`, which shows the traceback of an error, and
+            these defaults: `function`, which is called with the options, as "module:function", so that what it needs
+            is imported only then; and `interrupted`, what is said of an interruption, where it is more than that.
         arguments: Those of the process where None.
-        command: What is run, with the options that the parser read; or the name of the module whose COMMANDS hold it
-            under `options.command`: it is imported only then, so that --help answers at once.
-        interrupted: What is said of an interruption.
     """
+    if "_ARGCOMPLETE" in os.environ:  # a shell asks what can be written next
+        complete(parser)
     if sys.excepthook is sys.__excepthook__:
         sys.excepthook = say_uncaught
     with standard_streams() as finish, ended_by_signals():
@@ -47,8 +86,8 @@ def run_command(
         except SystemExit as end:  # --help, or a usage error
             raise SystemExit(finish(int(end.code or 0))) from None
         try:
-            run = import_module(command).COMMANDS[options.command] if isinstance(command, str) else command
-            return finish(run(options))
+            module, _, function = options.function.partition(":")
+            return finish(getattr(import_module(module), function)(options) or 0)
         except ProjectError as error:
             if options.debug:
                 raise
@@ -60,8 +99,28 @@ def run_command(
             say(f"error: {shortened(plain(fault, one_line=True))}; where: --debug")
             return ProjectError.exit_code
         except KeyboardInterrupt:
-            say(interrupted)
+            say(getattr(options, "interrupted", "interrupted"))
             return INTERRUPTED
+
+
+def complete(parser: argparse.ArgumentParser) -> None:
+    """Tell a shell what can be written next, and end the process.
+
+    The parsers of the commands that are written are filled first: argcomplete looks at a parser before it is used.
+    """
+    import argcomplete
+
+    chosen = parser
+    for word in os.environ.get("COMP_LINE", "").split():
+        chosen = _commands_of(chosen).get(word, chosen)
+        if isinstance(chosen, CommandParser):
+            chosen.fill()
+    argcomplete.autocomplete(parser)
+
+
+def _commands_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    found = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    return {name: command for action in found for name, command in action.choices.items()}
 
 
 def say_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

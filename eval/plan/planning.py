@@ -8,11 +8,11 @@ import sys
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from data.card import is_task
 from data.common.hardware import hardware
+from data.common.installation import checkout
 from data.registry import benchmark, fingerprint, repeatable
 from data.types import Item
 from eval.measures.prices import price_table
@@ -194,7 +194,9 @@ def _version(package: str) -> str | None:
 
 def _git(*arguments: str) -> str | None:
     """Ask git about the project's own checkout, or return None where there is none."""
-    folder = Path(__file__).parent
+    folder = checkout()
+    if folder is None:  # what stands around an installed package is somebody else's
+        return None
     try:
         done = subprocess.run(  # noqa: S603  # fixed arguments
             ["git", "-C", str(folder), *arguments],  # noqa: S607

@@ -77,7 +77,7 @@ def test_check_of_a_folder_is_one_line(tmp_path: Path, capsys: pytest.CaptureFix
 def test_json_is_one_object_for_every_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import data.__main__ as command
+    from data import commands as command
 
     def printed() -> Any:
         return json.loads(capsys.readouterr().out)
@@ -104,7 +104,7 @@ def test_misuse_of_the_command_line_exits_2(arguments: list[str]) -> None:
 
 
 def test_fetch_prints_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    import data.__main__ as command
+    from data import commands as command
 
     monkeypatch.setattr(command, "fetch", lambda name, to: iter([to / f"{name}.json"]))
     assert main(["fetch", "kice-2023", "--to", str(tmp_path)]) == 0
@@ -112,7 +112,7 @@ def test_fetch_prints_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_an_interrupted_fetch_exits_130(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    import data.__main__ as command
+    from data import commands as command
 
     def interrupted(name: str, to: Path) -> Any:
         raise KeyboardInterrupt

