@@ -27,7 +27,11 @@ been written out; the report shows what each value is worth, on average over the
   matrix:
     model: [gpt, smollm2]
     examples: {none: null, eight: similar:8}
-```"""
+```
+
+`prompts: [zero-shot, mine.yaml]` stands in the place of `prompt` for two wordings or more: a system for each, here
+`ask.zero-shot` and `ask.mine`, and in the report their mean, how far they lie apart, and differences that know of the
+wordings too: see [prompts](prompts.md). A `matrix` of other settings may stand beside it."""
 
 
 def options_page() -> str:

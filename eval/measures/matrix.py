@@ -10,6 +10,7 @@ import numpy as np
 
 from data.types import Frozen
 from eval.measures.answers import Answers, on_common_items
+from eval.measures.prompt_spread import SETTING
 from eval.measures.resampling import Groups
 from eval.measures.stats import Interval, paired_difference_intervals
 from eval.rundir.description import Crossed
@@ -58,7 +59,9 @@ def measure_matrices(answers: Mapping[str, Answers], crossed: Crossed) -> tuple[
         crossed: For each matrix, its systems, and of each the value of every setting.
     """
     measured = (_measure(name, answers, systems) for name, systems in crossed.items())
-    return tuple(matrix for matrix in measured if matrix is not None and matrix.factors)
+    found = (matrix for matrix in measured if matrix is not None)
+    # Wordings that are crossed with nothing else are `eval.measures.prompt_spread`'s.
+    return tuple(one for one in found if one.factors and [factor.name for factor in one.factors] != [SETTING])
 
 
 def _measure(name: str, answers: Mapping[str, Answers], systems: Mapping[str, Mapping[str, str]]) -> Matrix | None:

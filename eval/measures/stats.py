@@ -72,7 +72,7 @@ def share_interval(earned: np.ndarray, possible: np.ndarray, groups: Groups) -> 
     clusters, n_clusters = number_clusters(groups)
     if n_clusters == 1:
         return None
-    share, variance = _ratio_and_variance(earned, possible, clusters, n_clusters=n_clusters)
+    share, variance = ratio_and_variance(earned, possible, clusters, n_clusters=n_clusters)
     if variance < 1e-12:
         return _wilson_of_clusters(earned, possible, n_clusters)
     low, high = _score_interval(share, share * (1 - share) / variance, student_quantile(n_clusters - 1, CONFIDENCE))
@@ -179,7 +179,7 @@ def paired_difference_intervals(
     clusters, n_clusters = number_clusters(groups)
     if n_clusters == 1:
         return [None] * len(gained)
-    found = [_ratio_and_variance(one, possible, clusters, n_clusters=n_clusters) for one in gained]
+    found = [ratio_and_variance(one, possible, clusters, n_clusters=n_clusters) for one in gained]
     drawn = [place for place, (_, variance) in enumerate(found) if variance >= 1e-12 and n_clusters >= FEW_CLUSTERS]
     replicates: dict[int, np.ndarray] = {}
     if drawn:
@@ -215,7 +215,7 @@ def mean_interval(
     clusters, n_clusters = number_clusters(groups)
     if n_clusters == 1:
         return None
-    mean, variance = _ratio_and_variance(values, np.ones(len(values)), clusters, n_clusters=n_clusters)
+    mean, variance = ratio_and_variance(values, np.ones(len(values)), clusters, n_clusters=n_clusters)
     if variance < 1e-18:
         return None
     if n_clusters < FEW_CLUSTERS or not drawn:
@@ -243,7 +243,7 @@ def bootstrap_interval(statistic: Callable[[np.ndarray], np.ndarray], groups: Gr
     return _expanded_percentile(defined, n_clusters)
 
 
-def _ratio_and_variance(
+def ratio_and_variance(
     earned: np.ndarray, possible: np.ndarray, clusters: np.ndarray, *, n_clusters: int
 ) -> tuple[float, float]:
     """Return sum(earned) / sum(possible) and its variance over clusters, linearised."""

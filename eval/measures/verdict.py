@@ -13,10 +13,13 @@ from collections.abc import Mapping, Sequence
 from statistics import NormalDist
 from typing import Any, Literal, NamedTuple
 
+from pydantic import Field
+
 from data.types import Frozen
 from eval.measures.cascade_offer import CascadeOffer
 from eval.measures.differences import Comparison
 from eval.measures.paired_tests import holm
+from eval.measures.prompt_spread import WordingWorth
 from eval.measures.stats import LEVEL, Interval
 
 QUERIES = 100_000.0  # a month
@@ -72,6 +75,8 @@ class Verdict(Frozen):
         same_at: Queries a month at which the choice, or the leader, costs what the other does; None for none.
         either_right: Share of the items that the choice or the other is right on: what a cascade of them could reach.
         cascade: One that is shown to be worth building, see `eval.measures.cascade_offer`; None for none.
+        wording: What the wording of a prompt is worth beside this choice, see `eval.measures.prompt_spread`; None where
+            no system has several wordings.
     """
 
     kind: Literal["leader", "cheaper", "only", "open", "none"]
@@ -94,6 +99,7 @@ class Verdict(Frozen):
     same_at: float | None = None
     either_right: float | None = None
     cascade: CascadeOffer | None = None
+    wording: WordingWorth | None = Field(default=None, exclude_if=lambda wording: wording is None)
 
 
 def decide(

@@ -2,6 +2,10 @@
 
     {name: ask, chain: classify, matrix: {model: [gpt, qwen], prompt: [zero-shot, mine.yaml]}}
 
+Several wordings of one prompt are a matrix too, with a key of their own:
+
+    {name: ask, chain: classify, model: gpt, prompts: [zero-shot, mine.yaml]}
+
 Entries as they are written in; out come the entries that they stand for, such as ask.gpt.zero-shot and ask.qwen.mine,
 and which value of each setting each of these has.
 """
@@ -13,7 +17,7 @@ from typing import Any
 
 from eval.rundir.description import Crossed
 
-KEY = "matrix"
+KEY, WORDINGS = "matrix", "prompts"
 
 
 def written_out(entries: Sequence[object]) -> tuple[list[object], Crossed]:
@@ -28,7 +32,7 @@ def written_out(entries: Sequence[object]) -> tuple[list[object], Crossed]:
     out: list[object] = []
     crossed: Crossed = {}
     for entry in entries:
-        if not isinstance(entry, Mapping) or KEY not in entry:
+        if not isinstance(entry, Mapping) or not is_several(entry):
             out.append(entry)
             continue
         combined = _combined(entry)
@@ -37,10 +41,15 @@ def written_out(entries: Sequence[object]) -> tuple[list[object], Crossed]:
     return out, crossed
 
 
+def is_several(entry: Mapping[str, Any]) -> bool:
+    """Say whether an entry stands for several systems."""
+    return KEY in entry or WORDINGS in entry
+
+
 def place_as_written(entries: Sequence[object], place: int) -> int:
     """Return which entry one of the entries comes from that `written_out` returns, both 0-based."""
     for written, entry in enumerate(entries):
-        place -= len(_combined(entry)) if isinstance(entry, Mapping) and KEY in entry else 1
+        place -= len(_combined(entry)) if isinstance(entry, Mapping) and is_several(entry) else 1
         if place < 0:
             return written
     raise IndexError(place)
@@ -48,6 +57,8 @@ def place_as_written(entries: Sequence[object], place: int) -> int:
 
 def _combined(entry: Mapping[str, Any]) -> list[tuple[dict[str, Any], dict[str, str]]]:
     """Return each system that an entry stands for, with the names of its values by setting."""
+    if WORDINGS in entry:
+        entry = _of_wordings(entry)
     if not isinstance(name := entry.get("name"), str):
         raise ValueError(f"an entry with a matrix needs a name: {KEY} {entry[KEY]}")
     if not isinstance(entry[KEY], Mapping) or not entry[KEY]:
@@ -63,6 +74,17 @@ def _combined(entry: Mapping[str, Any]) -> list[tuple[dict[str, Any], dict[str, 
         )
         for names in product(*settings.values())
     ]
+
+
+def _of_wordings(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an entry with `prompts` as one whose matrix has a prompt, after all else that it crosses."""
+    name, wordings, crossed = entry.get("name"), entry[WORDINGS], entry.get(KEY, {})
+    if not isinstance(wordings, list | tuple | Mapping) or len(wordings) < 2:
+        raise ValueError(f"system '{name}': prompts are two wordings or more, such as [zero-shot, mine.yaml]")
+    if not isinstance(crossed, Mapping) or "prompt" in crossed:
+        raise ValueError(f"system '{name}': prompts go with a matrix of other settings; leave prompt out of it")
+    shared = {key: value for key, value in entry.items() if key != WORDINGS}
+    return {**shared, KEY: {**crossed, "prompt": wordings}}
 
 
 def _chosen(settings: Mapping[str, Mapping[str, object]], names: Sequence[str]) -> dict[str, object]:

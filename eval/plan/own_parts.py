@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from data.common.errors import ConfigurationError, first_fault
 from data.registry import benchmark, check_items
 from data.types import Benchmark, Item
-from eval.plan.matrix import KEY as MATRIX
+from eval.plan.matrix import is_several
 from eval.plan.own_answers import Object, as_runnable
 from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
 from eval.rundir.names import plain_name
@@ -97,7 +97,7 @@ def own_suite(
         raise ConfigurationError("nobody is to answer; give systems={'majority': {'baseline': 'majority'}, …}")
     objects = {name: as_runnable(f"system '{name}'", one) for name, one in systems.items() if not _is_settings(one)}
     specs = tuple(
-        {**one, "name": name} if isinstance(one, Mapping) and MATRIX in one else _spec(name, one, objects.get(name))
+        {**one, "name": name} if isinstance(one, Mapping) and is_several(one) else _spec(name, one, objects.get(name))
         for name, one in systems.items()
     )
     given = {name: value for name, value in evaluation.items() if value is not None}

@@ -25,6 +25,7 @@ from eval.measures.matrix import Matrix, measure_matrices
 from eval.measures.metrics import class_names
 from eval.measures.power import ASSUMED_DISCORDANCE, minimum_detectable_difference
 from eval.measures.prices import PriceTable
+from eval.measures.prompt_spread import PromptSpread, measure_prompts, wording_worth
 from eval.measures.reference_scores import ReferenceScores, reference_scores
 from eval.measures.run_answers import RunAnswers
 from eval.measures.sequential import Drawn, drawn_of, margin_of
@@ -54,6 +55,7 @@ class EvaluationFigures(Frozen):
             there, the intervals of accuracy and differences hold at any time, and no others are given.
         cascades: The cascades of the most accurate system with each other one, the best first.
         matrices: What the settings of each matrix of systems are worth; empty in an older run's summary.
+        prompts: How far the wordings of systems that differ in their prompt alone lie apart; empty likewise.
         labels: Items whose label is doubtful; None where no two systems could agree on that, and in an older run's
             summary.
     """
@@ -76,6 +78,7 @@ class EvaluationFigures(Frozen):
     ladders: tuple[Ladder, ...] = ()
     attributions: tuple[Attribution, ...] = ()
     matrices: tuple[Matrix, ...] = ()
+    prompts: PromptSpread = PromptSpread()
     labels: DoubtfulLabels | None = None
     reference_scores: ReferenceScores = ReferenceScores()
     verdict: Verdict | None = None
@@ -114,6 +117,9 @@ def evaluation_figures(
     verdict = _verdict(systems, compared, references, suite=manifest.suite)
     # The intervals of cascades are those of a number of items that was fixed beforehand.
     cascades = _cascades(systems, answers, verdict, priced) if drawn is None else ()
+    prompts = PromptSpread()
+    if drawn is None:
+        prompts = measure_prompts(answers, evaluation.crossed, manifest.systems, compared)
     return EvaluationFigures(
         benchmark=evaluation.benchmark,
         split=evaluation.split,
@@ -133,9 +139,10 @@ def evaluation_figures(
         ladders=tuple(climb(answers, manifest.systems)) if drawn is None else (),
         attributions=attributions if drawn is None else without_intervals(attributions),
         matrices=measure_matrices(answers, evaluation.crossed) if drawn is None else (),
+        prompts=prompts,
         labels=find_doubtful(answers, manifest.systems),
         reference_scores=references,
-        verdict=_with_offer(verdict, cascades, systems),
+        verdict=_with_wording(_with_offer(verdict, cascades, systems), prompts),
         cascades=cascades,
         early_end=end,
     )
@@ -201,6 +208,13 @@ def _with_offer(
         fixed_usd={one.name: one.cost.fixed_usd for one in systems},
     )
     return verdict.model_copy(update={"cascade": offer})
+
+
+def _with_wording(verdict: Verdict | None, prompts: PromptSpread) -> Verdict | None:
+    """Add what the wording of a prompt is worth beside the choice that a verdict names."""
+    if verdict is None:
+        return None
+    return verdict.model_copy(update={"wording": wording_worth(prompts, verdict.choice or verdict.leader)})
 
 
 def _verdict(

@@ -20,7 +20,7 @@ def verdict_sentences(evaluation: EvaluationFigures, say: Language = ENGLISH) ->
     opening = "Verdict on {benchmark} ({items}): {what}"
     first = say(opening, benchmark=evaluation.benchmark, items=items, what=_choice(found, say))
     said = [first, *_held_against(found, say, any_time=evaluation.early_end is not None), *_price(found, say)]
-    said += _cascade(found, say)
+    said += [*_cascade(found, say), *_wording(found, say)]
     if found.kind not in ("none", "only"):
         said += _doubt(evaluation, found, say)
     return said
@@ -166,6 +166,46 @@ def _cascade(found: Verdict, say: Language) -> list[str]:
         "month of it: {usd}."
     )
     return [say(better, **values)]
+
+
+def _wording(found: Verdict, say: Language) -> list[str]:
+    """Say when the choice of wording is worth more than that of a system, and what is left of the choice over wordings.
+
+    It is said where the two differ: a wording that happens to be chosen is no reason to take a system.
+    """
+    worth = found.wording
+    if worth is None or worth.against is None:
+        return []
+    family, against, said = worth.family, worth.against, []
+    values = {
+        "family": family.name,
+        "other": against.b,
+        "width": f"{100 * family.width:.1f}",
+        "best": family.best,
+        "worst": family.worst,
+        "difference": signed(against.difference),
+        "interval": span(against.interval, say),
+        "n": f"{len(family.wordings)}",
+    }
+    if worth.is_more:
+        more = (
+            "The choice of wording is worth more than the choice of system: {best} and {worst} lie {width} points "
+            "apart, beyond chance, and the mean of {family} lies {difference} points from {other}."
+        )
+        said.append(say(more, **values))
+    if family.has(found.choice or found.leader):
+        over = against.interval
+        shown = over is not None and (over.low > 0 or over.high < 0)
+        kept = (
+            "Over its {n} wordings {family} differs from {other} by {difference} points (95% interval over other items "
+            "and wordings {interval})."
+        )
+        lost = (
+            "Over its {n} wordings {family} is not told apart from {other} ({difference} points, 95% interval over "
+            "other items and wordings {interval}): the choice holds for this wording alone."
+        )
+        said.append(say(kept, **values) if shown else say(lost, **values))
+    return said
 
 
 def _doubt(evaluation: EvaluationFigures, found: Verdict, say: Language) -> list[str]:

@@ -59,6 +59,18 @@ def test_values_may_have_names_and_nothing_leaves_a_setting_out(tmp_path: Path) 
     assert [system.k for system in systems_of(suite_of(tmp_path, numbers)).values()] == [2, 4]
 
 
+def test_several_wordings_are_a_matrix_of_prompts_behind_what_else_is_crossed(tmp_path: Path) -> None:
+    entry = {"name": "ask", "chain": "classify", "model": "gpt", "prompts": ["zero-shot", "my/own.yaml"]}
+    systems = systems_of(suite_of(tmp_path, entry))
+    assert {name: system.prompt for name, system in systems.items()} == {
+        "ask.zero-shot": "zero-shot",
+        "ask.own": "my/own.yaml",
+    }
+    del entry["model"]
+    _, crossed = written_out([{**entry, "matrix": {"model": ["gpt", "qwen"]}}])
+    assert crossed["ask"]["ask.qwen.own"] == {"model": "qwen", "prompt": "own"}
+
+
 def test_a_matrix_is_the_same_suite_as_its_systems_written_out(tmp_path: Path) -> None:
     matrix = {"name": "a", "chain": "kice-prompt", "matrix": {"model": ["gpt", "qwen"]}}
     written = [{"name": f"a.{model}", "chain": "kice-prompt", "model": model} for model in ("gpt", "qwen")]
@@ -83,6 +95,11 @@ def test_a_matrix_is_the_same_suite_as_its_systems_written_out(tmp_path: Path) -
         ({"matrix": {"modle": ["a", "b"]}}, "modle"),
         ({"matrix": {"k": [0]}}, "line 8: .*k"),
         ({"matrix": {"model": ["a"]}, "name": "ok"}, "two systems are named 'ok.a'"),
+        ({"prompts": ["one"]}, "prompts are two wordings or more"),
+        ({"prompts": "one"}, "prompts are two wordings or more"),
+        ({"prompts": ["a", "b"], "prompt": "c"}, "prompt stands in its matrix and beside it"),
+        ({"prompts": ["a", "b"], "matrix": {"prompt": ["c"]}}, "leave prompt out of it"),
+        ({"prompts": ["x/a", "y/a"]}, r"two values of prompt .* would have one name \(a\)"),
     ],
 )
 def test_what_cannot_be_crossed_is_refused_in_one_line(tmp_path: Path, entry: dict[str, Any], message: str) -> None:
