@@ -109,15 +109,16 @@ class Run:
 
         return system_of_run(self.path, system).label(texts)
 
-    def write_reports(self, *, lang: str = "en") -> "Run":
+    def write_reports(self, *, lang: str = "en", texts: bool = True) -> "Run":
         """Write the reports again from the journals, and return the run with them.
 
         Args:
             lang: The language of the sentences and headings, one of `data.common.language.LANGUAGES`.
+            texts: Whether the page holds the items' texts and all that was sent and said; without, it can be shared.
         """
         from eval.report import write_report
 
-        return Run(self.path, self.outcome, write_report(self.path, lang=lang))
+        return Run(self.path, self.outcome, write_report(self.path, lang=lang, texts=texts))
 
     def __str__(self) -> str:
         """Return the table that the command prints."""

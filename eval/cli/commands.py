@@ -124,7 +124,7 @@ def report(options: argparse.Namespace) -> int:
 
         emit_csv(csv_rows(options.runs))
         return 0
-    written = [Run(run_dir).write_reports(lang=options.lang) for run_dir in options.runs]
+    written = [Run(run_dir).write_reports(lang=options.lang, texts=options.texts) for run_dir in options.runs]
     if form == "json" and len(written) > 1:
         emit_json({"runs": [json.loads(report_text(one, "summary.json")) for one in written]})
         return 0

@@ -107,6 +107,8 @@ def _add_commands(commands: "argparse._SubParsersAction[CommandParser]") -> None
     report.add_argument("runs", type=Path, nargs="+", metavar="RUN")
     forms = "what to print; csv is every answer, a row for each item and system, and writes nothing again"
     report.add_argument("--format", choices=["text", "md", "html", "json", "csv"], default="text", help=forms)
+    without = "leave the items' texts and all that was sent and said out of report.html, so that it can be shared"
+    report.add_argument("--no-texts", dest="texts", action="store_false", help=without)
 
     show = commands.add_parser("show", parents=[common], help="everything about one item, for every system")
     show.add_argument("run", type=Path, metavar="RUN")

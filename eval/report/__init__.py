@@ -22,7 +22,7 @@ class ReportPaths(NamedTuple):
     html: Path
 
 
-def write_report(run_dir: Path, *, lang: str = "en") -> ReportPaths:
+def write_report(run_dir: Path, *, lang: str = "en", texts: bool = True) -> ReportPaths:
     """Write summary.json, report.md, report.html and curves into a run's directory; each is whole or not there.
 
     The same records give the same bytes.
@@ -30,6 +30,7 @@ def write_report(run_dir: Path, *, lang: str = "en") -> ReportPaths:
     Args:
         run_dir: The run.
         lang: The language of the sentences and headings, one of `data.common.language.LANGUAGES`.
+        texts: Whether the page holds the items' texts and all that was sent and said; without, it can be shared.
 
     Raises:
         MissingResourceError: The folder is no run.
@@ -40,7 +41,7 @@ def write_report(run_dir: Path, *, lang: str = "en") -> ReportPaths:
     paths = ReportPaths(run_dir / "summary.json", run_dir / "report.md", run_dir / "report.html")
     write_atomically(paths.summary, summary.model_dump_json(indent=2) + "\n")
     write_atomically(paths.markdown, render_markdown(summary))
-    write_atomically(paths.html, render_html(summary, run))
+    write_atomically(paths.html, render_html(summary, run, texts=texts))
     _write_drawings(summary, run_dir)
     return paths
 

@@ -1,10 +1,12 @@
 """What a report is made of: sections, each of them tables and sentences, which every form draws in its own way."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from data.common.language import Language
 from eval.report.evaluation import EvaluationFigures
+from eval.report.links import Link
 
 
 class Table(NamedTuple):
@@ -16,6 +18,7 @@ class Table(NamedTuple):
         text_columns: How many columns from the left are words; the others are figures and aligned right.
         counts: (n_rows, m) the counts behind the first m figures, where their size is worth a shade.
         note: What a reader must know to read it right.
+        links: By (row, column) the figures of a cell that lead to the items behind them, in the order they stand in.
     """
 
     kind: str
@@ -25,6 +28,7 @@ class Table(NamedTuple):
     text_columns: int = 1
     note: str = ""
     counts: tuple[tuple[int, ...], ...] = ()
+    links: Mapping[tuple[int, int], tuple[Link, ...]] = MappingProxyType({})
 
 
 def _no_tables(evaluation: EvaluationFigures, say: Language) -> list[Table]:

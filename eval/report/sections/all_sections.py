@@ -27,6 +27,7 @@ from eval.report.sections import (
     scores,
     settings,
     shortlist,
+    tags,
     warnings,
 )
 
@@ -49,7 +50,7 @@ SECTIONS = (
     Section(scores.confusion_tables),
     Section(labels.label_tables, labels.label_sentences),
     Section(calibration.calibration_tables),
-    Section(scores.tag_tables),
+    Section(tags.tag_tables),
     Section(sentences=reference_scores.constant_sentences),
     Section(readings.reading_tables, readings.reading_sentences),
     Section(log_scores.log_score_tables, log_scores.log_score_sentences),

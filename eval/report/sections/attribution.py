@@ -5,6 +5,7 @@ from eval.measures.attribution import Attribution, CauseCount
 from eval.measures.causes import CAUSES, MISSED, OPEN, RETRIEVAL_MISS, SHORTENED, WITHOUT_ORACLE
 from eval.report.evaluation import EvaluationFigures
 from eval.report.figures import NOTHING, listed, percent, share_with_interval
+from eval.report.links import Link, items_query
 from eval.report.section import Table
 
 
@@ -123,17 +124,23 @@ def _causes_table(evaluation: EvaluationFigures, say: Language) -> Table:
     """How many items each cause has; causes that no run of this kind can have are left out."""
     attributed = [one for one in evaluation.attributions if one.causes]
     counts = {(one.system, count.cause): count for one in attributed for count in one.causes}
-    rows = []
+    rows: list[tuple[str, ...]] = []
+    links = {}
     for cause in CAUSES:
         found = [counts.get((one.system, cause.name)) for one in attributed]  # None: an older run knew fewer causes
         if any(count is not None and count.n for count in found):
+            for column, count in enumerate(found, start=2):
+                if count is not None:
+                    query = items_query(causes={attributed[column - 2].system: cause.name})
+                    links[len(rows), column] = (Link(f"{count.n:,}", query),)
             cells = (NOTHING if count is None else _counted(count, say) for count in found)
             rows.append((say(cause.name), say(cause.meaning), *cells))
     oracles = {one.oracle for one in attributed if one.oracle}
     note = say("The same reader with the own passage in the prompt: {oracles}.", oracles=", ".join(sorted(oracles)))
     columns = (say("Cause"), say("What it means"), *(one.system for one in attributed))
     title = say("Why answers with retrieval are right or wrong")
-    return Table("causes", title, columns, tuple(rows), text_columns=2, note=note if oracles else "")
+    shown = note if oracles else ""
+    return Table("causes", title, columns, tuple(rows), text_columns=2, note=shown, links=links)
 
 
 def _found_table(evaluation: EvaluationFigures, say: Language) -> Table:

@@ -12,6 +12,7 @@ from eval.measures.differences import Comparison
 from eval.measures.ladder import rung_of
 from eval.report.evaluation import EvaluationFigures
 from eval.report.figures import items_counted, p_value, signed, span
+from eval.report.links import Link, items_query
 from eval.report.section import Table
 from eval.report.sections.attribution import idle_systems
 from eval.report.system_figures import SystemSummary
@@ -25,8 +26,8 @@ Belongs = Callable[[SystemSummary, SystemSummary], bool]
 
 def difference_tables(evaluation: EvaluationFigures, say: Language = ENGLISH) -> list[Table]:
     """One row a pair of systems, with the points where items are worth different ones."""
-    rows = []
-    for one in _of_fixed_length(evaluation):
+    rows, links = [], {}
+    for number, one in enumerate(_of_fixed_length(evaluation)):
         points = (f"{one.points_difference:+g}".replace("-", "−"),) if evaluation.weighted else ()
         rows.append(
             (
@@ -41,12 +42,19 @@ def difference_tables(evaluation: EvaluationFigures, say: Language = ENGLISH) ->
                 f"{one.n:,}",
             )
         )
+        links[number, len(rows[-1]) - 2] = _won_and_lost(one)
     points_column = (say("Points"),) if evaluation.weighted else ()
     tests = ("p", say("p, Holm"), say("Won / lost / tied"), say("Items"))
     columns = (say("Pair"), say("Beyond chance"), say("Difference"), say("95% interval"), *points_column, *tests)
     title = say("Paired differences")
     note = pairs_note(_of_fixed_length(evaluation), say)
-    return [Table("differences", title, columns, tuple(rows), text_columns=2, note=note)]
+    return [Table("differences", title, columns, tuple(rows), text_columns=2, note=note, links=links)]
+
+
+def _won_and_lost(one: Comparison) -> tuple[Link, ...]:
+    won = items_query(states={one.a: "right", one.b: "wrong"})
+    lost = items_query(states={one.a: "wrong", one.b: "right"})
+    return Link(f"{len(one.won)}", won), Link(f"{len(one.lost)}", lost)
 
 
 def pairs_note(pairs: Iterable[Comparison], say: Language = ENGLISH) -> str:

@@ -7,6 +7,7 @@ from data.common.language import ENGLISH, Language
 from eval.measures.labels import DoubtfulLabel, DoubtfulLabels, Explained
 from eval.report.evaluation import EvaluationFigures
 from eval.report.figures import items_counted, listed, percent
+from eval.report.links import Link, items_query
 from eval.report.section import Table
 
 SHOWN = 20  # items; the CSV of every answer has them all
@@ -64,7 +65,8 @@ def _items_table(evaluation: EvaluationFigures, found: DoubtfulLabels, say: Lang
     )
     if (more := len(found.labels) - SHOWN) > 0:
         note += say(" {n} more are in eval report --format csv.", n=f"{more:,}")
-    return Table("labels", say("Labels that are doubtful"), columns, rows, text_columns=4, note=note)
+    links = {(row, 0): (Link(cells[0], items_query(item=cells[0])),) for row, cells in enumerate(rows)}
+    return Table("labels", say("Labels that are doubtful"), columns, rows, text_columns=4, note=note, links=links)
 
 
 def _item_row(one: DoubtfulLabel, names: tuple[str, ...], say: Language) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from eval.report.figures import (
     share_with_interval,
     with_interval,
 )
+from eval.report.links import Link, chosen, items_query
 from eval.report.section import Table
 from eval.report.system_figures import SystemSummary
 from eval.rundir.description import SystemDescription, model_spec
@@ -41,7 +42,16 @@ def score_tables(evaluation: EvaluationFigures, say: Language = ENGLISH) -> list
     note = _score_note(evaluation, say)
     if evaluation.chance is not None:
         note += say(" Guessing scores {chance}.", chance=percent(evaluation.chance))
-    return [Table("scores", say("Scores"), tuple(title for title, _ in columns), rows, text_columns=2, note=note)]
+    answered, titles = say("Answered / unparsed / errors"), tuple(title for title, _ in columns)
+    links = {(row, titles.index(answered)): _answered_links(one) for row, one in enumerate(evaluation.systems)}
+    return [Table("scores", say("Scores"), titles, rows, text_columns=2, note=note, links=links)]
+
+
+def _answered_links(system: SystemSummary) -> tuple[Link, ...]:
+    if system.scores is None:
+        return ()
+    counts = {"answered": system.scores.answered, "unparsed": system.scores.unparsed, "error": system.scores.errors}
+    return tuple(Link(f"{n:,}", items_query(states={system.name: state})) for state, n in counts.items())
 
 
 def _score_note(evaluation: EvaluationFigures, say: Language) -> str:
@@ -82,35 +92,24 @@ def confusion_tables(evaluation: EvaluationFigures, say: Language = ENGLISH) -> 
     """One table a system, target by prediction, where the classes have names."""
     if not evaluation.labelled:
         return []
-    return [
-        Table(
-            "confusion",
-            say("Confusion matrix of {system}", system=name),
-            (say("Target"), *scores.class_names, say("no answer"), say("precision"), say("recall"), "F1"),
-            tuple(
-                (one.name, *(f"{count:,}" for count in row), *map(decimal, (one.precision, one.recall, one.f1)))
-                for one, row in zip(scores.classes, scores.confusion, strict=True)
-            ),
-            counts=scores.confusion,
-        )
-        for name, scores in _scored(evaluation)
-    ]
+    return [_confusion_table(name, scores, say) for name, scores in _scored(evaluation)]
 
 
-def tag_tables(evaluation: EvaluationFigures, say: Language = ENGLISH) -> list[Table]:
-    """Right answers by section, question type or genre, in an exam with their points, one column a system."""
-    scored = [system for system in evaluation.systems if system.scores is not None]
-    found_tags = dict.fromkeys(tag for _, scores in _scored(evaluation) for tag in scores.by_tag)
-    tags = sorted(found_tags, key=lambda tag: ":" not in tag)  # sections and genres, then the loose ones
-    rows = [(tag, *(tag_text(one, tag, say, weighted=evaluation.weighted) for one in scored)) for tag in tags]
-    by_genre, by_section = say("Right answers by genre"), say("Right answers by section and kind of question")
-    title = by_genre if evaluation.labelled else by_section
-    kinds = say("negative: questions that ask which choice does not hold; 보기: that show a text of their own.")
-    note = kinds if "negative" in tags else ""
-    in_points, in_shares = say("Right of all; points, 95% interval."), say("Right of all; accuracy, 95% interval.")
-    read = in_points if evaluation.weighted else in_shares
-    columns = (say("Items"), *(system.name for system in scored))
-    return [Table("tags", title, columns, tuple(rows), note=" ".join([read, note]).strip())]
+def _confusion_table(name: str, scores: Scores, say: Language) -> Table:
+    columns = (say("Target"), *scores.class_names, say("no answer"), say("precision"), say("recall"), "F1")
+    rows = tuple(
+        (one.name, *(f"{count:,}" for count in row), *map(decimal, (one.precision, one.recall, one.f1)))
+        for one, row in zip(scores.classes, scores.confusion, strict=True)
+    )
+    states = [*map(chosen, range(len(scores.class_names))), "unparsed"]
+    links = {
+        (key, column): (Link(rows[key][column], items_query(states={name: state}, key=key)),)
+        for key in range(len(rows))
+        for column, state in enumerate(states, start=1)
+        if scores.confusion[key][column - 1]
+    }
+    title = say("Confusion matrix of {system}", system=name)
+    return Table("confusion", title, columns, rows, counts=scores.confusion, links=links)
 
 
 # --- what is said of them
@@ -243,19 +242,6 @@ def roc_auc_text(system: SystemSummary, say: Language = ENGLISH) -> str:
     if system.scores is None or system.scores.roc_auc is None:
         return NOTHING
     return decimal_with_interval(system.scores.roc_auc, system.roc_auc_interval, say)
-
-
-def tag_text(system: SystemSummary, tag: str, say: Language = ENGLISH, *, weighted: bool) -> str:
-    """Right answers on the items of a tag, then their accuracy, or their points, with its interval."""
-    one = system.scores.by_tag.get(tag) if system.scores else None
-    if one is None:
-        return NOTHING
-    interval = system.tag_intervals.get(tag)
-    if weighted:
-        scored = earned(one.points, one.points_possible, interval, say)
-    else:
-        scored = share_with_interval(one.accuracy, interval, say)
-    return f"{one.correct:,}/{one.n:,} · {scored}"
 
 
 def answered_text(system: SystemSummary, say: Language = ENGLISH) -> str:

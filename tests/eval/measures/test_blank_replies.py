@@ -18,6 +18,7 @@ from eval.rundir.journal import read_records, records_path
 from tests.support.chat_endpoint import ChatEndpoint, serve_chat
 from tests.support.exam_file import write_exam
 from tests.support.journaled_runs import answer, exam_item, right_where, write_run
+from tests.support.report_page import unpacked
 
 THOUGHTS = "①은 맞다. 그러므로 정답은 2번"
 NAME = "kice-prompt.endpoint-m"
@@ -65,7 +66,10 @@ def test_replies_cut_off_among_thoughts_are_said_everywhere_and_concluded_from_n
     assert not any("could not exceed" in sentence for sentence in summary.conclusion), "bounds of nothing"
     assert main(["show", str(run_dir), "kice/2030-11/q01"]) == 0
     assert f"[reasoning, not read as an answer]\n{THOUGHTS}" in capsys.readouterr().out
-    assert THOUGHTS in (run_dir / "report.html").read_text(encoding="utf-8")
+    page = (run_dir / "report.html").read_text(encoding="utf-8")
+    assert THOUGHTS in {
+        one["prediction"]["reasoning"] for item in unpacked(page, "chunk-1-0") for one in item["records"].values()
+    }
 
 
 def test_who_reads_both_streams_is_warned_once(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import base64
+import gzip
 import hashlib
 import json
 import re
@@ -10,16 +11,19 @@ from data.common.errors import ConfigurationError, MissingResourceError
 from data.common.table import display_width, fit
 from data.common.text import plain
 from data.types import Message
+from eval.cli.parser import main
 from eval.measures.classification import classification_report
 from eval.measures.run_answers import read_answers
 from eval.report import write_report
 from eval.report.figures import dollars
-from eval.report.render import html
+from eval.report.links import Link, linked_parts
+from eval.report.render import html, items
 from eval.report.render.markdown import escape, render_markdown
 from eval.report.render.terminal import WIDTH, terminal_table, wrap
 from eval.report.sections.all_sections import evaluation_tables
-from eval.report.sections.scores import score_tables, tag_tables, what_it_is
-from eval.report.show import show_item
+from eval.report.sections.scores import score_tables, what_it_is
+from eval.report.sections.tags import tag_tables
+from eval.report.show import show_item, show_item_json
 from eval.report.summary import Summary, summarize
 from eval.rundir.journal import records_path
 from eval.rundir.manifest import read_manifest
@@ -34,6 +38,7 @@ from tests.support.journaled_runs import (
     write_demo,
     write_run,
 )
+from tests.support.report_page import unpacked
 
 GOLDEN = GOLDEN_FOLDER / "report"
 HOSTILE = "<script>alert(1)</script> {{7*7}} | a`b`\n\x1b[31mred\x00 \u202egnp"
@@ -195,8 +200,8 @@ def test_a_folder_that_is_no_run_is_named(tmp_path):
 
 def test_hostile_texts_stay_texts_in_html(hostile):
     page = write_report(hostile).html.read_text(encoding="utf-8")
-    assert "<script" not in page
-    assert "&lt;script&gt;" in page
+    assert len(re.findall("<script", page)) == page.count("</script>") == 2 + 2  # an index and a chunk; ours
+    assert "alert(1)" not in re.sub(r"&lt;script&gt;alert\(1\)", "", page)
     assert "{{7*7}}" in page
     assert not re.search(r"[\x00-\x08\x0b-\x1f\u202e]", page)
 
@@ -211,14 +216,52 @@ def test_the_page_needs_nothing_from_elsewhere(demo):
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     assert policy.startswith("default-src 'none'")
     assert f"style-src 'sha256-{digest}'" in policy
-    assert "script-src" not in policy
+    script = re.search(r"<script>(.*?)</script>", page, re.DOTALL).group(1)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert re.findall(r"script-src ([^;]*)", policy) == [f"'sha256-{digest}'"]
 
 
-def test_the_page_lists_no_more_items_than_it_says(demo, monkeypatch):
-    monkeypatch.setattr(html, "ITEMS_SHOWN", 5)
-    page = html.render_html(summarize(demo), read_answers(demo))
-    assert page.count('<details class="item') == 10
-    assert "5 of 20 items are listed here (at most 5)" in page
+def test_the_page_holds_every_item_with_all_that_was_sent_and_said(demo):
+    page = write_report(demo).html.read_text(encoding="utf-8")
+    index, items = unpacked(page, "index-1"), unpacked(page, "chunk-1-0")
+    assert len(items) == len(index["ids"]) == 20
+    at = index["ids"].index("kice/made-up/q07")
+    assert items[at]["inputs"]["question"] == "윗글의 내용과 일치하지 않는 것은? (7)"
+    rag = items[at]["records"]["rag"]
+    assert rag["messages"][0]["content"] == "국어 시험" and rag["passages"][0]["chunk_id"] == "kice/made-up/p2#0"
+    shown = show_item_json(demo, "kice/made-up/q07")["records"]
+    assert rag["prediction"]["raw"] == shown["rag"]["prediction"]["raw"]
+    by_system = {one["name"]: one["choices"][at] for one in index["systems"]}
+    assert by_system == {name: -1 if one["prediction"]["choice"] is None else one["prediction"]["choice"]
+                         for name, one in shown.items()}  # fmt: skip
+
+
+def test_a_page_without_texts_holds_no_text_of_an_item_and_the_same_outcomes(demo, capsys):
+    whole = write_report(demo).html.read_text(encoding="utf-8")
+    assert main(["report", str(demo), "--no-texts"]) == 0
+    page = (demo / "report.html").read_text(encoding="utf-8")
+    bare, full = unpacked(page, "index-1"), unpacked(whole, "index-1")
+    assert {**bare, "heads": []} == {**full, "heads": []} and not any(bare["heads"])
+    kept = json.dumps([unpacked(page, "chunk-1-0"), unpacked(page, "chunk-2-0")], ensure_ascii=False)
+    for text in ("윗글", "지문이다", "선택지 3", "국어 시험", "잘 모르겠습니다", "boats"):
+        assert text not in kept and text in json.dumps([unpacked(whole, "chunk-1-0"), unpacked(whole, "chunk-2-0")],
+                                                       ensure_ascii=False)  # fmt: skip
+
+
+def test_items_beyond_the_page_are_cut_short_and_counted(demo, monkeypatch):
+    monkeypatch.setattr(items, "CHUNK", 8)
+    answers, evaluation = read_answers(demo).evaluations[0], summarize(demo).evaluations[0]
+    blocks = items.item_blocks(demo, evaluation, answers, usd=dict.fromkeys(answers), room=1)
+    assert (len(blocks.chunks), blocks.short) == (3, 12)
+    first, later = (json.loads(gzip.decompress(base64.b64decode(one))) for one in blocks.chunks[:2])
+    assert "messages" in first[0]["records"]["rag"] and "messages" not in later[0]["records"]["rag"]
+
+
+def test_a_cell_is_linked_in_its_order_and_a_figure_that_is_not_there_is_refused():
+    links = (Link("1", "won"), Link("1", "lost"))
+    assert list(linked_parts("1 / 1 / 31", links)) == [("1", "won"), (" / ", ""), ("1", "lost"), (" / 31", "")]
+    with pytest.raises(ValueError, match="no '2'"):
+        list(linked_parts("1 / 1", (Link("2", ""),)))
 
 
 def test_hostile_texts_stay_texts_in_markdown_and_terminal(hostile):
