@@ -20,6 +20,8 @@ from eval.report.section import Table
 from eval.report.system_figures import SystemSummary
 from eval.rundir.description import SystemDescription, model_spec
 
+WIDEST_NAMES = 60  # letters of all labels, beyond which their names would not fit above the columns of a table
+
 
 def score_tables(evaluation: EvaluationFigures, say: Language = ENGLISH) -> list[Table]:
     """One row a system: what it is and what it scored."""
@@ -96,10 +98,16 @@ def confusion_tables(evaluation: EvaluationFigures, say: Language = ENGLISH) -> 
 
 
 def _confusion_table(name: str, scores: Scores, say: Language) -> Table:
-    columns = (say("Target"), *scores.class_names, say("no answer"), say("precision"), say("recall"), "F1")
+    numbered = sum(map(len, scores.class_names)) > WIDEST_NAMES
+    heads = [f"{number}" for number in range(1, len(scores.class_names) + 1)] if numbered else scores.class_names
+    columns = (say("Target"), *heads, say("no answer"), say("precision"), say("recall"), "F1")
     rows = tuple(
-        (one.name, *(f"{count:,}" for count in row), *map(decimal, (one.precision, one.recall, one.f1)))
-        for one, row in zip(scores.classes, scores.confusion, strict=True)
+        (
+            f"{number}. {one.name}" if numbered else one.name,
+            *(f"{count:,}" for count in row),
+            *map(decimal, (one.precision, one.recall, one.f1)),
+        )
+        for number, (one, row) in enumerate(zip(scores.classes, scores.confusion, strict=True), start=1)
     )
     states = [*map(chosen, range(len(scores.class_names))), "unparsed"]
     links = {
@@ -109,7 +117,8 @@ def _confusion_table(name: str, scores: Scores, say: Language) -> Table:
         if scores.confusion[key][column - 1]
     }
     title = say("Confusion matrix of {system}", system=name)
-    return Table("confusion", title, columns, rows, counts=scores.confusion, links=links)
+    note = say("A column stands for the answer of its number.") if numbered else ""
+    return Table("confusion", title, columns, rows, counts=scores.confusion, links=links, note=note)
 
 
 # --- what is said of them
