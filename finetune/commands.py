@@ -137,7 +137,8 @@ def train_settings(arguments: argparse.Namespace) -> "TrainSettings":
     from finetune.config import TrainSettings, make_settings, parse_overrides
 
     given = {name: getattr(arguments, name, None) for name in TrainSettings.model_fields}
-    given |= {"text_fields": _text_fields(arguments), "extra": parse_overrides(getattr(arguments, "set", ()))}
+    fields = _text_fields(arguments) or _texts_of_task(arguments.benchmark)
+    given |= {"text_fields": fields, "extra": parse_overrides(getattr(arguments, "set", ()))}
     return make_settings({name: value for name, value in given.items() if value is not None})
 
 
@@ -239,6 +240,14 @@ def _text_fields(arguments: argparse.Namespace) -> tuple[str, ...] | None:
             f"--text-fields '{arguments.text_fields}': name one input, or two different ones as A,B"
         )
     return names
+
+
+def _texts_of_task(benchmark_name: str) -> tuple[str, ...] | None:
+    """Return the names of the texts of a file of the user's own; None of a benchmark, which has the default ones."""
+    from data.registry import load_items, task_card
+    from finetune.features import fields_of
+
+    return None if task_card(benchmark_name) is None else fields_of(load_items(benchmark_name))
 
 
 def print_outcome(figures: Mapping[str, Any], table: str, *, as_json: bool) -> None:

@@ -37,6 +37,21 @@ def texts_of(inputs: Mapping[str, Any], text_fields: Sequence[str], *, where: st
     return tuple(inputs[field] for field in text_fields)
 
 
+def fields_of(items: Sequence[Item]) -> tuple[str, ...]:
+    """Return the names of the texts that an encoder reads of a task of the user's own, whatever they are called.
+
+    Raises:
+        ConfigurationError: The items have more than two.
+    """
+    names = tuple(dict.fromkeys(name for item in items for name in item.inputs))
+    if len(names) > 2:
+        raise ConfigurationError(
+            f"an encoder reads one text or two, and the items have {len(names)}: {', '.join(names)}; name those "
+            "to read with --text-fields (text_fields of finetune in a suite), or fewer columns with --text"
+        )
+    return names
+
+
 def tokenize(
     tokenizer: "PreTrainedTokenizerBase", texts: Sequence[tuple[str, ...]], *, max_length: int
 ) -> list[Features]:

@@ -85,13 +85,9 @@ def _texts_read(context: Context, said: dict[str, Any]) -> dict[str, Any]:
     """Return the texts that an encoder reads of a task of the user's own, whatever they are called."""
     if "text_fields" in said or not is_task(context.spec.benchmark):
         return {}
-    names = tuple(dict.fromkeys(name for item in context.items for name in item.inputs))
-    if len(names) > 2:
-        raise ConfigurationError(
-            f"an encoder reads one text or two, and the items have {len(names)}: {', '.join(names)}; name those "
-            "to read as text_fields of finetune, or fewer columns with --text"
-        )
-    return {"text_fields": names}
+    from finetune.features import fields_of
+
+    return {"text_fields": fields_of(context.items)}
 
 
 def _train_and_load(

@@ -164,7 +164,10 @@ def _run_items(arguments: argparse.Namespace) -> _Evaluated:
 
 
 def _evaluation(arguments: argparse.Namespace, evaluations: "Sequence[Evaluation]") -> "Evaluation":
-    found = [one for one in evaluations if one.benchmark == arguments.benchmark]
+    from data.registry import benchmark
+
+    # A run knows a file of the user's own by its task's name, whatever the card or the file is called.
+    found = [one for one in evaluations if one.benchmark == benchmark(arguments.benchmark).name]
     chosen = [one for one in found if arguments.eval_split in (None, one.split)]
     if len(chosen) == 1:
         return chosen[0]

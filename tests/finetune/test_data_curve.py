@@ -12,6 +12,7 @@ import pytest
 
 from data.common.errors import ConfigurationError
 from data.types import Item
+from eval.cli.parser import main as evaluate
 from eval.measures.stats import share_interval
 from finetune.__main__ import main
 from finetune.config import TrainSettings
@@ -32,6 +33,7 @@ from finetune.data_curve.crossings import (
 from finetune.data_curve.figure import spread
 from finetune.data_curve.folder import open_curve_folder
 from tests.support.journaled_runs import answer, failure, right_where, write_run
+from tests.support.tickets import tickets
 from tests.support.tiny_encoder import LABELS, make_encoder, toy_items, write_nli
 
 
@@ -379,3 +381,22 @@ def test_faults_are_one_line_and_write_nothing(encoder, data, run, tmp_path, cap
     assert main(options(encoder, data, tmp_path / "out", "--run", str(bare))) == 2
     assert "has no prompted system or baseline that answered all 3 items" in capsys.readouterr().err
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_file_of_one_s_own_whatever_its_text_is_called(encoder, tmp_path, capsys) -> None:
+    path, run = str(tickets(tmp_path / "tickets.csv")), tmp_path / "run"
+    assert evaluate(["run", path, "--baseline", "tfidf", "--out", str(run)]) == 0
+    plain = ["--model", str(encoder), "--replace-head", "--max-length", "32", "--bf16", "off", "--min-steps", "2"]
+    said = ["curve", "--benchmark", path, "--run", str(run), *plain, "--epochs", "1", "--sizes", "30"]
+    assert main([*said, "--out", str(tmp_path / "curve")]) == 0
+    curve = json.loads((tmp_path / "curve" / "curve.json").read_text())
+    assert curve["settings"]["text_fields"] == ["Message"] and curve["evaluated"]["n"] == 18
+    assert [system["name"] for system in curve["systems"]] == ["majority", "tfidf"]
+
+    wide = tmp_path / "wide.csv"
+    wide.write_text("a,b,c,label\n" + "".join(f"x{n},y{n},z{n},{'pq'[n % 2]}\n" for n in range(40)))
+    card = tmp_path / "wide.yaml"
+    card.write_text("train: wide.csv\ntext: [a, b, c]\nlabel: label\n")
+    capsys.readouterr()
+    assert main(["curve", "--benchmark", str(card), *plain, "--out", str(tmp_path / "no")]) == 2
+    assert "reads one text or two, and the items have 3: a, b, c" in capsys.readouterr().err
