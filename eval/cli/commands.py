@@ -16,6 +16,7 @@ from eval.cli.audit import audit
 from eval.cli.cache import cache
 from eval.cli.calibrate import calibrate
 from eval.cli.decide import decide
+from eval.cli.prompts import prompts
 from eval.cli.read_options import read_policy, read_suite
 from eval.cli.show_reports import end_run, report_text, show_reports
 from eval.execution.error_limit import read_error_limit
@@ -206,6 +207,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "run": run,
     "decide": decide,
     "audit": audit,
+    "prompts": prompts,
     "rescore": rescore,
     "import": import_recorded,
     "compare": compare,

@@ -84,6 +84,9 @@ def _add_commands(commands: "argparse._SubParsersAction[CommandParser]") -> None
 
     _add_audit(commands.add_parser("audit", parents=[common, in_words], help="labels of a file that are doubtful"))
 
+    about = "try wordings and examples on training items, and test the best once"
+    _add_prompts(commands.add_parser("prompts", parents=[common, in_words], help=about))
+
     rescore = commands.add_parser(
         "rescore", parents=[common, in_words], help="extract and score again; no model is called"
     )
@@ -189,6 +192,22 @@ def _add_audit(audit: argparse.ArgumentParser) -> None:
     audit.add_argument("--seed", type=int, default=0, metavar="S")
     audit.add_argument("--out", type=Path, metavar="CSV", help="where every row goes; default: runs/NAME.labels.csv")
     add_options(audit.add_argument_group("the file: what is not said is guessed, and printed"), TASK)
+
+
+def _add_prompts(prompts: argparse.ArgumentParser) -> None:
+    prompts.add_argument(
+        "target", metavar="FILE", help="a labelled file (CSV …), a folder with train and test, a card, or hf:ORG/NAME"
+    )
+    prompts.add_argument("--model", required=True, metavar="SPEC", help="the chat model that answers, and that rewords")
+    prompts.add_argument("--trials", type=int, default=12, metavar="N", help="changes that are tried; default: 12")
+    most = "training items that candidates are compared on; default: 100"
+    prompts.add_argument("--held-out", type=int, default=100, metavar="N", help=most)
+    add_options(prompts.add_argument_group("the file: what is not said is guessed, and printed"), TASK)
+    going = prompts.add_argument_group("the runs")
+    going.add_argument("--seed", type=int, metavar="S")
+    going.add_argument("--out", type=Path, metavar="DIR", help="default: runs/NAME.prompts")
+    going.add_argument("--max-concurrency", type=int, default=8, metavar="C", help="calls in flight; default: 8")
+    _add_calls(prompts)
 
 
 def _add_import(recorded: argparse.ArgumentParser) -> None:
