@@ -62,7 +62,9 @@ def p_value(p: float, *, sign: bool = False) -> str:
     """Write a p-value with as many digits as it deserves, with "=" in front where `sign` is set."""
     if p < 0.0001:
         return "< 0.0001"
-    return f"{'= ' if sign else ''}{p:.4f}" if p < 0.01 else f"{'= ' if sign else ''}{p:.2f}"
+    # Near 0.05, where something hangs on it, two digits may round it to the other side.
+    digits = 4 if p < 0.01 else 3 if 0.04 <= p < 0.06 else 2
+    return f"{'= ' if sign else ''}{p:.{digits}f}"
 
 
 def items_counted(n: int, say: Language = ENGLISH) -> str:

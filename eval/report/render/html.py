@@ -23,6 +23,7 @@ from eval.report.sections.all_sections import evaluation_tables
 from eval.report.sections.calibration import reliability_diagram
 from eval.report.sections.cascade_chart import frontier_drawing
 from eval.report.sections.cost_curve import cost_drawing
+from eval.report.sections.price_chart import price_chart
 from eval.report.sections.provenance import provenance_table
 from eval.report.sections.scores import accuracy_text, points_text
 from eval.report.summary import Summary
@@ -31,6 +32,7 @@ from eval.report.templates import template
 HERE = Path(__file__).parent
 SCRIPTS = ("items.js", "item_detail.js")
 HEAT_STEPS = 9
+SUPPORTING = 4  # sentences beside the verdict; the others are folded
 
 
 def render_html(summary: Summary, run: RunAnswers, *, texts: bool = True) -> str:
@@ -52,7 +54,7 @@ def render_html(summary: Summary, run: RunAnswers, *, texts: bool = True) -> str
     words = json.dumps(words_of_items(say), ensure_ascii=False).replace("<", "\\u003c")
     return template("report.html.j2").render(
         summary=summary,
-        sections=list(_sections(summary, run, say, texts=texts)),
+        sections=sorted(_sections(summary, run, say, texts=texts), key=_decides_nothing),
         provenance=provenance_table(summary, say),
         say=say,
         style=Markup(style),  # noqa: S704 - the project's own file, not data
@@ -78,6 +80,9 @@ def _sections(summary: Summary, run: RunAnswers, say: Language, *, texts: bool) 
         yield {
             "number": number,
             "evaluation": evaluation,
+            "supporting": evaluation.verdict_sentences[1 : 1 + SUPPORTING],
+            "further": (*evaluation.verdict_sentences[1 + SUPPORTING :], *evaluation.conclusion),
+            "price_chart": price_chart(evaluation, say),
             "tables": evaluation_tables(evaluation, say),
             "curve": cost_drawing(evaluation, say),
             "frontier": frontier_drawing(evaluation, say),
@@ -86,6 +91,12 @@ def _sections(summary: Summary, run: RunAnswers, say: Language, *, texts: bool) 
             "blocks": items,
             "choice_names": items.names or [f"{place}" for place in range(1, items.n_choices + 1)],
         }
+
+
+def _decides_nothing(section: dict[str, Any]) -> bool:
+    """Tell whether a benchmark decides between no systems: then it stands behind those that do."""
+    verdict = section["evaluation"].verdict
+    return verdict is None or verdict.kind == "none"
 
 
 def _digest(text: str) -> str:

@@ -117,6 +117,8 @@ function messageOf(message) {
 }
 
 const browsers = [...document.querySelectorAll(".items")].map((section) => new ItemBrowser(section));
+// A folded section would be missing on paper.
+addEventListener("beforeprint", () => document.querySelectorAll("details.fold").forEach((fold) => (fold.open = true)));
 addEventListener("hashchange", () => browsers.some((one) => one.index && one.follow()));
 (async () => {
   for (const one of browsers) {

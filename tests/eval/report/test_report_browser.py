@@ -42,6 +42,7 @@ def test_the_break_even_curve_is_drawn_in_its_colours(chromium, tmp_path, monkey
     monkeypatch.setenv("TUNE_OR_PROMPT_PRICES", str(toy_prices(tmp_path)))
     run = priced_run(tmp_path / "run")
     page = write_report(run).html
+    page.write_text(page.read_text(encoding="utf-8").replace('<details class="fold">', '<details class="fold" open>'))
     for drawn, size in ((page, "1280,3000"), (run / "break-even-1.svg", "760,420")):
         picture, console = pixels(chromium, drawn, tmp_path / "curve.png", size=size)
         assert console == []
