@@ -110,7 +110,9 @@ class Trials:
         meanings = self._task.meanings
         labels = [f"- {one}: {meanings[one]}" if one in meanings else f"- {one}" for one in self._task.pool[0].choices]
         about = self._base.system.partition("\n\n")[2].replace("{labels}", _literal("\n".join(labels)))
-        changed = {"id": name, "system": f"{_literal(wording)}\n\n{about}", "technique": "found by eval prompts"}
+        changed = {"id": name, "system": f"{_literal(wording)}\n\n{about}", "technique": "tried by eval prompts"}
+        if wording != self.first[WORDING]:
+            changed["source"] = f"worded by {self._model}"
         return self._base.model_copy(update=changed)
 
     def _examples(self, seed: int) -> Path:
