@@ -72,7 +72,7 @@ def kice_agent(
         filling_in(loaded, prompt_variables, takes=KiceInput)
         | Assign(key="prompt", step=loaded.template(), of="variables")
         | Assign(name="agent", key="state", step=begin | agent, of="prompt")
-        | reading(partial(read_conversation, loaded.answer))
+        | reading(partial(read_conversation, loaded.answer), shows="state")
     )
 
 

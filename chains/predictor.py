@@ -62,7 +62,7 @@ class ScoreLabels(RunnableSerializable[Inputs, Prediction]):
             [entry["prompt"].to_messages() for entry in inputs],
             [self.prompt.labels(entry["choices"]) for entry in inputs],
             likelihood=self.likelihood,
-            config=get_config_list(config, len(inputs)),
+            config=[{**own, "run_name": "model"} for own in get_config_list(config, len(inputs))],
             return_exceptions=return_exceptions,
         )
         return [
@@ -198,9 +198,14 @@ def answer_with(
     return ask | Assign(name="model", key="reply", step=asked, of=of) | reading(read)
 
 
-def reading(read: Callable[[Inputs], Prediction]) -> Step[Prediction]:
-    """Return the step that a chain ends in: it reads the prediction out of all that came before."""
-    return Step(name="read answer", function=read, gives=Prediction)
+def reading(read: Callable[[Inputs], Prediction], *, shows: str = "reply") -> Step[Prediction]:
+    """Return the step that a chain ends in: it reads the prediction out of all that came before.
+
+    Args:
+        read: Reads the prediction.
+        shows: The field of the input that a trace shows it to read.
+    """
+    return Step(name="read answer", function=read, gives=Prediction, shows=shows)
 
 
 def filling_in(prompt: Prompt, render: Callable[[Inputs], dict[str, Any]], *, takes: type[BaseModel]) -> Assign:

@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableSerializable
 from langchain_core.runnables.config import get_config_list
 from langchain_core.runnables.graph import Graph
+from langchain_core.tracers.base import BaseTracer
+from langchain_core.tracers.context import run_collector_var
 from pydantic import BaseModel, ConfigDict
 
 from data.types import Inputs
@@ -96,25 +98,44 @@ class LabelledInput(ItemInput):
 class Step(RunnableSerializable[Any, Output]):
     """Applies a function that asks nobody.
 
-    A RunnableLambda does that too, but has a run of its own in every trace and reads the function's signature at every
-    call, which together take longer than such a function.
+    A RunnableLambda does that too, but begins a run of its own also where nobody traces, and reads the function's
+    signature at every call, which together take longer than such a function.
 
     Attributes:
         gives: The type of what the function returns.
+        shows: The field of the input that a trace shows as what the step takes; None: the step is in no trace.
     """
 
     function: Callable[[Any], Output]
     gives: type = dict
+    shows: str | None = None
 
     @property
     def OutputType(self) -> type:  # LangChain's name
         return self.gives
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Output:
-        return self.function(input)
+        if self.shows is None or not _is_traced(config):
+            return self.function(input)
+        return self._call_with_config(lambda _: self.function(input), input[self.shows], config, run_type="parser")
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Output:
-        return self.function(input)
+        if self.shows is None or not _is_traced(config):
+            return self.function(input)
+
+        async def applied(_: Any) -> Output:
+            return self.function(input)
+
+        return await self._acall_with_config(applied, input[self.shows], config, run_type="parser")
+
+
+def _is_traced(config: RunnableConfig | None) -> bool:
+    """Say whether a tree of runs is kept: by one who listens, such as LangSmith's tracer, or by `collect_runs`."""
+    if run_collector_var.get() is not None:
+        return True
+    callbacks = (config or {}).get("callbacks") or []
+    handlers = callbacks if isinstance(callbacks, list) else callbacks.handlers
+    return any(isinstance(handler, BaseTracer) for handler in handlers)
 
 
 def with_labels(labels: Sequence[str], *, takes: type[BaseModel]) -> Assign:

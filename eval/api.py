@@ -14,6 +14,7 @@ read out of it. The command line is made of the same functions. Heavy libraries 
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -174,6 +175,7 @@ def evaluate(
     max_errors: int | float | None = None,
     policy: CallPolicy = CallPolicy(),  # noqa: B008  # immutable
     until_decided: bool = False,
+    langsmith_dataset: str | None = None,
     lang: str = "en",
 ) -> Run:
     """Have systems answer items, write the answers and the reports into a run's folder, and return the run.
@@ -197,6 +199,8 @@ def evaluate(
         max_errors: Stop when more items than this have failed: a count, or as a float a share; None: never.
         policy: How calls are made: retries, limits, the response cache, the most that the run may cost.
         until_decided: Ask all systems in step, and stop once each pair is decided; a suite may say so itself.
+        langsmith_dataset: Show the run in LangSmith: the items as a dataset of this name, each system as an experiment
+            on it, with scores; see docs/langsmith.md.
         lang: The language of the reports.
 
     Raises:
@@ -206,8 +210,9 @@ def evaluate(
         KeyboardInterrupt: What was answered is in the folder, and `resume` goes on.
     """
     from chains.models.providers import read_env_file
+    from eval.execution.experiments.live import RunExperiments
     from eval.execution.runner import run
-    from eval.execution.trace_client import traces_sent
+    from eval.execution.trace_client import TraceClient, traces_sent
     from eval.plan.own_parts import OwnParts, own_suite, refuse
 
     read_env_file()  # keys, and LANGSMITH_* for traces
@@ -226,17 +231,23 @@ def evaluate(
         raise ConfigurationError(f"max_concurrency {max_concurrency} lets nothing run; give 1 or more")
     check_policy(policy)
     run_dir = new_run_dir(suite.name) if out is None else Path(out)
-    with traces_sent():
-        outcome = run(
-            _planned(suite, own, policy, language(lang)),
-            run_dir,
-            resume=resume,
-            retry_errors=retry_errors,
-            max_concurrency=max_concurrency,
-            max_errors=max_errors,
-            policy=policy,
-        )
-    return Run(run_dir, outcome).write_reports(lang=lang)
+    experiments = None if langsmith_dataset is None else RunExperiments(run_dir, langsmith_dataset)
+    with traces_sent(experiments.traces if experiments else TraceClient):
+        planned = _planned(suite, own, policy, language(lang))
+        with experiments.opened(planned, resume=resume) if experiments else nullcontext():
+            outcome = run(
+                planned,
+                run_dir,
+                resume=resume,
+                retry_errors=retry_errors,
+                max_concurrency=max_concurrency,
+                max_errors=max_errors,
+                policy=policy,
+            )
+    done = Run(run_dir, outcome).write_reports(lang=lang)
+    if experiments:
+        experiments.send()
+    return done
 
 
 def _planned(suite: Suite, own: "OwnParts", policy: CallPolicy, say: Language) -> "Plan":

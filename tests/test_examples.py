@@ -10,6 +10,7 @@ import pytest
 from data.common.packaged import is_installed
 from eval.cli.parser import main
 from tests.support.folders import ROOT
+from tests.support.trace_server import serve_traces
 
 pytestmark = [
     pytest.mark.weights,
@@ -17,11 +18,11 @@ pytestmark = [
 ]
 
 
-def run_script(name: str, *arguments: str) -> str:
+def run_script(name: str, *arguments: str, **environment: str) -> str:
     done = subprocess.run(
         [sys.executable, str(ROOT / "examples" / name), *arguments],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         capture_output=True,
         text=True,
         check=False,
@@ -51,6 +52,20 @@ def test_fine_tune_and_compare(tmp_path: Path) -> None:
 def test_own_chain(tmp_path: Path) -> None:
     options = ["--split", "sample", "--limit", "3", "--chain", "examples.own_chain:cautious", "--model", "smollm2"]
     assert main(["run", "mnli", *options, "--out", str(tmp_path / "own")]) == 0
+
+
+def test_langsmith_evaluate() -> None:
+    with serve_traces() as server:
+        langsmith = {
+            "LANGSMITH_ENDPOINT": server.address,
+            "LANGSMITH_API_KEY": "of-nobody",
+            "LANGSMITH_TRACING": "true",
+        }
+        printed = run_script("langsmith_evaluate.py", **langsmith)
+    assert "of 5 right, in the experiment zero-shot-" in printed
+    assert len(server.examples) == len(server.feedback) == 5
+    names = [run["name"] for run in server.runs.values()]
+    assert names.count("prompt") == names.count("model") == 5
 
 
 def test_every_example_has_a_test() -> None:

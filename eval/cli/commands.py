@@ -16,6 +16,7 @@ from eval.cli.audit import audit
 from eval.cli.cache import cache
 from eval.cli.calibrate import calibrate
 from eval.cli.decide import decide
+from eval.cli.langsmith import langsmith
 from eval.cli.prompts import prompts
 from eval.cli.read_options import read_policy, read_suite
 from eval.cli.show_reports import end_run, report_text, show_reports
@@ -43,6 +44,7 @@ def run(options: argparse.Namespace) -> int:
             max_concurrency=options.max_concurrency,
             max_errors=max_errors,
             policy=policy,
+            langsmith_dataset=options.langsmith_dataset,
             lang=options.lang,
         )
     except KeyboardInterrupt:
@@ -213,6 +215,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "compare": compare,
     "report": report,
     "show": show,
+    "langsmith": langsmith,
     "cache": cache,
     "calibrate": calibrate,
     "retrieval": retrieval,

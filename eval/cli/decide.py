@@ -64,6 +64,7 @@ def decide(options: argparse.Namespace) -> int:
         out=run_dir,
         max_concurrency=options.max_concurrency,
         policy=policy,
+        langsmith_dataset=options.langsmith_dataset,
         lang=options.lang,
     )
     code = end_run(done, run_dir, as_json=options.json)

@@ -117,6 +117,11 @@ def _add_commands(commands: "argparse._SubParsersAction[CommandParser]") -> None
     show.add_argument("run", type=Path, metavar="RUN")
     show.add_argument("item", metavar="ITEM")
 
+    langsmith = commands.add_parser("langsmith", parents=[common], help="show a finished run in LangSmith")
+    langsmith.add_argument("run", type=Path, metavar="RUN")
+    named = "the dataset's name; default: where it was sent before, or BENCHMARK-SPLIT"
+    langsmith.add_argument("--dataset", metavar="NAME", help=named)
+
     calibrate = commands.add_parser("calibrate", parents=[common], help="probabilities after temperature scaling")
     calibrate.add_argument("run", type=Path, metavar="RUN")
     other = "a run of the same systems over other items, to fit the temperatures on"
@@ -149,8 +154,14 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     where.add_argument("--resume", type=Path, metavar="DIR", help="ask only what is missing or failed")
     again = "with --resume, ask again what failed (default), or leave it"
     going.add_argument("--retry-errors", action=argparse.BooleanOptionalAction, default=True, help=again)
+    _add_langsmith(going)
     going.add_argument("--dry-run", action="store_true", help="print the first prompt, tokens and cost; call nothing")
     _add_calls(run)
+
+
+def _add_langsmith(going: argparse._ArgumentGroup) -> None:
+    shown = "show the run in LangSmith: its items as this dataset, each system as an experiment with scores"
+    going.add_argument("--langsmith-dataset", metavar="NAME", help=shown)
 
 
 def _add_calls(parser: argparse.ArgumentParser) -> None:
@@ -177,6 +188,7 @@ def _add_decide(decide: argparse.ArgumentParser) -> None:
     going = decide.add_argument_group("the run")
     going.add_argument("--seed", type=int, metavar="S")
     going.add_argument("--out", type=Path, metavar="DIR", help="default: runs/NAME.decide")
+    _add_langsmith(going)
     going.add_argument("--max-concurrency", type=int, default=8, metavar="C", help="calls in flight; default: 8")
     _add_calls(decide)
 

@@ -5,53 +5,30 @@ while, so that nothing more is tried meanwhile; a trace that begins in that time
 what is still to be sent is waited for only as long as LangSmith takes it quickly.
 """
 
-import json
-import logging
-import os
 import re
 import time
-import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
 import requests
-from langsmith import Client
 from langsmith.run_trees import configure
-from langsmith.utils import (
-    LangSmithConflictError,
-    LangSmithError,
-    LangSmithMissingAPIKeyWarning,
-    LangSmithNotFoundError,
-    tracing_is_enabled,
-)
-from urllib3.util import Retry
+from langsmith.utils import LangSmithConflictError, LangSmithError, LangSmithNotFoundError, tracing_is_enabled
 
-from data.common.errors import ConfigurationError
 from data.common.progress import log
-from data.common.secrets import make_redactor
 from data.common.text import mentioned
+from eval.execution.langsmith_client import NO_KEY, RedactingClient, sdk_heard, unusable, what_happened
 
 _QUICK_S = 1.0  # in which LangSmith answers when all is well
-_PATIENCE_S = 1.5  # at the end, since its last quick answer
+PATIENCE_S = 1.5  # at the end, since its last quick answer, or since what is on its way was sent
 _LONGEST_END_S = 15.0
 _LOOK_S = 0.1
-_MOST_QUEUED = 4_000  # runs begun and ended that wait to be sent: the SDK would drop parts of traces from 10,000 on
+MOST_QUEUED = 4_000  # runs begun and ended that wait to be sent: the SDK would drop parts of traces from 10,000 on
 _TRACE = re.compile(r"trace=([0-9a-f-]{36})")
-# Two more tries in the background, but none after an answer that did not come in time.
-_RETRY = Retry(
-    total=2,
-    read=0,
-    status_forcelist=(429, 500, 502, 503, 504),
-    allowed_methods=None,
-    backoff_factor=0.2,
-    raise_on_status=False,
-    respect_retry_after_header=False,
-)
 
 
-class TraceClient(Client):
+class TraceClient(RedactingClient):
     """Sends traces without secrets for as long as LangSmith takes them.
 
     Args:
@@ -59,6 +36,7 @@ class TraceClient(Client):
 
     Attributes:
         begun: How many traces began.
+        lost: Of the traces that were begun to be sent, those that LangSmith did not take; known once all is finished.
     """
 
     def __init__(self, *, closed_s: float = 15.0) -> None:
@@ -68,24 +46,14 @@ class TraceClient(Client):
         self._quick_at = 0.0  # when LangSmith last answered within _QUICK_S
         self._has_said = self._ended = False
         self._leaving_out: set[str] = set()  # traces that are under way
-        self._in_flight: dict[int, set[str]] = {}
+        self.lost: set[str] = set()
+        self._in_flight: dict[int, tuple[float, set[str]]] = {}
         self._failed: set[str] = set()
         self._lock = Lock()
-        # Threads that the end of the process does not wait for: those of the SDK's queue, not its pool for compression.
-        os.environ.setdefault("LANGSMITH_USE_DAEMON", "true")
-        os.environ.setdefault("LANGSMITH_DISABLE_RUN_COMPRESSION", "true")
-        redact = make_redactor()
-        with warnings.catch_warnings(record=True) as raised:
-            warnings.simplefilter("always")
-            super().__init__(
-                retry_config=_RETRY,
-                info={},  # what LangSmith says of itself need not be waited for
-                anonymizer=lambda content: json.loads(redact(json.dumps(content, ensure_ascii=False))),
-            )
-        for warning in raised:
-            if issubclass(warning.category, LangSmithMissingAPIKeyWarning):
-                self._closed_until = float("inf")
-                self._say("LANGSMITH_API_KEY is not set")
+        super().__init__(info={})  # what LangSmith says of itself need not be waited for
+        if self.lacks_key:
+            self._closed_until = float("inf")
+            self._say(NO_KEY)
 
     @property
     def _is_closed(self) -> bool:
@@ -99,7 +67,7 @@ class TraceClient(Client):
             super().create_run(*arguments, **run)
 
     def _begin(self, trace: str) -> None:
-        is_full = self.tracing_queue is not None and self.tracing_queue.qsize() >= _MOST_QUEUED
+        is_full = self.tracing_queue is not None and self.tracing_queue.qsize() >= MOST_QUEUED
         with self._lock:
             self.begun += 1
             if self._is_closed or is_full:
@@ -120,7 +88,7 @@ class TraceClient(Client):
             self._failed.update(traces)
             raise LangSmithError("not sent: LangSmith has just failed")
         started = time.monotonic()
-        self._in_flight[id(traces)] = traces
+        self._in_flight[id(traces)] = (started, traces)
         try:
             response = super().request_with_retries(method, pathname, **request)
         except LangSmithConflictError:  # it has them already
@@ -130,7 +98,7 @@ class TraceClient(Client):
                 raise  # the SDK tries an older form next
             self._failed.update(traces)
             self._closed_until = time.monotonic() + self._closed_s
-            self._say(f"LangSmith at {self.api_url} {_what_happened(error)}")
+            self._say(f"LangSmith at {self.api_url} {what_happened(error)}")
             raise LangSmithError("not sent") from error
         finally:
             del self._in_flight[id(traces)]
@@ -153,15 +121,17 @@ class TraceClient(Client):
         started = time.monotonic()
         while self.unfinished and not self._is_closed:
             now = time.monotonic()
-            if now - max(started, self._quick_at) >= _PATIENCE_S or now - started >= _LONGEST_END_S:
+            waited_since = min(started, *(since for since, _ in self._in_flight.copy().values()), now)
+            if now - max(waited_since, self._quick_at) >= PATIENCE_S or now - started >= _LONGEST_END_S:
                 break
             self.flush(timeout=_LOOK_S)
         self._ended = True
         self.flush(timeout=_LOOK_S)  # what is queued is refused
-        lost = self._failed.union(*self._in_flight.copy().values(), self._queued)
-        if lost or self._left_out:
+        in_flight = [traces for _, traces in self._in_flight.copy().values()]
+        self.lost = self._failed.union(*in_flight, self._queued)
+        if self.lost or self._left_out:
             why = "" if self._has_said else f": LangSmith at {self.api_url} is slow"
-            log(f"{self._left_out + len(lost)} of {self.begun} traces were not sent{why}")
+            log(f"{self._left_out + len(self.lost)} of {self.begun} traces were not sent{why}")
 
     @property
     def unfinished(self) -> int:
@@ -176,35 +146,12 @@ class TraceClient(Client):
             return {str(entry.item.trace_id) for entry in self.tracing_queue.queue}
 
 
-def _what_happened(error: BaseException | None) -> str:
-    """Say in a few words why a request failed; the SDK's own words hold a page of the request."""
-    while error is not None:
-        response = getattr(error, "response", None)
-        if isinstance(response, requests.Response):
-            return f"answered {response.status_code} {mentioned(response.reason or '')}".rstrip()
-        if isinstance(error, requests.Timeout):
-            return "does not answer in time"
-        if isinstance(error, requests.ConnectionError):
-            return "does not answer"
-        cause, last = error.__cause__ or error.__context__, error
-        error = cause
-    return f"failed ({mentioned(f'{type(last).__name__}: {last}')})"
-
-
-class _Heard(logging.Handler):
-    """Takes the SDK's warnings to the one line that is said of them."""
-
-    def __init__(self, client: TraceClient) -> None:
-        super().__init__(logging.WARNING)
-        self._client = client
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._client.heard(record.getMessage())
-
-
 @contextmanager
-def traces_sent() -> Iterator[None]:
+def traces_sent(make: Callable[[], TraceClient] = TraceClient) -> Iterator[None]:
     """Have what LangChain traces inside sent to LangSmith, where the user has turned that on.
+
+    Args:
+        make: Makes the client that sends them.
 
     Raises:
         ConfigurationError: A variable that the SDK reads has no usable value.
@@ -213,19 +160,13 @@ def traces_sent() -> Iterator[None]:
         yield
         return
     try:
-        client, logger = TraceClient(), logging.getLogger("langsmith")
+        client = make()
     except (LangSmithError, ValueError) as error:
-        fix = "correct the LANGSMITH_ variables, or set LANGSMITH_TRACING=false"
-        raise ConfigurationError(f"LangSmith's client cannot be made: {mentioned(str(error))}; {fix}") from error
-    handler, propagate = _Heard(client), logger.propagate
-    logger.addHandler(handler)
-    logger.propagate = False
-    configure(client=client)
-    try:
-        yield
-    finally:
-        client.finish()
-        configure(client=None)
-        if not client.unfinished:  # else the SDK's threads may still complain of what they are refused
-            logger.removeHandler(handler)
-            logger.propagate = propagate
+        raise unusable(error) from error
+    with sdk_heard(client.heard, is_quiet=lambda: not client.unfinished):
+        configure(client=client)
+        try:
+            yield
+        finally:
+            client.finish()
+            configure(client=None)

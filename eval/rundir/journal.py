@@ -4,6 +4,7 @@
     runs/<name>/<system>/records.jsonl       one line an item, on disk as soon as it is answered
     runs/<name>/<system>/calls.jsonl         what its model calls cost, and were answered: `eval.execution.call_ledger`
     runs/<name>/summary.json report.md report.html break-even-<n>.svg reliability-<n>.svg
+    runs/<name>/langsmith.jsonl              what of it LangSmith holds: `eval.execution.experiments.note`
     runs/<name>/.lock                        held by the process that writes the run: `data.common.files`
 
 A journal is append-only while a run goes on. A line cut short by a crash is dropped and asked again;

@@ -18,7 +18,7 @@ MANIFEST_FILE = "manifest.json"  # where it is, there is a run
 LONGEST_NAME = 200  # bytes; a file system takes 255, and a run's name may get a number
 _PLAIN = re.compile(r"[^\W_][\w.-]*")  # letters of any script
 # Files that stand beside the systems' folders in a run.
-_RESERVED = frozenset({MANIFEST_FILE, "summary.json", "report.md", "report.html"})
+_RESERVED = frozenset({MANIFEST_FILE, "summary.json", "report.md", "report.html", "langsmith.jsonl"})
 
 
 def new_run_dir(name: str, *, suffix: str = "") -> Path:

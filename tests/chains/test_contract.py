@@ -91,9 +91,15 @@ def test_what_a_chain_is_given_is_what_its_factory_declares(name: str) -> None:
 
 
 def test_the_steps_are_named_in_a_trace_too() -> None:
+    chain = kice_rag(ScriptedChatModel(reply=lambda messages: "2번"), Bare())
     with collect_runs() as traced:
-        kice_rag(ScriptedChatModel(reply=lambda messages: "2번"), Bare()).invoke(QUESTION.to_input())
-    assert [run.name for run in traced.traced_runs[0].child_runs] == ["retrieve", "prompt", "model"]
+        answers = [chain.invoke(QUESTION.to_input()), *chain.batch([QUESTION.to_input()] * 2)]
+    assert [[run.name for run in root.child_runs] for root in traced.traced_runs] == [
+        ["retrieve", "prompt", "model", "read answer"]
+    ] * 3
+    read = traced.traced_runs[0].child_runs[-1]
+    assert (read.inputs or {})["input"].content == "2번" and (read.outputs or {})["output"] == answers[0]
+    assert answers == [chain.invoke(QUESTION.to_input())] * 3, "untraced, the same is read"
 
 
 # ── Documents of any retriever ────────────────────────────────────────────────────────────────────────────────────────
