@@ -45,6 +45,8 @@ def show_item_json(run_dir: Path, item_id: str) -> dict[str, Any]:
 def _records_and_causes(run_dir: Path, item_id: str) -> tuple[dict[str, Record], dict[str, Cause]]:
     """Return each system's record of one item, at least one, and why it came out as it did."""
     run, records, causes = read_answers(run_dir), dict[str, Record](), dict[str, Cause]()
+    ids = {item_id for answers in run.evaluations for one in answers.values() for item_id in one.items.ids}
+    item_id = _whole_id(item_id, ids)
     for answers in run.evaluations:
         for system, one in answers.items():
             if item_id in one.items.places:
@@ -53,9 +55,14 @@ def _records_and_causes(run_dir: Path, item_id: str) -> tuple[dict[str, Record],
                     records[system] = record
         causes |= causes_of_item(item_id, answers, run.manifest.systems)
     if not records:
-        ids = {item_id for answers in run.evaluations for one in answers.values() for item_id in one.items.ids}
         raise _unknown_item(item_id, ids, run_dir=run_dir)
     return records, causes
+
+
+def _whole_id(item_id: str, ids: set[str]) -> str:
+    """Return the one id that is or ends as what was named: "2" for "tickets/test/2"; else what was named."""
+    ending = [one for one in ids if one.endswith(f"/{item_id}")]
+    return ending[0] if item_id not in ids and len(ending) == 1 else item_id
 
 
 def _unknown_item(item_id: str, ids: set[str], *, run_dir: Path) -> ProjectError:

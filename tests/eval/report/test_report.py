@@ -329,6 +329,12 @@ def test_show_of_an_unknown_item_names_near_ones(demo):
     assert len(str(caught.value)) < 400
 
 
+def test_show_finds_an_item_by_the_last_part_of_its_id_and_by_no_less(demo):
+    assert show_item(demo, "q07") == show_item(demo, "kice/made-up/q07")
+    with pytest.raises(ConfigurationError, match="unknown item '07'"):
+        show_item(demo, "07")
+
+
 def test_what_a_system_is_in_words(demo):
     described = {name: what_it_is(description) for name, description in read_manifest(demo).systems.items()}
     assert described == {
