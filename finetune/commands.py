@@ -100,7 +100,7 @@ def taught_by(path: Path, items: Sequence[Item]) -> "Taught":
     if is_main_process():
         agreed = found.as_labelled / len(found.items)
         say(f"{left_out_sentence(found)}; {agreed:.1%} of its labels are the items' own, which are not learnt")
-        if doubt := known_beforehand(teacher):
+        if doubt := known_beforehand(str(path), teacher.description):
             say(doubt)
     return found
 

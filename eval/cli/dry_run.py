@@ -28,6 +28,7 @@ from eval.measures.prices import estimate_request_tokens, estimate_tokens, price
 from eval.plan.chain_predictor import Predictor
 from eval.plan.chain_systems import prepare_chain
 from eval.plan.context import Context, load_evaluated
+from eval.plan.students import texts_to_label
 from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
 from eval.rundir.priced_parts import priced_name
 
@@ -109,7 +110,7 @@ def _estimate_chain(system: SystemSpec, spec: EvaluationSpec, seed: int, counter
     answering = "structured" if system.answering == "structured" else "auto"
     model = _SilentModel() if prepared.needs_model else None
     predictor = prepared.predictor(model=model, seed=seed, answering=answering, too_long="error")
-    items = pool[: spec.limit]
+    items = [*pool[: spec.limit], *_to_label(system, context)]
     sent = _Requests()
     for item in items:
         _invoke(predictor, item, sent, chain=str(system.chain))
@@ -129,6 +130,14 @@ def _estimate_chain(system: SystemSpec, spec: EvaluationSpec, seed: int, counter
         output_tokens,
         price(usage, priced_name(spec_name, given_address(spec_name))),
     )
+
+
+def _to_label(teacher: SystemSpec, context: Context) -> list[Item]:
+    """Return the texts that a system labels for its students, each once."""
+    students = (one for one in context.spec.systems if one.labels_from == teacher.name)
+    learns = teacher.examples is not None
+    texts = (item for one in students for item in texts_to_label(one, context, learns=learns))
+    return list({item.id: item for item in texts}.values())
 
 
 def _invoke(predictor: Predictor, item: Item, sent: BaseCallbackHandler, *, chain: str) -> None:

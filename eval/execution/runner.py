@@ -3,6 +3,7 @@
 A plan in (see `eval.plan.planning`), a run's folder out: `manifest → answers → journal → settle`.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ from data.common.errors import ConfigurationError, ProjectError
 from data.common.files import sole_writer
 from data.common.progress import log
 from data.common.secrets import make_redactor
+from data.types import Item
 from eval.execution.budget import Budget, spent_before
 from eval.execution.cascade import make_cascade
 from eval.execution.error_limit import ErrorCount
@@ -19,10 +21,12 @@ from eval.execution.response_cache import ResponseCache
 from eval.execution.retry import Calls, Cause
 from eval.execution.system_journal import SystemJournal, settled, unanswered
 from eval.execution.turns import turns
+from eval.measures.teacher_answers import pool_path
 from eval.plan.call_policy import CallPolicy
 from eval.plan.planning import Plan
+from eval.plan.system import System
 from eval.rundir.journal import read_outcomes, records_path
-from eval.rundir.manifest import JUDGED_BY, Manifest, begin_run, read_manifest, redacted, write_manifest
+from eval.rundir.manifest import JUDGED_BY, Evaluation, Manifest, begin_run, read_manifest, redacted, write_manifest
 from eval.rundir.run_check import check_journals
 
 
@@ -77,36 +81,73 @@ def run(
         limit, systems = policy.max_cost_usd, [system for _, _, system in planned.parts]
         budget = None if limit is None else Budget(limit, spent_usd=spent_before(run_dir, systems))
         calls = Calls(policy, budget=budget, cache=cache)
-        total = sum(len(items) for _, items, system in planned.parts if not system.members)
+        total = sum(len(items) + len(system.pool) for _, items, system in planned.parts if not system.members)
         count, asked = ErrorCount(max_errors, total=total), 0
+        going = _Going(planned, run_dir, calls, count, retry_errors, max_concurrency)
         for evaluation, system, items, now, is_last in turns(planned, run_dir):
             if system.members:  # whose journals are whole by now
                 make_cascade(run_dir, read_manifest(run_dir), evaluation, system.name, items)
                 continue
+            if _waits_for_labels(system, run_dir):
+                teacher = planned.system(system.teacher)
+                path = pool_path(run_dir / teacher.name)
+                asked += _ask(going, teacher, evaluation, path, items=planned.pool_of(teacher), now=system.pool)
             path = records_path(run_dir, system.name)
-            left = unanswered(now, path, count, retry_errors=retry_errors)
-            asked += len(left)
-            with settled(path, items):
-                if left:
-                    _note_hardware(planned.manifest, run_dir)
-                    with (
-                        SystemJournal(path, system, len(left), count, calls) as journal,
-                        answered(
-                            system,
-                            left,
-                            run_dir,
-                            evaluation.benchmark,
-                            max_concurrency=max_concurrency,
-                            calls=calls,
-                        ) as records,
-                    ):
-                        for record in records:
-                            journal.write(record)
-                if calls.cause:
-                    raise _stopped(calls.cause, planned, run_dir)
+            asked += _ask(going, system, evaluation, path, items=items, now=now)
             if is_last:
                 check_labels(system, path)
     return Outcome(run_dir, asked, count.errors, count.errors > 0 if max_errors is None else count.too_many)
+
+
+class _Going(NamedTuple):
+    """What the parts of a run that goes on share."""
+
+    planned: Plan
+    run_dir: Path
+    calls: Calls
+    errors: ErrorCount
+    retry_errors: bool
+    max_concurrency: int
+
+
+def _ask(
+    going: _Going, system: System, evaluation: Evaluation, path: Path, *, items: Sequence[Item], now: Sequence[Item]
+) -> int:
+    """Have a system answer what it has not answered yet, and return how many items that were.
+
+    Args:
+        going: The run.
+        system: Who is asked.
+        evaluation: The evaluation that it is a system of.
+        path: The journal of the answers.
+        items: All that the journal may hold, in its order.
+        now: Those of them that are asked.
+    """
+    left = unanswered(now, path, going.errors, retry_errors=going.retry_errors)
+    with settled(path, items):
+        if left:
+            _note_hardware(going.planned.manifest, going.run_dir)
+            with (
+                SystemJournal(path, system, len(left), going.errors, going.calls) as journal,
+                answered(
+                    system,
+                    left,
+                    going.run_dir,
+                    evaluation.benchmark,
+                    max_concurrency=going.max_concurrency,
+                    calls=going.calls,
+                ) as records,
+            ):
+                for record in records:
+                    journal.write(record)
+        if going.calls.cause:
+            raise _stopped(going.calls.cause, going.planned, going.run_dir)
+    return len(left)
+
+
+def _waits_for_labels(system: System, run_dir: Path) -> bool:
+    """Say whether a system is still to be trained on what another one answers: later answers change it no more."""
+    return bool(system.teacher) and not (run_dir / system.name / "checkpoint").is_dir()
 
 
 def _open_run(planned: Plan, run_dir: Path, *, resume: bool) -> None:
@@ -145,12 +186,22 @@ def _note_hardware(manifest: Manifest, run_dir: Path) -> None:
 
 
 def _stopped(cause: Cause, planned: Plan, run_dir: Path) -> ProjectError:
-    left = sum(
-        len(items) - sum(read_outcomes(records_path(run_dir, system.name)).values())
-        for _, items, system in planned.parts
-        if not system.members
-    )
+    wanted = [
+        *((items, records_path(run_dir, one.name)) for _, items, one in planned.parts if not one.members),
+        *(
+            (one.pool, pool_path(run_dir / one.teacher))
+            for _, _, one in planned.parts
+            if _waits_for_labels(one, run_dir)
+        ),
+    ]
+    left = sum(len(items) - sum(_answered(path, items)) for items, path in wanted)
     reason = make_redactor()(cause.reason)  # a server may repeat the key that it refuses
     early = any(one.evaluation.largest_group is not None for one in planned.evaluations)
     missing = f"{left} answers at most" if early else f"{left} answers"
     return cause.kind(f"{reason}; {missing} are missing: {cause.remedy} and go on with --resume {run_dir}")
+
+
+def _answered(path: Path, items: Sequence[Item]) -> list[bool]:
+    """Return for each item whether a journal has an answer to it."""
+    outcomes = read_outcomes(path)
+    return [outcomes.get(item.id, False) for item in items]

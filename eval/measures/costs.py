@@ -35,8 +35,8 @@ class Training(Frozen):
 
     Attributes:
         usd: Its seconds, evaluations included, on its machine; None where unknown.
-        labels_usd: What it costs to have its items labelled; None where the price table does not say, and then it is
-            not counted, and where it is not known how many they are, which `notes` say.
+        labels_usd: What it costs to have its items labelled, by people or by its teacher; None where the price table
+            does not say, and then it is not counted, and where it is not known, which `notes` say.
         wall_s: Seconds.
         n_items: Items that it learnt from.
         machine: What it ran on; "" where unknown.
@@ -104,6 +104,7 @@ def system_cost(
     hardware: Machine | None,
     training: TrainingFacts | None,
     table: PriceTable,
+    teacher: SystemCost | None = None,
 ) -> SystemCost:
     """Price one system.
 
@@ -113,12 +114,13 @@ def system_cost(
         hardware: The machine of the run; None where the run does not say.
         training: As `training_costs.training_facts` returns them; None where nothing is known of the training.
         table: Prices.
+        teacher: What the system costs whose answers are the labels; None where people label.
     """
     role = role_of(description)
     worked_on = used_hardware(description, hardware, role=role)
     given = answers.predictions
     query = _query(description, given, hardware=worked_on, role=role, table=table)
-    trained, training_source = _training(description, training, role=role, table=table)
+    trained, training_source = _training(description, training, role=role, table=table, teacher=teacher)
     fixed = 0.0 if trained is None else None if trained.notes else (trained.usd or 0.0) + (trained.labels_usd or 0.0)
     n, correct = len(given), int(given.correct.sum())
     return SystemCost(
@@ -250,7 +252,12 @@ def _machine_time(seconds: float | None, hardware: Machine | None, *, table: Pri
 
 
 def _training(
-    description: SystemDescription, facts: TrainingFacts | None, *, role: Role, table: PriceTable
+    description: SystemDescription,
+    facts: TrainingFacts | None,
+    *,
+    role: Role,
+    table: PriceTable,
+    teacher: SystemCost | None,
 ) -> tuple[Training | None, list[str]]:
     """Price a training, and name the sources; None where nothing is learnt from."""
     known = facts or TrainingFacts()
@@ -263,8 +270,12 @@ def _training(
         spent = Amount(None, "not timed" if role == "baseline" else "the checkpoint has no training card")
     notes = [spent.note] if spent.note else []
     labels = None
-    if table.labels_usd is not None and n_items is not None:
-        labels = table.labels_usd * (n_items + (known.held_out or 0))
+    n_labels = None if n_items is None else n_items + (known.held_out or 0)
+    if description.labels_from is not None:
+        labels = None if teacher is None else _taught_usd(teacher, description.train_items)
+        notes += [] if labels is not None else ["what the labels of its teacher cost is unknown"]
+    elif table.labels_usd is not None and n_labels is not None:
+        labels = table.labels_usd * n_labels
     elif table.labels_usd is not None and facts is not None:
         notes.append("how many items were labelled is not noted")
     training = Training(
@@ -275,4 +286,12 @@ def _training(
         machine=machine_name(known.hardware),
         notes=tuple(notes),
     )
-    return training, [spent.source, *([table.cited()] if labels is not None else [])]
+    of_labels = list(teacher.sources) if teacher is not None else [table.cited()] if labels is not None else []
+    return training, [spent.source, *of_labels]
+
+
+def _taught_usd(teacher: SystemCost, n_asked: int | None) -> float | None:
+    """Return what a teacher's labels cost: its answers, and what it cost itself before the first of them."""
+    if teacher.fixed_usd is None or teacher.usd_per_query is None or n_asked is None:
+        return None
+    return teacher.fixed_usd + teacher.usd_per_query * n_asked

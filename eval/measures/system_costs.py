@@ -50,15 +50,22 @@ def price_systems(
         table: Prices.
     """
     priced: dict[str, Priced] = {}
-    for name in sorted(answers, key=lambda name: descriptions[name].cascade is not None):
+    for name in sorted(answers, key=lambda name: _needs_others(descriptions[name])):
         description, own = with_full_spec(descriptions[name]), answers[name]
         if description.cascade is not None:
             priced[name] = _price_cascade(description, own, answers, priced)
             continue
-        cost = _cost_of(description, own, run_dir / name, hardware=hardware, table=table)
+        teacher = priced.get(description.labels_from or "")
+        taught_by = teacher.cost if teacher else None
+        cost = _cost_of(description, own, run_dir / name, hardware=hardware, table=table, teacher=taught_by)
         given = own.predictions
         priced[name] = Priced(cost, item_usd(description, given, cost, table=table) if len(given) else None)
     return {name: priced[name] for name in answers}
+
+
+def _needs_others(description: SystemDescription) -> int:
+    """Return what to sort systems by, so that each stands behind those whose cost is part of its own."""
+    return 2 if description.cascade is not None else 1 if description.labels_from is not None else 0
 
 
 def _cost_of(
@@ -68,6 +75,7 @@ def _cost_of(
     *,
     hardware: Machine | None,
     table: PriceTable,
+    teacher: SystemCost | None,
 ) -> SystemCost:
     """Price one system of a run that is no cascade.
 
@@ -77,13 +85,14 @@ def _cost_of(
         folder: Its folder in the run, where training left its checkpoint.
         hardware: The run's.
         table: Prices.
+        teacher: What the system costs whose answers it learnt; None where it has none.
     """
     training = description.training
     if description.kind == "finetune":
         training = training_facts(folder / "checkpoint")
     elif description.kind == "baseline":
         training = fit_facts(folder)
-    return system_cost(description, answers, hardware=hardware, training=training, table=table)
+    return system_cost(description, answers, hardware=hardware, training=training, table=table, teacher=teacher)
 
 
 def with_full_spec(description: SystemDescription) -> SystemDescription:

@@ -36,6 +36,17 @@ class Teacher(NamedTuple):
     def records(self) -> Iterator[Record]:
         """Yield its records, one at a time."""
         yield from read_records(records_path(self.run_dir, self.name))
+        yield from read_pool(self.path)
+
+
+def pool_path(folder: Path) -> Path:
+    """Return where a system's answers to texts without labels are, in its folder of a run."""
+    return folder / "unlabelled.jsonl"
+
+
+def read_pool(folder: Path) -> Iterator[Record]:
+    """Yield what a system answered to texts without labels; nothing where it was asked none."""
+    yield from read_records(pool_path(folder))
 
 
 def read_teacher(path: Path) -> Teacher:
@@ -56,14 +67,14 @@ def read_teacher(path: Path) -> Teacher:
     return Teacher(path, manifest.systems[path.name])
 
 
-def known_beforehand(teacher: Teacher) -> str:
+def known_beforehand(name: str, description: SystemDescription) -> str:
     """Say why a teacher may have learnt some of the items that it answered; "" where it cannot have.
 
     What learns in a run never learns from the items that are asked there. Of what was trained before nobody knows.
     """
-    if teacher.description.kind != "checkpoint":
+    if description.kind != "checkpoint":
         return ""
     return (
-        f"{teacher.path} was trained before its run: where it learnt from these items themselves, its answers are "
+        f"{name} was trained before its run: where it learnt from these items themselves, its answers are "
         "their old labels, and no labels of new texts"
     )

@@ -24,6 +24,7 @@ from eval.plan.call_prices import check_prices, rate_of
 from eval.plan.cascades import cascade_system, check_members
 from eval.plan.context import Context, load_evaluated
 from eval.plan.own_parts import OwnParts
+from eval.plan.students import check_teachers, student_system
 from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
 from eval.plan.system import System
 from eval.plan.until_decided import check_until_decided
@@ -54,8 +55,8 @@ class PlannedEvaluation(NamedTuple):
 
     @property
     def in_turn(self) -> list[System]:
-        """The systems in the order in which they are asked: cascades behind what they are made of."""
-        return sorted(self.systems, key=lambda one: bool(one.members))
+        """The systems in the order in which they are asked: students and cascades behind those that they need."""
+        return sorted(self.systems, key=lambda one: (bool(one.members), bool(one.teacher)))
 
 
 class Plan(NamedTuple):
@@ -70,6 +71,15 @@ class Plan(NamedTuple):
         return [
             (entry.evaluation, entry.items[: one.limit], one) for entry in self.evaluations for one in entry.in_turn
         ]
+
+    def system(self, name: str) -> System:
+        """Return a system by its name."""
+        return next(one for entry in self.evaluations for one in entry.systems if one.name == name)
+
+    def pool_of(self, teacher: System) -> list[Item]:
+        """Return the texts that a system labels for all its students, each once."""
+        students = (one for entry in self.evaluations for one in entry.systems if one.teacher == teacher.name)
+        return list({item.id: item for one in students for item in one.pool}.values())
 
 
 def plan(
@@ -90,6 +100,7 @@ def plan(
     """
     suite = accompanied(_repeatable(suite))
     check_members(suite)
+    check_teachers(suite)
     price_table()  # the reports need it: a fault in the user's own is not to be found once every answer is paid for
     if policy.max_cost_usd is not None:
         check_prices(suite)
@@ -119,8 +130,11 @@ def plan(
 
 
 def _systems(spec: EvaluationSpec, context: Context) -> list[System]:
-    """Build the systems of an evaluation, in its order; cascades are built of the others."""
-    built = {one.name: build_system(one, context) for one in spec.systems if one.cascade is None}
+    """Build the systems of an evaluation, in its order; students are built of their teachers, cascades of all."""
+    alone = [one for one in spec.systems if one.cascade is None and one.labels_from is None]
+    built = {one.name: build_system(one, context) for one in alone}
+    for one in (one for one in spec.systems if one.labels_from is not None):
+        built[one.name] = with_said(student_system(one, context, built)._replace(limit=one.limit), one)
     for one in (one for one in spec.systems if one.cascade is not None):
         built[one.name] = with_said(cascade_system(one, context, built), one)
     return [built[one.name] for one in spec.systems]

@@ -73,6 +73,19 @@ SYSTEM = (
     Option("baseline", "what must be beaten, such as majority or tfidf; see: python -m eval list systems", "B"),
     Option("finetune", "train an encoder in the run: settings of python -m finetune train, as a mapping", flag="-"),
     Option(
+        "labels_from",
+        "what finetune learns in place of labels: what this other system of the evaluation answers, and how sure it is",
+        flag="-",
+    ),
+    Option(
+        "unlabelled",
+        "the texts that it answers for that, a file with the columns of the items' texts; default: the training items, "
+        "of a system that does not learn from them itself",
+        "FILE",
+        Path,
+        flag="-",
+    ),
+    Option(
         "cascade",
         "other systems of the same evaluation: each answers what it is sure of, and passes the rest on to the next",
         flag="-",

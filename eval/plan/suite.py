@@ -45,6 +45,7 @@ class SystemSpec(Frozen):
             the place of max_tokens.
         user_words: As `retrievers.korean` reads it; a path is from where the command runs, like that of `data`.
         finetune: Settings of `finetune.config.TrainSettings`, such as {model: minilm, epochs: 3}.
+        unlabelled: A path from where the command runs, like that of `data`.
         any_label_order: The report says so all the same. It decides no answer, so no manifest holds it, and a run that
             it stopped can go on with it.
         runnable: The name of an object that a script gives, see `eval.api.evaluate`; no file can name one.
@@ -55,6 +56,8 @@ class SystemSpec(Frozen):
     chain: str | None = None
     checkpoint: str | None = None
     finetune: dict[str, Any] | None = None
+    labels_from: SystemName | None = Field(default=None, exclude_if=lambda name: name is None)
+    unlabelled: Path | None = Field(default=None, exclude_if=lambda path: path is None)
     any_label_order: bool = Field(default=False, exclude=True)
     model: str | None = None
     prompt: str | None = None
@@ -109,6 +112,7 @@ class SystemSpec(Frozen):
             )
         self._check_trials()
         self._check_cascade()
+        self._check_student()
         if self.candidates is not None and self.examples is None:
             raise ValueError(f"system '{self.name}': candidates are the labels of examples; give --examples too")
         elsewhere = self.model_fields_set - {"name", "note", "limit", "any_label_order", *given}
@@ -116,6 +120,8 @@ class SystemSpec(Frozen):
             elsewhere -= {"embeddings"}
         if self.cascade is not None:
             elsewhere -= {"defer"}
+        if self.finetune is not None:
+            elsewhere -= {"labels_from", "unlabelled"}
         if self.chain is None and (set_fields := sorted(f for f in elsewhere if getattr(self, f) is not None)):
             raise ValueError(f"system '{self.name}': {set_fields[0]} goes with a chain, not with a {given[0]}")
         return self
@@ -129,6 +135,14 @@ class SystemSpec(Frozen):
             raise ValueError(f"system '{self.name}': defer goes with a cascade, not with a {self.kind}")
         if self.defer is not None and self.defer.cost is not None and len(self.cascade or ()) > 2:
             raise ValueError(f"system '{self.name}': defer: cost is shared out between two systems, not among more")
+
+    def _check_student(self) -> None:
+        if self.labels_from is not None and self.finetune is None:
+            raise ValueError(f"system '{self.name}': labels_from goes with finetune, not with a {self.kind}")
+        if self.unlabelled is not None and self.labels_from is None:
+            raise ValueError(
+                f"system '{self.name}': unlabelled texts need a system to label them, as labels_from: NAME"
+            )
 
     def _check_trials(self) -> None:
         if self.permute and self.chain is None:

@@ -39,6 +39,8 @@ class System(NamedTuple):
         remote: Its model, if that is asked over a network.
         limit: How many of the items it answers, from the first; None: all.
         members: The systems that a cascade is made of; empty for any other, which is asked itself.
+        teacher: The system that labels what this one learns from; "" where nobody does.
+        pool: The texts that the teacher is asked for it, before it is opened.
     """
 
     name: str
@@ -51,6 +53,8 @@ class System(NamedTuple):
     remote: RemoteModel | None = None
     limit: int | None = None
     members: tuple[str, ...] = ()
+    teacher: str = ""
+    pool: tuple[Item, ...] = ()
 
 
 def learnt_from(train_items: Sequence[Item]) -> dict[str, Any]:

@@ -82,11 +82,12 @@ def system_of_run(run_dir: Path, name: str) -> Labeller:
 
 
 def _planned(manifest: Manifest, name: str) -> PlannedEvaluation:
-    """Plan the evaluation of a system with that system alone: others may need what is not there any more."""
+    """Plan the evaluation of a system with it alone, or its teacher: others may need what is not there any more."""
     suite = Suite.model_validate(_as_written(manifest.suite))
     for spec in suite.evaluations:
-        chosen = tuple(one for one in spec.systems if one.name == name)
-        if chosen:
+        own = next((one for one in spec.systems if one.name == name), None)
+        if own is not None:
+            chosen = tuple(one for one in spec.systems if one.name in (name, own.labels_from))
             alone = (spec.model_copy(update={"systems": chosen}),)
             return plan(suite.model_copy(update={"evaluations": alone, "until_decided": False})).evaluations[0]
     raise unknown_name("system", name, manifest.systems)

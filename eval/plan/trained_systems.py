@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from data.card import is_task
 from data.common.errors import ConfigurationError
@@ -19,6 +19,10 @@ from eval.plan.suite import SystemSpec
 from eval.plan.system import LOCAL_BATCH, System, learnt_from
 from eval.rundir.description import SystemDescription
 
+if TYPE_CHECKING:
+    from finetune.config import TrainSettings
+    from finetune.teacher import Taught
+
 
 def checkpoint_system(spec: SystemSpec, context: Context) -> System:
     """Build a system of an encoder that was trained before.
@@ -29,17 +33,17 @@ def checkpoint_system(spec: SystemSpec, context: Context) -> System:
     """
     from finetune.classifier import checkpoint_folder, load_classifier
 
-    name, labels = str(spec.checkpoint), _labels(context)
+    name, labels = str(spec.checkpoint), class_labels(context)
     predictor = load_classifier(name, labels=labels)
     folder = checkpoint_folder(name)
     training = training_facts(folder)
     trained: dict[str, Any] = {} if training is None else {"training": training}
     sha256 = _checkpoint_sha256(folder)
     description = SystemDescription(kind="checkpoint", checkpoint=name, checkpoint_sha256=sha256, **trained)
-    return System(spec.name, description, LOCAL_BATCH, lambda _: predictor, _checked(spec, labels))
+    return System(spec.name, description, LOCAL_BATCH, lambda _: predictor, checked_labels(spec, labels))
 
 
-def _checked(spec: SystemSpec, labels: Sequence[str]) -> tuple[str, ...] | None:
+def checked_labels(spec: SystemSpec, labels: Sequence[str]) -> tuple[str, ...] | None:
     return None if spec.any_label_order else tuple(labels)
 
 
@@ -66,19 +70,27 @@ def finetune_system(spec: SystemSpec, context: Context) -> System:
     """
     from data.splits import hold_out
     from finetune.check import check
-    from finetune.config import make_settings
 
-    labels = _labels(context)
-    settings = make_settings(
-        {"seed": context.seed, **_texts_read(context, spec.finetune or {}), **(spec.finetune or {})}
-    )
+    labels, settings = class_labels(context), encoder_settings(spec, context)
     learnt, held_out = hold_out(context.train_items(), seed=settings.seed)
     check(settings, train_items=learnt, eval_items=held_out, labels=labels)
     description = SystemDescription(
         kind="finetune", finetune=settings.model_dump(mode="json"), held_out=len(held_out), **learnt_from(learnt)
     )
-    open_trained = partial(_train_and_load, settings, learnt, held_out, labels)
-    return System(spec.name, description, LOCAL_BATCH, open_trained, _checked(spec, labels))
+    open_trained = partial(train_and_load, settings, learnt, held_out, labels)
+    return System(spec.name, description, LOCAL_BATCH, open_trained, checked_labels(spec, labels))
+
+
+def encoder_settings(spec: SystemSpec, context: Context) -> "TrainSettings":
+    """Return the settings that an entry's encoder is trained with.
+
+    Raises:
+        ConfigurationError: One cannot be used.
+    """
+    from finetune.config import make_settings
+
+    said = spec.finetune or {}
+    return make_settings({"seed": context.seed, **_texts_read(context, said), **said})
 
 
 def _texts_read(context: Context, said: dict[str, Any]) -> dict[str, Any]:
@@ -90,8 +102,14 @@ def _texts_read(context: Context, said: dict[str, Any]) -> dict[str, Any]:
     return {"text_fields": fields_of(context.items)}
 
 
-def _train_and_load(
-    settings: Any, train_items: Sequence[Item], held_out: Sequence[Item], labels: Sequence[str], folder: Path
+def train_and_load(
+    settings: "TrainSettings",
+    train_items: Sequence[Item],
+    held_out: Sequence[Item],
+    labels: Sequence[str],
+    folder: Path,
+    *,
+    teacher: "Taught | None" = None,
 ) -> Predictor:
     """Train into the run's folder, going on where an interrupted run stopped; a finished checkpoint is taken."""
     from eval.measures.metrics import classification_metrics
@@ -108,13 +126,14 @@ def _train_and_load(
             labels=labels,
             compute_metrics=classification_metrics,
             out=checkpoint,
+            teacher=teacher,
             resume=working_folder(checkpoint).is_dir(),
         )
     predictor: Predictor = load_classifier(checkpoint, labels=labels)
     return predictor
 
 
-def _labels(context: Context) -> Sequence[str]:
+def class_labels(context: Context) -> Sequence[str]:
     if context.benchmark.labels is None:
         raise ConfigurationError(
             f"{context.benchmark.name} has choices of its own for each item; a classifier needs fixed labels (mnli)"

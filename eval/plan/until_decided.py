@@ -18,13 +18,18 @@ def check_until_decided(suite: Suite, benchmark: str, items: Sequence[Item], sys
     """Return how many items the largest group of an evaluation has.
 
     Raises:
-        ConfigurationError: There are no two systems, one is a cascade, or so few items can show none of them equal
-            within the margin.
+        ConfigurationError: There are no two systems, one needs others to be whole first, or so few items can show none
+            of them equal within the margin.
     """
     if cascades := [system.name for system in systems if system.members]:
         raise ConfigurationError(
             f"--until-decided asks all systems in step, and cascade '{cascades[0]}' is made when its members have "
             "answered everything; leave one of the two out"
+        )
+    if students := [system.name for system in systems if system.teacher]:
+        raise ConfigurationError(
+            f"--until-decided asks all systems in step, and '{students[0]}' is trained when its teacher has answered; "
+            "leave one of the two out"
         )
     if len(systems) < 2:
         raise ConfigurationError(

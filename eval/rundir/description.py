@@ -168,6 +168,7 @@ class SystemDescription(_Described):
         pool_fingerprint: The fingerprint of the items whose passages are searched.
         training: How a checkpoint that was trained before was trained.
         finetune: The settings of an encoder that is trained in the run.
+        labels_from: The system of the run whose answers it learns, in place of labels.
         train_items: How many items it learnt from; `train_fingerprint` says which.
         cascade: The systems of the run that a cascade is made of, the first one that is asked first.
         defer: The rule by which a cascade passes items on, by its name.
@@ -197,6 +198,7 @@ class SystemDescription(_Described):
     checkpoint_sha256: str | None = None
     training: TrainingFacts | None = None
     finetune: dict[str, Any] | None = None
+    labels_from: str | None = None
     train_items: _Count | None = None
     train_fingerprint: str | None = None
     held_out: _Count | None = None
