@@ -18,6 +18,7 @@ from eval.measures.cascade_offer import best_offer
 from eval.measures.cascade_pair import Member
 from eval.measures.costs import BreakEven, break_evens
 from eval.measures.differences import Comparison, compare_all
+from eval.measures.distilled import Distilled, measure_students
 from eval.measures.early_end import Asked, EarlyEnd, accuracy_interval, early_end, without_intervals
 from eval.measures.labels import DoubtfulLabels, find_doubtful
 from eval.measures.ladder import Ladder, climb
@@ -56,6 +57,7 @@ class EvaluationFigures(Frozen):
         cascades: The cascades of the most accurate system with each other one, the best first.
         matrices: What the settings of each matrix of systems are worth; empty in an older run's summary.
         prompts: How far the wordings of systems that differ in their prompt alone lie apart; empty likewise.
+        distilled: What each student learnt of its teacher; empty in an older run's summary.
         labels: Items whose label is doubtful; None where no two systems could agree on that, and in an older run's
             summary.
     """
@@ -79,6 +81,7 @@ class EvaluationFigures(Frozen):
     attributions: tuple[Attribution, ...] = ()
     matrices: tuple[Matrix, ...] = ()
     prompts: PromptSpread = PromptSpread()
+    distilled: tuple[Distilled, ...] = ()
     labels: DoubtfulLabels | None = None
     reference_scores: ReferenceScores = ReferenceScores()
     verdict: Verdict | None = None
@@ -140,6 +143,7 @@ def evaluation_figures(
         attributions=attributions if drawn is None else without_intervals(attributions),
         matrices=measure_matrices(answers, evaluation.crossed) if drawn is None else (),
         prompts=prompts,
+        distilled=measure_students(answers, manifest.systems),
         labels=find_doubtful(answers, manifest.systems),
         reference_scores=references,
         verdict=_with_wording(_with_offer(verdict, cascades, systems), prompts),
