@@ -25,6 +25,8 @@ CURVE_EXAMPLE = """examples:
       how many labelled pairs match each system of the run, measured on the run's items
   %(prog)s --data mnli/ --model minilm --sizes 100,1000 --seeds 3 --out curves/seeds
       three draws of each size; without --run there are no lines
+  python -m finetune curve tickets.yaml --text-fields text --run runs/a --labels-from runs/a/gpt --out curves/gpt
+      each size twice: with the items' own labels, and with those of `gpt`
 """
 
 
@@ -77,6 +79,7 @@ def _add_curve(parser: argparse.ArgumentParser) -> None:
     _add_data_options(parser, split="the split to learn from (default: the evaluation split's training split)")
     add = parser.add_argument
     add("--run", type=Path, metavar="DIR", help="a run of `python -m eval run`: its items, its systems as lines")
+    _add_teacher(parser)
     add("--sizes", metavar="A,B,…", help="training items (default: 100, 300, 1000, 3000, … and all)")
     add("--seeds", type=int, default=1, metavar="N", help="draws and trainings of each size (default: 1)")
     steps = "optimizer steps at least; a small size gets more epochs (default: %(default)s)"

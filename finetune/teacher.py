@@ -54,6 +54,11 @@ class Taught(NamedTuple):
             items=list(items), probs={item_id: one for item_id, one in self.probs.items() if item_id in kept}
         )
 
+    def of_same(self, items: Sequence[Item]) -> "Taught":
+        """Return what is taught of the same items as these, which have labels of their own."""
+        own = {item.id: item for item in self.items}
+        return self.of([own[item.id] for item in items])
+
 
 def taught(items: Sequence[Item], answers: Iterable[Record], *, teacher: str) -> Taught:
     """Label items with what a teacher answered to the same texts.

@@ -10,8 +10,12 @@ from typing import NamedTuple
 
 from data.common.errors import ConfigurationError, unknown_name
 from data.types import Record
+from eval.measures.prices import price_table
+from eval.measures.run_answers import read_systems
+from eval.measures.system_costs import price_systems
 from eval.rundir.description import SystemDescription
 from eval.rundir.journal import read_records, records_path
+from eval.rundir.manifest import read_manifest
 from eval.rundir.run_check import read_run
 
 
@@ -65,6 +69,18 @@ def read_teacher(path: Path) -> Teacher:
     if path.name not in manifest.systems:
         raise unknown_name(f"system of {path.parent}", path.name, manifest.systems)
     return Teacher(path, manifest.systems[path.name])
+
+
+def label_usd(teacher: Teacher) -> float | None:
+    """Return what an answer of a teacher costs in US dollars, as a mean over its run; None where that is unknown."""
+    manifest = read_manifest(teacher.run_dir)
+    evaluation = next(one for one in manifest.evaluations if teacher.name in one.systems)
+    answers = read_systems(teacher.run_dir, evaluation, [teacher.name])
+    if not len(answers[teacher.name]):
+        return None
+    hardware, table = manifest.hardware, price_table()
+    priced = price_systems(answers, manifest.systems, teacher.run_dir, hardware=hardware, table=table)
+    return priced[teacher.name].cost.usd_per_query
 
 
 def known_beforehand(name: str, description: SystemDescription) -> str:

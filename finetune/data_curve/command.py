@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from data.common.errors import ConfigurationError
 from data.common.parsing import JsonObject
 from data.common.terminal import say
-from data.types import Item, Record
-from finetune.commands import default_split, labels_of, print_outcome, train_settings, train_split
+from data.types import Item
+from finetune.commands import default_split, labels_of, print_outcome, taught_by, train_settings, train_split
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from eval.rundir.manifest import Evaluation
     from finetune.config import TrainSettings
-    from finetune.data_curve.crossings import CurvePoint, Level
+    from finetune.data_curve.crossings import Level
+    from finetune.teacher import Taught
 
 CURVE_FILE = "curve.json"
 MOST_SEED = 2**32 - 1  # as `finetune.config.TrainSettings` has it
@@ -39,7 +39,10 @@ class _Evaluated(NamedTuple):
 
 
 class _Curve(NamedTuple):
-    """What is trained, apart from the sizes; `settings.seed` is the first of `n_seeds`."""
+    """What is trained, apart from the sizes; `settings.seed` is the first of `n_seeds`.
+
+    With a teacher, each training is done twice: with the items' own labels, and with its answers to the same items.
+    """
 
     settings: "TrainSettings"
     labels: tuple[str, ...]
@@ -47,6 +50,7 @@ class _Curve(NamedTuple):
     evaluated: _Evaluated
     min_steps: int
     n_seeds: int
+    teacher: "Taught | None"
 
 
 def curve(arguments: argparse.Namespace) -> None:
@@ -66,6 +70,10 @@ def curve(arguments: argparse.Namespace) -> None:
     open_curve_folder(arguments.out, _plan(planned))
     cards = {key: _card(arguments, planned, key, items) for key, items in subsets.items()}
     figures = _figures(arguments, planned, cards)
+    if planned.teacher is not None:
+        own = {key: planned.teacher.of_same(items) for key, items in subsets.items()}
+        taught_cards = {key: _card(arguments, planned, key, one.items, teacher=one) for key, one in own.items()}
+        figures["taught"] = _taught(arguments, planned, cards, taught_cards)
     write_json(arguments.out / CURVE_FILE, figures)
     draw_data_curve(figures, arguments.out)
     print_outcome(figures, format_curve(figures), as_json=arguments.json)
@@ -75,10 +83,11 @@ def curve(arguments: argparse.Namespace) -> None:
 def _figures(arguments: argparse.Namespace, planned: _Curve, cards: dict[tuple[int, int], Any]) -> JsonObject:
     """Return what `curve.json` has."""
     from data.registry import fingerprint
+    from eval.measures.curve_levels import crossed, curve_points
     from finetune.data_curve.crossings import ONE_DRAW
 
     items, pool = planned.evaluated.items, planned.pool
-    points, correct = _points(cards, items)
+    points, correct = curve_points(cards, items)
     return {
         "benchmark": arguments.benchmark,
         "labels": list(planned.labels),
@@ -90,8 +99,39 @@ def _figures(arguments: argparse.Namespace, planned: _Curve, cards: dict[tuple[i
         "seeds": planned.n_seeds,
         "caveat": ONE_DRAW if planned.n_seeds == 1 else None,
         "points": [point.model_dump(mode="json") for point in points],
-        "systems": [_cross(level, right, points, correct, items) for level, right in planned.evaluated.levels],
+        "systems": [crossed(level, right, points, correct, items) for level, right in planned.evaluated.levels],
         "left_out": planned.evaluated.left_out,
+    }
+
+
+def _taught(
+    arguments: argparse.Namespace,
+    planned: _Curve,
+    cards: dict[tuple[int, int], Any],
+    taught: dict[tuple[int, int], Any],
+) -> JsonObject:
+    """Return the curve of the teacher's labels, and how many of people's the most of them are worth."""
+    from eval.measures.curve_levels import curve_points, difference_intervals
+    from eval.measures.prices import price_table
+    from eval.measures.teacher_answers import label_usd, read_teacher
+    from finetune.data_curve.crossings import find_crossing
+
+    items = planned.evaluated.items
+    (human, right), (points, ours) = curve_points(cards, items), curve_points(taught, items)
+    differences = [one - other for one, other in zip(ours, right, strict=True)]
+    teacher = read_teacher(arguments.labels_from)
+    same_run = arguments.run is not None and arguments.run.resolve() == teacher.run_dir.resolve()
+    level = next((one for one, _ in planned.evaluated.levels if same_run and one.name == teacher.name), None)
+    if level is None:
+        say(f"{arguments.labels_from} has no line: its run holds no answers to the evaluated items (--run names one)")
+    return {
+        "teacher": str(arguments.labels_from),
+        "teacher_accuracy": None if level is None else level.accuracy,
+        "points": [point.model_dump(mode="json") for point in points],
+        "difference_intervals": difference_intervals(differences, items),
+        "worth": find_crossing(human, points[-1].accuracy).model_dump(mode="json"),
+        "label_usd": label_usd(teacher),
+        "human_label_usd": price_table().labels_usd,
     }
 
 
@@ -118,7 +158,11 @@ def _read(arguments: argparse.Namespace) -> _Curve:
     pool = without_overlap(found, evaluated.items)
     if len(pool) < len(found):
         say(f"{len(found) - len(pool)} of {len(found)} training items are also evaluated: left out")
-    return _Curve(settings, labels, pool, evaluated, arguments.min_steps, arguments.seeds)
+    teacher = taught_by(arguments.labels_from, pool) if arguments.labels_from else None
+    if teacher is not None:  # both curves are of the same items
+        answered = {item.id for item in teacher.items}
+        pool = [item for item in pool if item.id in answered]
+    return _Curve(settings, labels, pool, evaluated, arguments.min_steps, arguments.seeds, teacher)
 
 
 def _split_items(arguments: argparse.Namespace) -> _Evaluated:
@@ -131,63 +175,13 @@ def _split_items(arguments: argparse.Namespace) -> _Evaluated:
 
 
 def _run_items(arguments: argparse.Namespace) -> _Evaluated:
-    """Read a run's items and its systems' answers from the journals, which hold both."""
-    from eval.rundir.description import TRAINED_KINDS
-    from eval.rundir.journal import latest_records, records_path
-    from eval.rundir.run_check import read_run
-    from finetune.data_curve.crossings import Level
+    from data.registry import benchmark
+    from eval.measures.curve_levels import run_levels
 
     if arguments.eval_data is not None or arguments.eval_limit is not None:
         raise ConfigurationError("--run decides the evaluated items: leave out --eval-data and --eval-limit")
-    manifest = read_run(arguments.run)
-    evaluation = _evaluation(arguments, manifest.evaluations)
-    kinds = {name: manifest.systems[name].kind for name in evaluation.systems}
-    items: list[Item] = []
-    levels, left_out = [], {}
-    # What was trained is no alternative to training.
-    for name in (name for name in evaluation.systems if kinds[name] not in TRAINED_KINDS):
-        records = list(latest_records(records_path(arguments.run, name)).values())
-        answered = sum(record.prediction is not None for record in records)
-        if answered < evaluation.n_items:
-            left_out[name] = f"it has answers to {answered} of {evaluation.n_items} items"
-            say(f"{name} is left out: {left_out[name]}")
-            continue
-        items = items or [record.item for record in records]
-        right, interval = _score(records, items)
-        levels.append((Level(name=name, kind=kinds[name], accuracy=float(right.mean()), interval=interval), right))
-    if not levels:
-        raise ConfigurationError(
-            f"{arguments.run} has no prompted system or baseline that answered all {evaluation.n_items} items of "
-            f"'{evaluation.benchmark}'; finish it with --resume, or leave out --run"
-        )
-    return _Evaluated(items, evaluation.split, levels, left_out)
-
-
-def _evaluation(arguments: argparse.Namespace, evaluations: "Sequence[Evaluation]") -> "Evaluation":
-    from data.registry import benchmark
-
-    # A run knows a file of the user's own by its task's name, whatever the card or the file is called.
-    found = [one for one in evaluations if one.benchmark == benchmark(arguments.benchmark).name]
-    chosen = [one for one in found if arguments.eval_split in (None, one.split)]
-    if len(chosen) == 1:
-        return chosen[0]
-    have = ", ".join(f"{one.benchmark} {one.split}" for one in evaluations)
-    fix = "choose one with --eval-split" if chosen else "name another --run, --benchmark or --eval-split"
-    wanted = " ".join(filter(None, (arguments.benchmark, arguments.eval_split)))
-    count = f"{len(chosen)} evaluations" if chosen else "no evaluation"
-    raise ConfigurationError(f"{arguments.run} has {count} of '{wanted}'; it has: {have}; {fix}")
-
-
-def _score(records: Sequence[Record], items: Sequence[Item]) -> "tuple[np.ndarray, tuple[float, float] | None]":
-    """Return which items were answered rightly, (n,) bool, and the interval of the accuracy."""
-    import numpy as np
-
-    from eval.measures.stats import share_interval
-
-    by_id = {record.item.id: record for record in records}
-    predictions = [(item, by_id[item.id].prediction) for item in items]
-    right = np.array([said is not None and said.choice == item.target for item, said in predictions])
-    return right, share_interval(right, np.ones(len(items)), [item.group for item in items])
+    # A run knows a file of the user\'s own by its task\'s name, whatever the card or the file is called.
+    return _Evaluated(*run_levels(arguments.run, benchmark(arguments.benchmark).name, arguments.eval_split))
 
 
 def _check(planned: _Curve, size: int) -> None:
@@ -208,10 +202,28 @@ def _plan(planned: _Curve) -> JsonObject:
         "labels": list(planned.labels),
         "training items": fingerprint(planned.pool),
         "evaluated items": fingerprint(planned.evaluated.items),
+        **_plan_of(planned.teacher),
     }
 
 
-def _card(arguments: argparse.Namespace, planned: _Curve, key: tuple[int, int], items: list[Item]) -> JsonObject:
+def _plan_of(teacher: "Taught | None") -> JsonObject:
+    from data.registry import fingerprint
+    from finetune.teacher import probs_sha256
+
+    if teacher is None:
+        return {}
+    sha256 = probs_sha256(teacher.items, teacher.probs)
+    return {"labels of the teacher": fingerprint(teacher.items), "probabilities of the teacher": sha256}
+
+
+def _card(
+    arguments: argparse.Namespace,
+    planned: _Curve,
+    key: tuple[int, int],
+    items: list[Item],
+    *,
+    teacher: "Taught | None" = None,
+) -> JsonObject:
     """Return the card of one training, which is done where its folder is not there yet."""
     from eval.measures.metrics import classification_metrics
     from finetune.card import read_card
@@ -221,10 +233,11 @@ def _card(arguments: argparse.Namespace, planned: _Curve, key: tuple[int, int], 
     from finetune.working_folder import last_saved, working_folder
 
     settings = settings_for(planned.settings, key[0], seed=key[1], min_steps=planned.min_steps)
-    folder, eval_items = training_folder(arguments.out, *key), planned.evaluated.items
+    folder, eval_items = training_folder(arguments.out, *key, taught=teacher is not None), planned.evaluated.items
     card = read_card(folder)
     if card is None:
-        say(f"training on {key[0]:,} items, seed {key[1]}")
+        whose = f", labelled by {teacher.teacher}" if teacher is not None else ""
+        say(f"training on {key[0]:,} items{whose}, seed {key[1]}")
         train(
             settings,
             train_items=items,
@@ -233,6 +246,7 @@ def _card(arguments: argparse.Namespace, planned: _Curve, key: tuple[int, int], 
             report=_report,
             out=folder,
             labels=planned.labels,
+            teacher=teacher,
             resume=last_saved(working_folder(folder)) is not None,
         )
         card = read_card(folder) or {}
@@ -252,52 +266,3 @@ def _report(items: Sequence[Item], probs: "np.ndarray", labels: Sequence[str]) -
     right = probs.argmax(axis=1) == label_ids(items, labels)
     correct = "".join("1" if one else "0" for one in right)  # one character an item: a list is a line an item
     return classification_report(items, probs, labels=labels) | {"correct": correct}
-
-
-def _points(
-    cards: dict[tuple[int, int], JsonObject], items: Sequence[Item]
-) -> "tuple[list[CurvePoint], list[np.ndarray]]":
-    """Return the curve, and for each size how often each item was answered rightly, (n,), as a share of the seeds."""
-    import numpy as np
-
-    from eval.measures.stats import share_interval
-    from finetune.data_curve.crossings import CurvePoint
-
-    points, correct = [], []
-    groups = [item.group for item in items]
-    for size in sorted({size for size, _ in cards}):
-        own = [card for (n, _), card in cards.items() if n == size]
-        answers = np.array([[char == "1" for char in card["report"]["correct"]] for card in own])  # (seeds, n)
-        share = answers.mean(axis=0)
-        point = CurvePoint(
-            n=size,
-            epochs=own[0]["settings"]["epochs"],
-            steps=own[0]["steps"],
-            accuracy=float(share.mean()),
-            interval=share_interval(share, np.ones(len(items)), groups),
-            seed_accuracies=tuple(float(row.mean()) for row in answers),
-            wall_s=round(sum(card["wall_s"] for card in own) / len(own), 3),
-        )
-        points.append(point)
-        correct.append(share)
-    return points, correct
-
-
-def _cross(
-    level: "Level", right: "np.ndarray", points: "list[CurvePoint]", correct: "list[np.ndarray]", items: list[Item]
-) -> JsonObject:
-    """Return a system with where the curve meets it, and with their paired differences, since they share the items."""
-    import numpy as np
-
-    from eval.measures.stats import paired_difference_interval
-    from finetune.data_curve.crossings import above_from, find_crossing
-
-    groups, possible = [item.group for item in items], np.ones(len(items))
-    spans = [paired_difference_interval(share - right, possible, groups) for share in correct]
-    lows = [None if span is None else span.low for span in spans]
-    return {
-        **level.model_dump(mode="json"),
-        **find_crossing(points, level.accuracy).model_dump(mode="json"),
-        "difference_intervals": [None if span is None else list(span) for span in spans],
-        "above_from": above_from([point.n for point in points], lows),
-    }

@@ -198,7 +198,34 @@ def format_curve(curve: Mapping[str, Any]) -> str:
     chance = 1 / len(curve["labels"])
     lines += ["", f"guessing is right on {chance:.4f}; measured on {curve['evaluated']['n']:,} items"]
     lines += [curve["caveat"]] if curve["caveat"] else []
-    return "\n".join([*lines, *map(format_crossing, curve["systems"])])
+    taught = format_taught(curve["taught"]) if "taught" in curve else []
+    return "\n".join([*lines, *map(format_crossing, curve["systems"]), *taught])
+
+
+def format_taught(taught: Mapping[str, Any]) -> list[str]:
+    """Say what a teacher's labels come to, a line a size, and how many of people's the most of them are worth."""
+    rows = [["items", "accuracy", "95 % interval", "minus people's labels, 95 %"]]
+    for point, span in zip(taught["points"], taught["difference_intervals"], strict=True):
+        rows.append([f"{point['n']:,}", f"{point['accuracy']:.4f}", format_span(point["interval"]), format_span(span)])
+    level = taught["teacher_accuracy"]
+    right = "" if level is None else f", which is right on {level:.4f} itself"
+    head = f"with the labels of {taught['teacher']}{right}:"
+    return ["", head, aligned(rows, left=(2, 3), rule=False), "", _worth(taught)]
+
+
+def _worth(taught: Mapping[str, Any]) -> str:
+    n, worth = taught["points"][-1]["n"], taught["worth"]
+    said = f"{n:,} of its labels{_priced(n, taught['label_usd'])} are worth "
+    if worth["matched_at"] is not None:
+        about = _two_digits(worth["matched_at"])
+        return f"{said}about {about:,} of people's{_priced(about, taught['human_label_usd'])}"
+    if worth["reason"].startswith("already"):
+        return f"{said}no more than the fewest of people's that were tried"
+    return f"{said}more than all {n:,} of people's{_priced(n, taught['human_label_usd'])}"
+
+
+def _priced(n: int, usd: float | None) -> str:
+    return "" if usd is None else f" (${n * usd:,.4g})"
 
 
 def format_span(span: Sequence[float] | None) -> str:

@@ -9,6 +9,7 @@ from finetune.training_curves import BLUE, GREY, ORANGE, dress_axes, save_figure
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+VIOLET = "#5b21b6"  # of labels that are a teacher's
 COLOURS = (ORANGE, "#2f7d4f", "#8a4fb0", "#b3261e", "#00797a", "#7a5c00")  # of chains; a baseline is grey
 LABEL_GAP = 0.042  # between two names, as a share of the axes' height
 MARGIN = 0.03  # of accuracy, above and below everything drawn
@@ -22,7 +23,11 @@ def draw_data_curve(curve: Mapping[str, Any], folder: Path) -> list[Path]:
     axes = figure.subplots()
     axes.set_xscale("log")
     _draw_names(axes, curve)
-    _draw_points(axes, curve["points"])
+    taught = curve.get("taught")
+    if taught is not None:
+        _draw_points(axes, taught["points"], colour=VIOLET, label=f"labels of {taught['teacher']}, 95 % interval")
+    label = "fine-tuned, 95 % interval" if taught is None else "people's labels, 95 % interval"
+    _draw_points(axes, curve["points"], colour=BLUE, label=label)
     dress_axes(axes, title="Accuracy by number of training items", x_label="training items (log scale)")
     axes.set_ylabel(f"accuracy on {curve['evaluated']['n']:,} items")
     return save_figure(figure, folder / "curve")
@@ -55,19 +60,19 @@ def spread(values: Sequence[float], gap: float, *, low: float, high: float) -> l
     return places
 
 
-def _draw_points(axes: "Axes", points: Sequence[Mapping[str, Any]]) -> None:
+def _draw_points(axes: "Axes", points: Sequence[Mapping[str, Any]], *, colour: str, label: str) -> None:
     sizes, accuracies = [point["n"] for point in points], [point["accuracy"] for point in points]
     spanned = [point for point in points if point["interval"] is not None]
     if spanned:
         lows, highs = zip(*(point["interval"] for point in spanned), strict=True)
-        axes.fill_between([point["n"] for point in spanned], lows, highs, color=BLUE, alpha=0.15, linewidth=0)
+        axes.fill_between([point["n"] for point in spanned], lows, highs, color=colour, alpha=0.15, linewidth=0)
         # The lines of an error bar are drawn between its ends, which need not lie on either side of the value.
-        axes.vlines([point["n"] for point in spanned], lows, highs, color=BLUE, linewidth=1)
+        axes.vlines([point["n"] for point in spanned], lows, highs, color=colour, linewidth=1)
     for point in points:
         if len(point["seed_accuracies"]) > 1:
             n = len(point["seed_accuracies"])
-            axes.plot([point["n"]] * n, point["seed_accuracies"], ".", color=BLUE, alpha=0.5, markersize=5)
-    axes.plot(sizes, accuracies, color=BLUE, linewidth=1.8, marker="o", markersize=5, label="fine-tuned, 95 % interval")
+            axes.plot([point["n"]] * n, point["seed_accuracies"], ".", color=colour, alpha=0.5, markersize=5)
+    axes.plot(sizes, accuracies, color=colour, linewidth=1.8, marker="o", markersize=5, label=label)
     axes.set_xticks(sizes, [f"{n:,}" for n in sizes])
     axes.set_xticks([], minor=True)
 
@@ -99,7 +104,8 @@ def _draw_names(axes: "Axes", curve: Mapping[str, Any]) -> None:
 
 
 def _set_limits(axes: "Axes", curve: Mapping[str, Any]) -> None:
-    drawn = [*curve["points"], *curve["systems"]]
+    taught = curve.get("taught") or {"points": []}
+    drawn = [*curve["points"], *taught["points"], *curve["systems"]]
     ends = [end for one in drawn for end in one["interval"] or ()]
     ends += [*(one["accuracy"] for one in drawn), 1 / len(curve["labels"])]
     axes.set_ylim(max(0.0, min(ends) - MARGIN), min(1.0, max(ends) + MARGIN))

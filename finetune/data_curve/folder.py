@@ -2,6 +2,7 @@
 
     plan.json                    what decides every figure but the sizes and the number of seeds
     n-<size>-seed-<seed>/        a training: its card, log and learning curves, and where asked for its weights
+    n-<size>-seed-<seed>-taught/ the same, of a teacher's labels
 
 A folder of a training is there only when it is whole (`finetune.working_folder`), so it is never trained again.
 """
@@ -25,8 +26,8 @@ PLAN_FILE = "plan.json"
 KEPT = (CARD_FILE, "README.md", "training_log.jsonl", *CURVE_FILES)
 
 
-def training_folder(out: Path, size: int, seed: int) -> Path:
-    return out / f"n-{size}-seed-{seed}"
+def training_folder(out: Path, size: int, seed: int, *, taught: bool = False) -> Path:
+    return out / f"n-{size}-seed-{seed}{'-taught' if taught else ''}"
 
 
 def open_curve_folder(out: Path, plan: Mapping[str, Any]) -> None:

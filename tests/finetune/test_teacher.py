@@ -198,3 +198,59 @@ def test_a_state_of_other_probabilities_is_not_taken_up(encoder: Path, tmp_path:
         train_toy(encoder, tmp_path / "out", train_items=first.items, options=options)
     with pytest.raises(ConfigurationError, match="with other the teacher's probabilities"):
         train_toy(encoder, tmp_path / "out", train_items=second.items, options={"teacher": second, "resume": True})
+
+
+def curve_command(encoder: Path, data: Path, out: Path, *more: str) -> int:
+    plain = ["--data", str(data), "--model", str(encoder), "--max-length", "48", "--batch-size", "16", "--epochs", "3"]
+    sizes = ["--sizes", "60,240", "--min-steps", "0"]
+    return main(["curve", *plain, *sizes, "--learning-rate", "3e-3", "--bf16", "off", "--out", str(out), *more])
+
+
+def test_a_curve_of_a_teacher_without_mistakes_is_that_of_human_labels(
+    encoder: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = run_of(tmp_path / "run", lambda item: None if item == ITEMS[0] else right(item), [*ITEMS])
+    out = tmp_path / "curve"
+    assert curve_command(encoder, data, out, "--sizes", "60,239", "--labels-from", str(path)) == 0
+    printed = capsys.readouterr()
+    assert "1 that it was not asked are left out" in printed.err
+    curve = json.loads((out / "curve.json").read_text())
+    found = curve["taught"]
+    assert [point["accuracy"] for point in found["points"]] == [point["accuracy"] for point in curve["points"]]
+    assert found["teacher_accuracy"] is None and "has no line" in printed.err
+    assert found["difference_intervals"][0][0] <= 0 <= found["difference_intervals"][0][1]
+    assert (out / "n-239-seed-0-taught").is_dir() and (out / "curve.png").is_file()
+    assert "239 of its labels are worth about 240 of people's" in printed.out
+
+
+def test_a_curve_says_what_a_teachers_labels_are_worth_beside_its_line(
+    encoder: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prices = tmp_path / "prices.yaml"
+    models = "models: {openai:known: {input: 1, output: 2}}\n"
+    prices.write_text(f"as_of: '2026-01-01'\nsource: here\nlabels_usd: 0.5\n{models}")
+    monkeypatch.setenv("TUNE_OR_PROMPT_PRICES", str(prices))
+    said = noisy(0.5)
+    usage = {"input_tokens": 1000, "output_tokens": 0}
+
+    def counted(item: Item) -> Record:
+        return answer(item, "teacher", said(item).prediction.choice, usage=usage)
+
+    api = {"kind": "chain", "chain": "mnli", "model": {"spec": "openai:known"}}
+    run = write_run(tmp_path / "run", [("mnli", TESTED, {"teacher": counted})], descriptions={"teacher": api})
+    with (run / "teacher" / "unlabelled.jsonl").open("w") as file:
+        file.writelines(record.model_dump_json() + "\n" for record in map(counted, ITEMS))
+    options = ("--split", "train", "--run", str(run), "--labels-from", str(run / "teacher"))
+    assert curve_command(encoder, data, tmp_path / "curve", *options) == 0
+    found = json.loads((tmp_path / "curve" / "curve.json").read_text())
+    right_share = found["taught"]["teacher_accuracy"]
+    assert right_share == found["systems"][0]["accuracy"] and 0.3 < right_share < 0.7
+    assert found["taught"]["points"][-1]["accuracy"] < found["points"][-1]["accuracy"]
+    assert "240 of its labels ($0.24) are worth" in capsys.readouterr().out
+    # The same command again trains nothing, and a teacher that says something else is another curve.
+    assert curve_command(encoder, data, tmp_path / "curve", *options) == 0
+    assert "is there: not trained again" in capsys.readouterr().err
+    with (run / "teacher" / "unlabelled.jsonl").open("w") as file:
+        file.writelines(right(item).model_dump_json() + "\n" for item in ITEMS)
+    assert curve_command(encoder, data, tmp_path / "curve", *options) == 2
+    assert "has a curve with other labels of the teacher" in capsys.readouterr().err
