@@ -1,4 +1,4 @@
-"""The training log: one JSON line an event, written while the run goes on, and the same in words on stderr.
+"""The training log: one JSON line an event, and in words on stderr, where the steps are one live line.
 
 It takes the place of the Trainer's own progress callbacks, which print to stdout. A run that goes on from a saved
 state drops the lines after it and writes them again, so that the log is that of a run without interruption.
@@ -15,13 +15,15 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from data.common.errors import ConfigurationError
 from data.common.files import replace_file
-from data.common.terminal import say
+from data.common.table import fit
+from data.common.terminal import STATUS, columns, is_drawable, say
 from finetune.arguments import is_main_process
 from finetune.training_curves import Event, draw_curves
 
 LOG_FILE = "training_log.jsonl"
 # Drawing takes one to three seconds, which a short training would mostly be spent on.
 CURVES_EVERY_S = 30.0
+LINES_EVERY_S = 10.0  # of steps, where there is no terminal
 STEP_FIGURES = ("loss", "learning_rate", "grad_norm")
 # The Trainer's own speed figures; ours are taken from `wall_s`.
 DROPPED = ("runtime", "samples_per_second", "steps_per_second", "model_preparation_time")
@@ -50,6 +52,8 @@ class TrainingLog(TrainerCallback):
         spent = whole[-1]["wall_s"] if whole else 0.0
         self._started = time.perf_counter() - spent
         self._drawn_at = time.monotonic()
+        self._shown = -math.inf
+        self._first: tuple[float, int] | None = None  # when the first step of this process was written, and which
 
     @property
     def wall_s(self) -> float:
@@ -103,9 +107,26 @@ class TrainingLog(TrainerCallback):
             file.write(_line(self.events[-1]))
         words = "  ".join(f"{name} {_short(value)}" for name, value in shown.items())
         when = f"initial {event}" if event != "step" and state.global_step == 0 else event
-        say(f"{self.wall_s:8.1f}s  step {state.global_step}/{state.max_steps}  {when}  {words}")
+        line = f"{self.wall_s:8.1f}s  step {state.global_step}/{state.max_steps}  {when}  {words}"
+        say(line) if event != "step" else self._show(line + self._time_left(state))
         if event != "step":
             self._draw_at_times()
+
+    def _show(self, line: str) -> None:
+        """Show how far it is: on one line that is drawn again and again, or, without a terminal, now and then."""
+        if is_drawable():
+            STATUS.draw(fit(line, columns() - 2).rstrip())
+        elif time.monotonic() - self._shown >= LINES_EVERY_S:
+            self._shown = time.monotonic()
+            say(line)
+
+    def _time_left(self, state: TrainerState) -> str:
+        now, step = time.monotonic(), state.global_step
+        if self._first is None:
+            self._first = now, step
+        started, first = self._first
+        left = (now - started) / max(step - first, 1) * (state.max_steps - step)
+        return f"  {left:.0f} s left" if left >= 1 else ""
 
     def _draw_at_times(self) -> None:
         """Redraw the learning curves where the last drawing is old, so that a long training can be watched."""

@@ -16,6 +16,7 @@ _SHORTEST_BAR = 4
 _TICK_S = 0.5
 _SECONDS_BETWEEN_DRAWINGS = 0.1
 _SECONDS_BETWEEN_LINES = 10.0  # without a terminal
+_LEAST_S = 1.0  # before that, no pace is said
 _QUIET_S = 5.0  # without a finished item: what is waited for is then worth a word
 
 
@@ -36,6 +37,7 @@ class Progress:
     def __init__(self, label: str, total: int, waiting: Callable[[bool], str] = lambda quiet: "") -> None:
         self.label, self.total = plain(label, one_line=True), total
         self.done = self.errors = 0
+        self.usd = 0.0
         self._waiting = waiting
         self._terminal = is_drawable()
         self._pause_s = _SECONDS_BETWEEN_DRAWINGS if self._terminal else _SECONDS_BETWEEN_LINES
@@ -58,8 +60,10 @@ class Progress:
         else:
             log(self._line())
 
-    def advance(self, *, failed: bool) -> None:
+    def advance(self, *, failed: bool, usd: float = 0.0) -> None:
+        """Count an item that is finished, and the US dollars that its answer cost."""
         self.done += 1
+        self.usd += usd
         self.errors += failed
         self._finished = time.monotonic()
         if self._terminal:
@@ -87,6 +91,8 @@ class Progress:
         """Return a line as wide as the terminal: the label, a bar of what is left of the width, and the counts."""
         # Terminals differ in what they do after the last column, and in how wide a letter such as "…" is.
         width, counts = columns() - 2, self._counts()
+        if display_width(self.label) + 1 + display_width(counts) > width:
+            counts = self._counted()  # what names the row is worth more than how fast it goes
         rest = width - display_width(counts) - 1
         label_columns = max(_LABEL_COLUMNS, display_width(self.label))
         bar_columns = rest - label_columns - len("[] ")
@@ -97,8 +103,22 @@ class Progress:
 
     def _counts(self) -> str:
         now = time.monotonic()
+        seconds = now - self._started
+        return f"{self._counted()}, {seconds:.0f} s{self._pace(seconds)}{self._spent()}{self._awaited(now)}"
+
+    def _counted(self) -> str:
         errors = f", {self.errors} errors" if self.errors else ""
-        return f"{self.done}/{self.total} items{errors}, {now - self._started:.0f} s{self._awaited(now)}"
+        return f"{self.done}/{self.total} items{errors}"
+
+    def _pace(self, seconds: float) -> str:
+        """Say how many items are finished in a second, and how long the rest will take at that pace."""
+        if not self.done or seconds < _LEAST_S:
+            return ""
+        left = seconds / self.done * (self.total - self.done)
+        return f", {self.done / seconds:.3g}/s" + (f", {left:.0f} s left" if left >= 1 else "")
+
+    def _spent(self) -> str:
+        return f", ${self.usd:.2g}" if self.usd else ""
 
     def _awaited(self, now: float) -> str:
         if self._ended.is_set() or self.done >= self.total:

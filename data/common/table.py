@@ -16,7 +16,7 @@ from data.common.terminal import is_output_lost, write_utf8
 from data.common.text import plain
 
 GAP = "  "
-NARROWEST = 8  # columns of a terminal that words are shrunk to at most
+NARROWEST, NARROW = 8, 24  # columns of a terminal that words are wrapped to at most, and before figures are wrapped
 # What a spreadsheet may take for a formula, however wide its first character is and whatever white space or apostrophes
 # stand before it. A number is none.
 _FORMULA = re.compile(r"[\t\r\n]|'*[\s\u200b\ufeff]*[=+\-@＝＋－＠﹦﹢﹣﹫−]")
@@ -31,22 +31,76 @@ def aligned(
     Args:
         rows: (n_rows, n_columns) texts.
         left: The columns of words, which stand to the left; the others are figures.
-        width: Columns of words shrink, the widest first, where the table would be wider than so many columns of a
-            terminal; None never shrinks them.
+        width: Where the table would be wider than so many columns of a terminal, cells go on in further lines, and
+            where that is not enough either, each row stands below its first cell. Nothing is cut. None: any width.
         rule: Draw a line under the head.
     """
     cells = [[plain(cell, one_line=True) for cell in row] for row in rows]
-    widths = [max(display_width(row[column]) for row in cells) for column in range(len(rows[0]))]
-    while width is not None and sum(widths) + len(GAP) * (len(widths) - 1) > width:
-        widest = max(left, key=lambda column: widths[column])
-        if widths[widest] <= NARROWEST:
-            break  # the figures alone are wider: cutting them would make them wrong
-        widths[widest] -= 1
-    lines = [
-        GAP.join(fit(cell, widths[column], right=column not in left) for column, cell in enumerate(row)).rstrip()
-        for row in cells
+    columns = list(zip(*cells, strict=True))
+    widths = [max(map(display_width, column)) for column in columns]
+    if width is not None and not _narrowed(columns, widths, left=left, width=width):
+        return _turned(cells)
+    lines = [_row_lines(row, widths, left=left) for row in cells]
+    below = [GAP.join("-" * width for width in widths)] if rule else []
+    return "\n".join([*lines[0], *below, *(line for row in lines[1:] for line in row)])
+
+
+def _narrowed(columns: Sequence[Sequence[str]], widths: list[int], *, left: Collection[int], width: int) -> bool:
+    """Make columns narrower until they fit the width, first those of words, and say whether they do.
+
+    Figures go on in another line at a space only: a number that is broken would be another one.
+    """
+
+    def next_width(column: int, floor: int) -> int:
+        cells = columns[column]
+        if column not in left:
+            floor = max(display_width(word) for cell in cells for word in cell.split(" "))
+        wrapped = [display_width(line) for cell in cells for line in _wrapped(cell, max(widths[column] - 1, floor))]
+        return max(wrapped, default=0)
+
+    for floor, places in ((NARROW, sorted(left)), (NARROW, range(len(widths))), (NARROWEST, sorted(left))):
+        while sum(widths) + len(GAP) * (len(widths) - 1) > width:
+            narrower = {place: next_width(place, floor) for place in places}
+            shrinking = [place for place in places if narrower[place] < widths[place]]
+            if not shrinking:
+                break
+            widest = max(shrinking, key=lambda place: widths[place])
+            widths[widest] = narrower[widest]
+    return sum(widths) + len(GAP) * (len(widths) - 1) <= width
+
+
+def _row_lines(row: Sequence[str], widths: Sequence[int], *, left: Collection[int]) -> list[str]:
+    wrapped = [_wrapped(cell, width) for cell, width in zip(row, widths, strict=True)]
+    return [
+        GAP.join(
+            fit(cell, widths[column], right=column not in left)
+            for column, cell in enumerate(cells[line] if line < len(cells) else "" for cells in wrapped)
+        ).rstrip()
+        for line in range(max(map(len, wrapped)))
     ]
-    return "\n".join([lines[0], *([GAP.join("-" * width for width in widths)] if rule else []), *lines[1:]])
+
+
+def _turned(cells: Sequence[Sequence[str]]) -> str:
+    """Write each row as its first cell, and below it a line for each further column."""
+    head = cells[0][1:]
+    width = max(map(display_width, head), default=0)
+    return "\n".join(
+        "\n".join([row[0], *(f"{GAP}{fit(name, width)}{GAP}{cell}" for name, cell in zip(head, row[1:], strict=True))])
+        for row in cells[1:]
+    )
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Break a text into lines: at spaces, or after a mark inside a name, or where the line ends."""
+    lines = []
+    while display_width(text) > width:
+        head = (
+            start_of(text, width + 1) if text[len(start_of(text, width)) :].startswith(" ") else start_of(text, width)
+        )
+        place = head.rfind(" ") + 1 or max(head.rfind(mark) for mark in ".-_/+:") + 1 or len(head)
+        lines.append(head[:place].rstrip())
+        text = text[place:].lstrip()
+    return [*lines, text]
 
 
 def display_width(text: str) -> int:

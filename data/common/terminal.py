@@ -56,6 +56,14 @@ def columns() -> int:
     return _USUAL_COLUMNS
 
 
+def output_columns(most: int) -> int:
+    """Return how many columns standard output has, at most so many; that many where it is no terminal."""
+    with suppress(AttributeError, *_GONE):
+        if sys.stdout.isatty() and (found := os.get_terminal_size(sys.stdout.fileno()).columns):
+            return min(found, most)
+    return most
+
+
 def is_drawable() -> bool:
     """Say whether standard error is a terminal on which a line can be drawn anew."""
     with suppress(AttributeError, *_GONE):

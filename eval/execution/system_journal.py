@@ -14,8 +14,10 @@ from data.common.text import mentioned
 from data.types import Item, Record
 from eval.execution.error_limit import ErrorCount
 from eval.execution.retry import Calls, Cause
+from eval.measures.prices import price
 from eval.plan.system import System
 from eval.rundir.journal import Journal, read_outcomes, settle
+from eval.rundir.priced_parts import is_api, priced_as
 
 
 class TooManyErrorsError(ProjectError):
@@ -76,6 +78,7 @@ class SystemJournal:
         self._name, self._count, self._calls = system.name, count, calls
         self._journal, self._progress = Journal(path), Progress(system.name, total, calls.waits.described)
         self._has_failed = False
+        self._priced_as = priced_as(system.description) if is_api(system.description) else None
         self._expects_probs = system.description.answering == "logprobs"
 
     def __enter__(self) -> "SystemJournal":
@@ -102,7 +105,7 @@ class SystemJournal:
         record = self._journal.append(answered)
         failed = record.error is not None
         self._count.add(failed=failed)
-        self._progress.advance(failed=failed)
+        self._progress.advance(failed=failed, usd=self._usd(answered))
         if not failed:
             return
         if not self._has_failed:
@@ -111,6 +114,12 @@ class SystemJournal:
         if self._count.too_many:
             reason = f"stopped: more items failed than --max-errors allows; the first error of {self._name} is above"
             self._calls.halt(Cause(TooManyErrorsError, reason, "mend it"))
+
+    def _usd(self, record: Record) -> float:
+        """Return what an answer's calls cost, 0 where that is unknown: `Progress` then says nothing of it."""
+        if self._priced_as is None or record.prediction is None or record.prediction.usage is None:
+            return 0.0
+        return price(record.prediction.usage, self._priced_as) or 0.0
 
     def _note_missing_probs(self, record: Record) -> None:
         """Say once that a provider returned no probabilities where they were asked for.

@@ -1,9 +1,11 @@
 """An interrupted training goes on as if nothing had happened: same losses, same weights, whatever the moment."""
 
+import json
 import random
 import shutil
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -23,14 +25,23 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_encoder(tmp_path_factory.mktemp("encoder") / "tiny")
 
 
-def kill_at(step: int, arguments: list[str]) -> None:
-    """Start a training and SIGKILL it as soon as it has logged this step or a later one."""
-    with subprocess.Popen(arguments, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
-        for line in process.stderr:
-            if " step " in line and int(line.split("step ")[1].split("/")[0]) >= step:
-                process.send_signal(signal.SIGKILL)
-                break
+def kill_at(step: int, arguments: list[str], out: Path) -> None:
+    """Start a training into a folder and SIGKILL it as soon as it has logged this step or a later one."""
+    log = working_folder(out) / "training_log.jsonl"
+    before = log.stat().st_mtime_ns if log.is_file() else 0
+    with subprocess.Popen(arguments, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
+        while process.poll() is None and last_logged(log, since=before) < step:
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
+
+
+def last_logged(log: Path, *, since: int) -> int:
+    """Return the last step that stands in a log whole; -1 where it was not written since that time (ns)."""
+    if not log.is_file() or log.stat().st_mtime_ns <= since:
+        return -1
+    lines = log.read_text(encoding="utf-8").rpartition("\n")[0].splitlines()
+    return int(json.loads(lines[-1])["step"]) if lines else -1
 
 
 def without_times(events: list[dict]) -> list[dict]:
@@ -52,7 +63,7 @@ def test_killed_at_random_steps_it_ends_where_it_would_have(encoder: Path, data:
     subprocess.run(train_command(encoder, data, whole), check=True, capture_output=True)
     steps = sorted(random.sample(range(1, STEPS), 2))
     for step in steps:
-        kill_at(step, train_command(encoder, data, killed, "--resume"))
+        kill_at(step, train_command(encoder, data, killed, "--resume"), killed)
         assert not killed.exists()
     done = subprocess.run(train_command(encoder, data, killed, "--resume"), check=True, capture_output=True, text=True)
     assert "accuracy" in done.stdout

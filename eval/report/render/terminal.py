@@ -1,4 +1,4 @@
-"""A report for the terminal: aligned plain text that fits 100 columns, Korean counted as two columns a letter.
+"""A report for the terminal: aligned plain text that fits it and 100 columns, Korean counted as two columns a letter.
 
 Everything that came from data or from a model passes `plain`, so that it cannot move the cursor or set colours.
 """
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from data.common.language import ENGLISH, Language, language
 from data.common.table import GAP, aligned, display_width, start_of
+from data.common.terminal import output_columns
 from data.common.text import plain
 from eval.measures.differences import Comparison
 from eval.measures.sequential import MARGIN
@@ -33,7 +34,7 @@ def terminal_table(summary: Summary) -> str:
         summary: The summary of the run.
 
     Returns:
-        Lines of at most 100 columns, without a last line break.
+        Lines as wide as the terminal, at most 100 columns, without a last line break.
     """
     parts, say = [], language(summary.lang)
     for evaluation in summary.evaluations:
@@ -93,20 +94,21 @@ def _titled(table: Table, *, before: str = "") -> str:
 
 
 def draw(table: Table) -> str:
-    """Align a table's cells; columns of words shrink, the widest first, where it would exceed 100 columns."""
-    return aligned([table.columns, *table.rows], left=range(table.text_columns), width=WIDTH)
+    """Align a table's cells; they go on in further lines where the table would be too wide."""
+    return aligned([table.columns, *table.rows], left=range(table.text_columns), width=output_columns(WIDTH))
 
 
 def wrap(text: str, *, indent: str = "") -> str:
-    """Break a text into lines of at most 100 columns, the later ones indented."""
+    """Break a text into lines that fit the terminal, the later ones indented."""
+    width = output_columns(WIDTH)
     lines, line = [], ""
     for word in plain(text, one_line=True).split(" "):
         candidate = f"{line} {word}" if line else word
-        if display_width(candidate) > WIDTH and line:
+        if display_width(candidate) > width and line:
             lines.append(line)
             candidate = indent + word
-        while display_width(candidate) > WIDTH:  # a word that is longer than a line
-            head = start_of(candidate, WIDTH)
+        while display_width(candidate) > width:  # a word that is longer than a line
+            head = start_of(candidate, width)
             lines.append(head)
             candidate = indent + candidate[len(head) :]
         line = candidate

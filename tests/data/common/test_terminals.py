@@ -24,6 +24,7 @@ from tests.support.exam_file import exam, write_exam
 from tests.support.fault_server import Faults, serve_faults
 from tests.support.folders import ROOT
 from tests.support.runs_over_server import journal_of, run_arguments
+from tests.support.tiny_encoder import make_encoder, write_nli
 
 ENCODINGS = ["ascii", "latin-1", "cp949", "cp1252"]
 COMMANDS = {
@@ -63,11 +64,11 @@ def losing_run(folder: Path) -> list[str]:
     return [argument.replace("third", "losing") for argument in arguments]
 
 
-def on_terminal(arguments: list[str], *, columns: int, **more: str) -> str:
-    """Return what a command writes on a terminal of so many columns."""
+def on_terminal(arguments: list[str], *, columns: int, package: str = "eval", **more: str) -> str:
+    """Return what a command writes for its user on a terminal of so many columns."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    program = [sys.executable, "-m", "eval", *arguments]
+    program = [sys.executable, "-m", package, *arguments]
     process = subprocess.Popen(program, stderr=theirs, stdout=subprocess.DEVNULL, env=environment(**more))
     os.close(theirs)
     shown = b""
@@ -107,6 +108,21 @@ def test_what_is_said_beside_the_bar_stands_on_lines_of_its_own(tmp_path: Path) 
 def test_a_dumb_terminal_gets_lines(tmp_path: Path) -> None:
     shown = on_terminal(scripted_run(tmp_path), columns=80, TERM="dumb")
     assert "\x1b" not in shown and "50/50 items" in shown
+
+
+@pytest.mark.parametrize("term", ["xterm", "dumb"])
+def test_a_training_is_one_live_line_on_a_terminal_and_few_lines_elsewhere(tmp_path: Path, term: str) -> None:
+    data = write_nli(tmp_path, train=(480, 1), validation_matched=(30, 2))
+    small = ["--max-length", "48", "--batch-size", "8", "--epochs", "1", "--bf16", "off", "--logging-steps", "1"]
+    model = ["--model", str(make_encoder(tmp_path / "tiny")), "--data", str(data), "--out", str(tmp_path / "out")]
+    shown = on_terminal(["train", *model, *small], columns=60, package="finetune", TERM=term)
+    drawn = re.findall(r"\r([^\r\n]*)\x1b\[K", shown)
+    if term == "xterm":
+        steps = [line for line in drawn if " step  loss" in line]
+        assert len(steps) > 40 and max(map(display_width, drawn)) <= 60
+    stood = [line for line in re.sub(r"\r[^\r\n]*\x1b\[K", "", shown).splitlines() if " step  loss" in line]
+    assert (len(stood) <= 3) if term == "dumb" else not stood
+    assert "evaluation  loss" in shown
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
@@ -210,7 +226,7 @@ def test_a_run_that_waits_says_for_what(tmp_path: Path, faults: Faults, limits: 
         process.kill()
         process.wait()
     assert waiting and awaited in waiting[-1], waiting
-    first = r"kice-prompt\S+ \d/10 items, 1\d s; (none for \d+ s: )?\d+ await "
+    first = r"kice-prompt\S+ \d/10 items, 1\d s(, [\d.]+/s, \d+ s left)?; (none for \d+ s: )?\d+ await "
     assert re.match(first, waiting[0]), waiting
 
 
