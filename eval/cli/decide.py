@@ -67,7 +67,7 @@ def decide(options: argparse.Namespace) -> int:
         langsmith_dataset=options.langsmith_dataset,
         lang=options.lang,
     )
-    code = end_run(done, run_dir, as_json=options.json)
+    code = end_run(done, run_dir, as_json=options.json, brief=True)
     log(f"suite:   {suite}")
     return code
 

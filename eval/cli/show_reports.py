@@ -5,23 +5,31 @@ from pathlib import Path
 from data.common.progress import log
 from data.common.terminal import emit, emit_json_text, is_one_reader
 from eval.api import Run
+from eval.report.render.terminal import terminal_table
 
 
-def end_run(done: Run, run_dir: Path, *, as_json: bool) -> int:
+def end_run(done: Run, run_dir: Path, *, as_json: bool, brief: bool = False) -> int:
     """Print a run's reports, say what is missing, and return the exit code."""
-    show_reports(done, as_json=as_json)
+    show_reports(done, as_json=as_json, brief=brief)
     outcome = done.outcome
     if outcome is not None and outcome.errors:
         log(f"incomplete: {outcome.errors} items failed; ask them again with --resume {run_dir}")
     return 1 if outcome is not None and outcome.too_many else 0
 
 
-def show_reports(done: Run, *, as_json: bool) -> None:
-    """Print what a run showed, and say where its reports are."""
-    emit_json_text(report_text(done, "summary.json")) if as_json else emit(str(done))
+def show_reports(done: Run, *, as_json: bool, brief: bool = False) -> None:
+    """Print what a run showed, and say where its reports are.
+
+    Args:
+        done: The run.
+        as_json: Print the summary as JSON instead.
+        brief: Print the scores and the verdict alone.
+    """
+    text = terminal_table(done.summary, brief=brief)
+    emit_json_text(report_text(done, "summary.json")) if as_json else emit(text)
     log(f"\nreports: {done.path / 'report.md'}\n         {done.path / 'report.html'}")
-    if is_one_reader() and not as_json:
-        return  # the table has said them
+    if is_one_reader() and not as_json and not brief:
+        return  # the findings have said them
     for warning in (warning for evaluation in done.summary.evaluations for warning in evaluation.warnings):
         log(f"warning: {warning}")
 

@@ -18,7 +18,10 @@ from eval.rundir.names import plain_name
 
 FEW_LABELS = 20  # beyond so many, a model is shown the likeliest ones alone
 EXAMPLES = 8
-LEAST_ITEMS, LEAST_EPOCHS, MOST_EPOCHS = 50, 0.5, 8.0
+LEAST_EPOCHS, MOST_EPOCHS = 0.5, 8.0
+# Items that a slow system answers at least: fewer say little, and fewer than the second figure nothing. The first is
+# given up where it takes more than so many times the time that there is.
+ENOUGH_ITEMS, LEAST_ITEMS, MOST_OVERTIME = 50, 10, 3
 FIRST = 2000  # items that lengths are estimated from
 # Tokens a second on two cores, as seen with the packaged weights: only how much is asked is planned with them.
 TRAINED_TOKENS, READ_TOKENS = 3000, 800
@@ -181,7 +184,8 @@ def _ways(about: Benchmark, model: str, *, alone: bool, has_passages: bool) -> l
 
 def _limit(decision: Decision, entry: dict[str, Any], seconds: float, tokens: float, n_items: int) -> None:
     """Have a slow system answer only as many items as it has time for."""
-    most = max(int(seconds * READ_TOKENS / max(tokens, 1)), LEAST_ITEMS)
+    in_time = int(seconds * READ_TOKENS / max(tokens, 1))
+    most = max(in_time, min(ENOUGH_ITEMS, MOST_OVERTIME * in_time), LEAST_ITEMS)
     if most < n_items:
         entry["limit"] = most
         decision.notes.append(f"{entry['name']} answers {most:,} of {n_items:,} items, for want of time (--minutes)")

@@ -27,11 +27,12 @@ WIDTH = 100
 SHOWN_IDS = 20
 
 
-def terminal_table(summary: Summary) -> str:
+def terminal_table(summary: Summary, *, brief: bool = False) -> str:
     """Draw a run's scores and what they support.
 
     Args:
         summary: The summary of the run.
+        brief: Draw the scores and the verdict alone, for whoever wants the answer first.
 
     Returns:
         Lines as wide as the terminal, at most 100 columns, without a last line break.
@@ -40,10 +41,11 @@ def terminal_table(summary: Summary) -> str:
     for evaluation in summary.evaluations:
         head = f"{evaluation.benchmark}, {evaluation.split}: {items_counted(evaluation.n_items, say)}"
         parts.append("\n".join([plain(head), draw(_scores(evaluation, say))]))
-        if evaluation.break_even:
+        if evaluation.break_even and not brief:
             parts.append(_titled(cost_table({system.name: system.cost for system in evaluation.systems}, say)))
             parts.append(_titled(break_even_table(evaluation.break_even, say)))
-    parts.append("\n".join(wrap(f"- {sentence}", indent=GAP) for sentence in summary.conclusion))
+    findings = () if brief else summary.conclusion
+    parts.append("\n".join(wrap(f"- {sentence}", indent=GAP) for sentence in findings))
     parts += ["\n".join(map(wrap, evaluation.verdict_sentences)) for evaluation in summary.evaluations]
     return "\n\n".join(part for part in parts if part)
 

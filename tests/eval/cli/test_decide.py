@@ -25,7 +25,8 @@ def test_a_file_in_a_verdict_out(tmp_path: Path, capsys: pytest.CaptureFixture[s
     verdict = evaluation["verdict"]
     # The scripted model is right as often as the others, and nobody knows its price.
     assert verdict["kind"] == "open" and not verdict["is_priced"] and verdict["queries"] == 1e6
-    last = printed.out.rstrip().split("\n\n")[-1]
+    scores, last = printed.out.rstrip().split("\n\n")  # and nothing more: the findings are in the report
+    assert "fine-tuned" in scores
     assert last.startswith("Verdict on tickets (18 items): it cannot be told yet.")
     assert evaluation["verdict_sentences"][0] in (out / "report.html").read_text(encoding="utf-8")
 

@@ -55,6 +55,15 @@ def test_of_many_labels_the_likeliest_are_shown_and_a_slow_model_answers_fewer_i
     assert more["with-examples"]["limit"] > systems["with-examples"]["limit"]
 
 
+@pytest.mark.parametrize(("minutes", "fewest", "most"), [(0.01, 10, 10), (0.25, 11, 49), (0.6, 50, 50), (5, 51, 3000)])
+def test_a_slow_model_answers_fifty_items_only_where_that_is_not_far_beyond_the_time(
+    minutes: float, fewest: int, most: int
+) -> None:
+    choices = Choices(["smollm2"], minutes=minutes)
+    found = plan_decision(about(MANY), items(9, MANY), items(3000, MANY), choices)
+    assert fewest <= named(found.systems)["with-examples"]["limit"] <= most
+
+
 def test_of_several_models_each_has_its_names() -> None:
     found = plan_decision(about(FEW), items(50, FEW), items(9, FEW), Choices(models=["gpt", "openai:gpt-5-mini"]))
     assert {"gpt.prompted", "openai-gpt-5-mini.with-examples"} <= named(found.systems).keys()
