@@ -11,8 +11,10 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple
 
 from data.card import is_task
+from data.common.errors import ConfigurationError
 from data.common.hardware import hardware
 from data.common.installation import checkout
+from data.common.secrets import make_redactor
 from data.registry import benchmark, fingerprint, repeatable
 from data.types import Item
 from eval.measures.prices import price_table
@@ -114,6 +116,7 @@ def plan(
             for system in systems:
                 rate_of(system)
         items = pool[: spec.limit]
+        _check_ids(items)
         more = {"largest_group": check_until_decided(suite, about.name, items, systems)} if suite.until_decided else {}
         evaluation = Evaluation(
             benchmark=about.name,
@@ -127,6 +130,14 @@ def plan(
         )
         planned.append(PlannedEvaluation(evaluation, items, systems))
     return Plan(_manifest(suite, planned), planned)
+
+
+def _check_ids(items: Sequence[Item]) -> None:
+    """Refuse an id that would be struck out of the journal: its record could not be found again."""
+    redact = make_redactor()
+    shown = next((redacted for item in items if (redacted := redact(item.id)) != item.id), None)
+    if shown is not None:
+        raise ConfigurationError(f"the item '{shown}' has a key or a password in its id, which no run writes down")
 
 
 def _systems(spec: EvaluationSpec, context: Context) -> list[System]:
