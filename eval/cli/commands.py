@@ -2,8 +2,6 @@
 
 import argparse
 import json
-import os
-from collections.abc import Callable
 
 from data.common.command_line import INTERRUPTED
 from data.common.language import language
@@ -12,12 +10,6 @@ from data.common.table import emit_csv
 from data.common.terminal import emit, emit_json, emit_json_text, write_utf8
 from eval import api
 from eval.api import Run
-from eval.cli.audit import audit
-from eval.cli.cache import cache
-from eval.cli.calibrate import calibrate
-from eval.cli.decide import decide
-from eval.cli.langsmith import langsmith
-from eval.cli.prompts import prompts
 from eval.cli.read_options import read_policy, read_suite
 from eval.cli.show_reports import end_run, report_text, show_reports
 from eval.execution.error_limit import read_error_limit
@@ -195,28 +187,3 @@ def list_names(options: argparse.Namespace) -> int:
         for name, about in names.items():
             emit(f"{'' if options.kind else '  '}{name:<{width}}  {about}")
     return 0
-
-
-def run_chosen(options: argparse.Namespace) -> int:
-    """Run the command that the options name."""
-    # What has used threads warns on standard error when the process is forked.
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    return COMMANDS[options.command](options)
-
-
-COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
-    "list": list_names,
-    "run": run,
-    "decide": decide,
-    "audit": audit,
-    "prompts": prompts,
-    "rescore": rescore,
-    "import": import_recorded,
-    "compare": compare,
-    "report": report,
-    "show": show,
-    "langsmith": langsmith,
-    "cache": cache,
-    "calibrate": calibrate,
-    "retrieval": retrieval,
-}

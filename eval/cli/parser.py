@@ -1,4 +1,4 @@
-"""The command line: what can be said, and how a command ends. What each command does is in `eval.cli.commands`.
+"""The command line: what can be said, and how a command ends. `FUNCTIONS` says where each command is.
 
 Standard output carries only what the command returns; progress and messages go to standard error. Exit codes:
 0 complete; 1 item errors; 2 usage or configuration; 3 a missing key, checkpoint, model or dataset; 130 interrupted.
@@ -6,6 +6,7 @@ This module imports nothing heavy, so that `--help` answers at once.
 """
 
 import argparse
+import os
 from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
@@ -24,6 +25,23 @@ EXAMPLES = """examples:
   %(prog)s run mnli --split validation_matched --limit 500 --chain mnli-zero-shot --model qwen
   %(prog)s compare runs/demo
 """
+# Where each command's function is; it is imported only once the command is run.
+FUNCTIONS = {
+    "list": "commands:list_names",
+    "run": "commands:run",
+    "decide": "decide:decide",
+    "audit": "audit:audit",
+    "prompts": "prompts:prompts",
+    "rescore": "commands:rescore",
+    "import": "commands:import_recorded",
+    "compare": "commands:compare",
+    "report": "commands:report",
+    "show": "commands:show",
+    "langsmith": "langsmith:langsmith",
+    "cache": "cache:cache",
+    "calibrate": "calibrate:calibrate",
+    "retrieval": "commands:retrieval",
+}
 # The other packages' command lines, which `tune-or-prompt` has beside eval's commands.
 OTHERS = {
     "data": "fetch, check and list the data that is asked",
@@ -39,6 +57,8 @@ def main(arguments: Sequence[str] | None = None, *, installed: bool = False) -> 
         arguments: Those of the process where None.
         installed: See `parser`.
     """
+    # What has used threads warns on standard error when the process is forked.
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     return run_command(parser(installed=installed), arguments)
 
 
@@ -51,9 +71,10 @@ def parser(*, installed: bool = False) -> CommandParser:
     top = command_parser("tune-or-prompt" if installed else "python -m eval")
     top.description = "Fine-tune, prompt or retrieve? Run systems over the same items and compare them."
     top.epilog = EXAMPLES
-    top.set_defaults(function="eval.cli.commands:run_chosen")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=CommandParser)
     _add_commands(commands)
+    for name, command in commands.choices.items():
+        command.set_defaults(function=f"eval.cli.{FUNCTIONS[name]}")
     for name, about in OTHERS.items() if installed else ():
         commands.add_parser(name, help=about).add_options = partial(_add_package, name)
     return top

