@@ -29,4 +29,5 @@ def correct(outputs: dict[str, Any], reference_outputs: dict[str, Any]) -> dict[
 
 found = evaluate(chain.invoke, data=dataset.name, evaluators=[correct], experiment_prefix="zero-shot", client=client)
 right = [result["evaluation_results"]["results"][0].score for result in found]
+client.flush()  # scores are sent in the background
 print(f"{sum(map(bool, right))} of {len(right)} right, in the experiment {found.experiment_name}")

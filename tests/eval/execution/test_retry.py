@@ -80,7 +80,7 @@ def test_every_item_is_answered_whatever_fails_and_paid_for_once(tmp_path: Path)
 @pytest.mark.parametrize("kind", ["too_many", "server_error", "hang", "reset", "broken_json", "odd"])
 def test_each_fault_that_passes_is_asked_again(tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str) -> None:
     with serve_faults(Faults(**{kind: 0.3})) as server:
-        policy = QUICK._replace(timeout_s=1, retries=20)
+        policy = QUICK._replace(timeout_s=3, retries=20)  # a busy machine answers late, not never
         assert asked(tmp_path, server, items=10, concurrency=10, policy=policy).errors == 0
     assert server.kinds[kind] > 0
     assert server.kinds["answer"] == sum(server.paid.values()) == 10
