@@ -21,7 +21,8 @@ from data.common.text import mentioned
 from eval.execution.langsmith_client import NO_KEY, RedactingClient, sdk_heard, unusable, what_happened
 
 _QUICK_S = 1.0  # in which LangSmith answers when all is well
-PATIENCE_S = 1.5  # at the end, since its last quick answer, or since what is on its way was sent
+PATIENCE_S = 1.5  # at the end, since its last quick answer
+_SLOW_S = 3.0  # since a request was sent: one that is refused at once, and tried twice more, has ended by then
 _LONGEST_END_S = 15.0
 _LOOK_S = 0.1
 MOST_QUEUED = 4_000  # runs begun and ended that wait to be sent: the SDK would drop parts of traces from 10,000 on
@@ -121,8 +122,9 @@ class TraceClient(RedactingClient):
         started = time.monotonic()
         while self.unfinished and not self._is_closed:
             now = time.monotonic()
-            waited_since = min(started, *(since for since, _ in self._in_flight.copy().values()), now)
-            if now - max(waited_since, self._quick_at) >= PATIENCE_S or now - started >= _LONGEST_END_S:
+            oldest = min((since for since, _ in self._in_flight.copy().values()), default=now)
+            is_slow = now - max(oldest, self._quick_at) >= _SLOW_S
+            if is_slow or now - max(started, self._quick_at) >= PATIENCE_S or now - started >= _LONGEST_END_S:
                 break
             self.flush(timeout=_LOOK_S)
         self._ended = True
