@@ -126,6 +126,11 @@ class TaskCard(Frozen, defer_build=True):
     encoding: str | None = None
     separator: Annotated[str | None, BeforeValidator(_as_character)] = Field(default=None, min_length=1, max_length=1)
 
+    @property
+    def meanings(self) -> dict[str, str]:
+        """What labels mean, by label, as far as the card says it."""
+        return {name: about.means for name, about in self.labels.items() if about.means}
+
     @model_validator(mode="before")
     @classmethod
     def _labels_may_be_a_list(cls, content: Any) -> Any:

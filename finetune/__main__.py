@@ -17,7 +17,7 @@ TRAIN_EXAMPLE = """examples:
       the packaged 22M encoder on a folder with train.jsonl and validation_matched.jsonl; needs no network
   %(prog)s --data mnli/ --out checkpoints/cosine --set lr_scheduler_type=cosine
       any field of transformers.TrainingArguments
-  python -m finetune train tickets.yaml --text-fields text --labels-from runs/teacher/gpt --out checkpoints/student
+  %(prog)s tickets.yaml --text-fields text --labels-from runs/teacher/gpt --out checkpoints/student
       the answers of `gpt` to the training items, asked with: python -m eval run tickets.yaml --split train
 """
 CURVE_EXAMPLE = """examples:
@@ -25,7 +25,7 @@ CURVE_EXAMPLE = """examples:
       how many labelled pairs match each system of the run, measured on the run's items
   %(prog)s --data mnli/ --model minilm --sizes 100,1000 --seeds 3 --out curves/seeds
       three draws of each size; without --run there are no lines
-  python -m finetune curve tickets.yaml --text-fields text --run runs/a --labels-from runs/a/gpt --out curves/gpt
+  %(prog)s tickets.yaml --text-fields text --run runs/a --labels-from runs/a/gpt --out curves/gpt
       each size twice: with the items' own labels, and with those of `gpt`
 """
 

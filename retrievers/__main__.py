@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from data.common.command_line import command_parser, run_command
+from data.common.command_line import ONE_THREAD_TOKENIZERS, command_parser, run_command
 
 EXAMPLES = """examples:
   %(prog)s search passages.jsonl "등대가 있는 바다"
@@ -33,7 +33,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     """Add the commands of looking passages up to a parser."""
     parser.description, parser.epilog = "Index passages, and look at what a query finds in them.", EXAMPLES
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.set_defaults(interrupted="interrupted; what was analysed so far is kept")
+    parser.set_defaults(interrupted="interrupted; what was analysed so far is kept", environment=ONE_THREAD_TOKENIZERS)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     common = argparse.ArgumentParser(add_help=False)
     kinds = "bm25, dense, hybrid …, any with steps such as hybrid+mmr, or module:attr of your own (default: bm25)"

@@ -1,7 +1,6 @@
 """What `python -m retrievers` does: index passages, and show what a query finds in them."""
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -90,8 +89,6 @@ def _index_path(path: Path, out: Path | None, words: UserWords) -> tuple[Path, S
 
 
 def _retriever(options: argparse.Namespace, documents: StoredDocuments, folder: Path, *, k: int) -> "BaseRetriever":
-    # What has used threads warns on standard error when the process is forked.
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     # BM25 alone leaves the documents on disk; embeddings need every text.
     searched = documents if parse_name(options.retriever).base == "bm25" else list(documents)
     return retriever_over(

@@ -21,6 +21,8 @@ from data.common.terminal import emit, say, standard_streams
 from data.common.text import plain
 
 INTERRUPTED = 130
+# For commands that start processes: what has used threads warns on standard error when the process is forked.
+ONE_THREAD_TOKENIZERS = {"TOKENIZERS_PARALLELISM": "false"}
 # Windows has no SIGHUP.
 ENDING_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 
@@ -73,7 +75,8 @@ def run_command(parser: argparse.ArgumentParser, arguments: Sequence[str] | None
     Args:
         parser: The parser of the command line. Each command has `--debug`, which shows the traceback of an error, and
             these defaults: `function`, which is called with the options, as "module:function", so that what it needs
-            is imported only then; and `interrupted`, what is said of an interruption, where it is more than that.
+            is imported only then; `interrupted`, what is said of an interruption, where it is more than that; and
+            `environment`, variables of the process that have these values, unless the user has set them.
         arguments: Those of the process where None.
     """
     if "_ARGCOMPLETE" in os.environ:  # a shell asks what can be written next
@@ -86,6 +89,8 @@ def run_command(parser: argparse.ArgumentParser, arguments: Sequence[str] | None
         except SystemExit as end:  # --help, or a usage error
             raise SystemExit(finish(int(end.code or 0))) from None
         try:
+            for name, value in getattr(options, "environment", {}).items():
+                os.environ.setdefault(name, value)
             module, _, function = options.function.partition(":")
             return finish(getattr(import_module(module), function)(options) or 0)
         except ProjectError as error:

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from data.card import card_yaml, is_task, with_paths
+from data.card import card_yaml, with_paths
 from data.card_options import TASK, card_fields
 from data.common.errors import ConfigurationError
 from data.common.files import write_atomically
@@ -19,7 +19,7 @@ from data.common.progress import log
 from data.common.table import aligned
 from data.registry import benchmark, load_items, repeatable, task_card, task_passages
 from eval import api
-from eval.cli.read_options import one_line_faults, read_policy
+from eval.cli.read_options import check_own_task, one_line_faults, read_policy
 from eval.cli.show_reports import end_run
 from eval.plan.decision import Choices, Decision, plan_decision
 from eval.plan.planning import plan
@@ -32,10 +32,7 @@ def decide(options: argparse.Namespace) -> int:
     """Try what is worth trying on a task of the user's own, and say which to take."""
     from chains.models.providers import read_env_file
 
-    if not is_task(options.target):
-        raise ConfigurationError(
-            f"'{options.target}' is no labelled file (CSV, JSON Lines, Parquet …), folder, card or hf:ORG/NAME"
-        )
+    check_own_task(options.target)
     if not options.yes and not sys.stdin.isatty():
         raise ConfigurationError("decide asks before it spends time and money; say --yes to go on without being asked")
     if not 0 < options.minutes < float("inf"):

@@ -6,14 +6,13 @@ This module imports nothing heavy, so that `--help` answers at once.
 """
 
 import argparse
-import os
 from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 
 from data.card_options import TASK
-from data.common.command_line import CommandParser, command_parser, run_command
+from data.common.command_line import ONE_THREAD_TOKENIZERS, CommandParser, command_parser, run_command
 from data.common.language import LANGUAGES
 from data.common.options import add_options, chosen
 from eval.plan.settings import CALLS, ITEMS, SYSTEM, VERDICT
@@ -57,8 +56,6 @@ def main(arguments: Sequence[str] | None = None, *, installed: bool = False) -> 
         arguments: Those of the process where None.
         installed: See `parser`.
     """
-    # What has used threads warns on standard error when the process is forked.
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     return run_command(parser(installed=installed), arguments)
 
 
@@ -74,7 +71,7 @@ def parser(*, installed: bool = False) -> CommandParser:
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=CommandParser)
     _add_commands(commands)
     for name, command in commands.choices.items():
-        command.set_defaults(function=f"eval.cli.{FUNCTIONS[name]}")
+        command.set_defaults(function=f"eval.cli.{FUNCTIONS[name]}", environment=ONE_THREAD_TOKENIZERS)
     for name, about in OTHERS.items() if installed else ():
         commands.add_parser(name, help=about).add_options = partial(_add_package, name)
     return top

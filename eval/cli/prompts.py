@@ -5,10 +5,10 @@ prompt on the test items, which the search has not seen.
 """
 
 import argparse
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from data.card import is_task
 from data.card_options import TASK, card_fields
 from data.common.errors import ConfigurationError, MissingResourceError
 from data.common.options import given
@@ -17,7 +17,7 @@ from data.registry import benchmark, load_items, repeatable, task_card
 from data.splits import split_items, without_overlap
 from data.types import Benchmark
 from eval import api
-from eval.cli.read_options import one_line_faults, read_policy
+from eval.cli.read_options import check_own_task, one_line_faults, read_policy
 from eval.cli.show_reports import end_run
 from eval.plan.suite import Suite
 from eval.rundir.names import new_run_dir, plain_name
@@ -66,10 +66,7 @@ def prompts(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> None:
-    if not is_task(options.target):
-        raise ConfigurationError(
-            f"'{options.target}' is no labelled file (CSV, JSON Lines, Parquet …), folder, card or hf:ORG/NAME"
-        )
+    check_own_task(options.target)
     for flag, least in (("trials", 1), ("held_out", 1), ("max_concurrency", 1)):
         if (value := getattr(options, flag)) < least:
             raise ConfigurationError(f"--{flag.replace('_', '-')} {value} is too few; give {least} or more")
@@ -77,10 +74,8 @@ def _check(options: argparse.Namespace) -> None:
         raise ConfigurationError(
             "--max-cost bounds one run, and a search is many; bound it by --trials, --held-out and the price of a call"
         )
-    try:
-        import gepa  # noqa: F401
-    except ImportError:
-        raise MissingResourceError("a search for prompts needs GEPA; run: pip install 'gepa>=0.1.4'") from None
+    if find_spec("gepa") is None:
+        raise MissingResourceError("a search for prompts needs GEPA; run: pip install 'gepa>=0.1.4'")
 
 
 def _task(options: argparse.Namespace, about: Benchmark, card: dict[str, Any], out: Path) -> Any:
@@ -96,7 +91,7 @@ def _task(options: argparse.Namespace, about: Benchmark, card: dict[str, Any], o
     share = min(options.held_out / len(train), 0.5)
     pool, held_out = split_items(train, share=share, seed=options.seed or 0)
     known = task_card(options.target, card=card)
-    meanings = {name: one.means for name, one in known.labels.items() if one.means} if known else {}
+    meanings = known.meanings if known else {}
     log(f"{about.name}: {len(held_out):,} training items are held out to compare on, {len(pool):,} to learn from")
     return Task(pool, held_out, about.language, meanings, out)
 

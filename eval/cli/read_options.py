@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
-from data.card import name_of
+from data.card import is_task, name_of
 from data.card_options import TASK, card_fields
 from data.common.errors import ConfigurationError, first_fault
 from data.common.options import given
@@ -40,6 +40,18 @@ def read_suite(options: argparse.Namespace) -> Suite:
         raise ConfigurationError(f"'{target}' is a benchmark: say who answers with --chain, --checkpoint or --baseline")
     name = ".".join(plain_name(str(system[part])) for part in (kind, "model") if part in system)[:LONGEST_NAME]
     return _validated(target, name, system, items, options)
+
+
+def check_own_task(target: str) -> None:
+    """Refuse a target that is no task of the user's own.
+
+    Raises:
+        ConfigurationError: It is none.
+    """
+    if not is_task(target):
+        raise ConfigurationError(
+            f"'{target}' is no labelled file (CSV, JSON Lines, Parquet …), folder, card or hf:ORG/NAME"
+        )
 
 
 def _read_fields(written: Sequence[str]) -> dict[str, Any]:

@@ -25,8 +25,10 @@ def show_reports(done: Run, *, as_json: bool, brief: bool = False) -> None:
         as_json: Print the summary as JSON instead.
         brief: Print the scores and the verdict alone.
     """
-    text = terminal_table(done.summary, brief=brief)
-    emit_json_text(report_text(done, "summary.json")) if as_json else emit(text)
+    if as_json:
+        emit_json_text(report_text(done, "summary.json"))
+    else:
+        emit(terminal_table(done.summary, brief=brief))
     log(f"\nreports: {done.path / 'report.md'}\n         {done.path / 'report.html'}")
     if is_one_reader() and not as_json and not brief:
         return  # the findings have said them

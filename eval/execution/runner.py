@@ -3,7 +3,7 @@
 A plan in (see `eval.plan.planning`), a run's folder out: `manifest → answers → journal → settle`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -83,34 +83,24 @@ def run(
         calls = Calls(policy, budget=budget, cache=cache)
         total = sum(len(items) + len(system.pool) for _, items, system in planned.parts if not system.members)
         count, asked = ErrorCount(max_errors, total=total), 0
-        for evaluation, system, items, now, is_last in turns(planned, run_dir):
-            if system.members:  # whose journals are whole by now
-                make_cascade(run_dir, read_manifest(run_dir), evaluation, system.name, items)
-                continue
-            path = records_path(run_dir, system.name)
-            for part in (*_labels_first(planned, system, run_dir), _Part(system, path, items, now)):
-                left = unanswered(part.now, part.path, count, retry_errors=retry_errors)
-                with settled(part.path, part.items):
-                    if left:
-                        _note_hardware(planned.manifest, run_dir)
-                        with (
-                            SystemJournal(part.path, part.system, len(left), count, calls) as journal,
-                            answered(
-                                part.system,
-                                left,
-                                run_dir,
-                                evaluation.benchmark,
-                                max_concurrency=max_concurrency,
-                                calls=calls,
-                            ) as records,
-                        ):
-                            for record in records:
-                                journal.write(record)
-                    if calls.cause:
-                        raise _stopped(calls.cause, planned, run_dir)
-                asked += len(left)
-            if is_last:
-                check_labels(system, path)
+        for part in _parts(planned, run_dir):
+            left = unanswered(part.now, part.path, count, retry_errors=retry_errors)
+            with settled(part.path, part.items):
+                if left:
+                    _note_hardware(planned.manifest, run_dir)
+                    with (
+                        SystemJournal(part.path, part.system, len(left), count, calls) as journal,
+                        answered(
+                            part.system, left, run_dir, part.benchmark, max_concurrency=max_concurrency, calls=calls
+                        ) as records,
+                    ):
+                        for record in records:
+                            journal.write(record)
+                if calls.cause:
+                    raise _stopped(calls.cause, planned, run_dir)
+            asked += len(left)
+            if part.is_last:
+                check_labels(part.system, part.path)
     return Outcome(run_dir, asked, count.errors, count.errors > 0 if max_errors is None else count.too_many)
 
 
@@ -121,20 +111,28 @@ class _Part(NamedTuple):
         path: The journal of the answers.
         items: All that the journal may hold, in its order.
         now: Those of them that are asked.
+        is_last: The system is asked nothing more of the evaluation after these.
     """
 
+    benchmark: str
     system: System
     path: Path
     items: Sequence[Item]
     now: Sequence[Item]
+    is_last: bool
 
 
-def _labels_first(planned: Plan, system: System, run_dir: Path) -> list[_Part]:
-    """Return what a student's teacher is asked before the student can learn; nothing for any other system."""
-    if not _waits_for_labels(system, run_dir):
-        return []
-    teacher = planned.system(system.teacher)
-    return [_Part(teacher, pool_path(run_dir / teacher.name), planned.pool_of(teacher), system.pool)]
+def _parts(planned: Plan, run_dir: Path) -> Iterator[_Part]:
+    """Yield what is asked, each part once the one before is answered, and make each cascade when its turn comes."""
+    for evaluation, system, items, now, is_last in turns(planned, run_dir):
+        if system.members:  # whose journals are whole by now
+            make_cascade(run_dir, read_manifest(run_dir), evaluation, system.name, items)
+            continue
+        if _waits_for_labels(system, run_dir):
+            teacher = planned.system(system.teacher)
+            path, pool = pool_path(run_dir / teacher.name), planned.pool_of(teacher)
+            yield _Part(evaluation.benchmark, teacher, path, pool, system.pool, is_last=False)
+        yield _Part(evaluation.benchmark, system, records_path(run_dir, system.name), items, now, is_last)
 
 
 def _waits_for_labels(system: System, run_dir: Path) -> bool:

@@ -37,7 +37,7 @@ class TraceClient(RedactingClient):
 
     Attributes:
         begun: How many traces began.
-        lost: Of the traces that were begun to be sent, those that LangSmith did not take; known once all is finished.
+        lost: The traces that were begun and that LangSmith did not take; they are known once all is finished.
     """
 
     def __init__(self, *, closed_s: float = 15.0) -> None:

@@ -34,7 +34,7 @@ class Family(Frozen):
 
     Attributes:
         n: How many items every wording answered.
-        wordings: In the order of the suite.
+        wordings: All that were answered, in the order of the suite.
         accuracy: Their mean.
         interval: 95 % of the mean over other items and other wordings; None where all items are one cluster.
         items_interval: 95 % of the mean of these very wordings over other items.

@@ -64,7 +64,7 @@ class Context(NamedTuple):
     def meanings(self) -> dict[str, str]:
         """Return what labels mean, by label, as the card of a task of the user's own says it."""
         card = None if self.own.items else task_card(self.spec.benchmark, card=self.spec.card)
-        return {name: about.means for name, about in card.labels.items() if about.means} if card else {}
+        return card.meanings if card else {}
 
     def passages(self, *, of_items: bool = False) -> "Passages":
         """Return what is looked up: the passages that the card names, or those of the items.

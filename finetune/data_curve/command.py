@@ -180,7 +180,7 @@ def _run_items(arguments: argparse.Namespace) -> _Evaluated:
 
     if arguments.eval_data is not None or arguments.eval_limit is not None:
         raise ConfigurationError("--run decides the evaluated items: leave out --eval-data and --eval-limit")
-    # A run knows a file of the user\'s own by its task\'s name, whatever the card or the file is called.
+    # A run knows a file of the user's own by its task's name, whatever the card or the file is called.
     return _Evaluated(*run_levels(arguments.run, benchmark(arguments.benchmark).name, arguments.eval_split))
 
 

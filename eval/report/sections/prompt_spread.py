@@ -2,6 +2,7 @@
 
 from data.common.language import ENGLISH, Language
 from eval.measures.prompt_spread import Family, FamilyComparison
+from eval.measures.stats import is_outside
 from eval.report.evaluation import EvaluationFigures
 from eval.report.figures import ends, items_counted, percent, signed, span
 from eval.report.section import Table
@@ -84,7 +85,7 @@ def _comparisons(evaluation: EvaluationFigures, say: Language) -> Table:
 def _told_apart(one: FamilyComparison, say: Language) -> str:
     if one.interval is None:
         return say("unknown")
-    return say("a difference") if one.interval.low > 0 or one.interval.high < 0 else say("no difference shown")
+    return say("a difference") if is_outside(0.0, one.interval) else say("no difference shown")
 
 
 def prompt_sentences(evaluation: EvaluationFigures, say: Language) -> list[str]:

@@ -4,6 +4,7 @@ The figures of an evaluation in, sentences out, the choice first.
 """
 
 from data.common.language import ENGLISH, Language
+from eval.measures.stats import is_outside
 from eval.measures.verdict import Verdict
 from eval.report.evaluation import EvaluationFigures
 from eval.report.figures import dollars, listed, percent, signed, span
@@ -194,8 +195,7 @@ def _wording(found: Verdict, say: Language) -> list[str]:
         )
         said.append(say(more, **values))
     if family.has(found.choice or found.leader):
-        over = against.interval
-        shown = over is not None and (over.low > 0 or over.high < 0)
+        shown = against.interval is not None and is_outside(0.0, against.interval)
         kept = (
             "Over its {n} wordings {family} differs from {other} by {difference} points (95% interval over other items "
             "and wordings {interval})."

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ def sure_of(entry: Inputs) -> float:
     return 0.4 + 0.6 * (number_of(entry) * 37 % 100) / 100
 
 
-def small(asked: Counter[str], fails: set[int] = frozenset()) -> Answer:  # type: ignore[assignment]
+def small(asked: Counter[str], fails: Set[int] = frozenset()) -> Answer:
     """A predictor that is right where it is sure, and counts who asks it."""
 
     def answer(entry: Inputs) -> Prediction:

@@ -4,7 +4,7 @@ import csv
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ def settings(encoder: Path) -> dict[str, object]:
     return plain | {"bf16": "off"}
 
 
-def teacher(asked: Counter[str], *, wrong: float = 0.0, lost: set[str] = frozenset()) -> Callable[[Inputs], Prediction]:  # type: ignore[assignment]
+def teacher(asked: Counter[str], *, wrong: float = 0.0, lost: Set[str] = frozenset()) -> Callable[[Inputs], Prediction]:
     """A predictor that reads the cue, mistakes it in a share of the texts, is lost on some, and counts who is asked."""
 
     def answer(entry: Inputs) -> Prediction:
