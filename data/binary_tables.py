@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from data.common.errors import ConfigurationError
 from data.common.text import one_line
-from data.table_types import Table, class_name
+from data.table_types import Row, Table, class_name
 from data.wide_tables import MANY, may_have_a_role, notes_on
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _class_names(metadata: Mapping[bytes, bytes]) -> dict[str, list[str]]:
         return {}
 
 
-def _named(row: dict[str, Any], names: Mapping[str, list[str]]) -> dict[str, Any]:
+def _named(row: Row, names: Mapping[str, list[str]]) -> Row:
     """Return a row with the names of its classes."""
     return {column: class_name(cell, names[column]) if column in names else cell for column, cell in row.items()}
 

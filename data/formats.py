@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from data.common.files import open_bytes, read_text
-from data.common.parsing import parse_json
+from data.common.parsing import JsonObject, parse_json
 from data.common.text import mentioned
 
 DAMAGED = "JSON that is damaged"
@@ -111,7 +111,7 @@ def described_json(value: Any) -> str:
     return "a single JSON value"
 
 
-def is_squad(value: dict[str, Any]) -> bool:
+def is_squad(value: JsonObject) -> bool:
     """Say whether a parsed JSON object is in SQuAD's format: articles of paragraphs."""
     articles = value.get("data")
     return isinstance(articles, list) and all(isinstance(one, dict) and "paragraphs" in one for one in articles[:1])

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from data.common.errors import ConfigurationError
-from data.common.parsing import parse_json
+from data.common.parsing import JsonObject, parse_json
 from data.delimited import bounded_lines
 from data.formats import is_squad
 from data.table_types import Row, Table
@@ -57,7 +57,7 @@ def _is_one_value(path: Path, encoding: str) -> bool:
         return not any(line.strip() for line in iter(lambda: file.readline(_LOOKED_AT), ""))
 
 
-def _object_tables(path: Path, columns: Sequence[str], content: dict[str, Any], notes: list[str]) -> list[Table]:
+def _object_tables(path: Path, columns: Sequence[str], content: JsonObject, notes: list[str]) -> list[Table]:
     """Return the tables of an object: its splits, or one of its columns or of its rows by their ids."""
     if is_squad(content) and content["data"]:
         raise ConfigurationError(

@@ -14,10 +14,11 @@ from data.common.errors import ConfigurationError
 from data.common.text import character_fault, normalised
 from data.delimited import LONGEST_CELL
 from data.splits import cluster_of, fold
+from data.table_types import Row
 from data.types import Item
 
 
-def question_item(row: dict[str, Any], roles: Roles, *, item_id: str, where: str, answers_from: int | None) -> Item:
+def question_item(row: Row, roles: Roles, *, item_id: str, where: str, answers_from: int | None) -> Item:
     """Return a row as an item.
 
     Args:
@@ -45,7 +46,7 @@ def question_item(row: dict[str, Any], roles: Roles, *, item_id: str, where: str
     return Item(id=item_id, inputs=inputs, choices=tuple(choices), target=target, group=group)
 
 
-def answers_count_from(rows: Iterable[dict[str, Any]], roles: Roles) -> int | None:
+def answers_count_from(rows: Iterable[Row], roles: Roles) -> int | None:
     """Return what a column of answers that are numbers counts from, where they can only be meant in one way.
 
     Returns:
@@ -70,7 +71,7 @@ def _is_blank(choice: object) -> bool:
     return choice is None or not said_of(choice)
 
 
-def row_choices(row: dict[str, Any], roles: Roles, where: str) -> tuple[list[str], list[str]]:
+def row_choices(row: Row, roles: Roles, where: str) -> tuple[list[str], list[str]]:
     """Return the texts of the choices, and the names that the answer may call them by where the row has its own.
 
     Raises:

@@ -17,7 +17,7 @@ from data.hub_name import is_hub_name
 from data.label_set import LabelSet, label_set, label_text
 from data.question_rows import answers_count_from, cell_text, question_item
 from data.splits import cluster_of, fold, split_items, unmeasured
-from data.table_types import Table
+from data.table_types import Row, Table
 from data.task_files import pinned_card, stamps, task_files
 from data.task_tables import side_tables
 from data.text_language import language_of
@@ -208,7 +208,7 @@ class Task:
         texts = said.text.values() if isinstance(said.text, Mapping) else said.text
         return {*texts, *said.choices, *filter(None, (said.label, said.question, said.answer, said.context, group))}
 
-    def _group_of(self, row: dict[str, Any]) -> str | None:
+    def _group_of(self, row: Row) -> str | None:
         """Return the group that the card says that a row is of; None where it says nothing."""
         group = self._share.group if self._share else None
         return None if group is None else f"{self.card.name}/{cluster_of(str(row.get(group)))}"
@@ -253,7 +253,7 @@ class Task:
             return self.card.answers_from
         return answers_count_from((row for _, row in rows.table.rows), rows.roles)
 
-    def _labelled_item(self, row: dict[str, Any], roles: Roles, *, item_id: str, where: str) -> Item:
+    def _labelled_item(self, row: Row, roles: Roles, *, item_id: str, where: str) -> Item:
         inputs = {
             field: cell_text(row.get(column), where=where, column=column) for field, column in roles.texts.items()
         }

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from data.column_names import ONE_CHOICE, is_known, plain_name
-from data.table_types import is_number
+from data.table_types import Row, is_number
 
 MANY = 100  # columns: in a table of fewer, all are read
 
@@ -45,7 +45,7 @@ def notes_on(n_left_out: int) -> list[str]:
     return [said] if n_left_out else []
 
 
-def kept_cells(names: Sequence[str], cells: Sequence[Any], kept: Sequence[int]) -> dict[str, Any]:
+def kept_cells(names: Sequence[str], cells: Sequence[Any], kept: Sequence[int]) -> Row:
     """Return the cells of a row by the names of the columns that are read."""
     if len(kept) == len(names):
         return dict(zip(names, cells, strict=True))

@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt, model_validator
 
 from data.common.errors import ConfigurationError
 from data.common.line_file import whole_lines
+from data.common.parsing import JsonObject
 from eval.rundir.journal import SystemFile
 
 Tokens = dict[str, NonNegativeInt]  # by the names of `Prediction.usage`
@@ -65,7 +66,7 @@ class Entry(BaseModel):
     usage: Tokens | None = None
     seconds: float = 0.0
     forget: bool = False
-    reply: dict[str, Any] | None = None
+    reply: JsonObject | None = None
 
     @model_validator(mode="after")
     def _is_of_one_kind(self) -> Self:
@@ -107,10 +108,10 @@ class Entry(BaseModel):
             raise ValueError("it is nested too deeply") from error
 
 
-def as_data(message: AIMessage) -> dict[str, Any] | None:
+def as_data(message: AIMessage) -> JsonObject | None:
     """Return a reply as an entry holds it: what is no JSON in it as its text; None where it could not be read back."""
     try:
-        data: dict[str, Any] = json.loads(json.dumps(message.model_dump(exclude={"id"}), default=str))
+        data: JsonObject = json.loads(json.dumps(message.model_dump(exclude={"id"}), default=str))
         _as_message(data)
     except (RecursionError, TypeError, ValueError):
         return None

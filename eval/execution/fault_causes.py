@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from data.common.parsing import JsonObject
+
 
 def causes(error: BaseException) -> Iterator[BaseException]:
     """Yield a fault, what it was raised from, and so on: the first cause comes last."""
@@ -45,7 +47,7 @@ def raw_body(error: BaseException) -> Any:
     return body
 
 
-def error_object(error: BaseException) -> dict[str, Any]:
+def error_object(error: BaseException) -> JsonObject:
     """Return the object that describes the fault: the one named "error", else the whole body; {} where it is none."""
     body = raw_body(error)
     while isinstance(body, list) and body:

@@ -22,6 +22,7 @@ from pydantic import BaseModel, SecretStr
 from chains.models.addresses import address_of
 from chains.models.providers import PROVIDERS
 from chains.models.wrappers import FamilyChatModel
+from data.common.parsing import JsonObject
 
 # Fields of a model that decide how it is reached, paid and traced, not what it says.
 _NEUTRAL = re.compile(
@@ -55,7 +56,7 @@ def request_key(
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def identity_of(model: BaseChatModel) -> dict[str, Any]:
+def identity_of(model: BaseChatModel) -> JsonObject:
     """Return what makes a model the one it is, as plain data: a field that is not known to be neutral counts.
 
     Raises:
@@ -78,7 +79,7 @@ def identity_of(model: BaseChatModel) -> dict[str, Any]:
         "family": model.family.name if isinstance(model, FamilyChatModel) else "",
         "headers": {name: value for name, value in headers.items() if not _OF_THE_ACCOUNT.search(name)},
     }
-    identity: dict[str, Any] = json.loads(json.dumps({**fields, **named}, default=_as_data))
+    identity: JsonObject = json.loads(json.dumps({**fields, **named}, default=_as_data))
     return identity
 
 
@@ -99,7 +100,7 @@ def _as_data(value: object) -> object:
     raise TypeError(f"a {type(value).__name__} has no stable text")
 
 
-def _as_sent(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:
+def _as_sent(messages: Sequence[BaseMessage]) -> list[JsonObject]:
     """Return of each message what a model can see: not what it cost, nor how the call that it came from was traced.
 
     The ids of tool calls, which are new in every conversation, become the calls' numbers.
@@ -108,9 +109,9 @@ def _as_sent(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:
     return [_one_as_sent(message, numbers) for message in messages]
 
 
-def _one_as_sent(message: BaseMessage, numbers: dict[str | None, int]) -> dict[str, Any]:
+def _one_as_sent(message: BaseMessage, numbers: dict[str | None, int]) -> JsonObject:
     others = {name: held for name, held in message.additional_kwargs.items() if held and name != "tool_calls"}
-    sent: dict[str, Any] = {"role": message.type, "name": message.name, "content": message.content, "others": others}
+    sent: JsonObject = {"role": message.type, "name": message.name, "content": message.content, "others": others}
     if isinstance(message, AIMessage):
         sent["calls"] = [
             [call["name"], call["args"], numbers.setdefault(call["id"], len(numbers))] for call in message.tool_calls

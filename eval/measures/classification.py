@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from data.common.parsing import JsonObject
 from data.labels import label_ids
 from data.types import Item
 from eval.measures.auc import area_interval
@@ -18,7 +19,7 @@ from eval.measures.stats import Interval, bootstrap_interval, macro_f1_interval,
 METRICS = ("accuracy", "macro_f1", "precision", "recall", "roc_auc")
 
 
-def classification_report(items: Sequence[Item], probs: np.ndarray, *, labels: Sequence[str]) -> dict[str, Any]:
+def classification_report(items: Sequence[Item], probs: np.ndarray, *, labels: Sequence[str]) -> JsonObject:
     """Report on a classifier's probabilities for items; its choice is the most probable class.
 
     Args:

@@ -11,10 +11,10 @@ from langchain_core.runnables import Runnable
 
 from data.common.errors import ConfigurationError
 from data.common.text import one_line
-from data.types import Prediction
+from data.types import Inputs, Prediction
 from eval.plan.suite import SystemSpec
 
-Predictor = Runnable[dict[str, Any], Prediction]
+Predictor = Runnable[Inputs, Prediction]
 
 
 def chain_predictor(spec: SystemSpec, parts: dict[str, Any], *, seed: int, labelled: bool) -> Predictor:

@@ -6,9 +6,10 @@ The rows of a labelled file and their audit in, the three forms out, the most do
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from data.common.language import Language
+from data.common.parsing import JsonObject
 from data.task import LabelledRow
 from eval.plan.label_audit import LabelAudit
 from eval.report.figures import ends, percent
@@ -124,7 +125,7 @@ def audit_rows(file: AuditedFile) -> Iterator[Sequence[str | float | None]]:
         )
 
 
-def audit_json(file: AuditedFile) -> dict[str, Any]:
+def audit_json(file: AuditedFile) -> JsonObject:
     """Return the audit with its doubtful rows; the file has all of them."""
     audit, names = file.audit, file.audit.items[0].choices
     doubtful = [

@@ -5,8 +5,8 @@ called, so a run can be priced again at any time.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
+from data.common.parsing import JsonObject
 from data.types import Frozen
 from eval.measures.cascade import cascades_of
 from eval.measures.cascade_figures import Cascade
@@ -67,7 +67,7 @@ def costs_of_runs(run_a: RunAnswers, run_b: RunAnswers | None = None) -> list[Ev
     return found
 
 
-def costs_json(found: Sequence[EvaluationCosts]) -> dict[str, list[dict[str, Any]]]:
+def costs_json(found: Sequence[EvaluationCosts]) -> dict[str, list[JsonObject]]:
     """Return the costs, break-evens and cascades for programs, a row each; what is unknown is null."""
     return {
         "costs": [

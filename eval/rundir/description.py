@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from data.bounds import LONGEST_S
+from data.common.parsing import JsonObject
 
 AnswerForm = Literal["number", "choice", "label"]
 Role = Literal["trained", "prompted", "baseline"]
@@ -45,14 +46,14 @@ class _Described(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="allow")
 
     @model_serializer(mode="wrap")
-    def _only_what_was_given(self, serialized: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _only_what_was_given(self, serialized: SerializerFunctionWrapHandler) -> JsonObject:
         return {name: value for name, value in serialized(self).items() if name in self.model_fields_set}
 
     def __iter__(self) -> Generator[tuple[str, Any], None, None]:
         """Yield the fields that were given, by name."""
         yield from ((name, value) for name, value in super().__iter__() if name in self.model_fields_set)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> JsonObject:
         """Return what is written of it."""
         return self.model_dump(mode="json")
 
@@ -197,7 +198,7 @@ class SystemDescription(_Described):
     checkpoint: str | None = None
     checkpoint_sha256: str | None = None
     training: TrainingFacts | None = None
-    finetune: dict[str, Any] | None = None
+    finetune: JsonObject | None = None
     labels_from: str | None = None
     train_items: _Count | None = None
     train_fingerprint: str | None = None

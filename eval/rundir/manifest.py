@@ -7,13 +7,13 @@ import operator
 import re
 import reprlib
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from pydantic import Field, ValidationError, model_validator
 
 from data.common.errors import ConfigurationError, MissingResourceError, first_fault
 from data.common.files import replace_file
-from data.common.parsing import parse_json
+from data.common.parsing import JsonObject, parse_json
 from data.common.secrets import make_redactor
 from data.types import Frozen
 from eval.rundir.description import Crossed, Machine, SystemDescription
@@ -66,7 +66,7 @@ class Manifest(Frozen):
 
     schema_version: int = SCHEMA_VERSION
     name: str
-    suite: dict[str, Any]
+    suite: JsonObject
     evaluations: tuple[Evaluation, ...]
     systems: dict[SystemName, SystemDescription]
     seed: int

@@ -8,10 +8,11 @@ An item that failed has no answer, and so no run in the experiment.
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from data.common.files import sole_writer
+from data.common.parsing import JsonObject
 from data.types import Item, Prediction, Record
 from eval.execution.experiments.client import ExperimentClient
 from eval.execution.experiments.dataset import Clean, RunOfItems, fingerprint_of, make_cleaner, open_evaluation
@@ -143,10 +144,10 @@ def _is_sent(noted: SentAnswer | None, answer: Prediction) -> bool:
     return noted is not None and (noted.status, noted.choice) == (answer.status, answer.choice)
 
 
-def scores(item: Item, answer: Prediction) -> dict[str, dict[str, Any]]:
+def scores(item: Item, answer: Prediction) -> dict[str, JsonObject]:
     """Return what is said of an answer, by key: right or not, points, how likely it was said to be, its status."""
     is_right = answer.choice == item.target
-    said: dict[str, dict[str, Any]] = {
+    said: dict[str, JsonObject] = {
         "correct": {"score": is_right},
         "points": {"score": item.weight if is_right else 0.0},
         "status": {"value": answer.status},
@@ -156,7 +157,7 @@ def scores(item: Item, answer: Prediction) -> dict[str, dict[str, Any]]:
     return said
 
 
-def _as_run(record: Record, answer: Prediction, run: UUID, benchmark: str) -> dict[str, Any]:
+def _as_run(record: Record, answer: Prediction, run: UUID, benchmark: str) -> JsonObject:
     """Return the run that stands for an answer that was not traced: what was asked, sent, found and said."""
     item, system = record.item, record.system
     about = record.model_dump(mode="json", include={"messages", "passages"}, exclude_defaults=True)
@@ -173,7 +174,7 @@ def _as_run(record: Record, answer: Prediction, run: UUID, benchmark: str) -> di
     }
 
 
-def _times(record: Record, run: UUID, started: datetime) -> dict[str, Any]:
+def _times(record: Record, run: UUID, started: datetime) -> JsonObject:
     """Return when a run began and ended: with the whole run, for a record says how long it took but not when."""
     started = started.astimezone(UTC)
     return {

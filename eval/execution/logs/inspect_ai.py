@@ -14,6 +14,7 @@ from zipfile import BadZipFile, ZipFile
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from data.common.errors import ConfigurationError, first_fault
+from data.common.parsing import JsonObject
 from eval.execution.logs.row import LETTERS, LogRow, as_messages, as_number, as_text, counts, json_parts, make_row
 from eval.execution.logs.zip_members import read_member
 
@@ -117,7 +118,7 @@ def read_object(path: Path) -> Iterator[LogRow]:
     Raises:
         ConfigurationError: The file or a sample of it is damaged.
     """
-    header, n = dict[str, Any](), 0
+    header, n = JsonObject(), 0
     try:
         for where, value in json_parts(path, ("samples",)):
             if where != ("samples",):
@@ -167,7 +168,7 @@ def _texts(sample: _Sample) -> dict[str, str]:
     return {"question": text} if text else {}
 
 
-def _right(target: str | list[str], n_choices: int) -> dict[str, Any]:
+def _right(target: str | list[str], n_choices: int) -> JsonObject:
     """Return what is right: letters of choices, or a text."""
     targets = [target] if isinstance(target, str) else target
     if not n_choices:

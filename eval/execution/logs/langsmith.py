@@ -14,6 +14,7 @@ from typing import Any
 
 from data.column_names import ANSWERS, CHOICES, LABELS
 from data.common.errors import ConfigurationError
+from data.common.parsing import JsonObject
 from data.delimited import LONGEST_CELL
 from eval.execution.logs.document import parsed_cell, read_document
 from eval.execution.logs.row import LogRow, as_number, as_text, first_score, make_row
@@ -90,9 +91,9 @@ def _part(column: str) -> tuple[str, str]:
     return "", column
 
 
-def _parts(cells: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+def _parts(cells: Mapping[str, str]) -> dict[str, JsonObject]:
     """Return the values of a run by part and name; empty cells say nothing."""
-    found: dict[str, dict[str, Any]] = {part: {} for part in ("", *_PARTS)}
+    found: dict[str, JsonObject] = {part: {} for part in ("", *_PARTS)}
     for column, cell in cells.items():
         part, name = _part(column)
         if cell == "":

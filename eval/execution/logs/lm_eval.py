@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from data.common.errors import ConfigurationError
 from data.common.files import read_text
+from data.common.parsing import JsonObject
 from eval.execution.logs.document import read_document
 from eval.execution.logs.row import LETTERS, LogRow, as_messages, as_number, first_score, log_rows, make_row
 
@@ -65,7 +66,7 @@ def _model(path: Path, name: re.Match[str] | None) -> str:
     return str(content.get("model_name") or "") if isinstance(content, dict) else ""
 
 
-def _fields(row: Mapping[str, Any]) -> dict[str, Any]:
+def _fields(row: Mapping[str, Any]) -> JsonObject:
     """Return the fields of a row that depend on what its task asks for."""
     requests, scores = _requests(row["arguments"]), _scores(row)
     replies: list[Any] = row["filtered_resps"]
@@ -100,20 +101,20 @@ def _messages(context: str) -> Sequence[Any]:
     return as_messages([{"role": "user", "content": context}])
 
 
-def _scores(row: Mapping[str, Any]) -> dict[str, Any]:
+def _scores(row: Mapping[str, Any]) -> JsonObject:
     """Return the metrics of a row: each has its name beside the fields that every row has."""
     names = row.get("metrics") or [name for name in row if name not in _FIXED]
     return {name: row.get(name) for name in sorted(names, key=lambda name: (name not in _LENGTHS, names.index(name)))}
 
 
-def _own_score(scores: Mapping[str, Any]) -> dict[str, Any]:
+def _own_score(scores: Mapping[str, Any]) -> JsonObject:
     found = first_score(scores)
     return {} if found is None else {"metric": found[0], "score": found[1]}
 
 
 def _compared(
     row: Mapping[str, Any], requests: Sequence[_Request], likelihoods: Sequence[float], scores: Mapping[str, Any]
-) -> dict[str, Any]:
+) -> JsonObject:
     """Read a row whose choices were compared; behind them may stand the same without the prompt, which is left out."""
     if "acc_mutual_info" in scores and len(requests) % 2 == 0:
         requests = requests[: len(requests) // 2]
@@ -154,7 +155,7 @@ def _choice_texts(document: object, compared: Sequence[str]) -> list[str]:
     return list(choices) if len(choices) == len(compared) else list(compared)
 
 
-def _right(target: object, choices: Sequence[str], *, was_right: float | None, chosen: int) -> dict[str, Any]:
+def _right(target: object, choices: Sequence[str], *, was_right: float | None, chosen: int) -> JsonObject:
     """Return the target. It is written as an index or as a text; where both can be meant, the row's score tells which.
 
     Args:
@@ -173,7 +174,7 @@ def _right(target: object, choices: Sequence[str], *, was_right: float | None, c
     return {"target": meant[0]} if meant else {"fault": "a right answer that is none of its choices"}
 
 
-def _generated(row: Mapping[str, Any], request: _Request) -> dict[str, Any]:
+def _generated(row: Mapping[str, Any], request: _Request) -> JsonObject:
     """Read what a row that generates text says of its item."""
     target, fields = row["target"], row["doc"] if isinstance(row["doc"], dict) else {}
     several = target if isinstance(target, list) else []

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from data.common.parsing import JsonObject
 from eval.execution.logs.row import LogRow, as_messages, as_object, as_text, counts, log_rows, make_row
 
 OUTPUT_NAMES, INPUT_NAMES = frozenset({"custom_id", "response"}), frozenset({"custom_id", "body"})
@@ -53,7 +54,7 @@ def _error(row: Mapping[str, Any], response: Mapping[str, Any], body: Mapping[st
     return str(error.get("message") or error.get("code") or f"HTTP {status}")
 
 
-def _reply(body: Mapping[str, Any]) -> dict[str, Any]:
+def _reply(body: Mapping[str, Any]) -> JsonObject:
     """Return the fields of a reply of the chat, the responses or the completions endpoint."""
     usage = as_object(body.get("usage"))
     found = _said_by_responses(body) if isinstance(body.get("output"), list) else _said_by_chat(body)
@@ -68,7 +69,7 @@ def _reply(body: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _said_by_chat(body: Mapping[str, Any]) -> dict[str, Any]:
+def _said_by_chat(body: Mapping[str, Any]) -> JsonObject:
     choices = body.get("choices")
     choice = as_object(choices[0]) if isinstance(choices, list) and choices else {}
     message = as_object(choice.get("message"))
@@ -82,7 +83,7 @@ def _said_by_chat(body: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _said_by_responses(body: Mapping[str, Any]) -> dict[str, Any]:
+def _said_by_responses(body: Mapping[str, Any]) -> JsonObject:
     parts = [as_object(one) for one in body["output"]]
     texts = [as_text(one.get("content")) for one in parts if one.get("type") == "message"]
     thoughts = [as_text(one.get("summary")) for one in parts if one.get("type") == "reasoning"]

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, JsonValue, ValidationError
 from data.bounds import LONGEST_S, MOST_TOKENS
 from data.common.errors import ConfigurationError, first_fault
 from data.common.json_stream import stream_json
+from data.common.parsing import JsonObject
 from data.common.text import normalised, whole_characters
 from data.rows import read_rows
 from data.types import Frozen, Message
@@ -95,7 +96,7 @@ class LogRow(Frozen):
         return bool(self.texts) and (self.target is not None or bool(self.answer))
 
 
-def log_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def log_rows(path: Path) -> Iterator[tuple[str, JsonObject]]:
     """Yield (place, row) for each object of a file of JSON Lines, or of a JSON file that is one list.
 
     Raises:
@@ -134,7 +135,7 @@ def make_row(path: Path, place: str, **fields: Any) -> LogRow:
         raise ConfigurationError(f"{path}, {place}: {first_fault(error)}") from None
 
 
-def as_object(value: object) -> dict[str, Any]:
+def as_object(value: object) -> JsonObject:
     """Return an object; an empty one for what is none."""
     return value if isinstance(value, dict) else {}
 
