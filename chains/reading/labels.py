@@ -81,6 +81,13 @@ def _exact(name: str) -> str:
     return "[/·]?".join(form) if re.fullmatch("[가-힣A-Za-z]+", form) and not form.isascii() else form
 
 
+def _inflected(name: str) -> str | None:
+    """Return an English name in its other number: "feature request" for "feature requests"; None where it has none."""
+    if not re.search("[a-z]{5}$", name) or re.search("(?:ss|us|is|x|z|ch|sh|y)$", name):
+        return None
+    return name.removesuffix("s") if name.endswith("s") else f"{name}s"
+
+
 @lru_cache(maxsize=64)
 def _words(names: tuple[str, ...]) -> _Words:
     """Return the patterns of the labels; only a thread that does not find them here waits for the lock."""
@@ -94,7 +101,10 @@ def _compiled(names: tuple[str, ...]) -> _Words:
     synonyms = (label_words.NLI_WORDS, label_words.NLI_ANSWERS, label_words.NLI_POLAR)
     order = sorted(range(len(names)), key=lambda i: -len(names[i]))  # "not_entailment" is not read as "entailment"
     patterns, forms = [], [_exact(name) for name in names]
-    for more in synonyms if set(names) <= _NLI else ({},) * 3:
+    others = {name: _exact(other) for name in names if (other := _inflected(name)) and other not in names}
+    # Of one word, its other number may be any word of the text; of several, it is hardly one by chance.
+    phrases = {name: other for name, other in others.items() if re.search("[ _/-]", name)}
+    for more in synonyms if set(names) <= _NLI else (phrases, others, {}):
         forms = [f"{form}|{more[name]}" if name in more else form for form, name in zip(forms, names, strict=True)]
         groups = "|".join(f"(?P<label{i + 1}>{forms[i]})" for i in order)
         patterns.append(re.compile(rf"(?i)(?<![A-Za-z_가-힣⟦~])(?<![A-Za-z]-)(?:{groups})(?![A-Za-z_])"))
