@@ -37,6 +37,7 @@ FUNCTIONS = {
     "report": "commands:report",
     "show": "commands:show",
     "langsmith": "langsmith:langsmith",
+    "mlflow": "mlflow:mlflow",
     "cache": "cache:cache",
     "calibrate": "calibrate:calibrate",
     "retrieval": "commands:retrieval",
@@ -139,6 +140,10 @@ def _add_commands(commands: "argparse._SubParsersAction[CommandParser]") -> None
     langsmith.add_argument("run", type=Path, metavar="RUN")
     named = "the dataset's name; default: where it was sent before, or BENCHMARK-SPLIT"
     langsmith.add_argument("--dataset", metavar="NAME", help=named)
+
+    mlflow = commands.add_parser("mlflow", parents=[common], help="show a finished run in MLflow")
+    mlflow.add_argument("run", type=Path, metavar="RUN")
+    mlflow.add_argument("--experiment", metavar="NAME", help="the experiment there; default: the run's name")
 
     calibrate = commands.add_parser("calibrate", parents=[common], help="probabilities after temperature scaling")
     calibrate.add_argument("run", type=Path, metavar="RUN")
