@@ -4,6 +4,7 @@ import argparse
 import json
 
 from data.common.command_line import INTERRUPTED
+from data.common.errors import ConfigurationError
 from data.common.language import language
 from data.common.progress import log
 from data.common.table import emit_csv
@@ -96,18 +97,26 @@ def import_recorded(options: argparse.Namespace) -> int:
 
 def compare(options: argparse.Namespace) -> int:
     """Compare the systems of a run with one another, or with those of another run: how good, and how dear."""
+    from eval.execution.join_runs import join_runs
     from eval.measures.differences import compare as compare_runs
     from eval.measures.differences import to_json
     from eval.measures.run_answers import read_answers
     from eval.report.render.terminal import comparison_text
     from eval.report.run_costs import costs_json, costs_of_runs
 
+    if options.out is not None and options.other is None:
+        raise ConfigurationError(f"--out joins two runs; the page of one is {options.run / 'report.html'}")
     run, other = read_answers(options.run), None if options.other is None else read_answers(options.other)
     comparisons, costs = compare_runs(run, other), costs_of_runs(run, other)
+    if options.out is not None and other is not None:
+        join_runs(run, other, options.out)
+        Run(options.out).write_reports(lang=options.lang)
     if options.json:
         emit_json_text(to_json(comparisons, **costs_json(costs)))
     else:
         emit(comparison_text(comparisons, costs, language(options.lang)))
+    if options.out is not None:
+        log(f"page:    {options.out / 'report.html'}")
     return 0
 
 

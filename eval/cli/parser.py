@@ -124,6 +124,8 @@ def _add_commands(commands: "argparse._SubParsersAction[CommandParser]") -> None
     )
     compare.add_argument("run", type=Path, metavar="RUN")
     compare.add_argument("other", type=Path, nargs="?", metavar="RUN", help="another run of the same items")
+    page = "write both runs as one, with its page: the verdict, the costs, and every item side by side"
+    compare.add_argument("--out", type=Path, metavar="DIR", help=page)
 
     report = commands.add_parser("report", parents=[common, in_words], help="write a run's reports again, or print one")
     report.add_argument("runs", type=Path, nargs="+", metavar="RUN")

@@ -176,6 +176,7 @@ class SystemDescription(_Described):
         limit: How many of the items it answers, from the first; None: all.
         replies: The file of replies that were recorded elsewhere, or the files.
         log: What the log of another tool says of its own answers.
+        hardware: The machine that it ran on, where that is not the run's: two runs were joined.
     """
 
     kind: str = ""
@@ -209,6 +210,7 @@ class SystemDescription(_Described):
     replies: str | None = None
     replies_sha256: str | None = None
     log: LogDescription | None = None
+    hardware: Machine | None = None
     limit: _Count | None = None
     note: str | None = None
 

@@ -51,7 +51,14 @@ def machine_name(machine: Machine | None) -> str:
 
 
 def used_hardware(description: SystemDescription, machine: Machine | None, *, role: Role) -> Machine | None:
-    """Return the machine with the GPUs that a system used, one or none: the others can be left unrented."""
+    """Return the machine with the GPUs that a system used, one or none: the others can be left unrented.
+
+    Args:
+        description: What the system is; its own machine counts where it names one.
+        machine: The run's.
+        role: The system's.
+    """
+    machine = description.hardware or machine
     if machine is None or not machine.is_known:
         return None
     device = (description.model.device if description.model else None) or ""
