@@ -4,6 +4,8 @@ Both sides answer the same questions with the same weights, dtype and chat templ
 process: `LocalChatModel.batch` and `ChatHuggingFace.batch` over a `HuggingFacePipeline`. Replies end where the model
 ends them, or at the limit. A side's tokens are counted in its replies' texts, by one tokenizer. In bfloat16 the same
 prompt alone and in a batch may differ in the last bits, and then in words; float32 shows that nothing else differs.
+"Of the limit" is the share of our time that the operations take at least, or the reading of the weights
+(`benches.limit`).
 """
 
 import argparse
@@ -11,9 +13,10 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
-from langchain_core.messages import BaseMessage, HumanMessage
+from langchain_core.messages import HumanMessage
 
 from benches.items import texts_to_answer
+from benches.limit import count_work, share_of_limit
 from benches.table import RUNS, Timed, count, in_turns, markdown_table, median_seconds, timed, versions_line
 
 ITEMS = 64
@@ -39,6 +42,7 @@ def main(arguments: Sequence[str] = ()) -> None:
         "ours, tokens/s",
         "ChatHuggingFace, tokens/s",
         "ratio",
+        "ours of the limit",
         "tokens, ours / theirs",
         "same text",
     ]
@@ -76,7 +80,7 @@ def _compare(name: str, dtype: str, texts: Sequence[str], options: argparse.Name
     from chains.local.chat_model import LocalChatModel
     from chains.local.encoding import encode_prompt, render
 
-    prompts: list[list[BaseMessage]] = [[HumanMessage(text)] for text in texts]
+    prompts: list[Any] = [[HumanMessage(text)] for text in texts]
     ours = LocalChatModel(model_ref="smollm2", dtype=dtype, device="cpu", max_tokens=options.new_tokens)
     loaded = ours.load()
     theirs = chat_hugging_face(loaded.source, dtype=dtype, new_tokens=options.new_tokens)
@@ -100,6 +104,7 @@ def _compare(name: str, dtype: str, texts: Sequence[str], options: argparse.Name
         f"{fast:.1f}",
         f"{slow:.1f}",
         f"{fast / slow:.1f} x",
+        share_of_limit(count_work(lambda: ours.batch(prompts), loaded.model), loaded.dtype, median_seconds(mine)),
         f"{tokens[0]} / {tokens[1]}",
         f"{same} of {len(texts)}",
     ]

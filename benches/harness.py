@@ -6,6 +6,7 @@ run it: its `hf` model, `loglikelihood` over all requests at once, in an environ
 
 The harness moves the white space that ends a prompt into the continuation, so it scores the template's last newline
 with each label. That adds the same to all labels of an item, and log-probabilities are compared among an item's labels.
+"Of the limit" is the share of our time that the model's operations take as plain matrix products (`benches.limit`).
 Where the best labels differ, a second table shows by how little, and what float32 says: bfloat16 keeps 8 bits.
 """
 
@@ -21,6 +22,7 @@ from typing import IO, Any, NamedTuple
 from benches.agreement import Agreement, best_label, compare_scores, lead
 from benches.environments import peer_python, same_release
 from benches.items import bench_items
+from benches.limit import count_work, share_of_limit
 from benches.table import RUNS, Timed, count, in_turns, markdown_table, median_seconds, progress, timed, versions_line
 from data.common.errors import ConfigurationError, MissingResourceError
 
@@ -73,7 +75,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     peers = {f"the harness's {package}": number for package, number in versions.items()}
     print(f"SmolLM2-135M label scoring, {options.dtype}, median of {options.runs}; ", end="")
     print(versions_line(["torch", "transformers"], peers) + "\n")
-    columns = ["items", "n", "ours, items/s", "harness, items/s", "ratio", "same best label"]
+    columns = ["items", "n", "ours, items/s", "harness, items/s", "ratio", "ours of the limit", "same best label"]
     print(markdown_table([*columns, "ties, ours / harness", "largest difference, nats", "harness's batch"], rows))
     if found:
         print(f"\nItems with different best labels (at most {SHOWN} a set), and by how much each side's best leads:\n")
@@ -164,15 +166,15 @@ def exact_scores(agreement: Agreement, questions: Questions) -> Scores:
 def _compare(
     model: Any, questions: Questions, worker: Worker, *, runs: int
 ) -> tuple[list[str], Agreement, dict[str, str]]:
-    def ours() -> Timed[Scores]:
-        return timed(
-            lambda: [list(scores.logprobs) for scores in model.score(questions.conversations, questions.labels)]
-        )
+    loaded = model.load()
+
+    def score() -> Scores:
+        return [list(scores.logprobs) for scores in model.score(questions.conversations, questions.labels)]
 
     # The first pass of a process is slow on either side, and is not what is compared.
     model.score(questions.conversations[:1], questions.labels[:1])
     worker.score(questions.requests[:1])
-    mine, theirs = in_turns(questions.title, ours, lambda: worker.score(questions.requests), runs=runs)
+    mine, theirs = in_turns(questions.title, lambda: timed(score), lambda: worker.score(questions.requests), runs=runs)
     agreement = compare_scores(mine[-1].answer, by_item(theirs[-1].answer, questions.labels))
     n, fast, slow = len(questions.ids), median_seconds(mine), median_seconds(theirs)
     row = [
@@ -180,6 +182,7 @@ def _compare(
         f"{n / fast:.3g}",
         f"{n / slow:.3g}",
         f"{slow / fast:.1f} x",
+        share_of_limit(count_work(score, loaded.model), loaded.dtype, fast),
         f"{100 * agreement.n_same / n:.1f} %",
         f"{agreement.ties[0]} / {agreement.ties[1]}",
         f"{agreement.largest_difference:.1e}",

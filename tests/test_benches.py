@@ -9,6 +9,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
+import torch
 
 from benches.__main__ import BENCHES
 from benches.__main__ import main as run_benches
@@ -21,6 +22,7 @@ from benches.floors import drawing
 from benches.harness import HARNESS, Questions, Worker, by_item, disagreement_rows, requests_of
 from benches.items import FILES, bench_items, texts_to_answer
 from benches.label_scoring import prompts_of
+from benches.limit import count_work
 from benches.table import Timed, count, in_turns, markdown_table, median_seconds, versions_line
 from benches.throughput import Rates, latency_server, measured, repeated, write_pairs, write_samples
 from benches.throughput import table as rates_table
@@ -45,6 +47,19 @@ def test_sides_run_in_turns_and_the_median_counts() -> None:
     assert order == ["one", "other"] * 3
     assert median_seconds(ones) == 2.0
     assert [run.answer for run in others] == ["b"] * 3
+
+
+def test_the_limit_counts_products_and_the_weights_that_a_pass_reads() -> None:
+    model = torch.nn.Sequential(torch.nn.Embedding(1000, 64), torch.nn.Linear(64, 32, bias=False))
+    tied = torch.nn.Linear(64, 1000, bias=False)
+    ids, n_threads = torch.zeros(10, dtype=torch.long), torch.get_num_threads()
+    assert count_work(lambda: [model(ids) for _ in range(3)], model) == (3 * 2 * 10 * 64 * 32, 3 * 4 * 64 * 32)
+    tied.weight = model[0].weight
+    assert count_work(lambda: model(ids), torch.nn.ModuleList([model, tied])).weight_bytes == 0  # it was not called
+    whole = torch.nn.Sequential(*model, torch.nn.Linear(32, 64, bias=False), tied)
+    read = 4 * (2 * 64 * 32 + 64 * 1000)  # the table is the output's matrix too
+    assert count_work(lambda: whole(ids), whole).weight_bytes == read
+    assert torch.get_num_threads() == n_threads
 
 
 def test_a_table_has_a_rule_and_refuses_a_row_that_is_too_short() -> None:
