@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from eval.plan.planning import Plan
     from eval.report import ReportPaths
     from eval.report.summary import Summary
+    from eval.rundir.shard import ShardNumber
 
 __all__ = [
     "CallPolicy",
@@ -50,6 +51,7 @@ __all__ = [
     "evaluate",
     "load_run",
     "load_suite",
+    "merge",
 ]
 
 
@@ -175,6 +177,7 @@ def evaluate(
     max_errors: int | float | None = None,
     policy: CallPolicy = CallPolicy(),  # noqa: B008  # immutable
     until_decided: bool = False,
+    shard: str | None = None,
     langsmith_dataset: str | None = None,
     lang: str = "en",
 ) -> Run:
@@ -199,6 +202,7 @@ def evaluate(
         max_errors: Stop when more items than this have failed: a count, or as a float a share; None: never.
         policy: How calls are made: retries, limits, the response cache, the most that the run may cost.
         until_decided: Ask all systems in step, and stop once each pair is decided; a suite may say so itself.
+        shard: "3/16" asks the third of sixteen parts of the items, each of whole groups; see docs/shards.md.
         langsmith_dataset: Show the run in LangSmith: the items as a dataset of this name, each system as an experiment
             on it, with scores; see docs/langsmith.md.
         lang: The language of the reports.
@@ -214,6 +218,7 @@ def evaluate(
     from eval.execution.runner import run
     from eval.execution.trace_client import TraceClient, traces_sent
     from eval.plan.own_parts import OwnParts, own_suite, refuse
+    from eval.rundir.shard import read_shard
 
     read_env_file()  # keys, and LANGSMITH_* for traces
     evaluation = {"split": split, "data": data, "limit": limit}
@@ -230,10 +235,11 @@ def evaluate(
     if max_concurrency < 1:
         raise ConfigurationError(f"max_concurrency {max_concurrency} lets nothing run; give 1 or more")
     check_policy(policy)
-    run_dir = new_run_dir(suite.name) if out is None else Path(out)
+    part = None if shard is None else read_shard(shard)
+    run_dir = new_run_dir(f"{suite.name}{part.suffix if part else ''}") if out is None else Path(out)
     experiments = None if langsmith_dataset is None else RunExperiments(run_dir, langsmith_dataset)
     with traces_sent(experiments.traces if experiments else TraceClient):
-        planned = _planned(suite, own, policy, language(lang))
+        planned = _planned(suite, own, policy, part, language(lang))
         with experiments.opened(planned, resume=resume) if experiments else nullcontext():
             outcome = run(
                 planned,
@@ -250,12 +256,36 @@ def evaluate(
     return done
 
 
-def _planned(suite: Suite, own: "OwnParts", policy: CallPolicy, say: Language) -> "Plan":
+def merge(shards: Sequence[Path | str], out: Path | str | None = None, *, lang: str = "en") -> Run:
+    """Join the shards of a run into the run that one machine would have made, and write its reports.
+
+    Args:
+        shards: The folders of all of them, in any order.
+        out: The run's folder; None: runs/NAME, or where that is taken runs/NAME-2 and so on.
+        lang: The language of the reports.
+
+    Raises:
+        MissingResourceError: A folder is no run.
+        ConfigurationError: They are not all the shards of one run, each once and finished; or a file is damaged.
+    """
+    from eval.execution.merge import merge_shards, name_of_whole
+
+    folders = [Path(shard) for shard in shards]
+    run_dir = new_run_dir(name_of_whole(folders)) if out is None else Path(out)
+    return Run(merge_shards(folders, run_dir)).write_reports(lang=lang)
+
+
+def _planned(suite: Suite, own: "OwnParts", policy: CallPolicy, part: "ShardNumber | None", say: Language) -> "Plan":
     """Plan a suite, and say which differences so many items cannot show, before anything is paid for."""
     from eval.measures.power import reach_lines
     from eval.plan.planning import plan
+    from eval.plan.shards import check_shardable, shard_of
 
+    if part is not None:
+        check_shardable(suite)
     planned = plan(suite, policy=policy, own=own)
+    if part is not None:
+        return shard_of(planned, part)  # so few items show little, and are not all
     fixed = [one for one in planned.evaluations if one.evaluation.largest_group is None]  # reach is of all items
     counts = [(one.evaluation.benchmark, one.items, len(one.systems)) for one in fixed]
     for line in reach_lines(counts, say):

@@ -16,6 +16,7 @@ from eval.cli.show_reports import end_run, report_text, show_reports
 from eval.execution.error_limit import read_error_limit
 from eval.plan.suite import Suite
 from eval.rundir.names import MANIFEST_FILE, new_run_dir, plain_name
+from eval.rundir.shard import read_shard
 
 
 def run(options: argparse.Namespace) -> int:
@@ -26,8 +27,11 @@ def run(options: argparse.Namespace) -> int:
     max_errors = read_error_limit(options.max_errors)
     if options.dry_run:
         read_env_file()
+        if options.shard is not None:
+            log(f"shard {read_shard(options.shard)}: what follows is of all shards together")
         return _dry_run(suite, options)
-    run_dir = options.resume or options.out or new_run_dir(suite.name)
+    part = "" if options.shard is None else read_shard(options.shard).suffix
+    run_dir = options.resume or options.out or new_run_dir(f"{suite.name}{part}")
     try:
         done = api.evaluate(
             suite,
@@ -37,6 +41,7 @@ def run(options: argparse.Namespace) -> int:
             max_concurrency=options.max_concurrency,
             max_errors=max_errors,
             policy=policy,
+            shard=options.shard,
             langsmith_dataset=options.langsmith_dataset,
             lang=options.lang,
         )
@@ -92,6 +97,12 @@ def import_recorded(options: argparse.Namespace) -> int:
     else:
         import_replies(options.files, named, run_dir, **more)
     show_reports(Run(run_dir).write_reports(lang=options.lang), as_json=options.json)
+    return 0
+
+
+def merge(options: argparse.Namespace) -> int:
+    """Join the shards of a run, and report."""
+    show_reports(api.merge(options.runs, options.out, lang=options.lang), as_json=options.json)
     return 0
 
 

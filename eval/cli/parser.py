@@ -31,6 +31,7 @@ FUNCTIONS = {
     "decide": "decide:decide",
     "audit": "audit:audit",
     "prompts": "prompts:prompts",
+    "merge": "commands:merge",
     "rescore": "commands:rescore",
     "import": "commands:import_recorded",
     "compare": "commands:compare",
@@ -106,6 +107,12 @@ def _add_commands(commands: "argparse._SubParsersAction[CommandParser]") -> None
     about = "try wordings and examples on training items, and test the best once"
     _add_prompts(commands.add_parser("prompts", parents=[common, in_words], help=about))
 
+    merge = commands.add_parser(
+        "merge", parents=[common, in_words], help="join the shards of a run into one, as one machine would have made it"
+    )
+    merge.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="the folders of all shards, in any order")
+    merge.add_argument("--out", type=Path, metavar="DIR", help="default: runs/NAME, then runs/NAME-2 …")
+
     rescore = commands.add_parser(
         "rescore", parents=[common, in_words], help="extract and score again; no model is called"
     )
@@ -179,6 +186,8 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     where.add_argument("--resume", type=Path, metavar="DIR", help="ask only what is missing or failed")
     again = "with --resume, ask again what failed (default), or leave it"
     going.add_argument("--retry-errors", action=argparse.BooleanOptionalAction, default=True, help=again)
+    part = "ask one part of the items, of whole groups, as one of several machines; join them with eval merge"
+    going.add_argument("--shard", metavar="N/OF", help=part)
     _add_langsmith(going)
     going.add_argument("--dry-run", action="store_true", help="print the first prompt, tokens and cost; call nothing")
     _add_calls(run)

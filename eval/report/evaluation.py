@@ -41,6 +41,7 @@ class EvaluationFigures(Frozen):
     """The figures of all systems of a run on one benchmark.
 
     Attributes:
+        shard: Which part of the items the run asked, such as "3/16"; None: all.
         n_clusters: Groups among the items that were answered.
         chance: Expected accuracy of a uniform guess.
         weighted: Whether items are worth points, as in an exam.
@@ -65,6 +66,7 @@ class EvaluationFigures(Frozen):
     benchmark: str
     split: str
     data: str | None
+    shard: str | None = Field(default=None, exclude_if=lambda shard: shard is None)
     n_items: int
     n_clusters: int
     fingerprint: str
@@ -127,6 +129,7 @@ def evaluation_figures(
         benchmark=evaluation.benchmark,
         split=evaluation.split,
         data=evaluation.data,
+        shard=None if manifest.shard is None else f"{manifest.shard.number}/{manifest.shard.of}",
         n_items=evaluation.n_items,
         n_clusters=len(items.group_names),
         fingerprint=evaluation.fingerprint,

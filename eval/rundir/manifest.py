@@ -19,6 +19,7 @@ from data.types import Frozen
 from eval.rundir.description import Crossed, Machine, SystemDescription
 from eval.rundir.names import MANIFEST_FILE, SystemName, check_folders
 from eval.rundir.readable import readable_json
+from eval.rundir.shard import Shard
 
 SCHEMA_VERSION = 2
 _READ = (1, SCHEMA_VERSION)  # in 1, what calls cost and were answered stood in other files, which nothing reads
@@ -62,6 +63,7 @@ class Manifest(Frozen):
         versions: Package name to version.
         hardware: The machine, as `data.common.hardware` gives it, for what the run costs; None in an older run.
         started_utc: ISO 8601.
+        shard: Which part of the items the run asks, whose evaluations are then of that part; None: all.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -76,19 +78,22 @@ class Manifest(Frozen):
     versions: dict[str, str] = Field(default_factory=dict)
     hardware: Machine | None = None
     started_utc: str
+    shard: Shard | None = Field(default=None, exclude_if=lambda shard: shard is None)
 
     @model_validator(mode="after")
     def _every_system_has_one_folder(self) -> Self:
         check_folders([name for evaluation in self.evaluations for name in evaluation.systems])
         if other := {name for evaluation in self.evaluations for name in evaluation.systems} ^ set(self.systems):
             raise ValueError(f"'{min(other)}' must be both in systems and in an evaluation")
+        if self.shard is not None and len(self.shard.evaluations) != len(self.evaluations):
+            raise ValueError("a shard says of each evaluation what it is a part of; restore the file")
         if not self.evaluations or not all(evaluation.systems for evaluation in self.evaluations):
             raise ValueError("a run has evaluations, and each of them systems; restore the file")
         return self
 
     def differences(self, other: "Manifest") -> list[str]:
         """Name what differs between two manifests in anything that decides the answers."""
-        deciding = ("suite", "schema_version", "evaluations", "systems", "seed")
+        deciding = ("suite", "schema_version", "evaluations", "systems", "seed", "shard")
         ours, theirs = (
             one.model_copy(
                 update={

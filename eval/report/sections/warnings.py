@@ -18,6 +18,13 @@ from eval.rundir.description import reply_limit_of
 def warning_sentences(evaluation: EvaluationFigures, say: Language = ENGLISH) -> list[str]:
     """Say of each system what makes its scores say less than they seem to."""
     said = []
+    if evaluation.shard is not None:
+        said.append(
+            say(
+                "These are the items of shard {shard} alone: join the shards with eval merge for the figures of all.",
+                shard=evaluation.shard,
+            )
+        )
     for system in evaluation.systems:
         if system.blank is not None:
             said += _without_text(system, system.blank, say)
