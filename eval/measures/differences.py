@@ -45,7 +45,8 @@ class Comparison(Frozen):
         interval: 95 % cluster bootstrap interval of it; None where all items are one cluster.
         points_difference: Points of a minus points of b, of `points_possible`.
         p: Mid-p McNemar.
-        p_holm: The same, adjusted for every pair of the evaluation that was compared with it.
+        headline: Whether it is one of the pairs that a run is about, see `eval.measures.headline`.
+        p_holm: The same, adjusted for the headline pairs where it is one of them, else for all pairs of the evaluation.
         won: Ids of the items that only a got right.
         lost: Ids of the items that only b got right.
         both_right: How many items both got right.
@@ -78,6 +79,7 @@ class Comparison(Frozen):
     both_right: int
     both_wrong: int
     unsettled: bool = False
+    headline: bool = Field(default=False, exclude_if=operator.not_)
     at_any_time: bool = Field(default=False, exclude_if=operator.not_)
     decided: Decided | None = Field(default=None, exclude_if=lambda decided: decided is None)
     n_decided: int | None = Field(default=None, exclude_if=lambda n: n is None)
@@ -85,15 +87,11 @@ class Comparison(Frozen):
     @property
     def distinguishable(self) -> bool:
         """Whether both tests agree: the adjusted p-value, and the interval that knows of the clusters."""
-        return self.is_told_apart(self.p_holm)
-
-    def is_told_apart(self, p: float) -> bool:
-        """Say whether both tests agree, with a p-value that is adjusted for the comparisons that are looked at."""
         if self.interval is None or self.unsettled:
             return False
         if self.at_any_time:
             return self.decided in ("a", "b")
-        return p < LEVEL and (self.interval.low > 0 or self.interval.high < 0)
+        return self.p_holm < LEVEL and (self.interval.low > 0 or self.interval.high < 0)
 
 
 def compare(run_a: RunAnswers, run_b: RunAnswers | None = None) -> tuple[Comparison, ...]:

@@ -18,7 +18,6 @@ from pydantic import Field
 from data.types import Frozen
 from eval.measures.cascade_offer import CascadeOffer
 from eval.measures.differences import Comparison
-from eval.measures.paired_tests import holm
 from eval.measures.prompt_spread import WordingWorth
 from eval.measures.stats import LEVEL, Interval
 
@@ -64,7 +63,7 @@ class Verdict(Frozen):
             be told from, for "cheaper" the leader.
         difference: Accuracy of the choice (for "open", of the other) minus that of the system it is held against.
         interval: 95 % of it.
-        is_real: Whether the difference is beyond chance, within the contrasts that the verdict reads.
+        is_real: Whether the difference is beyond chance, as `Comparison.distinguishable` says it.
         usd: The price, by system, for the queries of a month; None is unknown.
         constant: Accuracy of the best constant answer.
         out: Systems that are not shown to be better than it.
@@ -124,9 +123,8 @@ def decide(
     """
     if len(candidates) < 2:
         return None
-    rest = sorted(
-        (one for one in candidates if _beats(one, constant)), key=lambda one: (-one.accuracy, one.usd(queries))
-    )
+    of_pair = {frozenset((one.a, one.b)): one for one in comparisons}
+    rest = _standing(candidates, of_pair, constant=constant, queries=queries)
     priced = {one.name: one.usd(queries) for one in candidates}
     facts: dict[str, Any] = {
         "usd": {name: usd if math.isfinite(usd) else None for name, usd in priced.items()},
@@ -139,9 +137,7 @@ def decide(
     }
     if not rest:
         return Verdict(kind="none", **facts)
-    of_pair = {frozenset((one.a, one.b)): one for one in comparisons}
-    leader = _leader(rest, of_pair)
-    rest.sort(key=lambda one: one is not leader)
+    leader = rest[0]
     contrasts = _contrasts(rest, of_pair)
     if not contrasts:
         return Verdict(kind="only", choice=leader.name, leader=leader.name, **facts)
@@ -167,6 +163,33 @@ def decide(
     is_beyond = held.interval is not None and held.interval.low > margin
     facts |= held.facts() | {"same_at": None if is_beyond else _same_at(leader, other)}
     return Verdict(kind="leader", choice=leader.name, leader=leader.name, other=other.name, **facts)
+
+
+def leader_and_cheapest(
+    candidates: Sequence[Candidate], comparisons: Sequence[Comparison], *, constant: float, queries: float
+) -> tuple[str, ...]:
+    """Return the names of the leader and of the cheapest system that is not out.
+
+    Returns:
+        Empty where one system is both, or no price but the leader's is known.
+    """
+    of_pair = {frozenset((one.a, one.b)): one for one in comparisons}
+    rest = _standing(candidates, of_pair, constant=constant, queries=queries)
+    priced = [one for one in rest if math.isfinite(one.usd(queries))]
+    if not priced or (cheapest := min(priced, key=lambda one: one.usd(queries))) is rest[0]:
+        return ()
+    return rest[0].name, cheapest.name
+
+
+def _standing(candidates: Sequence[Candidate], of_pair: Pairs, *, constant: float, queries: float) -> list[Candidate]:
+    """Return the systems that are not out: the leader, then the more accurate first, of equals the cheaper."""
+    rest = sorted(
+        (one for one in candidates if _beats(one, constant)), key=lambda one: (-one.accuracy, one.usd(queries))
+    )
+    if not rest:
+        return []
+    leader = _leader(rest, of_pair)
+    return sorted(rest, key=lambda one: one is not leader)
 
 
 def _same_at(a: Candidate, b: Candidate) -> float | None:
@@ -232,16 +255,17 @@ def _leader(rest: Sequence[Candidate], of_pair: Pairs) -> Candidate:
 
 
 def _contrasts(rest: Sequence[Candidate], of_pair: Pairs) -> dict[str, _Contrast]:
-    """Hold every other system against the leader, with Holm's adjustment over these contrasts alone."""
+    """Hold every other system against the leader."""
     leader, found = rest[0].name, {}
     pairs = {one.name: of_pair.get(frozenset((leader, one.name))) for one in rest[1:]}
-    known = {name: pair for name, pair in pairs.items() if pair is not None}
-    for (name, pair), p in zip(known.items(), holm([pair.p for pair in known.values()]), strict=True):
+    for name, pair in pairs.items():
+        if pair is None:
+            continue
         contrast = _Contrast(
             n=pair.n,
             difference=pair.difference,
             interval=pair.interval,
-            is_real=pair.is_told_apart(p),
+            is_real=pair.distinguishable,
             either_right=1 - pair.both_wrong / pair.n,
         )
         found[name] = contrast if pair.a == name else contrast.turned()

@@ -20,6 +20,7 @@ from eval.measures.costs import BreakEven, break_evens
 from eval.measures.differences import Comparison, compare_all
 from eval.measures.distilled import Distilled, measure_students
 from eval.measures.early_end import Asked, EarlyEnd, accuracy_interval, early_end, without_intervals
+from eval.measures.headline import with_headline
 from eval.measures.labels import DoubtfulLabels, find_doubtful
 from eval.measures.ladder import Ladder, climb
 from eval.measures.matrix import Matrix, measure_matrices
@@ -32,7 +33,7 @@ from eval.measures.run_answers import RunAnswers
 from eval.measures.sequential import Drawn, drawn_of, margin_of
 from eval.measures.stats import Interval, macro_f1_intervals
 from eval.measures.system_costs import Priced, price_systems
-from eval.measures.verdict import QUERIES, Candidate, Verdict, decide
+from eval.measures.verdict import QUERIES, Candidate, Verdict, decide, leader_and_cheapest
 from eval.report.system_figures import SystemSummary, summarize_system
 from eval.rundir.manifest import Evaluation
 
@@ -119,7 +120,7 @@ def evaluation_figures(
         end = _early_end(systems, compared, evaluation, drawn)
         systems = tuple(_at_any_time(one, answers[one.name], end, drawn) for one in systems)
     attributions = tuple(attribute(answers, manifest.systems))
-    verdict = _verdict(systems, compared, references, suite=manifest.suite)
+    compared, verdict = _verdict(systems, compared, references, suite=manifest.suite)
     # The intervals of cascades are those of a number of items that was fixed beforehand.
     cascades = _cascades(systems, answers, verdict, priced) if drawn is None else ()
     prompts = PromptSpread()
@@ -230,8 +231,12 @@ def _verdict(
     references: ReferenceScores,
     *,
     suite: Mapping[str, Any],
-) -> Verdict | None:
-    """Decide between the systems that answered, with the margin and the number of queries that the suite says."""
+) -> tuple[tuple[Comparison, ...], Verdict | None]:
+    """Decide between the systems that answered, with the margin and the number of queries that the suite says.
+
+    Returns:
+        The comparisons, the headline ones first and adjusted among themselves, and what they decide.
+    """
     queries = float(suite.get("queries", QUERIES))
     candidates = [
         Candidate(
@@ -246,7 +251,9 @@ def _verdict(
         if one.scores is not None and one.scores.accuracy is not None
     ]
     constant = max((one.accuracy for one in references.constants), default=0.0)
-    return decide(candidates, comparisons, constant=constant, margin=margin_of(suite), queries=queries)
+    both = leader_and_cheapest(candidates, comparisons, constant=constant, queries=queries)
+    compared = with_headline(comparisons, {one.name: one.description for one in systems}, both)
+    return compared, decide(candidates, compared, constant=constant, margin=margin_of(suite), queries=queries)
 
 
 def _macro_f1_intervals(answers: Mapping[str, Answers]) -> dict[str, Interval | None]:

@@ -51,6 +51,11 @@ class Summary(Frozen):
     hardware: Machine | None
     started_utc: str
 
+    @property
+    def most_decisive_first(self) -> list[tuple[int, EvaluationSummary]]:
+        """Each evaluation with its number, from 1, in the order of the reports: what decides something comes first."""
+        return sorted(enumerate(self.evaluations, start=1), key=lambda numbered: _undecided(numbered[1]))
+
 
 def summarize(run_dir: Path, *, prices: PriceTable | None = None, lang: str = "en") -> Summary:
     """Read a run and sum it up; for the arguments see `summarize_answers`.
@@ -79,7 +84,9 @@ def summarize_answers(run: RunAnswers, *, prices: PriceTable | None = None, lang
         lang=lang,
         name=manifest.name,
         complete=all(evaluation.complete for evaluation in evaluations),
-        conclusion=tuple(sentence for evaluation in evaluations for sentence in evaluation.conclusion),
+        conclusion=tuple(
+            sentence for evaluation in sorted(evaluations, key=_undecided) for sentence in evaluation.conclusion
+        ),
         evaluations=evaluations,
         seed=manifest.seed,
         git_commit=manifest.git_commit,
@@ -93,6 +100,16 @@ def summarize_answers(run: RunAnswers, *, prices: PriceTable | None = None, lang
 def read_summary(path: Path) -> Summary:
     """Read a summary.json that `write_report` has just written."""
     return Summary.model_validate_json(path.read_text(encoding="utf-8"))
+
+
+def _undecided(evaluation: EvaluationFigures) -> int:
+    """Rank a benchmark by how little it decides: 0 for a choice beyond chance, 3 where nothing can be taken."""
+    verdict = evaluation.verdict
+    if verdict is None or verdict.kind == "none":
+        return 3
+    if verdict.kind == "open":
+        return 2
+    return int(verdict.kind == "leader" and not verdict.is_real)
 
 
 def _in_words(figures: EvaluationFigures, say: Language) -> EvaluationSummary:

@@ -54,7 +54,7 @@ def render_html(summary: Summary, run: RunAnswers, *, texts: bool = True) -> str
     words = json.dumps(words_of_items(say), ensure_ascii=False).replace("<", "\\u003c")
     return template("report.html.j2").render(
         summary=summary,
-        sections=sorted(_sections(summary, run, say, texts=texts), key=_decides_nothing),
+        sections=list(_sections(summary, run, say, texts=texts)),
         provenance=provenance_table(summary, say),
         say=say,
         style=Markup(style),  # noqa: S704 - the project's own file, not data
@@ -72,7 +72,8 @@ def render_html(summary: Summary, run: RunAnswers, *, texts: bool = True) -> str
 def _sections(summary: Summary, run: RunAnswers, say: Language, *, texts: bool) -> Iterator[dict[str, Any]]:
     """Yield what the page shows of each benchmark."""
     room, manifest = FULL // max(len(summary.evaluations), 1), run.manifest
-    for number, (evaluation, answers) in enumerate(zip(summary.evaluations, run.evaluations, strict=True), start=1):
+    for number, evaluation in summary.most_decisive_first:
+        answers = run.evaluations[number - 1]
         table, systems = price_table(), manifest.systems
         priced = price_systems(answers, systems, run.run_dir, hardware=manifest.hardware, table=table)
         usd = {name: one.usd for name, one in priced.items()}
@@ -91,12 +92,6 @@ def _sections(summary: Summary, run: RunAnswers, say: Language, *, texts: bool) 
             "blocks": items,
             "choice_names": items.names or [f"{place}" for place in range(1, items.n_choices + 1)],
         }
-
-
-def _decides_nothing(section: dict[str, Any]) -> bool:
-    """Tell whether a benchmark decides between no systems: then it stands behind those that do."""
-    verdict = section["evaluation"].verdict
-    return verdict is None or verdict.kind == "none"
 
 
 def _digest(text: str) -> str:

@@ -19,10 +19,10 @@ def render_markdown(summary: Summary) -> str:
     parts, say = [f"# {escape(summary.name)}"], language(summary.lang)
     if not summary.complete:
         parts.append(f"**{say('This run is incomplete.')}**")
-    for verdict, *further in (one.verdict_sentences for one in summary.evaluations if one.verdict_sentences):
+    for verdict, *further in (one.verdict_sentences for _, one in summary.most_decisive_first if one.verdict_sentences):
         parts.append(" ".join([f"**{escape(verdict)}**", *map(escape, further)]))
     parts.append("\n".join(f"- {escape(sentence)}" for sentence in summary.conclusion))
-    for number, evaluation in enumerate(summary.evaluations, start=1):
+    for number, evaluation in summary.most_decisive_first:
         title = f"{evaluation.benchmark}, {evaluation.split} ({items_counted(evaluation.n_items, say)})"
         parts.append(f"## {escape(title)}")
         for table in evaluation_tables(evaluation, say):

@@ -38,7 +38,7 @@ def terminal_table(summary: Summary, *, brief: bool = False) -> str:
         Lines as wide as the terminal, at most 100 columns, without a last line break.
     """
     parts, say = [], language(summary.lang)
-    for evaluation in summary.evaluations:
+    for _, evaluation in summary.most_decisive_first:
         head = f"{evaluation.benchmark}, {evaluation.split}: {items_counted(evaluation.n_items, say)}"
         parts.append("\n".join([plain(head), draw(_scores(evaluation, say))]))
         if evaluation.break_even and not brief:
@@ -46,7 +46,7 @@ def terminal_table(summary: Summary, *, brief: bool = False) -> str:
             parts.append(_titled(break_even_table(evaluation.break_even, say)))
     findings = () if brief else summary.conclusion
     parts.append("\n".join(wrap(f"- {sentence}", indent=GAP) for sentence in findings))
-    parts += ["\n".join(map(wrap, evaluation.verdict_sentences)) for evaluation in summary.evaluations]
+    parts += ["\n".join(map(wrap, evaluation.verdict_sentences)) for _, evaluation in summary.most_decisive_first]
     return "\n\n".join(part for part in parts if part)
 
 

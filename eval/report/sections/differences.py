@@ -4,24 +4,23 @@ The questions are: fine-tune or prompt, and prompt alone or with retrieved passa
 sentences out; a difference that both tests do not carry is said not to be distinguishable from chance.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 
 from data.common.language import ENGLISH, Language
 from eval.measures.differences import Comparison
-from eval.measures.ladder import rung_of
+from eval.measures.headline import adds_retrieval, is_tuned_beside_prompted
 from eval.report.evaluation import EvaluationFigures
 from eval.report.figures import items_counted, p_value, signed, span
 from eval.report.links import Link, items_query
 from eval.report.section import Table
 from eval.report.sections.attribution import idle_systems
-from eval.report.system_figures import SystemSummary
-from eval.rundir.description import looks_up, model_spec, role_of
+from eval.rundir.description import SystemDescription
 
 NAMED_PAIRS = 5
 NAMED_ANSWERS = 3
 
-Belongs = Callable[[SystemSummary, SystemSummary], bool]
+Belongs = Callable[[SystemDescription, SystemDescription], bool]
 
 
 def difference_tables(evaluation: EvaluationFigures, say: Language = ENGLISH) -> list[Table]:
@@ -57,12 +56,23 @@ def _won_and_lost(one: Comparison) -> tuple[Link, ...]:
     return Link(f"{len(one.won)}", won), Link(f"{len(one.lost)}", lost)
 
 
-def pairs_note(pairs: Iterable[Comparison], say: Language = ENGLISH) -> str:
+def pairs_note(pairs: Sequence[Comparison], say: Language = ENGLISH) -> str:
     """Say how to read a table of paired differences."""
-    note = say(
-        "Accuracy in percentage points, on the same items. p is McNemar's mid-p; Holm's adjustment is over all pairs "
-        "of this table. Beyond chance: adjusted p below 0.05 and an interval without zero."
+    n_headline = sum(one.headline for one in pairs)
+    adjusted = (
+        say(
+            "The first {n} pairs are what the run is about: fine-tuned beside prompted, with retrieval beside without, "
+            "the leader beside the cheapest. Holm's adjustment is over these {n} for them, and over all {pairs} for "
+            "the others.",
+            n=n_headline,
+            pairs=len(pairs),
+        )
+        if n_headline
+        else say("Holm's adjustment is over all pairs of this table.")
     )
+    measured = say("Accuracy in percentage points, on the same items. p is McNemar's mid-p.")
+    rule = say("Beyond chance: adjusted p below 0.05 and an interval without zero.")
+    note = " ".join([measured, adjusted, rule])
     if any(one.unsettled for one in pairs):
         note += say(" Open: replies without any text, which count as wrong, decide the difference.")
     return note
@@ -77,7 +87,7 @@ def beyond_chance(one: Comparison, say: Language = ENGLISH) -> str:
 
 def difference_sentences(evaluation: EvaluationFigures, say: Language) -> list[str]:
     """Say what the pairs of systems show, and what they answer of the user's two questions."""
-    return [*_pair_sentences(evaluation, say), *_question_sentences(evaluation, say)]
+    return [*_question_sentences(evaluation, say), *_pair_sentences(evaluation, say)]
 
 
 def _pair_sentences(evaluation: EvaluationFigures, say: Language) -> list[str]:
@@ -88,9 +98,12 @@ def _pair_sentences(evaluation: EvaluationFigures, say: Language) -> list[str]:
     pairs = [one for one in _of_fixed_length(evaluation) if not one.unsettled]
     if not pairs:
         return []
-    real = sorted((one for one in pairs if one.distinguishable), key=lambda one: -abs(one.difference))
-    unclear = sorted((one for one in pairs if not one.distinguishable), key=lambda one: one.p_holm)
+    real = sorted(
+        (one for one in pairs if one.distinguishable), key=lambda one: (not one.headline, -abs(one.difference))
+    )
+    unclear = sorted((one for one in pairs if not one.distinguishable), key=lambda one: (not one.headline, one.p_holm))
     named = [*real[:NAMED_PAIRS], *(unclear if len(unclear) <= NAMED_PAIRS else ())]
+    named.sort(key=lambda one: not one.headline)
     said = [_finding_and_items(one, say) for one in named]
     if more := len(real[NAMED_PAIRS:]):
         said.append(
@@ -107,7 +120,7 @@ def _pair_sentences(evaluation: EvaluationFigures, say: Language) -> list[str]:
                 "{n} of the {pairs} pairs are not distinguishable from chance (smallest adjusted p {p}).",
                 n=len(unclear),
                 pairs=len(pairs),
-                p=p_value(unclear[0].p_holm, sign=True),
+                p=p_value(min(one.p_holm for one in unclear), sign=True),
             )
         )
     return [_first(evaluation, said[0], left_out=bool(named and named[0].n_left_out), say=say), *said[1:]]
@@ -131,7 +144,7 @@ def _first(evaluation: EvaluationFigures, finding: str, *, left_out: bool, say: 
 def _question_sentences(evaluation: EvaluationFigures, say: Language) -> list[str]:
     """Answer the user's two questions as far as the pairs that bear on them do; nothing where there is no such pair."""
     said = []
-    if tuned := _sides(evaluation, _is_tuned_beside_prompted):
+    if tuned := _sides(evaluation, is_tuned_beside_prompted):
         several = say(
             "of {pairs} pairs of a fine-tuned and a prompted system, the fine-tuned one is ahead in {ahead}, the "
             "prompted one in {behind}, and {unclear} are not distinguishable",
@@ -140,7 +153,7 @@ def _question_sentences(evaluation: EvaluationFigures, say: Language) -> list[st
         answer = _each(tuned, say) if len(tuned) <= NAMED_ANSWERS else several
         said.append(say("Fine-tuned or prompted? On these items, {answer}.", answer=answer))
     spoken_of = _on_a_ladder(evaluation) | idle_systems(evaluation)
-    if retrieved := [side for side in _sides(evaluation, _adds_retrieval) if side[0] not in spoken_of]:
+    if retrieved := [side for side in _sides(evaluation, adds_retrieval) if side[0] not in spoken_of]:
         several = say(
             "of {pairs} pairs of one model with retrieval and by prompt alone, retrieval is ahead in {ahead}, the "
             "prompt alone in {behind}, and {unclear} are not distinguishable",
@@ -151,32 +164,15 @@ def _question_sentences(evaluation: EvaluationFigures, say: Language) -> list[st
     return said
 
 
-def _is_tuned_beside_prompted(a: SystemSummary, b: SystemSummary) -> bool:
-    return (role_of(a.description), role_of(b.description)) == ("trained", "prompted")
-
-
 def _on_a_ladder(evaluation: EvaluationFigures) -> set[str]:
     """Return the systems that retrieve and stand on a ladder, which says more of them: `ladder_sentences`."""
     ladders = (one for one in evaluation.ladders if one.on("oracle") or one.on("closed-book"))
     return {step.system for ladder in ladders for step in ladder.steps if step.rung == "retrieved"}
 
 
-def _adds_retrieval(a: SystemSummary, b: SystemSummary) -> bool:
-    """Tell whether `a` is prompted with retrieved passages and `b` is the same model prompted without.
-
-    The prompts may differ, as an agent's does from any other. Choices alone or another item's passage are no prompt
-    that anyone would choose between.
-    """
-    if rung_of(b.description) in ("choices-only", "shuffled"):
-        return False
-    both_prompted = role_of(a.description) == role_of(b.description) == "prompted"
-    same_model = model_spec(a.description) == model_spec(b.description)
-    return both_prompted and same_model and looks_up(a.description) > looks_up(b.description)
-
-
 def _sides(evaluation: EvaluationFigures, belongs: Belongs) -> list[tuple[str, Comparison]]:
     """Return the settled comparisons that bear on a question, each with the name of its first side."""
-    systems = {system.name: system for system in evaluation.systems}
+    systems = {system.name: system.description for system in evaluation.systems}
     found = []
     for one in (one for one in evaluation.comparisons if not one.unsettled):
         for first, second in ((one.a, one.b), (one.b, one.a)):

@@ -6,7 +6,7 @@ import pytest
 from eval.measures.differences import Comparison
 from eval.measures.paired_tests import mcnemar_midp
 from eval.measures.stats import Interval
-from eval.measures.verdict import Candidate, Verdict, decide
+from eval.measures.verdict import Candidate, Verdict, decide, leader_and_cheapest
 
 
 def candidate(
@@ -113,12 +113,21 @@ def test_no_price_brings_in_what_is_shown_to_be_more_than_the_margin_worse() -> 
     assert verdict(candidates, pair("gpt", "tuned", 120, 20)).same_at is None
 
 
-def test_the_contrasts_with_the_leader_are_adjusted_together() -> None:
-    lesser = [candidate(f"s{i}", 0.87, query=-0.001 * (i + 1)) for i in range(6)]
-    pairs = [pair("gpt", one.name, 45, 26) for one in lesser]  # p about 0.02 each
-    alone = verdict([candidate("gpt", 0.9), lesser[0]], pairs[0])
-    together = verdict([candidate("gpt", 0.9), *lesser], *pairs)
-    assert alone.kind == "leader" and together.kind == "open"
+def test_a_difference_is_real_as_the_comparison_s_own_adjusted_p_says() -> None:
+    candidates = [candidate("gpt", 0.9), candidate("words", 0.87, query=-0.001)]
+    told = pair("gpt", "words", 45, 26)  # p about 0.02
+    assert verdict(candidates, told).kind == "leader"
+    assert verdict(candidates, told.model_copy(update={"p_holm": 0.06})).kind == "open"
+
+
+def test_the_cheapest_that_is_not_out_is_held_against_the_leader() -> None:
+    candidates = [candidate("gpt", 0.9, query=0.01), candidate("tuned", 0.8, fixed=1), candidate("majority", 0.3)]
+    pairs = [pair("gpt", "tuned", 150, 50), pair("gpt", "majority", 600, 0), pair("tuned", "majority", 500, 0)]
+    found = leader_and_cheapest(candidates, pairs, constant=0.3, queries=1000)
+    assert found == ("gpt", "tuned")
+    assert leader_and_cheapest(candidates[1:], pairs, constant=0.3, queries=1000) == ()
+    unpriced = [candidates[0], candidate("tuned", 0.8, fixed=None)]
+    assert leader_and_cheapest(unpriced, pairs, constant=0.3, queries=1000) == ()
 
 
 def test_one_system_is_no_choice() -> None:
