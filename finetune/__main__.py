@@ -43,7 +43,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     subcommands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=CommandParser)
     formatter = argparse.RawDescriptionHelpFormatter
     for name, add_options, said, examples in (
-        ("eda", _add_eda, "token lengths, labels, genres and duplicates of a split", None),
+        ("eda", _add_eda, "lengths, labels, duplicates, a tokenized example and padding of a split", None),
         ("train", _add_train, "fine-tune an encoder", TRAIN_EXAMPLE),
         (
             "curve",
@@ -60,7 +60,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
 
 def _add_eda(parser: argparse.ArgumentParser) -> None:
     _add_data_options(parser, split="the split to look at (default: the training split)")
-    _add_settings(parser, "model", "max_length")
+    _add_settings(parser, "model", "max_length", "batch_size")
     out = "for plots and JSON (default: %(default)s)"
     parser.add_argument("--out", type=Path, default=Path("runs/eda"), metavar="DIR", help=out)
     parser.set_defaults(function="finetune.commands:eda")

@@ -4,6 +4,7 @@ transformers checks few of its own fields: a text for a number, or a schedule wi
 in a traceback after the encoder is loaded and, in a suite, after the run has begun.
 """
 
+import json
 import math
 import os
 from collections.abc import Mapping
@@ -23,6 +24,7 @@ from finetune.config import TrainSettings, declared_settings, use_bf16
 
 # Counts that transformers takes as they are, and divides by.
 AT_LEAST_ONE = ("eval_accumulation_steps", "dataloader_prefetch_factor")
+LEFT_OUT = ("output_dir", "logging_dir", "resume_from_checkpoint", "local_rank")  # of what a card says
 SAMPLING = ("group_by_length", "random")
 # What transformers raises for a value or a missing optional package that it notices.
 REFUSALS = (TypeError, ValueError, KeyError, ImportError, AttributeError, ZeroDivisionError)
@@ -76,6 +78,12 @@ def _own_arguments(settings: TrainSettings, folder: Path, n_items: int) -> JsonO
         "disable_tqdm": True,
         "dataloader_pin_memory": torch.cuda.is_available(),
     }
+
+
+def effective_arguments(arguments: TrainingArguments) -> JsonObject:
+    """Return all training arguments as they were used, as JSON; without places of this machine and the hub's keys."""
+    values = json.loads(json.dumps(arguments.to_dict(), default=str))
+    return {name: value for name, value in values.items() if name not in LEFT_OUT and not name.startswith("hub_")}
 
 
 def devices() -> int:

@@ -3,7 +3,6 @@
 The cost model reads the seconds and the hardware from the card; the classifier reads the text fields and the length.
 """
 
-import json
 import platform
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -21,8 +20,10 @@ from data.common.parsing import JsonObject, parse_json
 from data.common.text import one_line
 from data.registry import fingerprint
 from data.types import Item
+from finetune.card_page import card_page
+from finetune.conclusion import conclude
 from finetune.config import DEFAULT_TEXT_FIELDS, TrainSettings
-from finetune.encoders import ENCODER_NOTES, resolve
+from finetune.encoders import resolve
 from finetune.teacher import Taught
 from finetune.training_curves import Event
 
@@ -32,11 +33,6 @@ if TYPE_CHECKING:
 CARD_FILE = "training_card.json"
 SCHEMA_VERSION = 1
 VERSIONED = ("tune-or-prompt", "torch", "transformers", "tokenizers", "accelerate", "numpy")
-READS = {
-    "mean": "the mean of all tokens",
-    "max": "the maximum over all tokens",
-    "pair": "the means of both texts and how they compare",
-}
 NOT_METRICS = ("event", "step", "best_step", "epoch", "wall_s")
 
 
@@ -77,7 +73,7 @@ def write_card(
     """
     import torch  # which reading a card does without
 
-    from finetune.arguments import devices, machines
+    from finetune.arguments import devices, effective_arguments, machines
 
     held_out = {"held_out": _describe_items(items["held_out"])} if items["held_out"] else {}
     train_items = _describe_items(items["learnt"]) | {"left_out": items["left_out"]}
@@ -95,8 +91,9 @@ def write_card(
         "hardware": hardware() | {"threads": torch.get_num_threads(), "devices": devices(), "machines": machines()},
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in VERSIONED},
     }
+    card |= {"training_arguments": effective_arguments(arguments), "conclusion": conclude(card, events)}
     write_json(folder / CARD_FILE, card)
-    replace_file(folder / "README.md", _readme(card))
+    replace_file(folder / "README.md", card_page(card))
 
 
 def read_card(folder: Path) -> JsonObject | None:
@@ -162,55 +159,3 @@ def _outcome(events: Sequence[Event]) -> JsonObject:
 
 def _metrics(evaluation: Event) -> dict[str, float | None]:
     return {name: value for name, value in evaluation.items() if name not in NOT_METRICS}
-
-
-def _readme(card: Mapping[str, Any]) -> str:
-    initial, final, data = card["metrics"]["initial"], card["metrics"]["final"], card["data"]
-    intervals = card["report"].get("intervals", {})
-    rows = "\n".join(
-        f"| {name} | {_figure(initial[name])} | {_figure(final[name])} | {_span(intervals.get(name))} |"
-        for name in final
-    )
-    settings = "\n".join(f"| {name} | `{json.dumps(value)}` |" for name, value in card["settings"].items())
-    machine = ", ".join(card["hardware"]["gpus"]) or f"{card['hardware']['cpu']}, {card['hardware']['cpus']} CPUs"
-    dropped = data["train"]["left_out"]
-    apart = f"; {dropped} training items were left out because they are among them" if dropped else ""
-    notes = [ENCODER_NOTES.get(card["base_model"], "")]
-    if taught := card.get("labels_from"):
-        notes.append(f"The labels that it learnt are what `{taught['teacher']}` answered.")
-    if card["settings"]["pooling"] != "cls":
-        notes.append(f"Its head reads {READS[card['settings']['pooling']]}: load it with `load_classifier`.")
-    return f"""---
-library_name: transformers
-pipeline_tag: text-classification
----
-# {card["base_model"]} fine-tuned to tell {", ".join(card["labels"])} apart
-
-It reads {" and ".join(f"`{field}`" for field in card["text_fields"])}, cut at {card["max_length"]} tokens. \
-{" ".join(note for note in notes if note)}
-
-| metric | before training | after {card["steps"]} steps | 95 % interval |
-|---|---|---|---|
-{rows}
-
-Trained on {data["train"]["n"]} items (`{data["train"]["fingerprint"][:12]}`) and measured on {data["eval"]["n"]} others
-(`{data["eval"]["fingerprint"][:12]}`{apart}) in {card["wall_s"]:.0f} s on {machine}, {card["precision"]}.
-
-![Learning curves](curves.svg)
-
-| setting | value |
-|---|---|
-{settings}
-
-Answer items with it: `python -m finetune evaluate --checkpoint DIR`, or in Python
-`load_classifier("DIR", labels={card["labels"]!r})`.
-Everything above, for programs: `{CARD_FILE}`; each loss: `training_log.jsonl`.
-"""
-
-
-def _figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4f}"
-
-
-def _span(interval: Sequence[float] | None) -> str:
-    return "–" if interval is None else f"{interval[0]:.4f} to {interval[1]:.4f}"

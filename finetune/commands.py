@@ -28,23 +28,29 @@ def eda(arguments: argparse.Namespace) -> None:
     from eval.measures.stats import share_interval
     from finetune.eda import describe, format_eda, token_lengths, write_eda
     from finetune.encoders import load_tokenizer
+    from finetune.padding import draw_padding, format_inputs, padding_figures, tokenized_example
 
     settings, labels = train_settings(arguments), labels_of(arguments.benchmark)
     fields = settings.text_fields
     split = arguments.split or train_split(arguments.benchmark, None)
     items = _load(arguments, split=split, path=arguments.data, limit=arguments.limit, seed=arguments.seed)
-    lengths = token_lengths(items, load_tokenizer(settings.model), text_fields=fields)
-    figures = describe(
-        items, lengths, labels=labels, text_fields=fields, max_length=settings.max_length, interval=share_interval
-    )
+    tokenizer, cut = load_tokenizer(settings.model), settings.max_length
+    lengths = token_lengths(items, tokenizer, text_fields=fields)
+    figures = describe(items, lengths, labels=labels, text_fields=fields, max_length=cut, interval=share_interval)
+    whole = list(lengths.values())[-1]
+    example = tokenized_example(items, whole, tokenizer, text_fields=fields, max_length=cut)
+    padding = padding_figures(whole, max_length=cut, batch_size=settings.batch_size, seed=settings.seed)
     head = {
         "benchmark": arguments.benchmark,
         "split": split,
         "fingerprint": fingerprint(items),
         "tokenizer": settings.model,
     }
-    write_eda(head | figures, lengths, arguments.out)
-    print_outcome(head | figures, format_eda(figures), as_json=arguments.json)
+    figures = head | figures | {"example": example, "padding": padding}
+    write_eda(figures, lengths, arguments.out)
+    draw_padding(padding, arguments.out)
+    table = "\n\n".join([format_eda(figures), format_inputs(example, padding)])
+    print_outcome(figures, table, as_json=arguments.json)
     say(f"plots and JSON: {arguments.out}")
 
 

@@ -1,8 +1,8 @@
 """What the training data looks like, before anything is trained on it.
 
 Answers what a practitioner asks first: how long are the texts and what would `max_length` cut, are the labels
-balanced, in each genre too, which pairs occur twice, or twice with different labels, and how much of the label one
-text of a pair gives away alone.
+balanced, in each genre too, which texts occur twice, or twice with different labels, and, where there are
+two texts, how much of the label one of them gives away alone.
 """
 
 from collections import Counter, defaultdict
@@ -19,16 +19,15 @@ from data.common.table import aligned
 from data.labels import label_ids
 from data.splits import fold
 from data.types import Item
+from finetune.eda_figures import draw_eda
 from finetune.features import texts_of
 from finetune.single_text import Interval, single_text_baselines
-from finetune.training_curves import BLUE, GREY, ORANGE, dress_axes, save_figure
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 PERCENTILES = (5, 25, 50, 75, 95, 99)
 EXAMPLES = 5  # texts shown of each kind of duplicate, and items of each text
-BAR_COLOURS = (BLUE, ORANGE, GREY, "#448361", "#9065b0", "#c14c8a", "#cb912f")
 
 Lengths = dict[str, list[int]]  # text field or "pair" -> (n,) tokens
 
@@ -107,10 +106,7 @@ def write_eda(figures: Mapping[str, Any], lengths: Lengths, out: Path) -> None:
     with faults_of_writing(out, "name another --out"):
         out.mkdir(parents=True, exist_ok=True)
     write_json(out / "eda.json", figures)
-    _draw_lengths(lengths, figures["max_length"], out)
-    _draw_labels(figures, out)
-    if figures["single_text"] and figures["single_text"]["fields"]:
-        _draw_single_text(figures["single_text"], out)
+    draw_eda(figures, lengths, out)
 
 
 def format_eda(figures: Mapping[str, Any]) -> str:
@@ -171,7 +167,7 @@ def _format_single_text(alone: Mapping[str, Any], labels: Sequence[str]) -> str:
 
 def _verdict(low: float, majority: float, field: str) -> str:
     if low > majority:
-        return f"{field} gives labels away; a classifier of pairs has to beat this"
+        return f"{field} gives labels away; a classifier that reads both texts has to beat this"
     return f"nothing shows that {field} gives labels away"
 
 
@@ -230,58 +226,6 @@ def _one_of_each_label(items: Sequence[Item]) -> list[dict[str, str]]:
     for item in items:
         first.setdefault(item.choices[item.target], item.id)
     return [{"label": label, "id": item_id} for label, item_id in first.items()]
-
-
-def _draw_lengths(lengths: Lengths, max_length: int, out: Path) -> None:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(4 * len(lengths), 3.6), layout="constrained")
-    for axes, (name, values) in zip(figure.subplots(1, len(lengths), squeeze=False)[0], lengths.items(), strict=True):
-        # Bars of a whole number of tokens each: any other width makes a comb of even and odd counts.
-        width = 1 + (max(values) - min(values)) // 60
-        axes.hist(values, bins=list(range(min(values), max(values) + width + 1, width)), color=BLUE)
-        if max(values) > max_length / 2:  # far below the cut, its line would only squeeze the histogram
-            axes.axvline(max_length, color=ORANGE, label=f"max_length {max_length}")
-        dress_axes(axes, title=name, x_label="tokens")
-        axes.set_ylabel("items")
-    save_figure(figure, out / "lengths")
-
-
-def _draw_labels(figures: Mapping[str, Any], out: Path) -> None:
-    from matplotlib.figure import Figure
-
-    groups = {"all": figures} | dict(figures["by_tag"])
-    names = list(groups)[::-1]  # the first on top
-    figure = Figure(figsize=(8, 1.4 + 0.4 * len(names)), layout="constrained")
-    axes = figure.subplots()
-    left = np.zeros(len(names))
-    for index, label in enumerate(figures["labels"]):
-        shares = np.array([groups[name]["labels"][label]["share"] for name in names])
-        axes.barh(names, shares, left=left, color=BAR_COLOURS[index % len(BAR_COLOURS)], label=label)
-        left += shares
-    dress_axes(axes, title="Labels", x_label="share of items")
-    axes.legend(frameon=False, fontsize=9, loc="upper center", bbox_to_anchor=(0.5, 1.0), ncols=len(figures["labels"]))
-    axes.set_ylim(-0.6, len(names) + 0.1)
-    save_figure(figure, out / "labels")
-
-
-def _draw_single_text(alone: Mapping[str, Any], out: Path) -> None:
-    from matplotlib.figure import Figure
-
-    names = list(alone["fields"])[::-1]  # the first on top
-    shares = np.array([alone["fields"][name]["accuracy"] for name in names])
-    ends = np.array([alone["fields"][name]["ci95"] for name in names])  # (n_fields, 2)
-    figure = Figure(figsize=(8, 1.4 + 0.6 * len(names)), layout="constrained")
-    axes = figure.subplots()
-    reach = np.maximum([shares - ends[:, 0], ends[:, 1] - shares], 0)
-    axes.barh([f"{name} alone" for name in names], shares, xerr=reach, height=0.5, color=BLUE, ecolor=GREY, capsize=4)
-    axes.axvline(alone["majority"], color=ORANGE, label=f"commonest label, {_share(alone['majority'])}")
-    for row, share in enumerate(shares):
-        axes.annotate(_share(share), (0.01, row), va="center", color="white", fontsize=9)
-    axes.set_xlim(0, 1)
-    axes.set_ylim(-0.6, len(names) - 0.1)
-    dress_axes(axes, title="What one text gives away", x_label="accuracy")
-    save_figure(figure, out / "single_text")
 
 
 def _share(value: float) -> str:

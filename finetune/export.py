@@ -25,7 +25,7 @@ from data.common.text import one_line
 from finetune.card import CARD_FILE
 from finetune.classifier import Classifier, classifier_config, load_classifier
 from finetune.encoders import label_names, resolve
-from finetune.training_curves import CURVE_FILES
+from finetune.training_curves import PLOT_FILES
 from finetune.training_log import LOG_FILE
 from finetune.working_folder import check_free
 
@@ -160,7 +160,7 @@ def _largest_difference(classifier: Classifier, file: Path) -> float:
 def _copy_card(checkpoint: str | Path, folder: Path, form: str) -> None:
     """Take the card along; the README says how to load the checkpoint with transformers, so ONNX goes without it."""
     source = resolve(checkpoint)
-    files = (CARD_FILE, "README.md", *CURVE_FILES, LOG_FILE) if form == "safetensors" else (CARD_FILE,)
+    files = (CARD_FILE, "README.md", *PLOT_FILES, LOG_FILE) if form == "safetensors" else (CARD_FILE,)
     for name in files:
         if isinstance(source, Path) and (source / name).is_file():
             shutil.copyfile(source / name, folder / name)

@@ -1,7 +1,7 @@
 """Fine-tune an encoder on labelled items with the Hugging Face Trainer, and leave a checkpoint that explains itself.
 
     items → token ids → Trainer (length-grouped batches, dynamic padding, bf16 where the hardware has it)
-          → model + tokenizer + training_log.jsonl + curves.svg/png + training_card.json + README.md
+          → model + tokenizer + training_log.jsonl + curves and roc (svg, png) + training_card.json + README.md
 
 All that can be wrong with settings and data is said before the first step. A run that was cut off goes on from its
 last saved state as if nothing had happened (`finetune.working_folder`). Under torchrun or accelerate every process
@@ -23,6 +23,7 @@ from data.common.errors import ConfigurationError
 from data.common.hub import quiet_transformers
 from data.common.parsing import JsonObject
 from data.common.terminal import say
+from data.labels import label_ids
 from data.registry import fingerprint
 from data.splits import without_overlap
 from data.types import Item
@@ -34,7 +35,7 @@ from finetune.encoders import load_pretrained
 from finetune.heads import head_labels
 from finetune.teacher import Taught, probs_sha256
 from finetune.trainer import ComputeMetrics, ItemTrainer, build_trainer
-from finetune.training_curves import CURVE_FILES
+from finetune.training_curves import PLOT_FILES, draw_roc
 from finetune.training_log import LOG_FILE, LossNotFiniteError, TrainingLog
 from finetune.working_folder import (
     STATE_FILE,
@@ -118,6 +119,7 @@ def train(
         wall_s = log.wall_s
         if is_main_process():
             log.draw_curves()
+            draw_roc(np.array(label_ids(eval_items, names)), probs, names, folder)
             whole = _save(trainer, folder)
             write_card(
                 whole,
@@ -223,6 +225,6 @@ def _save(trainer: Trainer, folder: Path) -> Path:
     with quiet_transformers():
         trainer.accelerator.unwrap_model(trainer.model).save_pretrained(whole)
         cast(PreTrainedTokenizerBase, trainer.processing_class).save_pretrained(whole)
-    for name in (LOG_FILE, *CURVE_FILES):
+    for name in (LOG_FILE, *PLOT_FILES):
         shutil.copy(folder / name, whole)
     return whole

@@ -1,22 +1,24 @@
-"""Learning curves of one training run, drawn from its training log."""
+"""The plots of one training: its learning curves, from its training log, and a ROC curve for each label."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from data.common.parsing import JsonObject
+from finetune.figures import BLUE, COLOURS, GREY, ORANGE, colours, dress_axes, legend_below, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 Event = JsonObject  # a line of training_log.jsonl
-CURVE_FILES = ("curves.svg", "curves.png")
-BLUE, ORANGE, GREY = "#0b6e99", "#d9730d", "#6b7280"
+PLOT_FILES = ("curves.svg", "curves.png", "roc.svg", "roc.png")
+MEASURED = {"accuracy": "o", "macro_f1": "s", "precision": "^", "recall": "v", "roc_auc": "D"}  # and their markers
 
 
 def draw_curves(events: Sequence[Event], folder: Path) -> None:
-    """Draw loss, accuracy and learning rate against optimizer steps into `folder/curves.svg` and `curves.png`.
+    """Draw the loss, the metrics and the learning rate against optimizer steps: `folder/curves.svg` and `curves.png`.
 
     Args:
         events: The training log so far, oldest first.
@@ -27,39 +29,53 @@ def draw_curves(events: Sequence[Event], folder: Path) -> None:
     steps = [event for event in events if event["event"] == "step"]
     evaluations = [event for event in events if event["event"] == "evaluation"]
     figure = Figure(figsize=(12, 3.6), layout="constrained")
-    loss, accuracy, rate = figure.subplots(1, 3)
+    loss, measured, rate = figure.subplots(1, 3)
     _line(loss, steps, "loss", color=BLUE, label="training")
     _line(loss, evaluations, "loss", color=ORANGE, label="evaluation", marker="o")
-    _line(accuracy, evaluations, "accuracy", color=ORANGE, label="accuracy", marker="o")
-    _line(accuracy, evaluations, "macro_f1", color=GREY, label="macro F1", marker="s")
+    for colour, (name, marker) in zip(COLOURS, MEASURED.items(), strict=False):
+        _line(measured, evaluations, name, color=colour, label=name.replace("_", " "), marker=marker)
     _line(rate, steps, "learning_rate", color=BLUE, label="learning rate")
-    accuracy.set_ylim(0, 1)
-    for axes, title in ((loss, "Loss"), (accuracy, "Evaluation"), (rate, "Learning rate")):
+    measured.set_ylim(0, 1)
+    for axes, title in ((loss, "Loss"), (measured, "Evaluation"), (rate, "Learning rate")):
         dress_axes(axes, title=title, x_label="optimizer step")
     save_figure(figure, folder / "curves")
 
 
-def save_figure(figure: "Figure", stem: Path) -> list[Path]:
-    """Save a figure as `stem.svg` and `stem.png`, the same bytes for the same data; return the two paths."""
-    from matplotlib import rc_context
+def draw_roc(targets: np.ndarray, probs: np.ndarray, labels: Sequence[str], folder: Path) -> None:
+    """Draw a ROC curve for each label against all others, with its area, into `folder/roc.svg` and `roc.png`.
 
-    # matplotlib salts the ids in an SVG with a random number and dates it unless told not to.
-    with rc_context({"svg.hashsalt": "tune-or-prompt"}):
-        figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None})
-    figure.savefig(stem.with_suffix(".png"), dpi=130, metadata={"Software": None})
-    return [stem.with_suffix(".svg"), stem.with_suffix(".png")]
+    A label that no item has, or every item, has no curve, and the legend says so.
+
+    Args:
+        targets: (n,) places of the labels.
+        probs: (n, n_labels), each row sums to 1.
+        labels: (n_labels,) names, in the order of the columns.
+        folder: An existing folder.
+    """
+    from matplotlib.figure import Figure
+    from sklearn.metrics import auc, roc_curve
+
+    figure = Figure(figsize=(6.4, 5.6), layout="constrained")
+    axes = figure.subplots()
+    for column, (label, colour) in enumerate(zip(labels, colours(len(labels)), strict=True)):
+        is_label = targets == column
+        if is_label.all() or not is_label.any():
+            axes.plot(
+                [], [], color=colour, label=f"{label}: no curve, {is_label.sum()} of {len(targets)} items have it"
+            )
+            continue
+        false_share, true_share, _ = roc_curve(is_label, probs[:, column])
+        area = auc(false_share, true_share)
+        axes.plot(false_share, true_share, color=colour, linewidth=1.6, label=f"{label}, area {area:.3f}")
+    axes.plot([0, 1], [0, 1], "--", color=GREY, linewidth=1, label="chance, area 0.5")
+    dress_axes(axes, title="ROC curve of each label", x_label="share of the other items that are taken for it")
+    axes.set_ylabel("share of its items that are found")
+    axes.set_aspect("equal")
+    legend_below(figure, axes)
+    save_figure(figure, folder / "roc")
 
 
 def _line(axes: "Axes", events: Sequence[Event], name: str, **style: Any) -> None:
     points = [(event["step"], event[name]) for event in events if event.get(name) is not None]
     if points:
         axes.plot(*zip(*points, strict=True), linewidth=1.6, markersize=4, **style)
-
-
-def dress_axes(axes: "Axes", *, title: str, x_label: str) -> None:
-    axes.set_title(title, loc="left", fontsize=11)
-    axes.set_xlabel(x_label)
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
-    if axes.lines:
-        axes.legend(frameon=False, fontsize=9)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from finetune.training_curves import BLUE, GREY, ORANGE, dress_axes, save_figure
+from finetune.figures import BLUE, GREY, ORANGE, dress_axes, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

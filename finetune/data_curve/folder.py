@@ -20,10 +20,10 @@ from data.registry import fingerprint
 from data.types import Item
 from finetune.card import CARD_FILE
 from finetune.config import TrainSettings
-from finetune.training_curves import CURVE_FILES
+from finetune.training_curves import PLOT_FILES
 
 PLAN_FILE = "plan.json"
-KEPT = (CARD_FILE, "README.md", "training_log.jsonl", *CURVE_FILES)
+KEPT = (CARD_FILE, "README.md", "training_log.jsonl", *PLOT_FILES)
 
 
 def training_folder(out: Path, size: int, seed: int, *, taught: bool = False) -> Path:

@@ -42,6 +42,9 @@ def test_train_then_evaluate(encoder: Path, data: Path, tmp_path: Path, capsys: 
     assert measured["n"] == 30
     assert measured["fingerprint"] == card["data"]["eval"]["fingerprint"]
     assert measured["metrics"]["accuracy"] == pytest.approx(card["metrics"]["final"]["accuracy"], abs=0.05)
+    assert {"precision", "recall", "roc_auc"} <= set(card["metrics"]["final"])
+    assert card["training_arguments"]["lr_scheduler_type"] == "cosine"
+    assert "is right on" in card["conclusion"][0] and (out / "roc.svg").is_file()
     assert card["settings"]["extra"] == {"lr_scheduler_type": "cosine"}
 
     assert main(["evaluate", "--checkpoint", str(out), "--data", str(data), "--limit", "12"]) == 0
@@ -61,7 +64,9 @@ def test_eda(encoder: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFi
         str(tmp_path / "eda"),
     ]
     assert main(options) == 0
-    assert "hypothesis" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "hypothesis" in printed and "[CLS] " in printed and "padding, batches of 64" in printed
+    assert (tmp_path / "eda" / "padding.png").is_file()
     assert main([*options, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == json.loads((tmp_path / "eda" / "eda.json").read_text())
 

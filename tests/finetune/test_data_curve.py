@@ -235,7 +235,7 @@ def test_a_curve_against_a_run(encoder, data, run, tmp_path, capsys) -> None:
     assert curve["evaluated"]["n"] == 60  # the run's items, not the split's 30
     for name in ("curve.svg", "curve.png"):
         assert (out / name).stat().st_size > 5000
-    kept = {"training_card.json", "README.md", "training_log.jsonl", "curves.svg", "curves.png"}
+    kept = {"training_card.json", "README.md", "training_log.jsonl", "curves.svg", "curves.png", "roc.svg", "roc.png"}
     for folder in ("n-6-seed-0", "n-48-seed-0", "n-200-seed-0"):
         assert {path.name for path in (out / folder).iterdir()} == kept
 

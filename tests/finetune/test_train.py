@@ -86,12 +86,27 @@ def test_card_says_what_was_done(checkpoint: Path, encoder: Path) -> None:
     assert card["wall_s"] > 0
     assert card["hardware"]["cpus"] >= 1
     assert card["versions"]["torch"]
-    assert "| accuracy |" in (checkpoint / "README.md").read_text()
+    arguments = card["training_arguments"]
+    assert arguments["learning_rate"] == 3e-3 and arguments["per_device_train_batch_size"] == 16
+    assert arguments["adam_beta1"] == 0.9
+    assert not [name for name, value in arguments.items() if str(checkpoint.parent) in str(value)]
+    page = (checkpoint / "README.md").read_text()
+    assert "| accuracy |" in page
+    assert '| train_sampling_strategy | `"group_by_length"` |' in page and "adam_beta1" not in page
+    assert all(f"- {sentence}\n" in page for sentence in card["conclusion"]) and card["conclusion"]
 
 
 def test_checkpoint_is_whole_and_holds_no_pickle(checkpoint: Path) -> None:
     names = {path.name for path in checkpoint.iterdir()}
-    assert names >= {"model.safetensors", "config.json", "tokenizer.json", "curves.svg", "curves.png", "README.md"}
+    assert names >= {
+        "model.safetensors",
+        "config.json",
+        "tokenizer.json",
+        "curves.svg",
+        "curves.png",
+        "roc.svg",
+        "README.md",
+    }
     assert not [name for name in names if name.endswith((".bin", ".pkl", ".pt"))]
     assert list(checkpoint.parent.iterdir()) == [checkpoint]
     assert json.loads((checkpoint / "config.json").read_text())["id2label"] == dict(zip("012", LABELS, strict=True))
