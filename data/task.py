@@ -67,7 +67,7 @@ class Task:
         if not self.is_current():
             raise ConfigurationError(f"{self.card.train} was changed while it was read; try again when it is complete")
         if card.language is None:
-            self.notes.append(f"language: {self._language()} (--language names another; und is any other language)")
+            self.notes.append(f"language: {self._language()} (--language names another)")
 
     @property
     def kind(self) -> str:
@@ -266,7 +266,7 @@ class Task:
     def _unseen(self, learnt: list[Item], measured: list[Item]) -> list[Item]:
         unseen = unmeasured(learnt, measured)
         if dropped := len(learnt) - len(unseen):
-            self.notes.append(f"{dropped:,} items to learn from are also measured (the same text): left out")
+            self.notes.append(f"{dropped:,} items to learn from are also measured: left out")
         if not unseen:
             raise ConfigurationError(f"every item of {self.card.train} is measured too; nothing is left to learn from")
         return unseen

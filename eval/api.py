@@ -277,7 +277,7 @@ def merge(shards: Sequence[Path | str], out: Path | str | None = None, *, lang: 
 
 def _planned(suite: Suite, own: "OwnParts", policy: CallPolicy, part: "ShardNumber | None", say: Language) -> "Plan":
     """Plan a suite, and say which differences so many items cannot show, before anything is paid for."""
-    from eval.measures.power import reach_lines
+    from eval.measures.power import brief_reach
     from eval.plan.planning import plan
     from eval.plan.shards import check_shardable, shard_of
 
@@ -287,7 +287,8 @@ def _planned(suite: Suite, own: "OwnParts", policy: CallPolicy, part: "ShardNumb
     if part is not None:
         return shard_of(planned, part)  # so few items show little, and are not all
     fixed = [one for one in planned.evaluations if one.evaluation.largest_group is None]  # reach is of all items
-    counts = [(one.evaluation.benchmark, one.items, len(one.systems)) for one in fixed]
-    for line in reach_lines(counts, say):
-        log(line)
+    for one in fixed:
+        line = brief_reach(one.evaluation.benchmark, n_items=len(one.items), n_systems=len(one.systems), say=say)
+        if line:
+            log(line)
     return planned

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from data.common.errors import ProjectError, shortened, system_fault
-from data.common.terminal import emit, say, standard_streams
+from data.common.terminal import emit, muted, say_error, standard_streams
 from data.common.text import plain
 
 INTERRUPTED = 130
@@ -74,9 +74,10 @@ def run_command(parser: argparse.ArgumentParser, arguments: Sequence[str] | None
 
     Args:
         parser: The parser of the command line. Each command has `--debug`, which shows the traceback of an error, and
-            these defaults: `function`, which is called with the options, as "module:function", so that what it needs
-            is imported only then; `interrupted`, what is said of an interruption, where it is more than that; and
-            `environment`, variables of the process that have these values, unless the user has set them.
+            may have `--quiet`, with which only errors are said. Each has these defaults: `function`, which is called
+            with the options, as "module:function", so that what it needs is imported only then; `interrupted`, what is
+            said of an interruption, where it is more than that; and `environment`, variables of the process that have
+            these values, unless the user has set them.
         arguments: Those of the process where None.
     """
     if "_ARGCOMPLETE" in os.environ:  # a shell asks what can be written next
@@ -92,19 +93,20 @@ def run_command(parser: argparse.ArgumentParser, arguments: Sequence[str] | None
             for name, value in getattr(options, "environment", {}).items():
                 os.environ.setdefault(name, value)
             module, _, function = options.function.partition(":")
-            return finish(getattr(import_module(module), function)(options) or 0)
+            with muted(getattr(options, "quiet", False)):
+                return finish(getattr(import_module(module), function)(options) or 0)
         except ProjectError as error:
             if options.debug:
                 raise
-            say(f"error: {shortened(plain(str(error), one_line=True))}")
+            say_error(f"error: {shortened(plain(str(error), one_line=True))}")
             return error.exit_code
         except (OSError, MemoryError, RuntimeError) as error:
             if options.debug or (fault := system_fault(error)) is None:
                 raise
-            say(f"error: {shortened(plain(fault, one_line=True))}; where: --debug")
+            say_error(f"error: {shortened(plain(fault, one_line=True))}; where: --debug")
             return ProjectError.exit_code
         except KeyboardInterrupt:
-            say(getattr(options, "interrupted", "interrupted"))
+            say_error(getattr(options, "interrupted", "interrupted"))
             return INTERRUPTED
 
 
@@ -130,7 +132,7 @@ def _commands_of(parser: argparse.ArgumentParser) -> dict[str, argparse.Argument
 
 def say_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """Write a traceback: Python's own hook would show the keys and the control characters that a message repeats."""
-    say("".join(traceback.format_exception(kind, error, trace)).rstrip())
+    say_error("".join(traceback.format_exception(kind, error, trace)).rstrip())
 
 
 @contextmanager

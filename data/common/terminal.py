@@ -25,7 +25,26 @@ _GONE = (OSError, ValueError)  # a ValueError where the stream object itself was
 _CLOSED = OSError(errno.EBADF, "it is closed")
 
 
+_MUTED = [False]  # whether what is not an error is left unsaid, for the whole process
+
+
+@contextmanager
+def muted(on: bool = True) -> Iterator[None]:
+    """Have `say` say nothing inside, where `on` is set, and no line be drawn: errors go through `say_error`."""
+    before, _MUTED[0] = _MUTED[0], on or _MUTED[0]
+    try:
+        yield
+    finally:
+        _MUTED[0] = before
+
+
 def say(message: str) -> None:
+    """Write for the person at the terminal, as `say_error`; nothing where that person wants only the outcome."""
+    if not _MUTED[0]:
+        say_error(message)
+
+
+def say_error(message: str) -> None:
     """Write for the person at the terminal, on standard error, without secrets and what would work on a terminal."""
     with suppress(AttributeError, *_GONE):  # there may be no standard error
         STATUS.erase()
@@ -36,6 +55,18 @@ def say(message: str) -> None:
 def emit(text: str) -> None:
     """Write what a command returns, on standard output, without control characters."""
     sys.stdout.write(plain(text).rstrip("\n") + "\n")
+
+
+def emit_strong(text: str, colour: str) -> None:
+    """Write what a command returns, bold and in a colour where standard output is a terminal that takes them."""
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        emit(text)
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(file=sys.stdout, highlight=False, emoji=False, soft_wrap=True)
+    console.print(Text(plain(text).rstrip("\n"), style=f"bold {colour}"))
 
 
 def emit_json(content: Any) -> None:
@@ -67,7 +98,7 @@ def output_columns(most: int) -> int:
 def is_drawable() -> bool:
     """Say whether standard error is a terminal on which a line can be drawn anew."""
     with suppress(AttributeError, *_GONE):
-        return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        return not _MUTED[0] and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
     return False
 
 
@@ -158,7 +189,7 @@ def standard_streams() -> Iterator[Callable[[int], int]]:
         output.flush()
         if output.fault is None or isinstance(output.fault, BrokenPipeError):
             return code
-        say(f"error: standard output cannot be written: {output.fault.strerror}")
+        say_error(f"error: standard output cannot be written: {output.fault.strerror}")
         return code or OUTPUT_LOST
 
     sys.stdout, sys.stderr = cast(TextIO, output), cast(TextIO, messages)
@@ -174,13 +205,6 @@ def write_utf8() -> None:
     """Have standard output take UTF-8 and line breaks as they are: a file's format says how it is encoded."""
     if reconfigure := getattr(sys.stdout, "reconfigure", None):
         reconfigure(encoding="utf-8", newline="")
-
-
-def is_one_reader() -> bool:
-    """Say whether standard output and standard error go to the same place, such as one terminal or one log."""
-    with suppress(AttributeError, *_GONE):  # a stream in memory has no descriptor
-        return os.path.sameopenfile(sys.stdout.fileno(), sys.stderr.fileno())
-    return False
 
 
 def is_output_lost() -> bool:

@@ -8,7 +8,7 @@ from data.common.errors import ConfigurationError
 from data.common.language import language
 from data.common.progress import log
 from data.common.table import emit_csv
-from data.common.terminal import emit, emit_json, emit_json_text, write_utf8
+from data.common.terminal import emit, emit_json, emit_json_text, say_error, write_utf8
 from eval import api
 from eval.api import Run
 from eval.cli.read_options import read_policy, read_suite
@@ -48,9 +48,9 @@ def run(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         if not (run_dir / MANIFEST_FILE).is_file():
             raise  # nothing was written that one could go on with
-        log(f"interrupted; go on with --resume {run_dir}")
+        say_error(f"interrupted; go on with --resume {run_dir}")
         return INTERRUPTED
-    return end_run(done, run_dir, as_json=options.json)
+    return end_run(done, run_dir, as_json=options.json, quiet=options.quiet)
 
 
 def _dry_run(suite: Suite, options: argparse.Namespace) -> int:

@@ -15,8 +15,9 @@ from data.card_options import TASK, card_fields
 from data.common.errors import ConfigurationError
 from data.common.files import write_atomically
 from data.common.options import given
+from data.common.parsing import JsonObject
 from data.common.progress import log
-from data.common.table import aligned
+from data.common.terminal import muted
 from data.registry import benchmark, load_items, repeatable, task_card, task_passages
 from eval import api
 from eval.cli.read_options import check_own_task, one_line_faults, read_policy
@@ -52,7 +53,9 @@ def decide(options: argparse.Namespace) -> int:
     # All that would be refused is refused before anything is written, or agreed to.
     plan(_suite(run_dir, options, decision, benchmark=options.target, card=card), policy=policy)
     suite = _write_suite(run_dir, options, card, decision)
-    _announce(decision, suite, n_items=len(test))
+    _announce(decision, suite)
+    with muted():  # what is odd about the rows was said when the file was read
+        benchmark(str(_files(run_dir)[0]))
     if not options.yes and not _agreed():
         log(f"nothing was asked; the suite is {suite}: python -m eval run {suite}")
         return 0
@@ -64,9 +67,7 @@ def decide(options: argparse.Namespace) -> int:
         langsmith_dataset=options.langsmith_dataset,
         lang=options.lang,
     )
-    code = end_run(done, run_dir, as_json=options.json, brief=True)
-    log(f"suite:   {suite}")
-    return code
+    return end_run(done, run_dir, as_json=options.json, quiet=options.quiet)
 
 
 def _files(run_dir: Path) -> tuple[Path, Path]:
@@ -111,18 +112,21 @@ def _write_suite(run_dir: Path, options: argparse.Namespace, card: dict[str, Any
     return suite_file
 
 
-def _announce(decision: Decision, suite: Path, *, n_items: int) -> None:
-    """Say who will be asked, and what was left out."""
-    rows = [("system", "what it is", "items")]
-    for entry in decision.systems:
-        what = next(entry[kind] for kind in ("baseline", "chain", "finetune") if kind in entry)
-        what = f"{what['model']}, fine-tuned" if isinstance(what, dict) else what
-        what += f" with {entry['model']}" if "model" in entry else ""
-        rows.append((entry["name"], what, f"{entry.get('limit', n_items):,}"))
-    log(aligned(rows, left=(0, 1), rule=False))
+def _announce(decision: Decision, suite: Path) -> None:
+    """Say in few words who will be asked and what was left out; the suite says all of it."""
+    log(f"systems: {', '.join(map(_named, decision.systems))}")
     for note in decision.notes:
         log(note)
-    log(f"this is the suite {suite}")
+    log(f"suite:   {suite}")
+
+
+def _named(entry: JsonObject) -> str:
+    """Name a system, its model, and how many items it has time for, where that is not all."""
+    model = entry.get("model") or entry.get("finetune", {}).get("model")
+    about = [model] if model else []
+    if "limit" in entry:
+        about.append(f"{entry['limit']:,} items")
+    return f"{entry['name']} ({', '.join(about)})" if about else entry["name"]
 
 
 def _agreed() -> bool:

@@ -189,6 +189,7 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     part = "ask one part of the items, of whole groups, as one of several machines; join them with eval merge"
     going.add_argument("--shard", metavar="N/OF", help=part)
     _add_langsmith(going)
+    _add_quiet(going)
     going.add_argument("--dry-run", action="store_true", help="print the first prompt, tokens and cost; call nothing")
     _add_calls(run)
 
@@ -196,6 +197,11 @@ def _add_run(run: argparse.ArgumentParser) -> None:
 def _add_langsmith(going: argparse._ArgumentGroup) -> None:
     shown = "show the run in LangSmith: its items as this dataset, each system as an experiment with scores"
     going.add_argument("--langsmith-dataset", metavar="NAME", help=shown)
+
+
+def _add_quiet(going: argparse._ArgumentGroup) -> None:
+    only = "print nothing but the verdict, or the scores of one system, and errors"
+    going.add_argument("--quiet", action="store_true", help=only)
 
 
 def _add_calls(parser: argparse.ArgumentParser) -> None:
@@ -223,6 +229,7 @@ def _add_decide(decide: argparse.ArgumentParser) -> None:
     going.add_argument("--seed", type=int, metavar="S")
     going.add_argument("--out", type=Path, metavar="DIR", help="default: runs/NAME.decide")
     _add_langsmith(going)
+    _add_quiet(going)
     going.add_argument("--max-concurrency", type=int, default=8, metavar="C", help="calls in flight; default: 8")
     _add_calls(decide)
 

@@ -1,39 +1,46 @@
 """What a run showed is printed: how `eval run`, `eval decide` and `eval import` all end."""
 
+import sys
 from pathlib import Path
 
 from data.common.progress import log
-from data.common.terminal import emit, emit_json_text, is_one_reader
+from data.common.terminal import emit, emit_json_text, emit_strong, say_error
 from eval.api import Run
-from eval.report.render.terminal import terminal_table
+from eval.report.render.terminal import score_tables, verdict_texts
 
 
-def end_run(done: Run, run_dir: Path, *, as_json: bool, brief: bool = False) -> int:
+def end_run(done: Run, run_dir: Path, *, as_json: bool, quiet: bool = False) -> int:
     """Print a run's reports, say what is missing, and return the exit code."""
-    show_reports(done, as_json=as_json, brief=brief)
     outcome = done.outcome
     if outcome is not None and outcome.errors:
-        log(f"incomplete: {outcome.errors} items failed; ask them again with --resume {run_dir}")
+        say_error(f"incomplete: {outcome.errors} items failed; ask them again with --resume {run_dir}")
+    show_reports(done, as_json=as_json, quiet=quiet)
     return 1 if outcome is not None and outcome.too_many else 0
 
 
-def show_reports(done: Run, *, as_json: bool, brief: bool = False) -> None:
-    """Print what a run showed, and say where its reports are.
+def show_reports(done: Run, *, as_json: bool, quiet: bool = False) -> None:
+    """Print the scores of a run, what warns of them, where its reports are, and last the verdict.
 
     Args:
         done: The run.
         as_json: Print the summary as JSON instead.
-        brief: Print the scores and the verdict alone.
+        quiet: Print the verdicts alone, or the scores where there is no verdict.
     """
+    verdicts = verdict_texts(done.summary)
     if as_json:
         emit_json_text(report_text(done, "summary.json"))
-    else:
-        emit(terminal_table(done.summary, brief=brief))
-    log(f"\nreports: {done.path / 'report.md'}\n         {done.path / 'report.html'}")
-    if is_one_reader() and not as_json and not brief:
-        return  # the findings have said them
+    elif not quiet or not verdicts:
+        emit(score_tables(done.summary))
+    sys.stdout.flush()  # both streams may be one terminal
     for warning in (warning for evaluation in done.summary.evaluations for warning in evaluation.warnings):
         log(f"warning: {warning}")
+    log(f"reports: {done.path / 'report.md'}\n         {done.path / 'report.html'}")
+    for number, one in enumerate(() if as_json else verdicts):
+        if number or not quiet:
+            emit("")
+        emit_strong(one.sentence, "green" if one.takes else "yellow")
+        for line in one.more:
+            emit(line)
 
 
 def report_text(run: Run, file: str) -> str:

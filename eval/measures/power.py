@@ -46,6 +46,15 @@ def minimum_detectable_difference(
     return difference if difference <= discordance else None
 
 
+def brief_reach(benchmark: str, *, n_items: int, n_systems: int, say: Language = ENGLISH) -> str:
+    """Say in one short line what `reach_sentence` says, for whoever waits; "" where there are no two systems."""
+    if n_systems < 2 or n_items < 1:
+        return ""
+    smallest = minimum_detectable_difference(n_items)
+    points = f"{100 * (ASSUMED_DISCORDANCE if smallest is None else smallest):.1f}"
+    return say("{benchmark}: differences below {points} points are easily missed", benchmark=benchmark, points=points)
+
+
 def reach_lines(evaluations: Sequence[tuple[str, Sequence[Item], int]], say: Language = ENGLISH) -> list[str]:
     """Say for each evaluation which differences it cannot show; nothing for one without two systems.
 

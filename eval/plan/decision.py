@@ -76,8 +76,8 @@ def plan_decision(about: Benchmark, train: Sequence[Item], test: Sequence[Item],
     models = list(choices.models)
     if not models:
         models = ["smollm2"] if is_installed("smollm2") else []
-        named = "the packaged SmolLM2 is asked" if models else "no chat model is asked"
-        decision.notes.append(f"no model was named: {named}, and a larger one is not (--model gpt, or any other)")
+        larger = "--model names a larger model" if models else "no chat model is asked: --model names one"
+        decision.notes.append(larger)
     _add_models(decision, about, test, models, choices)
     return decision
 
@@ -161,7 +161,7 @@ def _add_models(
     local = [entry for entry in entries if not names_remote(entry["model"])]
     for entry in local:
         seconds = (1 - TRAINING_SHARE) * 60 * choices.minutes * _speed() / len(local)
-        _limit(decision, entry, seconds, _prompt_tokens(about, test, entry), len(test))
+        _limit(entry, seconds, _prompt_tokens(about, test, entry), len(test))
     decision.systems.extend(entries)
 
 
@@ -182,13 +182,12 @@ def _ways(about: Benchmark, model: str, *, alone: bool, has_passages: bool) -> l
     ]
 
 
-def _limit(decision: Decision, entry: dict[str, Any], seconds: float, tokens: float, n_items: int) -> None:
+def _limit(entry: dict[str, Any], seconds: float, tokens: float, n_items: int) -> None:
     """Have a slow system answer only as many items as it has time for."""
     in_time = int(seconds * READ_TOKENS / max(tokens, 1))
     most = max(in_time, min(ENOUGH_ITEMS, MOST_OVERTIME * in_time), LEAST_ITEMS)
     if most < n_items:
         entry["limit"] = most
-        decision.notes.append(f"{entry['name']} answers {most:,} of {n_items:,} items, for want of time (--minutes)")
 
 
 def _prompt_tokens(about: Benchmark, test: Sequence[Item], entry: dict[str, Any]) -> float:

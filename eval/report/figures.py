@@ -21,7 +21,7 @@ def percent(share: float) -> str:
 
 def signed(share: float) -> str:
     """Write a difference of shares as percentage points with its sign."""
-    return f"{100 * share:+.1f}".replace("-", "−")
+    return f"{100 * share + 0.0:+.1f}".replace("-", "−")  # no zero below zero
 
 
 def span(interval: Interval | None, say: Language = ENGLISH) -> str:

@@ -4,6 +4,7 @@ Everything that came from data or from a model passes `plain`, so that it cannot
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from data.common.language import ENGLISH, Language, language
 from data.common.table import GAP, aligned, display_width, start_of
@@ -27,27 +28,54 @@ WIDTH = 100
 SHOWN_IDS = 20
 
 
-def terminal_table(summary: Summary, *, brief: bool = False) -> str:
-    """Draw a run's scores and what they support.
-
-    Args:
-        summary: The summary of the run.
-        brief: Draw the scores and the verdict alone, for whoever wants the answer first.
+def terminal_table(summary: Summary) -> str:
+    """Draw a run's scores, costs and findings, and its verdicts last.
 
     Returns:
         Lines as wide as the terminal, at most 100 columns, without a last line break.
     """
     parts, say = [], language(summary.lang)
     for _, evaluation in summary.most_decisive_first:
-        head = f"{evaluation.benchmark}, {evaluation.split}: {items_counted(evaluation.n_items, say)}"
-        parts.append("\n".join([plain(head), draw(_scores(evaluation, say))]))
-        if evaluation.break_even and not brief:
+        parts.append(_headed_scores(evaluation, say))
+        if evaluation.break_even:
             parts.append(_titled(cost_table({system.name: system.cost for system in evaluation.systems}, say)))
             parts.append(_titled(break_even_table(evaluation.break_even, say)))
-    findings = () if brief else summary.conclusion
-    parts.append("\n".join(wrap(f"- {sentence}", indent=GAP) for sentence in findings))
-    parts += ["\n".join(map(wrap, evaluation.verdict_sentences)) for _, evaluation in summary.most_decisive_first]
+    parts.append("\n".join(wrap(f"- {sentence}", indent=GAP) for sentence in summary.conclusion))
+    parts += ["\n".join([one.sentence, *one.more]) for one in verdict_texts(summary)]
     return "\n\n".join(part for part in parts if part)
+
+
+def score_tables(summary: Summary) -> str:
+    """Draw the table of scores of each benchmark."""
+    say = language(summary.lang)
+    return "\n\n".join(_headed_scores(evaluation, say) for _, evaluation in summary.most_decisive_first)
+
+
+class VerdictText(NamedTuple):
+    """A verdict, broken into lines: what to take, and what that rests on.
+
+    Attributes:
+        takes: Whether it names a system to take.
+    """
+
+    sentence: str
+    more: list[str]
+    takes: bool
+
+
+def verdict_texts(summary: Summary) -> list[VerdictText]:
+    """Return the verdict of each benchmark that has one."""
+    return [
+        VerdictText(wrap(first), [wrap(sentence) for sentence in more], one.verdict.choice is not None)
+        for _, one in summary.most_decisive_first
+        if one.verdict is not None and one.verdict_sentences
+        for first, *more in [one.verdict_sentences]
+    ]
+
+
+def _headed_scores(evaluation: EvaluationFigures, say: Language) -> str:
+    head = f"{evaluation.benchmark}, {evaluation.split}: {items_counted(evaluation.n_items, say)}"
+    return "\n".join([plain(head), draw(_scores(evaluation, say))])
 
 
 def comparison_text(

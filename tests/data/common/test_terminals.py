@@ -64,12 +64,14 @@ def losing_run(folder: Path) -> list[str]:
     return [argument.replace("third", "losing") for argument in arguments]
 
 
-def on_terminal(arguments: list[str], *, columns: int, package: str = "eval", **more: str) -> str:
-    """Return what a command writes for its user on a terminal of so many columns."""
+def on_terminal(arguments: list[str], *, columns: int, package: str = "eval", both: bool = False, **more: str) -> str:
+    """Return what a command writes for its user on a terminal of so many columns; with `both`, its output too."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     program = [sys.executable, "-m", package, *arguments]
-    process = subprocess.Popen(program, stderr=theirs, stdout=subprocess.DEVNULL, env=environment(**more))
+    process = subprocess.Popen(
+        program, stderr=theirs, stdout=theirs if both else subprocess.DEVNULL, env=environment(**more)
+    )
     os.close(theirs)
     shown = b""
     while select.select([ours], [], [], 120)[0]:
@@ -133,7 +135,7 @@ def test_a_run_and_its_reports_fit_the_terminal_s_encoding(tmp_path: Path, encod
     for arguments in (
         ["report", run, "--lang", "ko"],
         ["report", run, "--format", "md"],
-        ["compare", run],
+        ["compare", run, "--lang", "ko"],
         ["show", run, "kice/p0/1"],
         ["list"],
     ):
@@ -145,6 +147,53 @@ def test_a_run_and_its_reports_fit_the_terminal_s_encoding(tmp_path: Path, encod
         assert told == json.loads((tmp_path / "out" / "summary.json").read_text(encoding="utf-8"))
     page = command("eval", "report", run, "--format", "html", PYTHONIOENCODING=encoding).stdout
     assert page.decode("utf-8").strip() == (tmp_path / "out" / "report.html").read_text(encoding="utf-8").strip()
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp949"])
+def test_a_decision_about_korean_texts_fits_the_terminal_s_encoding(tmp_path: Path, encoding: str) -> None:
+    """“따옴표” and €, which cp949 lacks, are in the texts; the verdict is said in Korean."""
+    rows = [
+        f"{name} 번호 {n}의 값은 “{n}€”?,{name},물,공기,불,A" for n, name in enumerate(["철", "금", "은", "납"] * 9)
+    ]
+    rows += [f"마시는 것은? {n},흙,물,돌,쇠,B" for n in range(24)]
+    path = tmp_path / "물음.csv"
+    path.write_text("question,A,B,C,D,answer\n" + "\n".join(rows), encoding="utf-8")
+    asked = ["decide", str(path), "--model", "tests.support.scripted_models:third", "--yes", "--lang", "ko"]
+    for arguments in (["data", "check", str(path)], ["eval", *asked, "--out", str(tmp_path / "out")]):
+        done = command(*arguments, PYTHONIOENCODING=encoding)
+        assert (done.returncode, b"Traceback" in done.stderr) == (0, False), done.stderr
+        said = (done.stdout + done.stderr).decode(encoding)
+    assert "lexical-overlap" in said and ("결론" in said or encoding == "ascii")
+
+
+def test_a_quiet_run_says_its_verdict_and_its_errors_alone(tmp_path: Path) -> None:
+    suite = tmp_path / "two.yaml"
+    systems = "[{name: a, baseline: always-3}, {name: b, baseline: always-1}]"
+    suite.write_text(f"name: two\nevaluations: [{{benchmark: kice, split: sample, systems: {systems}}}]\n")
+    done = command("eval", "run", str(suite), "--out", str(tmp_path / "two"), "--quiet")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.startswith(b"Verdict on kice (") and b"accuracy (95%)" not in done.stdout
+    again = command("eval", "run", str(suite), "--resume", str(tmp_path / "two"), "--quiet")
+    assert (again.stdout, again.stderr) == (done.stdout, b"")
+    failed = command("eval", *losing_run(tmp_path), "--quiet")  # one system: there is no verdict
+    assert failed.stderr.startswith(b"incomplete: 1 items failed") and failed.stderr.count(b"\n") == 1
+    assert failed.stdout.startswith(b"kice, ")
+    assert command("eval", "run", "nosuch", "--quiet").stderr.startswith(b"error: unknown benchmark")
+
+
+@pytest.mark.parametrize(("more", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])
+def test_the_verdict_stands_last_and_in_colour_on_a_terminal_that_takes_it(
+    tmp_path: Path, more: dict[str, str], coloured: bool
+) -> None:
+    suite = tmp_path / "two.yaml"
+    systems = "[{name: a, baseline: always-3}, {name: b, baseline: always-1}]"
+    suite.write_text(f"name: two\nevaluations: [{{benchmark: kice, split: sample, systems: {systems}}}]\n")
+    arguments = ["run", str(suite), "--out", str(tmp_path / "out")]
+    shown = on_terminal(arguments, columns=90, both=True, **{"TERM": "xterm", **more})
+    last = shown.rstrip().split("\r\n\r\n")[-1]
+    assert "Verdict on kice" in last and "report.html" not in last
+    assert last.startswith("\x1b[1;33mVerdict") if coloured else last.startswith("Verdict")
+    assert ("\x1b[1" in shown) is coloured
 
 
 @pytest.mark.parametrize("arguments", EVERY_HELP, ids=" ".join)

@@ -76,6 +76,6 @@ def test_the_user_is_told_before_a_run_and_in_its_report(tmp_path, capsys):
     assert planned in capsys.readouterr().out
     assert main(["run", str(suite), "--out", str(run)]) == 0
     shown = capsys.readouterr()
-    assert shown.err.startswith(f"{planned}\n")
+    assert shown.err.startswith("kice: differences below 30.0 points are easily missed\n")
     assert planned.startswith("kice: With ")
     assert planned.removeprefix("kice: ") in (run / "report.md").read_text(encoding="utf-8")
