@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ def test_a_file_in_a_verdict_out(tmp_path: Path, capsys: pytest.CaptureFixture[s
     out = tmp_path / "out"
     assert decide(tickets(tmp_path / "tickets.csv"), "--out", str(out), "--yes", "--queries", "1e6") == 0
     printed = capsys.readouterr()
+    told = [line for line in printed.err.splitlines() if not re.search(r"/\d+ items|/\d+  |^learning from", line)]
+    assert len(" ".join(told).split()) <= 60, told  # beside the lines that say how far it is, and the table
     (evaluation,) = json.loads((out / "summary.json").read_text())["evaluations"]
     names = [one["name"] for one in evaluation["systems"]]
     assert names == ["majority", "tfidf", "nearest", "fine-tuned", "prompted", "with-examples"]
