@@ -91,6 +91,12 @@ class EvaluationFigures(Frozen):
     early_end: EarlyEnd | None = Field(default=None, exclude_if=lambda end: end is None)
     cascades: tuple[Cascade, ...] = ()
 
+    @property
+    def answered_in_part(self) -> dict[str, int]:
+        """How many items each system answered that answered fewer than another: its scores are of other items."""
+        answered = {one.name: one.scores.n - one.scores.errors for one in self.systems if one.scores is not None}
+        return {name: n for name, n in answered.items() if n < max(answered.values())}
+
 
 def evaluation_figures(
     run: RunAnswers, evaluation: Evaluation, answers: dict[str, Answers], *, prices: PriceTable

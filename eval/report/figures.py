@@ -62,8 +62,8 @@ def p_value(p: float, *, sign: bool = False) -> str:
     """Write a p-value with as many digits as it deserves, with "=" in front where `sign` is set."""
     if p < 0.0001:
         return "< 0.0001"
-    # Near 0.05, where something hangs on it, two digits may round it to the other side.
-    digits = 4 if p < 0.01 else 3 if 0.04 <= p < 0.06 else 2
+    # Near 0.05, where something hangs on it, two digits may round it to the other side, and three where it is nearer.
+    digits = 4 if p < 0.01 or abs(p - 0.05) < 0.0005 else 3 if 0.04 <= p < 0.06 else 2
     return f"{'= ' if sign else ''}{p:.{digits}f}"
 
 

@@ -66,6 +66,7 @@ def render_html(summary: Summary, run: RunAnswers, *, texts: bool = True) -> str
         points_text=points_text,
         linked_parts=linked_parts,
         heat=_heat,
+        part_counts=lambda counts: ", ".join(f"{name} {n:,}" for name, n in counts.items()),
     )
 
 

@@ -22,7 +22,11 @@ TICKS = 5
 
 
 class Mark(NamedTuple):
-    """A system: its dot, the ends of its interval, its name beside it, and what a pointer that rests on it is told."""
+    """A system: its dot, the ends of its interval, its name beside it, and what a pointer that rests on it is told.
+
+    Attributes:
+        in_part: Whether it answered only a part of the items: its dot is hollow, and the line does not reach it.
+    """
 
     x: float
     y: float
@@ -32,6 +36,7 @@ class Mark(NamedTuple):
     name_y: float
     left_of: bool
     chosen: bool
+    in_part: bool
     label: str
 
 
@@ -50,12 +55,14 @@ class _Point(NamedTuple):
     usd: float
     accuracy: float
     interval: Interval | None
+    in_part: bool
 
 
 def price_chart(evaluation: EvaluationFigures, say: Language = ENGLISH) -> PriceChart | None:
     """Lay out the systems whose price is known and above zero; None where these are fewer than two."""
+    part = evaluation.answered_in_part
     points = [
-        _Point(one.name, 1000 * one.cost.usd_per_query, one.scores.accuracy, one.accuracy_interval)
+        _Point(one.name, 1000 * one.cost.usd_per_query, one.scores.accuracy, one.accuracy_interval, one.name in part)
         for one in evaluation.systems
         if one.scores is not None and one.scores.accuracy is not None and one.cost.usd_per_query
     ]
@@ -67,7 +74,10 @@ def price_chart(evaluation: EvaluationFigures, say: Language = ENGLISH) -> Price
     choice = None if evaluation.verdict is None else evaluation.verdict.choice
     return PriceChart(
         marks=_with_names_apart([_mark(one, scale, chosen=one.name == choice, say=say) for one in points]),
-        best="M" + " L".join(f"{scale.x(one.usd)},{scale.y(one.accuracy)}" for one in _best(points)),
+        best="".join(
+            f"{'L' if place else 'M'}{scale.x(one.usd)},{scale.y(one.accuracy)}"
+            for place, one in enumerate(_best(points))
+        ),
         x_ticks=[Tick(scale.x(10.0**power), power_of_ten(power)) for power in scale.powers()],
         y_ticks=[Tick(scale.y(share), percent(share)) for share in scale.shares()],
         label=say("Accuracy against the price of 1,000 queries."),
@@ -105,6 +115,7 @@ def _mark(one: _Point, scale: _Scale, *, chosen: bool, say: Language) -> Mark:
         name_y=0,
         left_of=scale.x(one.usd) > (LEFT + WIDTH) / 2,
         chosen=chosen,
+        in_part=one.in_part,
         label=f"{one.name}: {accuracy}, {price}",
     )
 
@@ -114,9 +125,11 @@ def _low(point: _Point) -> float:
 
 
 def _best(points: Sequence[_Point]) -> list[_Point]:
-    """Return the points that are more accurate than every cheaper one, the cheapest first."""
+    """Return the points that are more accurate than every cheaper one, the cheapest first, of those of all items."""
     found: list[_Point] = []
     for one in sorted(points, key=lambda point: (point.usd, -point.accuracy)):
+        if one.in_part:
+            continue
         if not found or one.accuracy > found[-1].accuracy:
             found.append(one)
     return found

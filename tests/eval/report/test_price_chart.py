@@ -27,6 +27,20 @@ def test_every_priced_system_has_a_dot_and_the_chosen_one_a_ring(tmp_path, monke
     assert "price-best" in page and '<figure class="forest">' not in page
 
 
+def test_what_answered_a_part_of_the_items_is_hollow_and_not_on_the_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("TUNE_OR_PROMPT_PRICES", str(toy_prices(tmp_path)))
+    run = priced_run(tmp_path / "run")
+    journal = run / "tuned" / "records.jsonl"
+    journal.write_bytes(b"".join(journal.read_bytes().splitlines(keepends=True)[:4]))
+    (evaluation,) = summarize(run).evaluations
+    assert evaluation.answered_in_part == {"tuned": 4}
+    chart = price_chart(evaluation)
+    (tuned,) = [mark for mark in chart.marks if mark.in_part]
+    assert tuned.name == "tuned" and f"{tuned.x},{tuned.y}" not in chart.best
+    page = write_report(run).html.read_text(encoding="utf-8")
+    assert page.count('class="dot dot-part"') == 1 and "do not compare at sight: tuned 4." in page
+
+
 def test_without_prices_the_accuracies_are_drawn_alone(tmp_path):
     run = write_demo(tmp_path / "run")
     exam = summarize(run).evaluations[0]
@@ -36,5 +50,5 @@ def test_without_prices_the_accuracies_are_drawn_alone(tmp_path):
 
 def test_a_p_near_the_limit_is_written_so_that_one_sees_its_side():
     assert [p_value(p) for p in (0.0512, 0.0496, 0.05, 0.3, 0.012, 0.0012)] == [
-        "0.051", "0.050", "0.050", "0.30", "0.01", "0.0012",
+        "0.051", "0.0496", "0.0500", "0.30", "0.01", "0.0012",
     ]  # fmt: skip
