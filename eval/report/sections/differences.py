@@ -115,14 +115,11 @@ def _pair_sentences(evaluation: EvaluationFigures, say: Language) -> list[str]:
             )
         )
     if len(unclear) > NAMED_PAIRS:
-        said.append(
-            say(
-                "{n} of the {pairs} pairs are not distinguishable from chance (smallest adjusted p {p}).",
-                n=len(unclear),
-                pairs=len(pairs),
-                p=p_value(min(one.p_holm for one in unclear), sign=True),
-            )
-        )
+        some = "{n} of the {pairs} pairs are not distinguishable from chance (smallest adjusted p {p})."
+        none = "0 of the {pairs} pairs are distinguishable from chance (smallest adjusted p {p})."
+        smallest = p_value(min(one.p_holm for one in unclear), sign=True)
+        counts = {"n": len(unclear), "pairs": len(pairs), "p": smallest}
+        said.append(say(some, **counts) if real else say(none, **counts))
     return [_first(evaluation, said[0], left_out=bool(named and named[0].n_left_out), say=say), *said[1:]]
 
 

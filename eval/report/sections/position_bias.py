@@ -67,13 +67,16 @@ def _bias_sentence(
             right=f"{test.key[place]:,}",
             **figures,
         )
-    return say(
-        "{system} has a position bias: it chose position {position} of the choices shown {count} times of {of}, where "
-        "{expected} were expected if position meant nothing (chi-square {chi2}, adjusted p {p}).",
-        position=str(place + 1),
-        expected=f"{test.expected[place]:.1f}",
-        **figures,
+    always = (
+        "{system} has a position bias: it chose position {position} of the choices shown all {of} times, where "
+        "{expected} were expected if position meant nothing (chi-square {chi2}, adjusted p {p})."
     )
+    often = (
+        "{system} has a position bias: it chose position {position} of the choices shown {count} times of {of}, where "
+        "{expected} were expected if position meant nothing (chi-square {chi2}, adjusted p {p})."
+    )
+    figures |= {"position": str(place + 1), "expected": f"{test.expected[place]:.1f}"}
+    return say(always, **figures) if figures["count"] == figures["of"] else say(often, **figures)
 
 
 def _repeats_sentence(name: str, repeats: Repeats, say: Language) -> str:

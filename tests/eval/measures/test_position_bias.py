@@ -150,7 +150,7 @@ def run(folder: Path, *more: str, model: str = "first") -> tuple[Any, str]:
 def test_a_model_that_says_the_first_choice_is_flagged_and_falls_to_chance(tmp_path: Path) -> None:
     plain, _ = run(tmp_path / "plain")
     said = " ".join(plain["conclusion"])
-    assert "has a position bias: it chose position 1 of the choices shown 45 times of 45" in said
+    assert "has a position bias: it chose position 1 of the choices shown all 45 times" in said
     permuted, report = run(tmp_path / "permuted", "--permute", "cyclic")
     said = " ".join(permuted["conclusion"])
     assert "has a position bias: it chose position 1 of the choices shown 225 times of 225, where 45.0 were" in said
