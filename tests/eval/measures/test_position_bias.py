@@ -153,7 +153,7 @@ def test_a_model_that_says_the_first_choice_is_flagged_and_falls_to_chance(tmp_p
     assert "has a position bias: it chose position 1 of the choices shown all 45 times" in said
     permuted, report = run(tmp_path / "permuted", "--permute", "cyclic")
     said = " ".join(permuted["conclusion"])
-    assert "has a position bias: it chose position 1 of the choices shown 225 times of 225, where 45.0 were" in said
+    assert "has a position bias: it chose position 1 of the choices shown all 225 times, where 45.0 were" in said
     assert "the same answer in every rotation of the choices on 0.0% of 45 items" in said
     assert "is not distinguishable from guessing (20.0%)" in said
     (system,) = permuted["evaluations"][0]["systems"]
