@@ -108,9 +108,9 @@ class Run:
             ConfigurationError: There is no such system, it labels no texts, or its data has changed since the run.
             MissingResourceError: A file, a key or a model is not there any more.
         """
-        from eval.plan.system_of_run import system_of_run
+        from eval.plan.labellers import labeller_of_run
 
-        return system_of_run(self.path, system).label(texts)
+        return labeller_of_run(self.path, system).label(texts)
 
     def write_reports(self, *, lang: str = "en", texts: bool = True) -> "Run":
         """Write the reports again from the journals, and return the run with them.

@@ -32,6 +32,7 @@ FUNCTIONS = {
     "audit": "audit:audit",
     "prompts": "prompts:prompts",
     "merge": "commands:merge",
+    "label": "label:label",
     "rescore": "commands:rescore",
     "import": "commands:import_recorded",
     "compare": "commands:compare",
@@ -112,6 +113,8 @@ def _add_commands(commands: "argparse._SubParsersAction[CommandParser]") -> None
     )
     merge.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="the folders of all shards, in any order")
     merge.add_argument("--out", type=Path, metavar="DIR", help="default: runs/NAME, then runs/NAME-2 …")
+
+    _add_label(commands.add_parser("label", parents=[common, in_words], help="label rows that nobody has labelled"))
 
     rescore = commands.add_parser(
         "rescore", parents=[common, in_words], help="extract and score again; no model is called"
@@ -232,6 +235,31 @@ def _add_decide(decide: argparse.ArgumentParser) -> None:
     _add_quiet(going)
     going.add_argument("--max-concurrency", type=int, default=8, metavar="C", help="calls in flight; default: 8")
     _add_calls(decide)
+
+
+def _add_label(label: argparse.ArgumentParser) -> None:
+    about = "rows (CSV, TSV, JSON Lines, Parquet, Excel), or folders of such files"
+    label.add_argument("files", type=Path, nargs="+", metavar="FILE", help=about)
+    who = label.add_argument_group("who labels")
+    who.add_argument("--system", metavar="RUN/NAME", help="a system of a run, such as runs/tickets.decide/tfidf")
+    who.add_argument("--checkpoint", metavar="DIR", help="a fine-tuned encoder")
+    who.add_argument("--suite", metavar="FILE", help="a suite that has not run; --system says which of its systems")
+    rows = label.add_argument_group("the rows")
+    rows.add_argument("--text", nargs="+", metavar="COLUMN", help="the columns of the texts, or NAME=COLUMN for each")
+    rows.add_argument(
+        "--columns", nargs="+", metavar="NAME", help="the names of all columns of a file without a header"
+    )
+    rows.add_argument("--encoding", metavar="E", help="how the file is encoded, such as cp949")
+    going = label.add_argument_group("what comes out")
+    going.add_argument("--out", type=Path, metavar="FILE", help="csv, tsv, jsonl or parquet; default: FILE.labelled")
+    promise = "rows whose label is not promised right so often go to OUT.review too; default: 0.95"
+    going.add_argument("--promise", type=float, default=0.95, metavar="P", help=promise)
+    below = "rows whose confidence is below P go there, whatever is promised"
+    going.add_argument("--review-below", type=float, metavar="P", help=below)
+    going.add_argument("--max-concurrency", type=int, default=8, metavar="C", help="calls in flight; default: 8")
+    most = "stop when more than N rows, or N%% of them, have failed"
+    going.add_argument("--max-errors", metavar="N|N%", help=most)
+    _add_calls(label)
 
 
 def _add_audit(audit: argparse.ArgumentParser) -> None:

@@ -24,8 +24,7 @@ from eval.measures.system_costs import price_systems
 from eval.measures.thresholds import NONE_ALONE, WITHOUT, confidence_of
 from eval.rundir.journal import Journal, records_path, settle
 from eval.rundir.manifest import Evaluation, Manifest
-
-THRESHOLDS_FILE = "thresholds.json"
+from eval.rundir.names import THRESHOLDS_FILE
 
 
 def make_cascade(run_dir: Path, manifest: Manifest, evaluation: Evaluation, name: str, items: Sequence[Item]) -> None:

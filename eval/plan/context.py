@@ -115,6 +115,19 @@ def passages_sha256(passages: Sequence[Passage]) -> str:
     return digest.hexdigest()
 
 
+def text_columns(spec: EvaluationSpec, item: Item, *, is_own: bool = False) -> dict[str, str]:
+    """Return for each text of an evaluation's items the column of a user's file that holds it.
+
+    Args:
+        spec: The evaluation.
+        item: One of its items.
+        is_own: A script has given the items itself.
+    """
+    card = None if is_own else task_card(spec.benchmark, card=spec.card)
+    renamed = card.text if card is not None and isinstance(card.text, dict) else {}
+    return {field: renamed.get(field, field) for field in item.inputs}
+
+
 def load_evaluated(spec: EvaluationSpec) -> list[Item]:
     """Return the items of an evaluation's whole split, as `data.registry.load_items` does."""
     return load_items(

@@ -11,13 +11,12 @@ from typing import Any
 
 from data.common.errors import ConfigurationError
 from data.common.progress import log
-from data.registry import task_card
 from data.splits import hold_out, unmeasured
 from data.types import Item
 from data.unlabelled import unlabelled_items
 from eval.measures.teacher_answers import known_beforehand, read_pool
 from eval.plan.chain_predictor import Predictor
-from eval.plan.context import Context
+from eval.plan.context import Context, text_columns
 from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
 from eval.plan.system import LOCAL_BATCH, System, learnt_from
 from eval.plan.trained_systems import checked_labels, class_labels, encoder_settings, train_and_load
@@ -109,7 +108,7 @@ def texts_to_label(spec: SystemSpec, context: Context, *, learns: bool) -> list[
         source = str(spec.unlabelled)
         pool = unlabelled_items(
             spec.unlabelled,
-            columns=_columns(context),
+            columns=text_columns(context.spec, context.items[0], is_own=bool(context.own.items)),
             choices=context.items[0].choices,
             name=context.benchmark.name,
         )
@@ -124,13 +123,6 @@ def texts_to_label(spec: SystemSpec, context: Context, *, learns: bool) -> list[
     if not new:
         raise ConfigurationError(f"student '{spec.name}': no text of {source} is left to be labelled; name other texts")
     return new
-
-
-def _columns(context: Context) -> dict[str, str]:
-    """Return for each input of the items the column of a user's file that holds it."""
-    card = None if context.own.items else task_card(context.spec.benchmark, card=context.spec.card)
-    renamed = card.text if card is not None and isinstance(card.text, dict) else {}
-    return {field: renamed.get(field, field) for field in context.items[0].inputs}
 
 
 def _learn(settings: Any, teacher: str, pool: Sequence[Item], labels: Sequence[str], folder: Path) -> Predictor:

@@ -13,6 +13,7 @@ from pydantic import AfterValidator
 
 from data.common.text import plain
 
+THRESHOLDS_FILE = "thresholds.json"  # in a cascade's folder
 RUNS_DIR = Path("runs")
 MANIFEST_FILE = "manifest.json"  # where it is, there is a run
 LONGEST_NAME = 200  # bytes; a file system takes 255, and a run's name may get a number
