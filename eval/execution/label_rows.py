@@ -2,10 +2,10 @@
 
     .OUT.labelling/about.json       which rows, and who labels them
     .OUT.labelling/answers.jsonl    a line a chunk, appended once all of its rows are answered
-    .OUT.labelling/<system>/        the call ledger of the chunk that is being asked
+    .OUT.labelling/<system>/        records and call ledger of the chunk that is being asked, of a model behind calls
 
-Memory holds one chunk. After a kill the chunk that was being asked is asked again; what its calls were answered is in
-the ledger, so that none is paid for twice.
+Memory holds one chunk. After a kill the chunk that was being asked is asked again, but for its answers that were paid
+for: these are written down one by one, as in a run.
 """
 
 import itertools
@@ -36,8 +36,12 @@ from eval.execution.system_journal import TooManyErrorsError
 from eval.plan.call_policy import CallPolicy
 from eval.plan.labellers import Labeller
 from eval.plan.system import System
+from eval.rundir.journal import Journal, latest_records, records_path
 
 _FEWEST, _MOST = 64, 8192  # rows of a chunk
+_OF_CALLS = (
+    1024  # rows of one whose answers are kept one by one: the same each time, so that a chunk begins where it did
+)
 _CHUNK_S = 5.0  # that a chunk is to take, about: what a kill costs at most
 
 
@@ -47,7 +51,7 @@ class RowLabel(NamedTuple):
     Attributes:
         choice: The index of its label; None where it gave none.
         confidence: The probability of the label; None where it has none.
-        status: That of the answer (`data.types.Status`), "no text" where there was none that could be asked, or "error".
+        status: That of the answer (`data.types.Status`), "no text" where there was none to ask, or "error".
         error: What went wrong; "" where nothing did.
     """
 
@@ -88,8 +92,9 @@ def label_rows(
         TooManyErrorsError: More rows failed than may.
         MaxCostError: The next call might cost more than is allowed.
     """
-    path, size, budget = work / "answers.jsonl", _FEWEST, asking.calls.budget
-    done = 0
+    path, budget, done = work / "answers.jsonl", asking.calls.budget, 0
+    is_called = any(stage.batch_size is None for stage in labeller.stages)
+    size = _OF_CALLS if is_called else _FEWEST
     for label in read_labels(work):
         asking.errors.add(failed=label.status == "error")
         progress.advance(failed=label.status == "error")
@@ -104,7 +109,8 @@ def label_rows(
                 shutil.rmtree(work / stage.name, ignore_errors=True)  # its calls are answered, and kept above
             done += len(chunk)
             pace = (time.monotonic() - started) / len(chunk)
-            size = int(min(max(_CHUNK_S / max(pace, 1e-9), _FEWEST), 2 * size, _MOST))
+            if not is_called:
+                size = int(min(max(_CHUNK_S / max(pace, 1e-9), _FEWEST), 2 * size, _MOST))
             if asking.errors.too_many:
                 first = next(label.error for label in read_labels(work) if label.error)
                 raise TooManyErrorsError(f"stopped: more rows failed than --max-errors allows; the first: {first}")
@@ -216,14 +222,23 @@ def _answers(stage: System, items: Sequence[Item], work: Path, asking: Asking) -
             if isinstance(one, KeyboardInterrupt):
                 raise one
         return [one if isinstance(one, Prediction) else _fault(one) for one in said]
-    found: dict[str, Prediction | str] = {}
-    with answered(stage, items, work, "rows", max_concurrency=asking.max_concurrency, calls=asking.calls) as records:
+    path = records_path(work, stage.name)
+    known = latest_records(path)  # of this chunk, whose asking was killed
+    found: dict[str, Prediction | str | None] = {
+        item.id: known[item.id].prediction for item in items if item.id in known
+    }
+    left = [item for item in items if found.get(item.id) is None]
+    with (
+        Journal(path) as journal,
+        answered(stage, left, work, "rows", max_concurrency=asking.max_concurrency, calls=asking.calls) as records,
+    ):
         for record in records:
-            found[record.item.id] = record.prediction or str(record.error)
+            kept = journal.append(record)
+            found[kept.item.id] = kept.prediction or str(kept.error)
     if asking.calls.cause:
         cause = asking.calls.cause
         raise cause.kind(f"{cause.reason}; {cause.remedy} and give the same command again: it goes on where it stopped")
-    return [found[item.id] for item in items]
+    return [found[item.id] or "" for item in items]
 
 
 def _fault(error: object) -> str:
