@@ -14,6 +14,7 @@ from data.card import card_yaml, with_paths
 from data.card_options import TASK, card_fields
 from data.common.errors import ConfigurationError
 from data.common.files import write_atomically
+from data.common.language import Language, language
 from data.common.options import given
 from data.common.parsing import JsonObject
 from data.common.progress import log
@@ -26,6 +27,7 @@ from eval.plan.decision import Choices, Decision, plan_decision
 from eval.plan.planning import plan
 from eval.plan.settings import VERDICT
 from eval.plan.suite import Suite, load_suite
+from eval.report.figures import items_counted
 from eval.rundir.names import new_run_dir, plain_name
 
 
@@ -53,7 +55,7 @@ def decide(options: argparse.Namespace) -> int:
     # All that would be refused is refused before anything is written, or agreed to.
     plan(_suite(run_dir, options, decision, benchmark=options.target, card=card), policy=policy)
     suite = _write_suite(run_dir, options, card, decision)
-    _announce(decision, suite)
+    _announce(decision, suite, language(options.lang))
     with muted():  # what is odd about the rows was said when the file was read
         benchmark(str(_files(run_dir)[0]))
     if not options.yes and not _agreed():
@@ -112,20 +114,20 @@ def _write_suite(run_dir: Path, options: argparse.Namespace, card: dict[str, Any
     return suite_file
 
 
-def _announce(decision: Decision, suite: Path) -> None:
+def _announce(decision: Decision, suite: Path, say: Language) -> None:
     """Say in few words who will be asked and what was left out; the suite says all of it."""
-    log(f"systems: {', '.join(map(_named, decision.systems))}")
+    log(say("systems: {systems}", systems=", ".join(_named(entry, say) for entry in decision.systems)))
     for note in decision.notes:
-        log(note)
-    log(f"suite:   {suite}")
+        log(say.again(note))
+    log(say("suite: {path}", path=suite))
 
 
-def _named(entry: JsonObject) -> str:
+def _named(entry: JsonObject, say: Language) -> str:
     """Name a system, its model, and how many items it has time for, where that is not all."""
     model = entry.get("model") or entry.get("finetune", {}).get("model")
     about = [model] if model else []
     if "limit" in entry:
-        about.append(f"{entry['limit']:,} items")
+        about.append(items_counted(entry["limit"], say))
     return f"{entry['name']} ({', '.join(about)})" if about else entry["name"]
 
 

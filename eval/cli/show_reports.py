@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from data.common.language import language
 from data.common.progress import log
 from data.common.terminal import emit, emit_json_text, emit_strong, say_error
 from eval.api import Run
@@ -11,9 +12,10 @@ from eval.report.render.terminal import score_tables, verdict_texts
 
 def end_run(done: Run, run_dir: Path, *, as_json: bool, quiet: bool = False) -> int:
     """Print a run's reports, say what is missing, and return the exit code."""
-    outcome = done.outcome
+    outcome, say = done.outcome, language(done.summary.lang)
     if outcome is not None and outcome.errors:
-        say_error(f"incomplete: {outcome.errors} items failed; ask them again with --resume {run_dir}")
+        failed = "incomplete: {n} items failed; ask them again with --resume {run_dir}"
+        say_error(say(failed, n=outcome.errors, run_dir=run_dir))
     show_reports(done, as_json=as_json, quiet=quiet)
     return 1 if outcome is not None and outcome.too_many else 0
 
@@ -26,15 +28,15 @@ def show_reports(done: Run, *, as_json: bool, quiet: bool = False) -> None:
         as_json: Print the summary as JSON instead.
         quiet: Print the verdicts alone, or the scores where there is no verdict.
     """
-    verdicts = verdict_texts(done.summary)
+    verdicts, say = verdict_texts(done.summary), language(done.summary.lang)
     if as_json:
         emit_json_text(report_text(done, "summary.json"))
     elif not quiet or not verdicts:
         emit(score_tables(done.summary))
     sys.stdout.flush()  # both streams may be one terminal
     for warning in (warning for evaluation in done.summary.evaluations for warning in evaluation.warnings):
-        log(f"warning: {warning}")
-    log(f"reports: {done.path / 'report.md'}\n         {done.path / 'report.html'}")
+        log(say("warning: {warning}", warning=warning))
+    log(say("reports: {paths}", paths=f"{done.path / 'report.md'} {done.path / 'report.html'}"))
     for number, one in enumerate(() if as_json else verdicts):
         if number or not quiet:
             emit("")

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from transformers import XLNetConfig
 
+from data.common.language import language
 from data.types import Benchmark, Item
 from eval.plan.decision import Choices, plan_decision
 from tests.support.tiny_encoder import make_encoder
@@ -72,7 +73,7 @@ def test_of_several_models_each_has_its_names() -> None:
 def test_without_a_model_what_is_here_is_asked_and_it_is_said_that_no_larger_one_is() -> None:
     found = plan_decision(about(FEW), items(50, FEW), items(9, FEW), Choices())
     assert named(found.systems)["prompted"]["model"] == "smollm2"
-    assert any("--model names a larger model" in note for note in found.notes)
+    assert found.notes == ["--model names a larger model"] and language("ko").again(found.notes[0]) != found.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -89,6 +90,7 @@ def test_an_encoder_that_cannot_be_fine_tuned_is_left_out_with_its_reason(
     metadata, train, choices = case
     found = plan_decision(metadata, train, items(9, FEW), choices)
     assert "fine-tuned" not in named(found.systems) and any(words in note for note in found.notes)
+    assert not [note for note in found.notes if language("ko").again(note) == note]
     own = str(make_encoder(tmp_path / "korean"))
     other = plan_decision(about(FEW, "ko"), items(50, FEW), items(9, FEW), Choices(["gpt"], encoder=own))
     assert named(other.systems)["fine-tuned"]["finetune"]["model"] == own
