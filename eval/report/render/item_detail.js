@@ -4,7 +4,7 @@ const LEAST_MARKED = 10;  // letters: a shorter passage would be found anywhere
 
 /** Draw an item into the list's article. */
 function drawItem(list, place, item) {
-  const { index } = list, records = item.records;
+  const { index } = list, records = item?.records ?? {};
   const link = element("a", "", said("link")), close = element("button", "", said("close"));
   link.href = list.address(place);
   close.type = "button";
@@ -12,17 +12,18 @@ function drawItem(list, place, item) {
     list.close();
     list.list.focus();
   });
-  const about = [item.group, said("points", { points: item.weight }), ...index.tagLists[index.tags[place]]];
+  const about = [...(item ? [item.group, said("points", { points: item.weight })] : []), ...index.tagLists[index.tags[place]]];
   if (list.doubtful.has(place)) about.push(said("doubtful"));
   const parts = [
     element("header", "", element("h4", "", index.ids[place]), link, close),
     element("p", "soft", about.join(" · ")),
   ];
   const found = Object.values(records).flatMap((record) => (record.passages ?? []).map((passage) => passage.text));
-  for (const [name, text] of Object.entries(item.inputs ?? {})) {
+  for (const [name, text] of Object.entries(item?.inputs ?? {})) {
     if (text) parts.push(element("h5", "", name), element("p", "said", ...marked(plain(text), found)));
   }
-  if (item.choices) parts.push(element("h5", "", said("choices")), choicesOf(item.choices, index.targets[place]));
+  if (!item) parts.push(element("p", "note", said("listedAlone", { item: index.ids[place] })));
+  if (item?.choices) parts.push(element("h5", "", said("choices")), choicesOf(item.choices, index.targets[place]));
   const systems = index.systems.filter((system) => system.name in records);
   parts.push(element("div", "answers", ...systems.map((system) => answerOf(list, system, place, records[system.name]))));
   list.article.replaceChildren(...parts);

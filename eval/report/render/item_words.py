@@ -13,6 +13,9 @@ def words_of_items(say: Language) -> dict[str, str]:
         "shown": say("{n} of {all} items", n="{n}", all="{all}"),
         "searching": say("the texts are being read"),
         "unreadable": say("This browser cannot unpack the items; python -m eval show prints any of them."),
+        "listedAlone": say(
+            "The page was full before this item: python -m eval show RUN {item} prints it.", item="{item}"
+        ),
         "text": say("Text"),
         "key": say("Right answer"),
         "ofShown": say("{right} of {n} right", right="{right}", n="{n}"),

@@ -26,7 +26,9 @@ function element(tag, className, ...children) {
 
 /** Unpack a block of the page: gzip in base64, JSON inside. */
 async function unpacked(id) {
-  const letters = atob(document.getElementById(id).textContent);
+  const block = document.getElementById(id);
+  if (!block) return null;  // the page was full
+  const letters = atob(block.textContent);
   const bytes = new Uint8Array(letters.length);
   for (let at = 0; at < letters.length; at++) bytes[at] = letters.charCodeAt(at);
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
@@ -150,7 +152,7 @@ class ItemBrowser {
     if (query.has("q")) {
       const texts = await this.texts(), wanted = query.get("q").toLowerCase();
       if (asked !== this.asked) return;
-      conditions.push((place) => texts[place].includes(wanted));
+      conditions.push((place) => (texts[place] ?? this.index.ids[place].toLowerCase()).includes(wanted));
     }
     this.shown = this.index.ids.map((_, place) => place).filter((place) => conditions.every((holds) => holds(place)));
     this.order(query.get("sort"));
@@ -190,7 +192,7 @@ class ItemBrowser {
       this.section.querySelector("output").textContent = said("searching");
       const found = [];
       for (let place = 0; place < this.index.ids.length; place += this.index.chunk) {
-        for (const item of await this.chunkOf(place)) {
+        for (const item of (await this.chunkOf(place)) ?? []) {
           const own = [this.index.ids[found.length], ...Object.values(item.inputs ?? {}), ...(item.choices ?? [])];
           found.push(own.join("\n").toLowerCase());
         }
@@ -255,7 +257,8 @@ class ItemBrowser {
   }
 
   pressed(event) {
-    const page = Math.max(1, Math.floor(this.list.clientHeight / 40) - 1), last = this.shown.length - 1;
+    const height = parseFloat(getComputedStyle(this.list).getPropertyValue("--row"));
+    const page = Math.max(1, Math.floor(this.list.clientHeight / height) - 1), last = this.shown.length - 1;
     const moves = { ArrowDown: this.at + 1, ArrowUp: this.at - 1, PageDown: this.at + page, PageUp: this.at - page, Home: 0, End: last };
     if (event.key === "Escape") this.close();
     if (!(event.key in moves)) return;
@@ -280,7 +283,7 @@ class ItemBrowser {
     this.draw();
     const items = await this.chunkOf(place);
     if (this.shown[this.at] !== place) return;  // another was chosen meanwhile
-    drawItem(this, place, items[place % this.index.chunk]);
+    drawItem(this, place, items?.[place % this.index.chunk]);
     if (!quiet) this.remember(this.address(place));
   }
 }

@@ -25,7 +25,6 @@ from eval.rundir.journal import records_path
 CHUNK = 200  # items
 HEAD_LETTERS = 80
 LETTERS_SHOWN = 20_000  # of one text
-FEW_LETTERS = 300  # of one text, once the page is full
 FULL = 36_000_000  # letters of all chunks of a page, which is to stay below 40 MB
 FAILED, NO_RECORD = -2, -3  # in place of a choice; -1 is a reply without an answer
 _MESSAGES = ("messages", "passages")
@@ -40,7 +39,7 @@ class ItemBlocks(NamedTuple):
         chunks: `CHUNK` items each, in the order of the index.
         tags: Every tag that an item carries.
         n_choices: Most choices of an item.
-        short: How many items, the last ones, are kept without messages and with their texts cut.
+        short: How many items, the last ones, stand in the index alone: the page is full.
     """
 
     columns: str
@@ -68,21 +67,21 @@ def item_blocks(
         answers: By the system's name.
         usd: By the system's name, (n,) what each of its predictions cost; None where unknown.
         texts: Whether what was shown, sent, found and said is kept, or only what came of it.
-        room: Letters that the chunks may take; items beyond it are cut short.
+        room: Letters that the chunks may take; the chunk that goes beyond it is the last.
     """
-    heads, chunks, short, taken, n = list[str](), list[str](), 0, 0, _n_items(answers)
+    heads, chunks, taken, n = list[str](), list[str](), 0, _n_items(answers)
     gathered = _items_with_records(run_dir, answers)
     costs = {name: _by_place(one, usd[name]) for name, one in answers.items()}
-    for start in range(0, n, CHUNK):
-        is_full, rows = taken > room, []
-        for place in range(start, min(start + CHUNK, n)):
+    while taken <= room and len(heads) < n:
+        rows = []
+        for place in range(len(heads), min(len(heads) + CHUNK, n)):
             item, records = next(gathered)
             heads.append(_head(item) if texts else "")
             spent = {name: of_items[place] for name, of_items in costs.items() if place in of_items}
-            rows.append(_row(item, records, usd=spent, texts=texts, is_full=is_full))
-        short += len(rows) if is_full else 0
+            rows.append(_row(item, records, usd=spent, texts=texts))
         chunks.append(packed(rows))
         taken += len(chunks[-1])
+    short = n - len(heads)
     items = next(iter(answers.values())).items
     names = _names(evaluation, answers)
     tags = sorted({tag for tags in items.tag_lists for tag in tags})
@@ -179,26 +178,21 @@ def _head(item: Item) -> str:
 # --- the chunks: all of an item
 
 
-def _row(
-    item: Item, records: Mapping[str, Record], *, usd: Mapping[str, float], texts: bool, is_full: bool
-) -> dict[str, Any]:
-    most = FEW_LETTERS if is_full else LETTERS_SHOWN
+def _row(item: Item, records: Mapping[str, Record], *, usd: Mapping[str, float], texts: bool) -> dict[str, Any]:
     about = {"group": item.group, "weight": item.weight}
     if texts:
         about |= {"inputs": item.inputs, "choices": item.choices}
     said = {}
     for name, record in records.items():
-        said[name] = _record(record, texts=texts, is_full=is_full)
+        said[name] = _record(record, texts=texts)
         if name in usd:
             said[name]["usd"] = usd[name]
-    row: dict[str, Any] = _cut({**about, "records": said}, most)
+    row: dict[str, Any] = _cut({**about, "records": said}, LETTERS_SHOWN)
     return row
 
 
-def _record(record: Record, *, texts: bool, is_full: bool) -> dict[str, Any]:
+def _record(record: Record, *, texts: bool) -> dict[str, Any]:
     kept = record.model_dump(mode="json", exclude={"item", "system"}, exclude_defaults=True)
-    if is_full:
-        kept = {name: value for name, value in kept.items() if name not in _MESSAGES}
     return kept if texts else _without_texts(kept)
 
 

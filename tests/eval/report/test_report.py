@@ -248,13 +248,14 @@ def test_a_page_without_texts_holds_no_text_of_an_item_and_the_same_outcomes(dem
                                                        ensure_ascii=False)  # fmt: skip
 
 
-def test_items_beyond_the_page_are_cut_short_and_counted(demo, monkeypatch):
+def test_items_beyond_the_page_stand_in_its_index_alone_and_are_counted(demo, monkeypatch):
     monkeypatch.setattr(items, "CHUNK", 8)
     answers, evaluation = read_answers(demo).evaluations[0], summarize(demo).evaluations[0]
     blocks = items.item_blocks(demo, evaluation, answers, usd=dict.fromkeys(answers), room=1)
-    assert (len(blocks.chunks), blocks.short) == (3, 12)
-    first, later = (json.loads(gzip.decompress(base64.b64decode(one))) for one in blocks.chunks[:2])
-    assert "messages" in first[0]["records"]["rag"] and "messages" not in later[0]["records"]["rag"]
+    assert (len(blocks.chunks), blocks.short) == (1, 12)
+    index, first = (json.loads(gzip.decompress(base64.b64decode(one))) for one in (blocks.columns, blocks.chunks[0]))
+    assert (len(index["ids"]), len(index["heads"]), len(first)) == (20, 8, 8)
+    assert all(len(system["choices"]) == 20 for system in index["systems"])
 
 
 def test_a_cell_is_linked_in_its_order_and_a_figure_that_is_not_there_is_refused():
