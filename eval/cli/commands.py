@@ -137,7 +137,7 @@ def report(options: argparse.Namespace) -> int:
     if form == "csv":
         from eval.report.render.csv import csv_rows
 
-        emit_csv(csv_rows(options.runs))
+        emit_csv(csv_rows(options.runs, texts=options.texts))
         return 0
     written = [Run(run_dir).write_reports(lang=options.lang, texts=options.texts) for run_dir in options.runs]
     if form == "json" and len(written) > 1:
@@ -157,9 +157,15 @@ def report(options: argparse.Namespace) -> int:
 
 
 def show(options: argparse.Namespace) -> int:
-    """Print everything about one item."""
-    from eval.report.show import show_item, show_item_json
+    """Print everything about one item, or the items to which two systems give other answers."""
+    from eval.report.show import disagreements, show_item, show_item_json
 
+    if (options.item is None) == (options.disagree is None):
+        raise ConfigurationError("say which item, such as 2, or two systems with --disagree A B")
+    if options.disagree is not None:
+        found = disagreements(options.run, *options.disagree)
+        emit_json(found.as_json(options.limit)) if options.json else emit(found.as_text(options.limit))
+        return 0
     emit_json(show_item_json(options.run, options.item)) if options.json else emit(show_item(options.run, options.item))
     return 0
 

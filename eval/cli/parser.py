@@ -144,9 +144,12 @@ def _add_commands(commands: "argparse._SubParsersAction[CommandParser]") -> None
     without = "leave the items' texts and all that was sent and said out of report.html, so that it can be shared"
     report.add_argument("--no-texts", dest="texts", action="store_false", help=without)
 
-    show = commands.add_parser("show", parents=[common], help="everything about one item, for every system")
+    show = commands.add_parser("show", parents=[common], help="all about one item, or where two systems disagree")
     show.add_argument("run", type=Path, metavar="RUN")
-    show.add_argument("item", metavar="ITEM")
+    show.add_argument("item", nargs="?", metavar="ITEM", help="its id, or the end of it")
+    differing = "the items to which these two systems give other answers, a line each"
+    show.add_argument("--disagree", nargs=2, metavar=("A", "B"), help=differing)
+    show.add_argument("--limit", type=int, default=20, metavar="N", help="of --disagree, the first N; default: 20")
 
     langsmith = commands.add_parser("langsmith", parents=[common], help="show a finished run in LangSmith")
     langsmith.add_argument("run", type=Path, metavar="RUN")

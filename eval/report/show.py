@@ -1,17 +1,19 @@
-"""Everything about one item: what was asked, what is right, and what each system was sent and said."""
+"""Everything about one item: what was asked, what is right, what each system was sent and said; and which to see."""
 
 import json
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from data.common.errors import ProjectError, unknown_name
+from data.common.errors import ConfigurationError, ProjectError, unknown_name
+from data.common.table import aligned
 from data.common.text import plain
 from data.types import Item, Record, Trial
 from eval.measures.attribution import causes_of_item
 from eval.measures.causes import Cause
 from eval.measures.run_answers import read_answers, records_of_items
+from eval.report.render.items import beginning
 from eval.rundir.journal import records_path
 
 RULE = "-" * 100
@@ -40,6 +42,87 @@ def show_item_json(run_dir: Path, item_id: str) -> dict[str, Any]:
         "records": records,
         "causes": {system: cause.name for system, cause in causes.items()},
     }
+
+
+class Disagreement(NamedTuple):
+    """An item to which two systems give other answers.
+
+    Attributes:
+        item: Its id.
+        text: The beginning of its texts.
+        key: The right choice.
+        answers: What each of the two chose; None where its reply names nothing.
+    """
+
+    item: str
+    text: str
+    key: str
+    answers: tuple[str | None, str | None]
+
+
+class Disagreements(NamedTuple):
+    """All items to which two systems give other answers; one that either failed on is none.
+
+    Attributes:
+        systems: The names of the two.
+        n_shared: Items that both have answered.
+        found: The items, in the order of the run.
+    """
+
+    systems: tuple[str, str]
+    n_shared: int
+    found: Sequence[Disagreement]
+
+    def as_text(self, limit: int) -> str:
+        """Return a table of the first ones, and how many there are."""
+        header = ("item", "text", "right", *self.systems)
+        rows = [
+            (one.item, one.text, one.key, *(_marked(answer, one.key) for answer in one.answers))
+            for one in self.found[:limit]
+        ]
+        said = f"{len(self.found):,} of {self.n_shared:,} items have other answers"
+        more = f"; the first {limit:,} are shown, --limit shows more" if len(self.found) > limit else ""
+        table = aligned([header, *rows], left=range(len(header))) + "\n\n" if rows else ""
+        return plain(f"{table}{said}{more}")
+
+    def as_json(self, limit: int) -> dict[str, Any]:
+        """Return the same for programs."""
+        shown = [one._asdict() for one in self.found[:limit]]
+        return {"systems": self.systems, "shared": self.n_shared, "differing": len(self.found), "items": shown}
+
+
+def disagreements(run_dir: Path, one: str, other: str) -> Disagreements:
+    """Find the items to which two systems of a run give other answers.
+
+    Raises:
+        MissingResourceError: The folder is no run.
+        ConfigurationError: It lacks one of the systems, they answer other items, or a file is damaged.
+    """
+    run = read_answers(run_dir)
+    for name in (one, other):
+        if name not in run.manifest.systems:
+            raise unknown_name("system", name, run.manifest.systems)
+    answers = next((systems for systems in run.evaluations if one in systems and other in systems), None)
+    if answers is None:
+        raise ConfigurationError(f"'{one}' and '{other}' answer other items; name two systems of one benchmark")
+    chosen = [
+        dict(zip(given.rows["item"].tolist(), given.choices.tolist(), strict=True))
+        for given in (answers[one].predictions, answers[other].predictions)
+    ]
+    shared = sorted(chosen[0].keys() & chosen[1].keys())
+    places = [place for place in shared if chosen[0][place] != chosen[1][place]]
+    records = records_of_items(records_path(run_dir, one), answers[one], places)
+    found = [_disagreement(record.item, chosen[0][place], chosen[1][place]) for place, record in records]
+    return Disagreements((one, other), len(shared), found)
+
+
+def _disagreement(item: Item, one: int, other: int) -> Disagreement:
+    answers = tuple(None if choice < 0 else item.choices[choice] for choice in (one, other))
+    return Disagreement(item.id, beginning(item), item.choices[item.target], (answers[0], answers[1]))
+
+
+def _marked(answer: str | None, key: str) -> str:
+    return "✗ no answer" if answer is None else f"{'✓' if answer == key else '✗'} {answer}"
 
 
 def _records_and_causes(run_dir: Path, item_id: str) -> tuple[dict[str, Record], dict[str, Cause]]:

@@ -1,7 +1,8 @@
 """Every answer of a run as a row, for a spreadsheet or pandas.
 
 Runs' directories in, rows out, one at a time: the texts of a journal are never held in memory. A row is an item as one
-system answered it; what it says is what `eval show` says. The columns are the same for every run.
+system answered it; what it says is what `eval show` says. The columns are the same for every run, but for the last, which
+are the texts of its items.
 """
 
 import json
@@ -12,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from data.common.progress import log
-from data.types import Prediction, Record
+from data.types import Item, Prediction, Record
 from eval.measures.answers import Answers
 from eval.measures.costs import system_cost
 from eval.measures.labels import find_doubtful
@@ -66,15 +67,21 @@ class Row(NamedTuple):
     raw: str | None = None
 
 
-def csv_rows(run_dirs: Sequence[Path]) -> Iterator[Sequence[str | float | None]]:
+def csv_rows(run_dirs: Sequence[Path], *, texts: bool = True) -> Iterator[Sequence[str | float | None]]:
     """Yield the header, then a row for each record that counts, in the order of the journals.
+
+    Args:
+        run_dirs: The runs.
+        texts: Whether rows end in the item's texts, each in a column such as `input.question`, and say what the model
+            wrote; without, they can be shared.
 
     Raises:
         MissingResourceError: A folder is no run; then nothing is yielded.
         ConfigurationError: A file in a run is damaged, or the price table is.
     """
     runs, prices = [read_answers(run_dir) for run_dir in run_dirs], price_table()
-    yield Row._fields
+    names = _input_names(runs) if texts else ()
+    yield (*Row._fields, *(f"input.{name}" for name in names))
     for run in runs:
         for evaluation, systems in zip(run.manifest.evaluations, run.evaluations, strict=True):
             labels = find_doubtful(systems, run.manifest.systems)
@@ -83,7 +90,21 @@ def csv_rows(run_dirs: Sequence[Path]) -> Iterator[Sequence[str | float | None]]
             priced = price_systems(systems, descriptions, run.run_dir, hardware=hardware, table=prices)
             for system, answers in systems.items():
                 usd = priced[system].usd
-                yield from _rows(run, system, answers, evaluation, prices=prices, usd=usd, doubtful=doubtful)
+                rows = _rows(run, system, answers, evaluation, prices=prices, usd=usd, doubtful=doubtful)
+                for row, item in rows:
+                    yield (*row, *map(item.inputs.get, names)) if texts else row._replace(raw=None)
+
+
+def _input_names(runs: Sequence[RunAnswers]) -> tuple[str, ...]:
+    """Return what the texts of the runs' items are called, by the first record of each journal: a benchmark's agree."""
+    first = (
+        record
+        for run in runs
+        for systems in run.evaluations
+        for system, answers in systems.items()
+        for record in records_at(records_path(run.run_dir, system), answers.rows["offset"][:1].tolist())
+    )
+    return tuple(dict.fromkeys(name for record in first for name in record.item.inputs))
 
 
 def _rows(
@@ -95,8 +116,8 @@ def _rows(
     prices: PriceTable,
     usd: np.ndarray | None,
     doubtful: Mapping[str, int],
-) -> Iterator[Row]:
-    """Yield a system's rows; `usd` is (n,) what each prediction cost, which is looked at for a cascade alone."""
+) -> Iterator[tuple[Row, Item]]:
+    """Yield a system's rows with their items; `usd`, (n,) what each prediction cost, is looked at for a cascade alone."""
     description, hardware = with_full_spec(run.manifest.systems[system]), run.manifest.hardware
     of_items: dict[int, float] = {}
     if description.cascade is not None and usd is not None:
@@ -110,7 +131,7 @@ def _rows(
             own = answers.take([row])
             cost = system_cost(description, own, hardware=hardware, training=None, table=prices).usd
         likelier = doubtful.get(record.item.id)
-        yield _row(record, evaluation, run=str(run.run_dir), usd=cost, likelier=likelier)
+        yield _row(record, evaluation, run=str(run.run_dir), usd=cost, likelier=likelier), record.item
     if (n := len(answers)) < evaluation.n_items:
         log(f"{run.run_dir}: {system} has records of {n:,} of {evaluation.n_items:,} items; the others have no row")
 

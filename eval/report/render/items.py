@@ -76,7 +76,7 @@ def item_blocks(
         rows = []
         for place in range(len(heads), min(len(heads) + CHUNK, n)):
             item, records = next(gathered)
-            heads.append(_head(item) if texts else "")
+            heads.append(beginning(item) if texts else "")
             spent = {name: of_items[place] for name, of_items in costs.items() if place in of_items}
             rows.append(_row(item, records, usd=spent, texts=texts))
         chunks.append(packed(rows))
@@ -168,8 +168,8 @@ def _places(causes: Mapping[str, tuple[str, ...]], places: Mapping[str, int]) ->
     return {cause: [places[one] for one in ids] for cause, ids in causes.items() if ids}
 
 
-def _head(item: Item) -> str:
-    """Return the beginning of what is asked: of the question where there is one, else a share of each text."""
+def beginning(item: Item) -> str:
+    """Return the first letters of what is asked: of the question where there is one, else a share of each text."""
     texts = [item.inputs["question"]] if item.inputs.get("question") else [one for one in item.inputs.values() if one]
     each = HEAD_LETTERS // max(len(texts), 1)
     return " / ".join(plain(text[: 2 * each], one_line=True)[:each] for text in texts)

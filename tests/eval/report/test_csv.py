@@ -21,14 +21,16 @@ from tests.support.priced_runs import priced_run, toy_prices
 
 EXACT = """\
 run,benchmark,split,system,item_id,group,tags,weight,target_number,target_text,choice_number,choice_text,correct,status,\
-rule,error,latency_s,input_tokens,output_tokens,cache_hits,usd,likelier_text,probs,raw
+rule,error,latency_s,input_tokens,output_tokens,cache_hits,usd,likelier_text,probs,raw,input.passage,input.question,\
+input.extra
 RUN,kice,made-up,rag,kice/made-up/q03,kice/made-up/p1,section:독서|negative,3.0,4,3번 문항의 선택지 4,4,\
 3번 문항의 선택지 4,1,ok,final-answer,,0.25,120,8,0,,,"[0.1, 0.1, 0.2, 0.5, 0.1]","그러므로 ""4번"",
-정답: 4"
+정답: 4",1번째 지문이다. 사람들은 오래전부터 별을 보며 길을 찾았다.,윗글의 내용과 일치하지 않는 것은? (3),
 RUN,kice,made-up,rag,kice/made-up/q04,kice/made-up/p1,section:독서,2.0,5,4번 문항의 선택지 5,,,0,none,,,0.25,,,0,,,,\
-'- 모르겠다
+'- 모르겠다,1번째 지문이다. 사람들은 오래전부터 별을 보며 길을 찾았다.,윗글의 내용과 일치하지 않는 것은? (4),
 RUN,kice,made-up,rag,kice/made-up/q05,kice/made-up/p2,section:문학,3.0,1,5번 문항의 선택지 1,,,,,,\
-RateLimitError: too many requests,1.0,,,0,,,,
+RateLimitError: too many requests,1.0,,,0,,,,,2번째 지문이다. 사람들은 오래전부터 별을 보며 길을 찾았다.,\
+윗글의 내용과 일치하지 않는 것은? (5),<보기> 별은 움직이지 않는다.
 """
 
 
@@ -59,6 +61,13 @@ def test_a_table_is_exactly_this(tmp_path: Path, capsys: pytest.CaptureFixture[s
     run = small_run(tmp_path / "run")
     assert printed(capsys, run) == EXACT.replace("RUN", str(run))
     assert {path.name for path in run.iterdir()} == {"manifest.json", "rag"}  # no report is written
+
+
+def test_rows_without_texts_can_be_shared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    printed_rows = printed(capsys, small_run(tmp_path / "run"), "--no-texts")
+    rows = table(printed_rows)
+    assert [row["choice_number"] for row in rows] == ["4", "", ""] and not any(row["raw"] for row in rows)
+    assert "지문" not in printed_rows and "input.passage" not in rows[0]
 
 
 def test_rows_of_several_runs_say_what_the_scores_say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
