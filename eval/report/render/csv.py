@@ -1,8 +1,8 @@
 """Every answer of a run as a row, for a spreadsheet or pandas.
 
 Runs' directories in, rows out, one at a time: the texts of a journal are never held in memory. A row is an item as one
-system answered it; what it says is what `eval show` says. The columns are the same for every run, but for the last, which
-are the texts of its items.
+system answered it; what it says is what `eval show` says. The columns are the same for every run, but for the last: the
+texts of its items.
 """
 
 import json
@@ -117,7 +117,7 @@ def _rows(
     usd: np.ndarray | None,
     doubtful: Mapping[str, int],
 ) -> Iterator[tuple[Row, Item]]:
-    """Yield a system's rows with their items; `usd`, (n,) what each prediction cost, is looked at for a cascade alone."""
+    """Yield a system's rows with their items; `usd`, (n,) of what each prediction cost, is for a cascade alone."""
     description, hardware = with_full_spec(run.manifest.systems[system]), run.manifest.hardware
     of_items: dict[int, float] = {}
     if description.cascade is not None and usd is not None:
