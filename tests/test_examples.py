@@ -1,11 +1,13 @@
-"""Every script under examples/ runs as its first lines say, on the packaged weights."""
+"""Every script under examples/ runs as its first lines say, and every notebook from top to bottom, on the packaged weights."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
 from data.common.packaged import is_installed
 from eval.cli.parser import main
@@ -16,6 +18,10 @@ pytestmark = [
     pytest.mark.weights,
     pytest.mark.skipif(not is_installed("smollm2"), reason="the packaged weights are not installed"),
 ]
+
+
+# A notebook's test takes fewer items than the notebook.
+SHORTER = {"week4": {"N_TRAIN = 2400": "N_TRAIN = 240"}, "own_csv": {"PER_LABEL = 40": "PER_LABEL = 12"}}
 
 
 def run_script(name: str, *arguments: str, **environment: str) -> str:
@@ -68,6 +74,24 @@ def test_langsmith_evaluate() -> None:
     assert names.count("prompt") == names.count("model") == 5
 
 
+@pytest.mark.parametrize("name", sorted(SHORTER))
+def test_notebook(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # the kernel's own folder is another
+    notebook = nbformat.read(ROOT / "examples" / f"{name}.ipynb", as_version=4)
+    for said, shorter in SHORTER[name].items():
+        assert said in notebook.cells[1].source
+        notebook.cells[1].source = notebook.cells[1].source.replace(said, shorter)
+    NotebookClient(notebook, timeout=240, resources={"metadata": {"path": tmp_path}}).execute()
+    shown = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    printed = "".join(str(output.get("text", output.get("data"))) for output in shown)
+    expected = {
+        "week4": ("[CLS]", "attention_mask", "group_by_length", "roc_auc", "is right on", "image/png"),
+        "own_csv": ("Verdict on tickets", "p (Holm)", "prompted", "['"),
+    }
+    assert [words for words in expected[name] if words not in printed] == []
+
+
 def test_every_example_has_a_test() -> None:
+    assert {path.stem for path in (ROOT / "examples").glob("*.ipynb")} == set(SHORTER)
     scripts = {path.stem for path in (ROOT / "examples").glob("*.py")}
     assert {f"test_{name}" for name in scripts} <= set(globals())
