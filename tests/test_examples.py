@@ -1,4 +1,4 @@
-"""Every script under examples/ runs as its first lines say, and every notebook from top to bottom, on the packaged weights."""
+"""Every script and every notebook under examples/ runs as it stands, on the packaged weights."""
 
 import os
 import subprocess
