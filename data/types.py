@@ -150,7 +150,8 @@ class Prediction(Frozen):
         candidates: Indices of the choices that were shown; empty where all were.
         stage: Which predictor of a cascade answered, from 0; None outside of a cascade.
         usage: Token counts: input_tokens, of them cached_tokens; output_tokens, of them reasoning_tokens (hidden
-            thoughts); cut_tokens, by which the prompt was shortened to fit the model's context, only where it was.
+            thoughts); batch_input_tokens and batch_output_tokens, what a batch took of both; cut_tokens, by which the
+            prompt was shortened to fit the model's context, only where it was.
     """
 
     choice: int | None

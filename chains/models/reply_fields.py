@@ -12,6 +12,8 @@ from data.common.text import whole_characters
 
 # In the metadata of a reply that was kept from an earlier call, and costs nothing now: the usage of that call.
 SAVED_USAGE = "saved_usage"
+# In the metadata of a reply that a batch gave: it is paid for at the batch's price.
+BATCHED = "batched"
 # Where LangChain's packages, and servers themselves, put the reasoning that they take out of the text.
 REASONING_FIELDS = ("reasoning_content", "reasoning")
 # OpenRouter's, in blocks of which it sends the text as `reasoning` too, where it may.
@@ -59,7 +61,8 @@ def openai_finish_reason(said: str) -> str:
 def read_usage(reply: AIMessage) -> dict[str, int]:
     """Return the tokens that a reply reports, as `Prediction.usage` names them; {} where it does not count them.
 
-    Of a reply that was kept these are 0, and what it once took is in saved_input_tokens and the like.
+    Of a reply that was kept these are 0, and what it once took is in saved_input_tokens and the like. What a batch
+    took is in batch_input_tokens and batch_output_tokens once more.
     """
     told: Mapping[str, Any] = reply.usage_metadata or {}
     usage = _counts({name: told.get(name) for name in ("input_tokens", "output_tokens")})
@@ -69,7 +72,8 @@ def read_usage(reply: AIMessage) -> dict[str, int]:
     thought = (told.get("output_token_details") or {}).get("reasoning")
     details = _counts({"cached_tokens": cached or None, "reasoning_tokens": thought or None})
     saved = {f"saved_{name}": count for name, count in reply.response_metadata.get(SAVED_USAGE, {}).items()}
-    return {**usage, **details, **saved}
+    batched = {f"batch_{name}": count for name, count in usage.items() if reply.response_metadata.get(BATCHED)}
+    return {**usage, **details, **batched, **saved}
 
 
 def _counts(told: Mapping[str, Any]) -> dict[str, int]:

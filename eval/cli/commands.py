@@ -11,7 +11,7 @@ from data.common.table import emit_csv
 from data.common.terminal import emit, emit_json, emit_json_text, say_error, write_utf8
 from eval import api
 from eval.api import Run
-from eval.cli.read_options import read_policy, read_suite
+from eval.cli.read_options import read_policy, read_suite, with_batches
 from eval.cli.show_reports import end_run, report_text, show_reports
 from eval.execution.error_limit import read_error_limit
 from eval.plan.suite import Suite
@@ -22,8 +22,9 @@ from eval.rundir.shard import read_shard
 def run(options: argparse.Namespace) -> int:
     """Run a suite or one system over a benchmark, and report."""
     from chains.models.providers import read_env_file
+    from eval.execution.batch_api.sweeps import PendingError
 
-    suite, policy = read_suite(options), read_policy(options)
+    suite, policy = read_suite(options), with_batches(read_policy(options), options)
     max_errors = read_error_limit(options.max_errors)
     if options.dry_run:
         read_env_file()
@@ -45,6 +46,9 @@ def run(options: argparse.Namespace) -> int:
             langsmith_dataset=options.langsmith_dataset,
             lang=options.lang,
         )
+    except PendingError as pending:
+        log(str(pending))
+        return pending.exit_code
     except KeyboardInterrupt:
         if not (run_dir / MANIFEST_FILE).is_file():
             raise  # nothing was written that one could go on with

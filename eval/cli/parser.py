@@ -1,7 +1,8 @@
 """The command line: what can be said, and how a command ends. `FUNCTIONS` says where each command is.
 
 Standard output carries only what the command returns; progress and messages go to standard error. Exit codes:
-0 complete; 1 item errors; 2 usage or configuration; 3 a missing key, checkpoint, model or dataset; 130 interrupted.
+0 complete; 1 item errors; 2 usage or configuration; 3 a missing key, checkpoint, model or dataset; 4 batches are
+being worked on; 130 interrupted.
 This module imports nothing heavy, so that `--help` answers at once.
 """
 
@@ -15,7 +16,7 @@ from data.card_options import TASK
 from data.common.command_line import ONE_THREAD_TOKENIZERS, CommandParser, command_parser, run_command
 from data.common.language import LANGUAGES
 from data.common.options import add_options, chosen
-from eval.plan.settings import CALLS, ITEMS, SYSTEM, VERDICT
+from eval.plan.settings import BATCHES, CALLS, ITEMS, SYSTEM, VERDICT
 
 EXAMPLES = """examples:
   %(prog)s decide tickets.csv --model gpt --max-cost 2
@@ -198,6 +199,7 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     _add_quiet(going)
     going.add_argument("--dry-run", action="store_true", help="print the first prompt, tokens and cost; call nothing")
     _add_calls(run)
+    add_options(run.add_argument_group("batch APIs of providers, see docs/batch-api.md"), BATCHES)
 
 
 def _add_langsmith(going: argparse._ArgumentGroup) -> None:

@@ -16,7 +16,7 @@ from data.common.options import given
 from data.hub_name import is_hub_name
 from data.registry import repeatable
 from eval.plan.call_policy import CallPolicy, check_policy
-from eval.plan.settings import CALLS, ITEMS, SYSTEM, VERDICT
+from eval.plan.settings import BATCHES, CALLS, ITEMS, SYSTEM, VERDICT
 from eval.plan.suite import EvaluationSpec, Suite, SystemSpec, load_suite, names_suite
 from eval.rundir.names import LONGEST_NAME, plain_name
 
@@ -122,3 +122,15 @@ def read_policy(options: argparse.Namespace) -> CallPolicy:
     policy = CallPolicy(**given(options, CALLS), cache="sampled" if options.cache_sampled else cache)
     check_policy(policy, flags={option.name: option.spelt for option in CALLS})
     return policy
+
+
+def with_batches(policy: CallPolicy, options: argparse.Namespace) -> CallPolicy:
+    """Return a policy with what is said of batches.
+
+    Raises:
+        ConfigurationError: Something is said that goes with batches alone.
+    """
+    said = given(options, BATCHES)
+    if said and "batch_api" not in said:
+        raise ConfigurationError(f"--{next(iter(said))} goes with --batch-api; add that")
+    return policy._replace(**said)

@@ -218,6 +218,7 @@ class ItemLedger:
         replies: That the item was given by an earlier process.
 
     Attributes:
+        item_id: See above.
         given: How many replies that can be given again this attempt at the item has had, old and new.
         replayed_s: Seconds that its old ones took.
     """
@@ -225,7 +226,7 @@ class ItemLedger:
     def __init__(
         self, item_id: str = "", append: Callable[[Entry], bool] = lambda _: True, replies: _Replies | None = None
     ) -> None:
-        self._item_id, self._append = item_id, append
+        self.item_id, self._append = item_id, append
         self._replies = replies or {}
         self._lock = Lock()  # a chain may make calls at once
         self._attempt = 0
@@ -256,7 +257,7 @@ class ItemLedger:
             call: The id of its run.
             said: The entry's other fields.
         """
-        entry = Entry(call=call, item=self._item_id, attempt=self._attempt, **key._asdict(), **said)
+        entry = Entry(call=call, item=self.item_id, attempt=self._attempt, **key._asdict(), **said)
         if entry.reply:
             with self._lock:
                 self._replies.setdefault(key, []).append(entry)

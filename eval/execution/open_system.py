@@ -8,6 +8,7 @@ from pathlib import Path
 from chains.models.specs import key_names
 from data.types import Item, Record
 from eval.execution.attempt import OpenSystem
+from eval.execution.batch_api.system_batches import SystemBatches
 from eval.execution.batches import answer_in_batches
 from eval.execution.call_ledger import CallLedger, ledger_path
 from eval.execution.executor import answer_one_by_one
@@ -23,7 +24,14 @@ from eval.rundir.journal import records_path
 
 @contextmanager
 def answered(
-    system: System, items: Sequence[Item], run_dir: Path, benchmark: str, *, max_concurrency: int, calls: Calls
+    system: System,
+    items: Sequence[Item],
+    run_dir: Path,
+    benchmark: str,
+    *,
+    max_concurrency: int,
+    calls: Calls,
+    batches: SystemBatches | None = None,
 ) -> Iterator[Iterator[Record]]:
     """Have a system answer items: inside, the records come as each item is answered.
 
@@ -37,16 +45,17 @@ def answered(
         benchmark: The name of the items' benchmark, for traces.
         max_concurrency: Calls in flight, at most, where it answers one by one.
         calls: What the run's calls share.
+        batches: Where the replies come from, and where the requests go that have none; None: the model is asked now.
     """
-    known = known_replies(system, calls.cache)
+    known = known_replies(system, calls.cache) if batches is None else batches.replies(calls)
     if system.remote is None or known is None:
         predictor = system.open(run_dir / system.name)
     else:
         predictor = system.remote.predictor_with(known.of(system.remote.model))  # not the user's own object
     names = {"run": run_dir.name, "system": system.name, "benchmark": benchmark}
     if system.batch_size is not None:
-        batches = answer_in_batches(predictor, items, names, size=system.batch_size, stop=calls.stop)
-        with closing(batches) as records:
+        answers = answer_in_batches(predictor, items, names, size=system.batch_size, stop=calls.stop)
+        with closing(answers) as records:
             yield records
         return
     path = ledger_path(run_dir, system.name)
@@ -64,4 +73,6 @@ def answered(
             keys=key_names(model_spec(system.description)),
         )
         with closing(answer_one_by_one(opened, items, max_concurrency)) as records:
-            yield records
+            yield records if batches is None else batches.untimed(records)
+    if batches is not None:
+        batches.send()

@@ -12,6 +12,7 @@ from data.common.files import sole_writer
 from data.common.progress import log
 from data.common.secrets import make_redactor
 from data.types import Item
+from eval.execution.batch_api.sweeps import Batches, check_batches, sweeps
 from eval.execution.budget import Budget, spent_before
 from eval.execution.cascade import make_cascade
 from eval.execution.error_limit import ErrorCount
@@ -72,36 +73,47 @@ def run(
             what every item needs, such as the key; or a classifier seems to name its labels wrongly.
         TooManyErrorsError: See `max_errors`.
         MaxCostError: The next call might cross `policy.max_cost_usd`.
+        PendingError: Batches are being worked on, and nobody waits for them.
     """
+    check_batches(planned, policy)
     if resume:
         read_manifest(run_dir)  # no lock is left in a folder that is no run
     cache = None if policy.cache == "none" else ResponseCache(sampled=policy.cache == "sampled")
+    total, asked = sum(len(items) + len(one.pool) for _, items, one in planned.parts if not one.members), 0
     with sole_writer(run_dir):
         _open_run(planned, run_dir, resume=resume)
-        limit, systems = policy.max_cost_usd, [system for _, _, system in planned.parts]
-        budget = None if limit is None else Budget(limit, spent_usd=spent_before(run_dir, systems))
-        calls = Calls(policy, budget=budget, cache=cache)
-        total = sum(len(items) + len(system.pool) for _, items, system in planned.parts if not system.members)
-        count, asked = ErrorCount(max_errors, total=total), 0
-        for part in _parts(planned, run_dir):
-            left = unanswered(part.now, part.path, count, retry_errors=retry_errors)
-            with settled(part.path, part.items):
-                if left:
-                    _note_hardware(planned.manifest, run_dir)
-                    with (
-                        SystemJournal(part.path, part.system, len(left), count, calls) as journal,
-                        answered(
-                            part.system, left, run_dir, part.benchmark, max_concurrency=max_concurrency, calls=calls
-                        ) as records,
-                    ):
-                        for record in records:
-                            journal.write(record)
-                if calls.cause:
-                    raise _stopped(calls.cause, planned, run_dir)
-            asked += len(left)
-            if part.is_last:
-                check_labels(part.system, part.path)
+        for batches in sweeps(planned, run_dir, policy):
+            calls = Calls(policy, budget=_budget(planned, run_dir, policy), cache=cache)
+            count = ErrorCount(max_errors, total=total)
+            for part in _parts(planned, run_dir, batches):
+                left = unanswered(part.now, part.path, count, retry_errors=retry_errors)
+                left = batches.free(part.system, left) if batches else left
+                with settled(part.path, part.items):
+                    if left:
+                        _note_hardware(planned.manifest, run_dir)
+                        with (
+                            SystemJournal(part.path, part.system, len(left), count, calls) as journal,
+                            answered(
+                                *(part.system, left, run_dir, part.benchmark),
+                                max_concurrency=max_concurrency,
+                                calls=calls,
+                                batches=batches.of(part.system) if batches else None,
+                            ) as records,
+                        ):
+                            for record in records:
+                                journal.write(record)
+                    if calls.cause and not (batches and batches.goes_on(calls.cause)):
+                        raise _stopped(calls.cause, planned, run_dir)
+                asked += len(left)
+                if part.is_last:
+                    check_labels(part.system, part.path)
     return Outcome(run_dir, asked, count.errors, count.errors > 0 if max_errors is None else count.too_many)
+
+
+def _budget(planned: Plan, run_dir: Path, policy: CallPolicy) -> Budget | None:
+    """Return what may still be spent; None: no limit."""
+    limit, systems = policy.max_cost_usd, [system for _, _, system in planned.parts]
+    return None if limit is None else Budget(limit, spent_usd=spent_before(run_dir, systems))
 
 
 class _Part(NamedTuple):
@@ -122,9 +134,11 @@ class _Part(NamedTuple):
     is_last: bool
 
 
-def _parts(planned: Plan, run_dir: Path) -> Iterator[_Part]:
+def _parts(planned: Plan, run_dir: Path, batches: Batches | None) -> Iterator[_Part]:
     """Yield what is asked, each part once the one before is answered, and make each cascade when its turn comes."""
     for evaluation, system, items, now, is_last in turns(planned, run_dir):
+        if batches and batches.wait_for(system):
+            continue
         if system.members:  # whose journals are whole by now
             make_cascade(run_dir, read_manifest(run_dir), evaluation, system.name, items)
             continue

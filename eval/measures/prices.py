@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
@@ -53,12 +53,14 @@ class PriceTable(Frozen):
     Attributes:
         models: The prices, by model spec.
         machines: The first that fits counts.
+        batch: What a provider's batches cost, as a share of single calls, by its name in specs; 1 where it has none.
         labels_usd: What the label of one training item costs; None: unknown, and then not counted.
     """
 
     as_of: str
     source: str
     models: dict[str, Price] = Field(default_factory=dict)
+    batch: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
     machines: tuple[MachinePrice, ...] = ()
     labels_usd: float | None = Field(default=None, ge=0, allow_inf_nan=False)
 
@@ -94,18 +96,22 @@ def price(usage: Mapping[str, int], model_spec: str, *, table: PriceTable | None
     """Return the US dollars that `usage` costs with a model, or None where its price or a count is unknown.
 
     Args:
-        usage: input_tokens (cached ones included), output_tokens (reasoning included), and where some were cached,
-            cached_tokens.
+        usage: input_tokens (cached ones included), output_tokens (reasoning included); where some were cached,
+            cached_tokens; where batches took some, batch_input_tokens and batch_output_tokens.
         model_spec: As in a suite, such as "openai:gpt-4o-mini".
         table: None for the one in force.
     """
-    found = (table or price_table()).models.get(model_spec)
+    table = table or price_table()
+    found = table.models.get(model_spec)
     if found is None or "input_tokens" not in usage or "output_tokens" not in usage:
         return None
-    cached = min(max(usage.get("cached_tokens", 0), 0), usage["input_tokens"])  # some servers count more than was sent
+    sent, said = (min(max(usage.get(f"batch_{name}", 0), 0), usage[name]) for name in ("input_tokens", "output_tokens"))
+    batch = table.batch.get(model_spec.partition(":")[0], 1.0) * (sent * found.input + said * found.output)
+    # Some servers count more than was sent. A batch's price has no second discount for what was cached.
+    cached = min(max(usage.get("cached_tokens", 0), 0), usage["input_tokens"] - sent)
     cached_price = found.input if found.cached_input is None else found.cached_input
-    fresh = usage["input_tokens"] - cached
-    return (fresh * found.input + cached * cached_price + usage["output_tokens"] * found.output) / 1e6
+    fresh = usage["input_tokens"] - sent - cached
+    return (batch + fresh * found.input + cached * cached_price + (usage["output_tokens"] - said) * found.output) / 1e6
 
 
 def machine_parts(machine: Machine, *, table: PriceTable) -> list[MachinePrice] | None:

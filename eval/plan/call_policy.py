@@ -23,6 +23,9 @@ class CallPolicy(NamedTuple):
         max_cost_usd: What the run may cost.
         cache: Whose replies are taken from the response cache and kept there: of no model, of those that decode
             greedily, or of those that sample too.
+        batch_api: Models over a network are asked by their provider's batches.
+        wait: The run waits for batches; else it ends, and is resumed later.
+        then: How what a batch has not answered is asked: in another batch, or live.
         first_wait_s: The longest wait before the first retry; it doubles with each.
     """
 
@@ -33,6 +36,9 @@ class CallPolicy(NamedTuple):
     item_timeout_s: float = ITEM_TIMEOUT_S
     max_cost_usd: float | None = None
     cache: Literal["none", "greedy", "sampled"] = "none"
+    batch_api: bool = False
+    wait: bool = False
+    then: Literal["batch", "live"] = "batch"
     first_wait_s: float = 1.0
 
     @property

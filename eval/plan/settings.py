@@ -128,6 +128,23 @@ VERDICT = (
     ),
 )
 
+# How a run uses the batch APIs of providers; fields of `eval.plan.call_policy.CallPolicy`.
+BATCHES = (
+    Option(
+        "batch_api",
+        "ask by the provider's batches, at half price and within a day; the run ends, and --resume collects",
+        kind=bool,
+        default=False,
+    ),
+    Option("wait", "with --batch-api, wait for the answers; Ctrl-C cancels the batches", kind=bool, default=False),
+    Option(
+        "then",
+        "with --batch-api, how to ask again what a batch did not answer: in another one, or live",
+        choices=("batch", "live"),
+        default="batch",
+    ),
+)
+
 # The names are those of `eval.plan.call_policy.CallPolicy`, whose `cache` has two flags: --cache and --cache-sampled.
 CALLS = (
     Option(
