@@ -74,5 +74,3 @@ def answered(
         )
         with closing(answer_one_by_one(opened, items, max_concurrency)) as records:
             yield records if batches is None else batches.untimed(records)
-    if batches is not None:
-        batches.send()

@@ -55,7 +55,11 @@ class AnthropicBatches:
         params = {field: value for field, value in request.body.items() if field != "stream"}
         return {"custom_id": name, "params": params}
 
-    def send(self, path: Path, mark: str) -> str:
+    def upload(self, path: Path) -> str:
+        """Do nothing: the requests are sent with the call that begins their batch."""
+        return path.name
+
+    def begin(self, uploaded: str, path: Path, mark: str) -> str:
         """Begin a batch of a file's requests."""
         content = b'{"requests":[' + b",".join(path.read_bytes().split(b"\n")[:-1]) + b"]}"
         headers = {"Content-Type": "application/json"}

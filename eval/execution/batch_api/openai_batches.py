@@ -38,14 +38,17 @@ class OpenAIBatches:
         body = {field: value for field, value in request.body.items() if field != "stream"}
         return {"custom_id": name, "method": "POST", "url": request.path, "body": body}
 
-    def send(self, path: Path, mark: str) -> str:
-        """Upload a file and begin its batch."""
+    def upload(self, path: Path) -> str:
+        """Upload a file, which costs nothing."""
+        with path.open("rb") as file:
+            return str(self._client.files.create(file=(path.name, file), purpose="batch").id)
+
+    def begin(self, uploaded: str, path: Path, mark: str) -> str:
+        """Begin the batch of a file that was uploaded."""
         with path.open("rb") as file:
             endpoint = json.loads(file.readline())["url"]
-            file.seek(0)
-            uploaded = self._client.files.create(file=(path.name, file), purpose="batch")
         made = self._client.batches.create(
-            input_file_id=uploaded.id, endpoint=endpoint, completion_window="24h", metadata={_MARK: mark}
+            input_file_id=uploaded, endpoint=endpoint, completion_window="24h", metadata={_MARK: mark}
         )
         return str(made.id)
 

@@ -68,10 +68,14 @@ class BatchProvider(Protocol):
     def line(self, request: Request, name: str) -> JsonObject:
         """Return a request as a batch holds it, under a name of its own."""
 
-    def send(self, path: Path, mark: str) -> str:
+    def upload(self, path: Path) -> str:
+        """Upload a file of requests where that is a step of its own, and return what it is called there."""
+
+    def begin(self, uploaded: str, path: Path, mark: str) -> str:
         """Begin a batch of the requests of a file, and return its id.
 
         Args:
+            uploaded: What `upload` returned.
             path: A request a line.
             mark: By which the batch can be found, where its id is lost.
         """

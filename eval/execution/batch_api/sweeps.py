@@ -6,7 +6,6 @@ collect ─ what is known becomes records, what is not is written down ─ send 
 
 import time
 from collections.abc import Iterator, Sequence
-from itertools import count
 from pathlib import Path
 
 from data.common.errors import ConfigurationError, ProjectError
@@ -49,20 +48,29 @@ class Batches:
 
     def wait_for(self, system: System) -> bool:
         """Say whether a system needs answers that are still to come."""
-        return bool(system.members) and self.is_open
+        return bool(system.members) and self._is_waiting
 
     def goes_on(self, cause: Cause) -> bool:
         """Say whether the run goes on although it was stopped: what is left of the money, ended batches will tell."""
-        return issubclass(cause.kind, MaxCostError) and self.is_open
+        return issubclass(cause.kind, MaxCostError) and self._is_waiting
 
     @property
-    def is_open(self) -> bool:
-        """Whether anything is still to be answered."""
-        return any(one.open for one in self._systems.values())
+    def _is_waiting(self) -> bool:
+        """Whether any request waits, sent or not."""
+        return any(one.is_waiting for one in self._systems.values())
+
+    @property
+    def open(self) -> set[str]:
+        """The marks of the batches that are still to be answered."""
+        return {mark for one in self._systems.values() for mark in one.open}
 
     def collect(self) -> None:
         for one in self._systems.values():
             one.collect()
+
+    def send(self) -> None:
+        for one in self._systems.values():
+            one.send()
 
     def wait(self, seconds: float) -> None:
         """Wait for a while. Ctrl-C cancels the batches; a signal to end leaves them to be collected.
@@ -121,13 +129,17 @@ def sweeps(planned: Plan, run_dir: Path, policy: CallPolicy) -> Iterator[Batches
         yield None
         return
     batches = Batches(systems, run_dir, policy)
-    for n in count():
+    known, wait_s = set[str](), 0.0
+    while True:
         batches.collect()
         yield batches
-        if not batches.is_open:
+        batches.send()
+        if not batches.open:
             return
         if not policy.wait:
             raise PendingError(f"pending: {batches}; collect the answers with --resume {run_dir}")
-        if n == 0:
+        if batches.open != known:
+            known, wait_s = batches.open, policy.first_wait_s
             log(f"waiting for {batches}; Ctrl-C cancels")
-        batches.wait(min(policy.first_wait_s * 1.5**n, _LONGEST_WAIT_S))
+        batches.wait(wait_s)
+        wait_s = min(1.5 * wait_s, _LONGEST_WAIT_S)

@@ -160,6 +160,11 @@ class SystemBatches:
 
     # ── What is asked ────────────────────────────────────────────────────────────────────────────────────────────────
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether requests are written down that are still to be answered, sent or not."""
+        return bool(self._journal.waiting())
+
     def free(self, items: Sequence[Item]) -> list[Item]:
         """Return the items that wait for no batch."""
         marks = self._journal.waiting()
@@ -209,10 +214,11 @@ class SystemBatches:
             path, entry = self._journal.requests_path(mark), entries.get(mark)
             if entry is not None and entry.id:
                 continue
-            cut_torn_line(path)
-            if entry is None and not path.stat().st_size:
-                path.unlink()
-                continue
+            if entry is None:
+                cut_torn_line(path)
+                if not path.stat().st_size:
+                    path.unlink()
+                    continue
             try:
                 batch_id = self._begun(mark, path, entry)
             except UncertainError:
@@ -229,16 +235,18 @@ class SystemBatches:
         if entry is None:
             entry = BatchEntry(mark=mark, since=time.time())
             self._journal.append(entry)
-        since = entry.since
+        doing, uploaded = f"sending a batch of {self._system.name}", ""
+        find = partial(self._provider.find, mark, list(self._journal.names(mark)), entry.since)
 
         def begin() -> str:
-            nonlocal may_be_there
-            if may_be_there and (found := self._provider.find(mark, list(self._journal.names(mark)), since)):
+            nonlocal may_be_there, uploaded
+            if may_be_there and (found := self._persistently(find, doing)):
                 return found
+            uploaded = uploaded or self._persistently(partial(self._provider.upload, path), doing)
             may_be_there = True
-            return self._provider.send(path, mark)
+            return self._provider.begin(uploaded, path, mark)
 
-        return self._persistently(begin, f"sending a batch of {self._system.name}")
+        return self._persistently(begin, doing)
 
     def cancel(self) -> None:
         """Have the open batches end early; what they have answered by then is collected by who goes on."""
