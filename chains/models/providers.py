@@ -28,6 +28,8 @@ REASONING_MODELS = re.compile(r"^(o\d|gpt-5(?!.*chat))")
 # What OpenAI's reasoning guide asks to reserve: https://platform.openai.com/docs/guides/reasoning
 REASONING_TOKENS = 25_000
 TIMEOUT_S, THINKING_TIMEOUT_S = 60.0, 600.0
+# Their APIs know no seed, and their clients refuse one.
+_WITHOUT_SEED = frozenset({"anthropic"})
 
 
 class Provider(NamedTuple):
@@ -132,6 +134,8 @@ def provider_model(provider: str, name: str, *, max_retries: int | None = None, 
     _check_keys(keys)
     if address := given_address(f"{provider}:{name}"):
         check_address(address)
+    if provider in _WITHOUT_SEED:
+        settings = settings | {"seed": None}
     if thought_tokens(provider, name):
         settings = _leave_room_for_thoughts(settings)
     from langchain.chat_models import init_chat_model

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from data.card_options import TASK
 from data.common.options import Option
-from eval.plan.settings import CALLS, ITEMS, SYSTEM, VERDICT
+from eval.plan.settings import BATCHES, CALLS, ITEMS, SYSTEM, VERDICT
 
 _INTRODUCTION = """# Settings
 
@@ -55,6 +55,11 @@ def options_page() -> str:
             "them there; `--cache-sampled` does so for sampled ones too. In a script all of them are fields of\n"
             "`eval.api.CallPolicy`.",
             CALLS,
+        ),
+        _section(
+            "Of batch APIs",
+            "No suite has these either; in a script they are fields of `eval.api.CallPolicy`: see [batches](batch-api.md).",
+            BATCHES,
         ),
     ]
     return "\n".join(parts)

@@ -162,6 +162,8 @@ class _Handler(BaseHTTPRequestHandler):
             return 200, form(self._begin(json.loads(sent)))
         own = [batch for batch in reversed(self.server.seen.batches) if batch.key == self._key]
         if not path:
+            for one in own:
+                self._look(one)
             return 200, {"object": "list", "data": [form(one) for one in own], "has_more": False}
         batch = next((one for one in own if one.id == path[0]), None)
         if batch is None:

@@ -34,7 +34,7 @@ class Batches:
     """The batches of a run, by the names of the systems that are asked by them."""
 
     def __init__(self, systems: Sequence[System], run_dir: Path, policy: CallPolicy) -> None:
-        self._run_dir = run_dir
+        self._waits = policy.wait
         self._systems = {one.name: SystemBatches(one, run_dir, policy) for one in systems if asks_over_network(one)}
 
     def of(self, system: System) -> SystemBatches | None:
@@ -64,16 +64,14 @@ class Batches:
         """The marks of the batches that are still to be answered."""
         return {mark for one in self._systems.values() for mark in one.open}
 
-    def collect(self) -> None:
-        for one in self._systems.values():
-            one.collect()
-
     def send(self) -> None:
         for one in self._systems.values():
             one.send()
 
-    def wait(self, seconds: float) -> None:
-        """Wait for a while. Ctrl-C cancels the batches; a signal to end leaves them to be collected.
+    def collect_after(self, seconds: float) -> None:
+        """Wait for a while, and take what has ended. Where the run waits, Ctrl-C cancels the batches.
+
+        A signal to end leaves them to be collected.
 
         Raises:
             KeyboardInterrupt: The run was interrupted.
@@ -82,10 +80,11 @@ class Batches:
         with noted_interrupts(lambda: None) as interrupts:
             while not interrupts.noted and time.monotonic() < until:
                 time.sleep(_POLL_S)
+            for one in self._systems.values():
+                one.collect()
             if not interrupts.noted:
                 return
-        if interrupts.signal_name is None:
-            for one in self._systems.values():
+            for one in self._systems.values() if self._waits and interrupts.signal_name is None else ():
                 one.cancel()
         raise KeyboardInterrupt
 
@@ -131,7 +130,7 @@ def sweeps(planned: Plan, run_dir: Path, policy: CallPolicy) -> Iterator[Batches
     batches = Batches(systems, run_dir, policy)
     known, wait_s = set[str](), 0.0
     while True:
-        batches.collect()
+        batches.collect_after(wait_s)
         yield batches
         batches.send()
         if not batches.open:
@@ -141,5 +140,5 @@ def sweeps(planned: Plan, run_dir: Path, policy: CallPolicy) -> Iterator[Batches
         if batches.open != known:
             known, wait_s = batches.open, policy.first_wait_s
             log(f"waiting for {batches}; Ctrl-C cancels")
-        batches.wait(wait_s)
-        wait_s = min(1.5 * wait_s, _LONGEST_WAIT_S)
+        else:
+            wait_s = min(1.5 * wait_s, _LONGEST_WAIT_S)
