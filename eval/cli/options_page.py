@@ -58,7 +58,8 @@ def options_page() -> str:
         ),
         _section(
             "Of batch APIs",
-            "No suite has these either; in a script they are fields of `eval.api.CallPolicy`: see [batches](batch-api.md).",
+            "No suite has these either; in a script they are fields of `eval.api.CallPolicy`. See\n"
+            "[batches](batch-api.md).",
             BATCHES,
         ),
     ]

@@ -13,7 +13,7 @@ from eval.cli.parser import parser
 from eval.measures.sequential import MARGIN
 from eval.measures.verdict import QUERIES
 from eval.plan.call_policy import CallPolicy
-from eval.plan.settings import CALLS, ITEMS, SYSTEM, VERDICT, Answering
+from eval.plan.settings import BATCHES, CALLS, ITEMS, SYSTEM, VERDICT, Answering
 from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
 from tests.support.folders import ROOT
 
@@ -54,7 +54,7 @@ def test_what_a_verdict_depends_on_is_a_key_of_the_suite() -> None:
 
 def test_every_field_of_a_call_s_policy_is_declared_with_its_default() -> None:
     apart = {"cache", "first_wait_s"}
-    assert {option.name: option.default for option in CALLS} == {
+    assert {option.name: option.default for option in (*CALLS, *BATCHES)} == {
         name: value for name, value in CallPolicy._field_defaults.items() if name not in apart
     }
 
@@ -70,7 +70,7 @@ def test_every_flag_is_read_and_says_what_it_does(
     with pytest.raises(SystemExit):
         parser().parse_args(["run", "--help"])
     shown = " ".join(capsys.readouterr().out.split())
-    assert all(f"{option.spelt} " in shown for option in (*SYSTEM, *ITEMS, *CALLS) if option.spelt)
-    assert all(help_of(option) in shown for option in (*SYSTEM, *ITEMS, *CALLS) if option.spelt)
+    assert all(f"{option.spelt} " in shown for option in (*SYSTEM, *ITEMS, *CALLS, *BATCHES) if option.spelt)
+    assert all(help_of(option) in shown for option in (*SYSTEM, *ITEMS, *CALLS, *BATCHES) if option.spelt)
     options = parser().parse_args(["run", "kice", "-k", "3", "--too-long", "error", "--max-cost", "1.5"])
     assert (options.k, options.too_long, options.max_cost, options.skip_bad_rows) == (3, "error", 1.5, None)

@@ -29,7 +29,8 @@ from tests.support.batch_server import USAGE, BatchFaults, BatchServer, reply_to
 from tests.support.command_process import start
 from tests.support.exam_file import exam, write_exam
 
-ITEMS, KILLS = int(os.environ.get("BATCH_ITEMS", "400")), int(os.environ.get("BATCH_KILLS", "3"))
+ITEMS, KILLS = int(os.environ.get("BATCH_ITEMS", "400")), int(os.environ.get("BATCH_KILLS", "2"))
+KILLED_ITEMS = ITEMS if KILLS > 3 else 100
 FAULTS = BatchFaults(error=0.02, expired=0.03, looks=1)
 QUICK = CallPolicy(batch_api=True, wait=True, first_wait_s=0.01)
 OPENAI, ANTHROPIC = "openai:gpt-4o-mini", "anthropic:claude-3-5-haiku-latest"
@@ -205,13 +206,13 @@ def test_no_more_is_sent_than_may_be_spent(tmp_path: Path, monkeypatch: pytest.M
             f'models: {{"{model}": {{input: 1, output: 1}}}}\n'
         )
         monkeypatch.setenv("TUNE_OR_PROMPT_PRICES", str(table))
-        limit = 0.005
+        limit = 0.002
         with pytest.raises(MaxCostError):
-            batch_run(tmp_path, model, QUICK._replace(max_cost_usd=limit), max_tokens=100, n=400)
+            batch_run(tmp_path, model, QUICK._replace(max_cost_usd=limit), max_tokens=100, n=150)
         assert 20 < sum(server.paid.values()) * sum(USAGE) / 2 / 1e6 / limit * 100 <= 100, "in hundredths of the limit"
         assert len(server.batches) > 1, "what ended batches did not take is spent on"
-        batch_run(tmp_path, model, QUICK._replace(max_cost_usd=1.0), max_tokens=100, n=400, resume=True)
-    assert_answered_once(tmp_path, server, 400)
+        batch_run(tmp_path, model, QUICK._replace(max_cost_usd=1.0), max_tokens=100, n=150, resume=True)
+    assert_answered_once(tmp_path, server, 150)
 
 
 @pytest.mark.timeout(1200)
@@ -221,18 +222,29 @@ def test_kills_at_any_moment_lose_nothing_and_pay_nothing_twice(tmp_path: Path, 
         model = form(server)
         where = {"OPENAI_API_BASE": server.base_url, "ANTHROPIC_BASE_URL": server.root_url}
         keys = {"OPENAI_API_KEY": "key-1", "ANTHROPIC_API_KEY": "key-1"}
-        asked = ["run", "kice", "--data", str(exam_of(tmp_path, ITEMS)), "--chain", "kice-prompt", "--model", model]
+        asked = [
+            "run",
+            "kice",
+            "--data",
+            str(exam_of(tmp_path, KILLED_ITEMS)),
+            "--chain",
+            "kice-prompt",
+            "--model",
+            model,
+        ]
         out = tmp_path / "out"
         for _ in range(KILLS):
             going = ["--resume" if (out / "manifest.json").exists() else "--out", str(out), "--batch-api", "--wait"]
             process = start([*asked, *going], **where, **keys)
-            process.join(moments.uniform(0.2, 4.0))
+            process.join(moments.uniform(0.2, 4.0 if KILLS > 3 else 2.0))
             process.kill()
             process.join()
         process = start([*asked, "--resume", str(out), "--batch-api", "--wait"], **where, **keys)
         process.join()
         assert process.exitcode == 0
-    assert_answered_once(tmp_path, server, ITEMS, name=next(path.name for path in out.iterdir() if path.is_dir()))
+    assert_answered_once(
+        tmp_path, server, KILLED_ITEMS, name=next(path.name for path in out.iterdir() if path.is_dir())
+    )
 
 
 def test_ctrl_c_cancels_the_batch_and_what_it_has_answered_is_kept(tmp_path: Path) -> None:
