@@ -16,7 +16,8 @@ from eval.report.sections.cost_curve import NAME_LETTERS, Tick
 
 # The frame of the view box, 720 by 300, which the template knows too.
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 720, 56, 24, 16, 246
-LABEL_STEP, NAME_WIDTH = 16, 130  # a name beside a dot that is nearer may stand in another's way
+LABEL_STEP = 16
+NAME_GAP, LETTER_WIDTH = 16, 8  # of a name from its dot, and of a letter, a wide one
 LEAST_PRICED = 2
 TICKS = 5
 
@@ -73,7 +74,7 @@ def price_chart(evaluation: EvaluationFigures, say: Language = ENGLISH) -> Price
     scale = _Scale(first, max(math.ceil(max(logs)), first + 1), math.floor(10 * min(map(_low, points))) / 10)
     choice = None if evaluation.verdict is None else evaluation.verdict.choice
     return PriceChart(
-        marks=_with_names_apart([_mark(one, scale, chosen=one.name == choice, say=say) for one in points]),
+        marks=names_apart([_mark(one, scale, chosen=one.name == choice, say=say) for one in points]),
         best="".join(
             f"{'L' if place else 'M'}{scale.x(one.usd)},{scale.y(one.accuracy)}"
             for place, one in enumerate(_best(points))
@@ -135,10 +136,25 @@ def _best(points: Sequence[_Point]) -> list[_Point]:
     return found
 
 
-def _with_names_apart(marks: Sequence[Mark]) -> list[Mark]:
+def names_apart(marks: Sequence[Mark]) -> list[Mark]:
     """Put each name beside its dot, moved down where another name stands there."""
     placed: list[Mark] = []
     for mark in sorted(marks, key=lambda one: one.y):
-        near = [one.name_y + LABEL_STEP for one in placed if abs(one.x - mark.x) < NAME_WIDTH]
-        placed.append(mark._replace(name_y=max([mark.y + 4, *near])))
+        name_y = mark.y + 4
+        for one in placed:  # the highest name first
+            if _overlap(one, mark) and abs(one.name_y - name_y) < LABEL_STEP:
+                name_y = one.name_y + LABEL_STEP
+        placed.append(mark._replace(name_y=name_y))
+        placed.sort(key=lambda one: one.name_y)
     return placed
+
+
+def _overlap(one: Mark, other: Mark) -> bool:
+    """Say whether two names would stand in each other's way if they stood at one height; a name begins at its dot."""
+    (left, right), (other_left, other_right) = _extent(one), _extent(other)
+    return left < other_right and other_left < right
+
+
+def _extent(mark: Mark) -> tuple[float, float]:
+    width = NAME_GAP + LETTER_WIDTH * len(mark.name)
+    return (mark.x - width, mark.x) if mark.left_of else (mark.x, mark.x + width)

@@ -2,7 +2,7 @@
 
 from eval.report import write_report
 from eval.report.figures import p_value
-from eval.report.sections.price_chart import price_chart
+from eval.report.sections.price_chart import Mark, names_apart, price_chart
 from eval.report.summary import summarize
 from tests.support.journaled_runs import write_demo
 from tests.support.priced_runs import priced_run, toy_prices
@@ -25,6 +25,22 @@ def test_every_priced_system_has_a_dot_and_the_chosen_one_a_ring(tmp_path, monke
     page = write_report(run).html.read_text(encoding="utf-8")
     assert page.count('class="price-chosen"') == sum(mark.chosen for mark in chart.marks)
     assert "price-best" in page and '<figure class="forest">' not in page
+
+
+def test_no_name_stands_in_the_way_of_another():
+    def mark(name: str, x: float, y: float, *, left_of: bool) -> Mark:
+        return Mark(x, y, y, y, name, 0, left_of, chosen=False, in_part=False, label=name)
+
+    marks = [
+        mark("fine-tuned", 330, 20, left_of=False),
+        mark("nearest", 480, 21, left_of=True),  # the two names meet between their dots
+        mark("tfidf", 370, 22, left_of=False),
+        mark("far", 60, 22, left_of=False),
+    ]
+    placed = {one.name: one for one in names_apart(marks)}
+    heights = sorted(placed[name].name_y for name in ("fine-tuned", "nearest", "tfidf"))
+    assert heights[1] - heights[0] >= 16 and heights[2] - heights[1] >= 16
+    assert placed["far"].name_y == 26
 
 
 def test_what_answered_a_part_of_the_items_is_hollow_and_not_on_the_line(tmp_path, monkeypatch):
