@@ -164,9 +164,9 @@ def show(options: argparse.Namespace) -> int:
     """Print everything about one item, or the items to which two systems give other answers."""
     from eval.report.show import disagreements, show_item, show_item_json
 
-    if (options.item is None) == (options.disagree is None):
-        raise ConfigurationError("say which item, such as 2, or two systems with --disagree A B")
     if options.disagree is not None:
+        if options.item is not None:
+            raise ConfigurationError(f"--disagree lists items; leave {options.item} out, or --disagree")
         found = disagreements(options.run, *options.disagree)
         emit_json(found.as_json(options.limit)) if options.json else emit(found.as_text(options.limit))
         return 0

@@ -42,9 +42,17 @@ def add_report(report: argparse.ArgumentParser) -> None:
 
 def add_show(show: argparse.ArgumentParser) -> None:
     show.add_argument("run", type=Path, metavar="RUN")
-    show.add_argument("item", nargs="?", metavar="ITEM", help="its id, or the end of it")
+    item = show.add_argument("item", metavar="ITEM", help="its id, or the end of it; left out with --disagree")
+
+    class InPlaceOfItem(argparse.Action):
+        """An ITEM that may always be left out would not be found behind another flag."""
+
+        def __call__(self, parser: object, namespace: argparse.Namespace, values: object, flag: object = None) -> None:
+            item.required = False
+            setattr(namespace, self.dest, values)
+
     differing = "the items to which these two systems give other answers, a line each"
-    show.add_argument("--disagree", nargs=2, metavar=("A", "B"), help=differing)
+    show.add_argument("--disagree", nargs=2, action=InPlaceOfItem, metavar=("A", "B"), help=differing)
     show.add_argument("--limit", type=int, default=20, metavar="N", help="of --disagree, the first N; default: 20")
 
 

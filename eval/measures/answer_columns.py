@@ -64,12 +64,14 @@ class ItemRows:
         self.choices, self.tags = array("q"), array("q")
         self.choice_lists: dict[tuple[str, ...], int] = {}  # each with its number
         self.tag_lists: dict[tuple[str, ...], int] = {}
+        self.input_names: dict[str, None] = {}
 
     def add(self, place: int, item: Item) -> None:
         """Add an item, unless it is here already."""
         if place < len(self.ids):
             return
         self.ids.append(item.id)
+        self.input_names.update(dict.fromkeys(item.inputs))
         self.groups.append(item.group)
         self.targets.append(item.target)
         self.weights.append(item.weight)

@@ -32,6 +32,7 @@ class Items:
         characters: (n,) int, letters of all that an item shows.
         choice_lists: Every different tuple of choices.
         tag_lists: Every different tuple of tags.
+        input_names: What the texts of the items are called.
     """
 
     ids: tuple[str, ...]
@@ -46,6 +47,7 @@ class Items:
     characters: np.ndarray
     choice_lists: tuple[tuple[str, ...], ...]
     tag_lists: tuple[tuple[str, ...], ...]
+    input_names: tuple[str, ...]
 
     @cached_property
     def places(self) -> dict[str, int]:

@@ -105,6 +105,7 @@ def _items(rows: ItemRows) -> Items:
         characters=np.array(rows.characters, dtype=np.int64),
         choice_lists=tuple(rows.choice_lists),
         tag_lists=tuple(rows.tag_lists),
+        input_names=tuple(rows.input_names),
     )
 
 

@@ -96,15 +96,9 @@ def csv_rows(run_dirs: Sequence[Path], *, texts: bool = True) -> Iterator[Sequen
 
 
 def _input_names(runs: Sequence[RunAnswers]) -> tuple[str, ...]:
-    """Return what the texts of the runs' items are called, by the first record of each journal: a benchmark's agree."""
-    first = (
-        record
-        for run in runs
-        for systems in run.evaluations
-        for system, answers in systems.items()
-        for record in records_at(records_path(run.run_dir, system), answers.rows["offset"][:1].tolist())
-    )
-    return tuple(dict.fromkeys(name for record in first for name in record.item.inputs))
+    """Return what the texts of the runs' items are called."""
+    items = (answers.items for run in runs for systems in run.evaluations for answers in systems.values())
+    return tuple(dict.fromkeys(name for one in items for name in one.input_names))
 
 
 def _rows(

@@ -82,7 +82,7 @@ def test_drift_and_the_promise_are_said(run_dir: Path, tmp_path: Path, capsys: p
     assert told["drift"]["most"][0] == "weather" and told["drift"]["moved"] == pytest.approx(2 / 3, abs=0.15)
     assert main([*arguments, "--lang", "ko", "--out", str(tmp_path / "b.csv")]) == 0
     out, error = capsys.readouterr()
-    assert "20행에 라벨을 붙였다" in out and "weather" in out
+    assert "20행에 레이블을 붙였다" in out and "weather" in out
     assert "95 of 100 right" in error
 
 

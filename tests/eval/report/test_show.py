@@ -45,8 +45,7 @@ def test_programs_are_told_what_each_chose(run_dir: Path, capsys: pytest.Capture
     ("more", "said"),
     [
         (["--disagree", "one", "nobody"], "unknown system 'nobody'"),
-        ([], "say which item"),
-        (["5", "--disagree", "one", "other"], "say which item"),
+        (["5", "--disagree", "one", "other"], "leave 5 out"),
     ],
 )
 def test_what_is_not_there_is_one_line(
