@@ -57,8 +57,10 @@ def label(options: argparse.Namespace) -> int:
         raise ConfigurationError(f"{out} is there already; name another file with --out")
     evaluated = _evaluated(options, labeller.labels)
     work = out.with_name(f".{out.name}.labelling")
+    n_rows = sum(sum(1 for _ in source.rows()) for source in sources)  # what cannot be read is said before anything is
+    if not n_rows:
+        raise ConfigurationError(f"{', '.join(map(str, options.files))}: there are no rows to label")
     begin(work, _about(sources, labeller))
-    n_rows = sum(sum(1 for _ in source.rows()) for source in sources)
     rows = itertools.chain.from_iterable(source.rows() for source in sources)
     try:
         with Progress(labeller.name, n_rows) as progress:
@@ -217,7 +219,7 @@ def _said(out: Path, written: "Written", below: float | None, drift: Drift | Non
     from eval.execution.labelled_files import review_path
 
     n = written.statuses.total()
-    lines = [say("{n} rows labelled: {file}", n=f"{n:,}", file=str(out))]
+    lines = [say.count(n, "{n} row labelled: {file}", "{n} rows labelled: {file}", file=str(out))]
     others = [f"{status} {count:,}" for status, count in written.statuses.items() if status != "ok"]
     if others:
         lines.append(say("without a label: {statuses}", statuses=", ".join(others)))
@@ -225,9 +227,10 @@ def _said(out: Path, written: "Written", below: float | None, drift: Drift | Non
         lines.append(say("the first error: {error}", error=written.first_error))
     if below is not None:
         lines.append(
-            say(
-                "for people: {n} rows ({share} %) below a confidence of {below}: {file}",
-                n=f"{written.n_review:,}",
+            say.count(
+                written.n_review,
+                "for people: {n} row ({share} %) without a label, or below a confidence of {below}: {file}",
+                "for people: {n} rows ({share} %) without a label, or below a confidence of {below}: {file}",
                 share=f"{100 * written.n_review / max(n, 1):.1f}",
                 below=f"{below:.3f}",
                 file=str(review_path(out)),

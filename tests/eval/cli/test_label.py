@@ -172,6 +172,23 @@ def test_what_cannot_be_done_is_one_line_and_nothing_is_written(
     assert [path.name for path in tmp_path.iterdir()] == ["new.csv"]
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("id,Message\n1,a\n2,b,c,d\n", "line 3: has 4 cells"),
+        ("id,Message\n", "no rows to label"),
+        ("", "holds no rows"),
+    ],
+)
+def test_a_file_that_cannot_be_read_leaves_nothing_behind(
+    run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, said: str
+) -> None:
+    (tmp_path / "new.csv").write_text(text, encoding="utf-8")
+    assert main(["label", str(tmp_path / "new.csv"), "--system", str(run_dir / "tfidf")]) == 2
+    assert said in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["new.csv"]
+
+
 def test_a_system_of_a_suite_labels_without_a_run(run_dir: Path, tmp_path: Path) -> None:
     path = write_csv(tmp_path / "new.csv", new_rows(8))
     suite = str(run_dir.parent / "suite.yaml")
