@@ -169,8 +169,8 @@ def test_providers_are_all_that_langchain_knows():
 
 
 def test_a_missing_package_and_a_missing_key_say_how_to_mend_it():
-    with pytest.raises(MissingResourceError, match="pip install langchain-anthropic"):
-        load_chat_model("anthropic:claude-sonnet-4-5")
+    with pytest.raises(MissingResourceError, match="pip install langchain-cohere"):
+        load_chat_model("cohere:command-r")
     with pytest.raises(MissingResourceError, match=r"OPENAI_API_KEY is not set; put it in .env"):
         load_chat_model("gpt")
 
