@@ -1,8 +1,8 @@
 """In which language a report speaks: the code says its sentences in English, and this says them in another.
 
 A sentence stands in the code as an English template, `say("{n} items of {benchmark}", n=…, benchmark=…)`; its Korean
-is in `korean.yaml` under the same words with the same placeholders, which a test checks for every sentence. Nothing
-falls back to English in silence: a sentence without its Korean is an error.
+is in the `korean.yaml` of the folder that says it, under the same words with the same placeholders, which a test checks
+for every sentence. Nothing falls back to English in silence: a sentence without its Korean is an error.
 """
 
 import re
@@ -13,7 +13,7 @@ from typing import Literal
 
 Code = Literal["en", "ko"]
 LANGUAGES: tuple[Code, ...] = ("en", "ko")
-CATALOGUE = Path(__file__).with_name("korean.yaml")
+PACKAGES = ("data", "retrievers", "chains", "finetune", "eval")
 
 
 class Language:
@@ -38,7 +38,7 @@ class Language:
             ValueError: The language lacks the sentence.
         """
         if self._catalogue and text not in self._catalogue:
-            raise ValueError(f"{CATALOGUE.name} has no sentence for: {text}")
+            raise ValueError(f"korean.yaml: no sentence for: {text}")
         return self._catalogue.get(text, text).format(**values)
 
     def count(self, n: int, one: str, many: str, /, **values: object) -> str:
@@ -81,12 +81,19 @@ def language(code: str) -> Language:
     raise ValueError(f"no language '{code}'; there are {', '.join(LANGUAGES)}")
 
 
+def catalogue_files() -> list[Path]:
+    """Return the files of Korean sentences: each folder of the packages that says some has one."""
+    root = Path(__file__).parent.parent.parent
+    return sorted(path for package in PACKAGES for path in (root / package).rglob("korean.yaml"))
+
+
 @cache
 def catalogue() -> dict[str, str]:
     """Read the Korean sentences by their English ones."""
     from data.common.parsing import read_yaml
 
-    return {entry["en"]: entry["ko"] for entry in read_yaml(CATALOGUE, kind="catalogue").content}
+    files = [read_yaml(path, kind="catalogue").content for path in catalogue_files()]
+    return {entry["en"]: entry["ko"] for entries in files for entry in entries}
 
 
 @cache

@@ -5,7 +5,7 @@ from string import Formatter
 
 import pytest
 
-from data.common.language import CATALOGUE, ENGLISH, catalogue, language
+from data.common.language import ENGLISH, catalogue, catalogue_files, language
 from data.common.parsing import read_yaml
 from data.common.table import display_width
 from eval.cli.parser import main
@@ -25,7 +25,8 @@ from tests.support.described import described
 from tests.support.journaled_runs import answer, failure, pair_item, write_demo, write_run
 from tests.support.spoken import spoken
 
-ENTRIES = read_yaml(CATALOGUE, kind="catalogue").content
+FILES = {path: read_yaml(path, kind="catalogue").content for path in catalogue_files()}
+ENTRIES = [entry for entries in FILES.values() for entry in entries]
 
 
 def placeholders(text):
@@ -33,7 +34,7 @@ def placeholders(text):
 
 
 def test_every_sentence_that_is_said_has_its_korean():
-    missing = {text: place for text, place in spoken().items() if text not in catalogue()}
+    missing = {text: places for text, places in spoken().items() if text not in catalogue()}
     assert not missing
 
 
@@ -50,6 +51,17 @@ def test_both_languages_have_the_same_placeholders(entry):
 def test_no_sentence_is_translated_twice():
     english = [entry["en"] for entry in ENTRIES]
     assert len(english) == len(set(english))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.parent.name)
+def test_the_korean_of_a_sentence_stands_in_a_folder_that_says_it(path):
+    said = spoken()
+    elsewhere = {
+        entry["en"]: said[entry["en"]]
+        for entry in FILES[path]
+        if entry["en"] in said and not any(place.is_relative_to(path.parent) for place in said[entry["en"]])
+    }
+    assert not elsewhere
 
 
 def test_a_sentence_without_its_korean_is_an_error_and_never_english():
