@@ -93,7 +93,7 @@ def main(arguments: Sequence[str]) -> None:
 def _run_suite(folder: Path, run_dir: Path) -> object:
     from eval.execution.runner import run
     from eval.plan.planning import plan
-    from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
+    from eval.plan.settings.specs import EvaluationSpec, Suite, SystemSpec
 
     systems = (
         SystemSpec(name=SYSTEMS[0], baseline="chance"),

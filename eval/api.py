@@ -24,8 +24,9 @@ from data.common.errors import ConfigurationError
 from data.common.language import Language, language
 from data.common.progress import log
 from data.types import Item, Prediction
-from eval.plan.call_policy import CallPolicy, check_policy
-from eval.plan.suite import EvaluationSpec, Suite, SystemSpec, load_suite, names_suite
+from eval.plan.settings.call_policy import CallPolicy, check_policy
+from eval.plan.settings.specs import EvaluationSpec, Suite, SystemSpec
+from eval.plan.suite import load_suite, names_suite
 from eval.rundir.names import new_run_dir
 
 if TYPE_CHECKING:

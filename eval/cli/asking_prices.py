@@ -12,7 +12,7 @@ from data.common.table import aligned
 from data.registry import benchmark, load_items
 from eval.cli.dry_run import RULE_OF_THUMB, Estimate, estimate
 from eval.measures.prices import Price, price, price_table
-from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
+from eval.plan.settings.specs import EvaluationSpec, Suite, SystemSpec
 from eval.rundir.names import plain_name
 
 _BY_RULE = "a rule of thumb; those of a --model by its own tokenizer"

@@ -14,7 +14,7 @@ from eval.api import Run
 from eval.cli.read_options import read_policy, read_suite, with_batches
 from eval.cli.show_reports import end_run, report_text, show_reports
 from eval.execution.error_limit import read_error_limit
-from eval.plan.suite import Suite
+from eval.plan.settings.specs import Suite
 from eval.rundir.names import MANIFEST_FILE, new_run_dir, plain_name
 from eval.rundir.shard import read_shard
 

@@ -25,8 +25,9 @@ from eval.cli.read_options import check_own_task, one_line_faults, read_policy
 from eval.cli.show_reports import end_run
 from eval.plan.decision import Choices, Decision, plan_decision
 from eval.plan.planning import plan
-from eval.plan.settings import VERDICT
-from eval.plan.suite import Suite, load_suite
+from eval.plan.settings.options import VERDICT
+from eval.plan.settings.specs import Suite
+from eval.plan.suite import load_suite
 from eval.report.figures import items_counted
 from eval.rundir.names import new_run_dir, plain_name
 

@@ -28,8 +28,8 @@ from eval.measures.prices import estimate_request_tokens, estimate_tokens, price
 from eval.plan.chain_predictor import Predictor
 from eval.plan.chain_systems import prepare_chain
 from eval.plan.context import Context, load_evaluated
+from eval.plan.settings.specs import EvaluationSpec, Suite, SystemSpec
 from eval.plan.students import texts_to_label
-from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
 from eval.rundir.priced_parts import priced_name
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from data.card_options import TASK
 from data.common.options import add_options, chosen
-from eval.plan.settings import BATCHES, CALLS, ITEMS, SYSTEM, VERDICT
+from eval.plan.settings.options import BATCHES, CALLS, ITEMS, SYSTEM, VERDICT
 
 
 def add_list(listing: argparse.ArgumentParser) -> None:

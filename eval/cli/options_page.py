@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 from data.card_options import TASK
 from data.common.options import Option
-from eval.plan.settings import BATCHES, CALLS, ITEMS, SYSTEM, VERDICT
+from eval.plan.settings.options import BATCHES, CALLS, ITEMS, SYSTEM, VERDICT
 
 _INTRODUCTION = """# Settings
 
 Each setting is a key of a suite's YAML file and a flag of `python -m eval run`, with the same meaning. This page is
-made of their declarations in `eval/plan/settings.py` and `data/card_options.py`.
+made of their declarations in `eval/plan/settings/options.py` and `data/card_options.py`.
 """
 
 _SYSTEM_ABOUT = """A system is exactly one of `chain`, `checkpoint`, `baseline` and `finetune`.

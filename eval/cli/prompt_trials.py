@@ -23,9 +23,9 @@ from data.common.progress import log
 from data.types import Item, Record
 from eval.execution.runner import run
 from eval.execution.system_journal import TooManyErrorsError
-from eval.plan.call_policy import CallPolicy
 from eval.plan.own_parts import OwnParts, own_suite
 from eval.plan.planning import plan
+from eval.plan.settings.call_policy import CallPolicy
 from eval.rundir.journal import read_records, records_path
 
 WORDING, EXAMPLES = "wording", "examples"

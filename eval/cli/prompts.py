@@ -19,7 +19,7 @@ from data.types import Benchmark
 from eval import api
 from eval.cli.read_options import check_own_task, one_line_faults, read_policy
 from eval.cli.show_reports import end_run
-from eval.plan.suite import Suite
+from eval.plan.settings.specs import Suite
 from eval.rundir.names import new_run_dir, plain_name
 
 LEAST = 20  # items to learn from: fewer on either side tell no wording from another

@@ -15,9 +15,10 @@ from data.common.errors import ConfigurationError, first_fault
 from data.common.options import given
 from data.hub_name import is_hub_name
 from data.registry import repeatable
-from eval.plan.call_policy import CallPolicy, check_policy
-from eval.plan.settings import BATCHES, CALLS, ITEMS, SYSTEM, VERDICT
-from eval.plan.suite import EvaluationSpec, Suite, SystemSpec, load_suite, names_suite
+from eval.plan.settings.call_policy import CallPolicy, check_policy
+from eval.plan.settings.options import BATCHES, CALLS, ITEMS, SYSTEM, VERDICT
+from eval.plan.settings.specs import EvaluationSpec, Suite, SystemSpec
+from eval.plan.suite import load_suite, names_suite
 from eval.rundir.names import LONGEST_NAME, plain_name
 
 

@@ -24,7 +24,7 @@ from eval.execution.open_item import OpenItem
 from eval.execution.pending import Pending
 from eval.execution.retry import Cause
 from eval.execution.worker_pool import WorkerPool
-from eval.plan.call_policy import ITEM_TIMEOUT_S
+from eval.plan.settings.call_policy import ITEM_TIMEOUT_S
 
 _LOOKS = 20  # at who is late, while an item takes its whole time; but not more often or seldom than this
 _SHORTEST_S, _LONGEST_S = 0.01, 1.0

@@ -33,8 +33,8 @@ from eval.execution.open_system import answered
 from eval.execution.response_cache import ResponseCache
 from eval.execution.retry import Calls
 from eval.execution.system_journal import TooManyErrorsError
-from eval.plan.call_policy import CallPolicy
 from eval.plan.labellers import Labeller
+from eval.plan.settings.call_policy import CallPolicy
 from eval.plan.system import System
 from eval.rundir.journal import Journal, latest_records, records_path
 

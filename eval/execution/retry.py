@@ -20,7 +20,7 @@ from eval.execution.faults import LONGEST_WAIT_S, describe, is_unreadable, kind_
 from eval.execution.rate_limits import Window
 from eval.execution.response_cache import ResponseCache
 from eval.execution.waits import Waits
-from eval.plan.call_policy import CallPolicy
+from eval.plan.settings.call_policy import CallPolicy
 
 _LATER = 0.1  # of the wait that a server asks for
 

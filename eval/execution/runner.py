@@ -23,8 +23,8 @@ from eval.execution.retry import Calls, Cause
 from eval.execution.system_journal import SystemJournal, settled, unanswered
 from eval.execution.turns import turns
 from eval.measures.teacher_answers import pool_path
-from eval.plan.call_policy import CallPolicy
 from eval.plan.planning import Plan
+from eval.plan.settings.call_policy import CallPolicy
 from eval.plan.system import System
 from eval.rundir.journal import read_outcomes, records_path
 from eval.rundir.manifest import JUDGED_BY, Manifest, begin_run, read_manifest, redacted, write_manifest

@@ -16,7 +16,7 @@ from eval.plan.chain_predictor import Predictor
 from eval.plan.chain_systems import chain_system
 from eval.plan.context import Context
 from eval.plan.own_answers import own_predictor
-from eval.plan.suite import SystemSpec
+from eval.plan.settings.specs import SystemSpec
 from eval.plan.system import LOCAL_BATCH, System, learnt_from
 from eval.plan.trained_systems import checkpoint_system, finetune_system
 from eval.rundir.description import SystemDescription

@@ -9,7 +9,7 @@ from chains.models.request_fields import LIMITS
 from chains.models.specs import resolve_spec
 from data.common.errors import ConfigurationError
 from eval.measures.prices import price, price_table
-from eval.plan.suite import Suite
+from eval.plan.settings.specs import Suite
 from eval.plan.system import System
 from eval.rundir.description import model_spec
 from eval.rundir.priced_parts import priced_name

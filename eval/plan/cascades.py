@@ -14,7 +14,7 @@ from eval.measures.prices import machine_parts, price, price_table
 from eval.measures.system_costs import with_full_spec
 from eval.plan.chain_predictor import Predictor
 from eval.plan.context import Context
-from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
+from eval.plan.settings.specs import EvaluationSpec, Suite, SystemSpec
 from eval.plan.system import LOCAL_BATCH, System
 from eval.rundir.description import Machine, SystemDescription, role_of
 from eval.rundir.priced_parts import is_api, priced_as, used_hardware

@@ -6,7 +6,7 @@ An entry and what the registry says of its chain in, one line about the first fa
 from typing import TYPE_CHECKING
 
 from data.common.errors import ConfigurationError
-from eval.plan.suite import SystemSpec
+from eval.plan.settings.specs import SystemSpec
 
 if TYPE_CHECKING:
     from chains.registry import ChainEntry

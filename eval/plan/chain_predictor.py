@@ -12,7 +12,7 @@ from langchain_core.runnables import Runnable
 from data.common.errors import ConfigurationError
 from data.common.text import one_line
 from data.types import Inputs, Prediction
-from eval.plan.suite import SystemSpec
+from eval.plan.settings.specs import SystemSpec
 
 Predictor = Runnable[Inputs, Prediction]
 

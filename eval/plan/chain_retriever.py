@@ -6,7 +6,7 @@ An entry and passages in; out come the retriever and what the manifest says of i
 from typing import TYPE_CHECKING, Any
 
 from eval.plan.context import Passages
-from eval.plan.suite import SystemSpec
+from eval.plan.settings.specs import SystemSpec
 from eval.rundir.description import RetrieverDescription
 
 if TYPE_CHECKING:

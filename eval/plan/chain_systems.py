@@ -12,7 +12,7 @@ from eval.plan.chain_examples import examples_of_file, find_examples
 from eval.plan.chain_predictor import Predictor, chain_predictor
 from eval.plan.chain_retriever import chain_retriever
 from eval.plan.context import Context, Passages
-from eval.plan.suite import SystemSpec
+from eval.plan.settings.specs import SystemSpec
 from eval.plan.system import LOCAL_BATCH, RemoteModel, System, learnt_from
 from eval.rundir.description import ChatModelDescription, SystemDescription
 

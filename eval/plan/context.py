@@ -16,7 +16,7 @@ from data.registry import fingerprint, fingerprint_line, load_items, task_card, 
 from data.splits import without_overlap
 from data.types import Benchmark, Item, Passage
 from eval.plan.own_parts import OwnParts
-from eval.plan.suite import EvaluationSpec
+from eval.plan.settings.specs import EvaluationSpec
 
 
 class Context(NamedTuple):

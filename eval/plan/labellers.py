@@ -18,7 +18,8 @@ from data.types import Item
 from eval.plan.chain_predictor import Predictor
 from eval.plan.context import text_columns
 from eval.plan.planning import PlannedEvaluation, plan
-from eval.plan.suite import Suite, SystemSpec, load_suite
+from eval.plan.settings.specs import Suite, SystemSpec
+from eval.plan.suite import load_suite
 from eval.plan.system import LOCAL_BATCH, System
 from eval.rundir.description import SystemDescription
 from eval.rundir.manifest import Manifest, read_manifest

@@ -14,7 +14,7 @@ from data.registry import benchmark, check_items
 from data.types import Benchmark, Item
 from eval.plan.matrix import is_several
 from eval.plan.own_answers import Object, as_runnable
-from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
+from eval.plan.settings.specs import EvaluationSpec, Suite, SystemSpec
 from eval.rundir.names import plain_name
 
 OwnSystems = Mapping[str, SystemSpec | Mapping[str, Any] | Object]

@@ -21,13 +21,13 @@ from eval.measures.prices import price_table
 from eval.measures.stats import SEED
 from eval.plan.baselines import baseline_entry
 from eval.plan.build_system import build_system, with_said
-from eval.plan.call_policy import CallPolicy
 from eval.plan.call_prices import check_prices, rate_of
 from eval.plan.cascades import cascade_system, check_members
 from eval.plan.context import Context, load_evaluated
 from eval.plan.own_parts import OwnParts
+from eval.plan.settings.call_policy import CallPolicy
+from eval.plan.settings.specs import EvaluationSpec, Suite, SystemSpec
 from eval.plan.students import check_teachers, student_system
-from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
 from eval.plan.system import System
 from eval.plan.until_decided import check_until_decided
 from eval.rundir.description import Machine

@@ -12,7 +12,7 @@ from data.common.errors import ConfigurationError
 from data.registry import fingerprint
 from data.types import Item
 from eval.plan.planning import Plan, PlannedEvaluation
-from eval.plan.suite import Suite, SystemSpec
+from eval.plan.settings.specs import Suite, SystemSpec
 from eval.rundir.shard import Shard, ShardNumber, WholeEvaluation, as_ranges
 
 

@@ -17,7 +17,7 @@ from data.unlabelled import unlabelled_items
 from eval.measures.teacher_answers import known_beforehand, read_pool
 from eval.plan.chain_predictor import Predictor
 from eval.plan.context import Context, text_columns
-from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
+from eval.plan.settings.specs import EvaluationSpec, Suite, SystemSpec
 from eval.plan.system import LOCAL_BATCH, System, learnt_from
 from eval.plan.trained_systems import checked_labels, class_labels, encoder_settings, train_and_load
 from eval.rundir.description import SystemDescription

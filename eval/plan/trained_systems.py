@@ -15,7 +15,7 @@ from data.types import Item
 from eval.measures.training_costs import training_facts
 from eval.plan.chain_predictor import Predictor
 from eval.plan.context import Context
-from eval.plan.suite import SystemSpec
+from eval.plan.settings.specs import SystemSpec
 from eval.plan.system import LOCAL_BATCH, System, learnt_from
 from eval.rundir.description import SystemDescription
 

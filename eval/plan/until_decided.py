@@ -10,7 +10,7 @@ from data.common.errors import ConfigurationError
 from data.common.progress import log
 from data.types import Item
 from eval.measures.sequential import MARGIN, smallest_margin
-from eval.plan.suite import Suite
+from eval.plan.settings.specs import Suite
 from eval.plan.system import System
 
 

@@ -22,7 +22,7 @@ from chains.models.specs import load_chat_model
 from chains.repeated import Repeated, fault_of, majority, orders, repeated
 from data.types import Prediction, Record, Trial
 from eval.cli.parser import main
-from eval.plan.suite import SystemSpec
+from eval.plan.settings.specs import SystemSpec
 from eval.rundir.journal import read_records, records_path
 from eval.rundir.manifest import read_manifest
 from tests.support import scripted_models

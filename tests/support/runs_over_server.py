@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from eval.plan.call_policy import CallPolicy
 from eval.plan.planning import Plan, plan
-from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
+from eval.plan.settings.call_policy import CallPolicy
+from eval.plan.settings.specs import EvaluationSpec, Suite, SystemSpec
 from eval.rundir.journal import records_path
 from eval.rundir.manifest import read_manifest
 from tests.support.exam_file import exam, write_exam

@@ -9,7 +9,7 @@ from typing import TypeVar
 from data.common.errors import ConfigurationError, ProjectError
 from eval.execution.batch_api.providers import UncertainError
 from eval.execution.faults import LONGEST_WAIT_S, describe, judge
-from eval.plan.call_policy import CallPolicy
+from eval.plan.settings.call_policy import CallPolicy
 
 Returned = TypeVar("Returned")
 

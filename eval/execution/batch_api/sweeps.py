@@ -16,8 +16,8 @@ from eval.execution.batch_api.system_batches import SystemBatches, open_batches
 from eval.execution.budget import MaxCostError
 from eval.execution.interrupts import noted_interrupts
 from eval.execution.retry import Cause
-from eval.plan.call_policy import CallPolicy
 from eval.plan.planning import Plan
+from eval.plan.settings.call_policy import CallPolicy
 from eval.plan.system import System
 
 _LONGEST_WAIT_S = 60.0  # between two looks at a batch

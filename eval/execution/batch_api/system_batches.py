@@ -28,7 +28,7 @@ from eval.execution.call_ledger import FREE, CallLedger, Entry, as_data, ledger_
 from eval.execution.faults import describe, judge, may_be_billed, status_of
 from eval.execution.replay import KnownReplies
 from eval.execution.retry import Calls
-from eval.plan.call_policy import CallPolicy
+from eval.plan.settings.call_policy import CallPolicy
 from eval.plan.system import System
 
 _GONE = frozenset({401, 403, 404})

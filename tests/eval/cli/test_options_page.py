@@ -12,9 +12,9 @@ from eval.cli.options_page import options_page
 from eval.cli.parser import parser
 from eval.measures.sequential import MARGIN
 from eval.measures.verdict import QUERIES
-from eval.plan.call_policy import CallPolicy
-from eval.plan.settings import BATCHES, CALLS, ITEMS, SYSTEM, VERDICT, Answering
-from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
+from eval.plan.settings.call_policy import CallPolicy
+from eval.plan.settings.options import BATCHES, CALLS, ITEMS, SYSTEM, VERDICT, Answering
+from eval.plan.settings.specs import EvaluationSpec, Suite, SystemSpec
 from tests.support.folders import ROOT
 
 

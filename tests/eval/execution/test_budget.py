@@ -25,9 +25,9 @@ from eval.execution.rate_limits import Halt
 from eval.execution.retry import Calls, Clock, ItemStop
 from eval.execution.runner import run
 from eval.measures.prices import Price, PriceTable, price
-from eval.plan.call_policy import CallPolicy
 from eval.plan.call_prices import Rate, most_tokens
 from eval.plan.planning import Plan
+from eval.plan.settings.call_policy import CallPolicy
 from eval.plan.system import System
 from eval.rundir.journal import read_records, records_path
 from eval.rundir.manifest import read_manifest

@@ -29,7 +29,7 @@ from eval.execution.rate_limits import Window
 from eval.execution.replay import KnownReplies
 from eval.execution.retry import Calls, Clock, ItemStop
 from eval.measures.prices import Price, PriceTable, price
-from eval.plan.call_policy import CallPolicy
+from eval.plan.settings.call_policy import CallPolicy
 from eval.plan.system import System
 from eval.rundir.journal import read_records
 from tests.support.chat_endpoint import ChatEndpoint, serve_chat

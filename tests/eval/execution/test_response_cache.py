@@ -25,7 +25,7 @@ from eval.execution.call_ledger import Entry, ItemLedger, Key, ledger_path, read
 from eval.execution.replay import KnownReplies
 from eval.execution.response_cache import ResponseCache
 from eval.execution.retry import Calls, Clock, ItemStop
-from eval.plan.call_policy import CallPolicy
+from eval.plan.settings.call_policy import CallPolicy
 from eval.rundir.journal import read_records, records_path
 from eval.rundir.manifest import read_manifest
 from tests.support.chat_endpoint import serve_chat

@@ -35,7 +35,7 @@ from eval.execution.rate_limits import Allowance, Halt, Stop, Window
 from eval.execution.retry import Calls, Clock, ItemStop
 from eval.execution.runner import Outcome, run
 from eval.execution.throttle import Throttle
-from eval.plan.call_policy import CallPolicy
+from eval.plan.settings.call_policy import CallPolicy
 from eval.rundir.journal import read_records, records_path
 from tests.support.exam_file import exam, write_exam
 from tests.support.fault_server import ODD_ANSWERS, Faults, FaultServer, serve_faults

@@ -11,7 +11,7 @@ from data.types import Prediction
 from eval.execution.batches import BATCH_CHARACTERS, by_group, cut_batches
 from eval.execution.runner import run
 from eval.execution.system_journal import TooManyErrorsError
-from eval.plan.call_policy import CallPolicy
+from eval.plan.settings.call_policy import CallPolicy
 from eval.rundir.description import Machine
 from eval.rundir.journal import read_records, records_path
 from eval.rundir.manifest import read_manifest

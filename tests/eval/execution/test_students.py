@@ -19,7 +19,7 @@ from eval.measures.prices import price_table
 from eval.measures.run_answers import read_answers
 from eval.measures.system_costs import price_systems
 from eval.measures.teacher_answers import read_pool
-from eval.plan.suite import Suite
+from eval.plan.settings.specs import Suite
 from eval.rundir.description import ChatModelDescription
 from tests.support.tickets import MODEL, WORDS, tickets
 from tests.support.tiny_encoder import CUES, LABELS, make_encoder, toy_items

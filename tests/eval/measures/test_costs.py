@@ -16,7 +16,7 @@ from eval.measures.prices import machine_parts, price_table
 from eval.measures.run_answers import answers_of, read_answers
 from eval.measures.training_costs import training_facts
 from eval.plan.planning import plan
-from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
+from eval.plan.settings.specs import EvaluationSpec, Suite, SystemSpec
 from eval.report import write_report
 from eval.report.render.terminal import WIDTH, terminal_table
 from eval.report.run_costs import costs_of_runs

@@ -15,7 +15,7 @@ from eval.execution.label_check import check_labels
 from eval.measures.label_order import best_label_order, check_label_order, exchange_words, find_exchange
 from eval.plan.build_system import build_system
 from eval.plan.context import Context
-from eval.plan.suite import EvaluationSpec, SystemSpec
+from eval.plan.settings.specs import EvaluationSpec, SystemSpec
 from eval.plan.system import System
 from eval.report.summary import summarize
 from eval.rundir.journal import latest_records, records_path

@@ -11,7 +11,7 @@ from data.splits import hold_out
 from data.types import Item
 from eval.plan.build_system import build_system
 from eval.plan.context import Context
-from eval.plan.suite import EvaluationSpec, SystemSpec
+from eval.plan.settings.specs import EvaluationSpec, SystemSpec
 from eval.plan.system import System
 from tests.support.tiny_encoder import LABELS, MAX_POSITIONS, make_encoder, toy_items
 

@@ -12,7 +12,8 @@ from data.common.errors import ConfigurationError
 from eval.api import Item, evaluate
 from eval.cli.parser import main
 from eval.plan.matrix import place_as_written, written_out
-from eval.plan.suite import Suite, load_suite
+from eval.plan.settings.specs import Suite
+from eval.plan.suite import load_suite
 from eval.rundir.manifest import read_manifest
 from tests.support.exam_file import exam, write_exam
 

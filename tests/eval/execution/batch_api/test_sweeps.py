@@ -21,9 +21,9 @@ from eval.execution.budget import MaxCostError
 from eval.execution.call_ledger import ledger_path, read_ledger
 from eval.execution.runner import Outcome, run
 from eval.measures.prices import price
-from eval.plan.call_policy import CallPolicy
 from eval.plan.planning import plan
-from eval.plan.suite import EvaluationSpec, Suite, SystemSpec
+from eval.plan.settings.call_policy import CallPolicy
+from eval.plan.settings.specs import EvaluationSpec, Suite, SystemSpec
 from eval.rundir.journal import read_records, records_path
 from tests.support.batch_server import USAGE, BatchFaults, BatchServer, reply_to, serve_batches
 from tests.support.command_process import start

@@ -1,7 +1,7 @@
 """What a suite or the command line can say of systems, items and calls: one row a setting, each declared here alone.
 
 The flags of `python -m eval run`, its help, and the tables of docs/options.md are made of these rows. The values are
-in `eval.plan.suite` and `eval.plan.call_policy`, under the same names. The help needs this module: it is light.
+in `specs.py` and `call_policy.py` beside it, under the same names. The help needs this module: it is light.
 """
 
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 from chains.registry import Rung
 from data.common.options import Option
-from eval.plan.call_policy import ITEM_TIMEOUT_S, RETRIES
+from eval.plan.settings.call_policy import ITEM_TIMEOUT_S, RETRIES
 
 Answering = Literal["auto", "score", "score-mean", "score-pmi", "logprobs", "structured", "generate"]
 TooLong = Literal["error", "truncate-passage"]
@@ -128,7 +128,7 @@ VERDICT = (
     ),
 )
 
-# How a run uses the batch APIs of providers; fields of `eval.plan.call_policy.CallPolicy`.
+# How a run uses the batch APIs of providers; fields of `CallPolicy`.
 BATCHES = (
     Option(
         "batch_api",
@@ -145,7 +145,7 @@ BATCHES = (
     ),
 )
 
-# The names are those of `eval.plan.call_policy.CallPolicy`, whose `cache` has two flags: --cache and --cache-sampled.
+# The names are those of `CallPolicy`, whose `cache` has two flags: --cache and --cache-sampled.
 CALLS = (
     Option(
         "retries",
